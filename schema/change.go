@@ -1,0 +1,95 @@
+package schema
+
+import (
+	"strconv"
+	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// Action says what happened to a row.
+type Action string
+
+// The actions.
+const (
+	Snapshot Action = "snapshot" // first seen before its entity's first load was complete
+	Create   Action = "create"   // first seen later
+	Update   Action = "update"
+	Delete   Action = "delete"
+)
+
+// Origin says which reading of the source found a change.
+type Origin string
+
+// The origins.
+const (
+	OriginTail     Origin = "tail"     // by its stamp, above the watermark
+	OriginScan     Origin = "scan"     // by reading everything again: a late row, a silent edit, a vanished row
+	OriginSnapshot Origin = "snapshot" // by the first load
+)
+
+// Change is one change of one row: the value of a record on an entity's topic.
+type Change struct {
+	Entity string // the source's own name: "Aktør"
+	ID     int64  // the row's key at the source
+	Action Action
+	// Seq orders the changes of one entity: microseconds since 1970, forced to
+	// grow above the highest ever read or written. Above 0.
+	Seq             int64
+	Timestamp       time.Time // when the change was captured; microseconds, UTC
+	Opdateringsdato string    // the source's stamp, verbatim; "" where the source has null
+	Origin          Origin
+	Changed         []string // updates only: names of the members that differ from the version before; nil when not known
+	Data            []byte   // the row, a JSON object exactly as the source gave it; nil for a delete
+}
+
+// timestampLayout is RFC 3339 in UTC with exactly six decimals.
+const timestampLayout = "2006-01-02T15:04:05.000000Z"
+
+// Key is the record's key: "Sag:98765".
+func (c Change) Key() string { return Key(c.Entity, c.ID) }
+
+// EventID is the CloudEvents id of the change: "Sag:98765:1795445400123456".
+func (c Change) EventID() string { return c.Key() + ":" + strconv.FormatInt(c.Seq, 10) }
+
+// AppendJSON appends the change as the JSON object that is published: the
+// members in the contract's order, without white space, and Data byte for byte.
+func (c Change) AppendJSON(dst []byte) []byte {
+	dst = appendString(append(dst, `{"entity":`...), c.Entity)
+	dst = strconv.AppendInt(append(dst, `,"id":`...), c.ID, 10)
+	dst = appendString(append(dst, `,"action":`...), string(c.Action))
+	dst = strconv.AppendInt(append(dst, `,"seq":`...), c.Seq, 10)
+	dst = c.Timestamp.UTC().AppendFormat(append(dst, `,"timestamp":"`...), timestampLayout)
+	dst = append(dst, `","opdateringsdato":`...)
+	if c.Opdateringsdato == "" {
+		dst = append(dst, "null"...)
+	} else {
+		dst = appendString(dst, c.Opdateringsdato)
+	}
+	dst = appendString(append(dst, `,"origin":`...), string(c.Origin))
+	dst = c.appendChanged(dst)
+	dst = append(dst, `,"data":`...)
+	if c.Data == nil {
+		dst = append(dst, "null"...)
+	}
+	return append(append(dst, c.Data...), '}')
+}
+
+func (c Change) appendChanged(dst []byte) []byte {
+	if c.Action != Update || len(c.Changed) == 0 {
+		return dst
+	}
+	sep := `,"changed":[`
+	for _, name := range c.Changed {
+		dst = appendString(append(dst, sep...), name)
+		sep = ","
+	}
+	return append(dst, ']')
+}
+
+func appendString(dst []byte, s string) []byte {
+	// AppendQuote fails on invalid UTF-8 only, which it then replaces; names and
+	// stamps come from JSON that was checked.
+	dst, _ = jsontext.AppendQuote(dst, s)
+	return dst
+}

@@ -1,0 +1,10 @@
+// Package schema holds what every part of odastream agrees on: the entity sets
+// of the Danish parliament's open data, the change and its JSON encoding, the
+// names of topics and keys, the hash of a row's content, and the migrations of
+// the tables.
+//
+// It keeps one invariant: what is encoded here decodes to the same change, and
+// the row inside it stays byte for byte as the source gave it.
+//
+// It does no I/O and knows nothing of HTTP, Kafka or Postgres.
+package schema

@@ -1,0 +1,129 @@
+package schema
+
+import (
+	_ "embed" // for entities.json
+	"encoding/json"
+	"slices"
+	"strings"
+	"sync"
+)
+
+// Size says how much room an entity set needs in the cache. The zero value is
+// not a size; each entity has one.
+type Size int
+
+// The size classes, by the rows counted or estimated at the source in 2026.
+const (
+	Small  Size = iota + 1 // up to a few thousand rows: types, roles, periods
+	Medium                 // up to about half a million rows
+	Large                  // more; its cache partition is split further by hash of the id
+)
+
+// Field is one property of an entity set as the source's $metadata declares it.
+type Field struct {
+	Name     string // the source's own, Danish, æøå included
+	Type     string // Edm type with its prefix: "Edm.Int32", "Edm.String", "Edm.Boolean", "Edm.DateTime", "Edm.Int16"
+	Nullable bool
+}
+
+// Entity is one entity set of the source.
+type Entity struct {
+	Name   string  // the source's own: "Aktør"
+	Suffix string  // Name as topics and views spell it: "aktoer"
+	Fields []Field // in the order of $metadata, which is the order on the wire
+	Size   Size
+	Order  int  // load order from 0: parents before children
+	Subset bool // a subset of Sag under a name of its own, not polled by default
+}
+
+// entitiesJSON was made from the service's $metadata of November 2023: one
+// entity a line, in load order, a field as "name Type" with "?" for nullable.
+//
+//go:embed entities.json
+var entitiesJSON []byte
+
+var entities = sync.OnceValue(parseEntities)
+
+func parseEntities() []Entity {
+	var raw []struct {
+		Name   string
+		Size   string
+		Subset bool
+		Fields []string
+	}
+	if err := json.Unmarshal(entitiesJSON, &raw); err != nil {
+		panic("schema: entities.json: " + err.Error()) // embedded: broken at build time or never
+	}
+	sizes := map[string]Size{"small": Small, "medium": Medium, "large": Large}
+	list := make([]Entity, len(raw))
+	for i, r := range raw {
+		list[i] = Entity{Name: r.Name, Suffix: Suffix(r.Name), Size: sizes[r.Size], Order: i, Subset: r.Subset}
+		for _, f := range r.Fields {
+			name, typ, _ := strings.Cut(f, " ")
+			typ, nullable := strings.CutSuffix(typ, "?")
+			list[i].Fields = append(list[i].Fields, Field{Name: name, Type: "Edm." + typ, Nullable: nullable})
+		}
+	}
+	return list
+}
+
+// Entities returns the 50 entity sets in load order, parents before children.
+// The slice is the caller's; the Fields in it are shared and must not be changed.
+func Entities() []Entity { return slices.Clone(entities()) }
+
+// Lookup finds an entity set by its name in any case, in Danish or
+// transliterated: "Aktør", "AKTØR" and "aktoer" are one. For an unknown name it
+// returns an *UnknownEntityError that holds the nearest known ones.
+func Lookup(name string) (Entity, error) {
+	suffix := Suffix(strings.TrimSpace(name))
+	for _, e := range entities() {
+		if e.Suffix == suffix {
+			return e, nil
+		}
+	}
+	return Entity{}, &UnknownEntityError{Name: name, Nearest: nearest(suffix)}
+}
+
+// UnknownEntityError says that a name is none of the source's entity sets.
+type UnknownEntityError struct {
+	Name    string
+	Nearest []string // up to three known names, most alike first
+}
+
+// Error names the unknown entity and the nearest known ones.
+func (e *UnknownEntityError) Error() string {
+	return "unknown entity " + strings.TrimSpace(e.Name) + ": the nearest known ones are " + strings.Join(e.Nearest, ", ")
+}
+
+func nearest(suffix string) []string {
+	list := Entities()
+	slices.SortStableFunc(list, func(a, b Entity) int {
+		return editDistance(suffix, a.Suffix) - editDistance(suffix, b.Suffix)
+	})
+	names := make([]string, 3)
+	for i := range names {
+		names[i] = list[i].Name
+	}
+	return names
+}
+
+// editDistance is Levenshtein's, over bytes: suffixes are ASCII.
+func editDistance(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			cost := diagonal
+			if a[i] != b[j] {
+				cost++
+			}
+			diagonal = row[j+1]
+			row[j+1] = min(cost, row[j]+1, row[j+1]+1)
+		}
+	}
+	return row[len(b)]
+}

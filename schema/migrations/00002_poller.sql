@@ -1,0 +1,67 @@
+-- The poller's own tables: what it holds, how far it has come, and what each
+-- entity's topic says of each row.
+
+-- +goose Up
+
+-- Who works on an entity. The epoch grows each time the lease changes hands, and
+-- every save of the poller compares it (invariant 4).
+CREATE TABLE poller_leases (
+    entity_type text        PRIMARY KEY,
+    epoch       bigint      NOT NULL DEFAULT 0,
+    holder      text        NOT NULL DEFAULT '',
+    expires_at  timestamptz NOT NULL DEFAULT '-infinity'
+);
+
+-- How far an entity has been seen. The watermark is an instant; wall_clock is the
+-- same as Danish text, for people. seq is the highest ever read or written.
+CREATE TABLE poller_watermarks (
+    entity_type text        PRIMARY KEY,
+    watermark   timestamptz,
+    wall_clock  text,
+    loaded_at   timestamptz,
+    seq         bigint      NOT NULL DEFAULT 0,
+    partitions  int         NOT NULL DEFAULT 0,
+    pass        jsonb,
+    updated_at  timestamptz NOT NULL DEFAULT now()
+);
+
+-- What the topic says of each row (invariant 8): the hash of its content, null
+-- once it was deleted, and the seq of its last record. An empty hash means that
+-- the topic's last word cannot be trusted and the row is to be published again.
+CREATE TABLE poller_ledger (
+    entity_type text   NOT NULL,
+    entity_id   bigint NOT NULL,
+    seq         bigint NOT NULL,
+    hash        bytea,
+    PRIMARY KEY (entity_type, entity_id)
+);
+
+-- Up to which offset of each topic partition the ledger agrees with the topic.
+CREATE TABLE poller_positions (
+    entity_type text   NOT NULL,
+    partition   int    NOT NULL,
+    topic_id    uuid   NOT NULL,
+    next_offset bigint NOT NULL,
+    PRIMARY KEY (entity_type, partition)
+);
+
+-- The id ranges of the running scan of an entity: (low, high], read up to next.
+CREATE TABLE poller_scans (
+    entity_type text        NOT NULL,
+    low         bigint      NOT NULL,
+    high        bigint      NOT NULL,
+    next        bigint      NOT NULL,
+    first_load  boolean     NOT NULL,
+    done        boolean     NOT NULL DEFAULT false,
+    started_at  timestamptz NOT NULL,
+    updated_at  timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (entity_type, low)
+);
+
+-- +goose Down
+
+DROP TABLE poller_scans;
+DROP TABLE poller_positions;
+DROP TABLE poller_ledger;
+DROP TABLE poller_watermarks;
+DROP TABLE poller_leases;

@@ -1,0 +1,43 @@
+package schema
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+)
+
+var transliterate = strings.NewReplacer("æ", "ae", "ø", "oe", "å", "aa")
+
+// Suffix spells an entity's name as topics and views do: lower case, æ→ae,
+// ø→oe, å→aa ("MødeAktør" → "moedeaktoer"). It works for names that Entities
+// does not have; what Kafka's topic names cannot hold ([a-zA-Z0-9._-] is
+// allowed) becomes "_".
+func Suffix(name string) string {
+	return strings.Map(func(r rune) rune {
+		switch {
+		case r >= 'a' && r <= 'z', r >= '0' && r <= '9', r == '.', r == '_', r == '-':
+			return r
+		}
+		return '_'
+	}, transliterate.Replace(strings.ToLower(name)))
+}
+
+// Key is the record key of one row: "Sag:98765".
+func Key(entity string, id int64) string {
+	return entity + ":" + strconv.FormatInt(id, 10)
+}
+
+// ParseKey takes a record key apart. It returns an error for a key that Key
+// cannot have made.
+func ParseKey(key string) (entity string, id int64, err error) {
+	i := strings.LastIndexByte(key, ':')
+	if i < 1 {
+		return "", 0, fmt.Errorf("parse key %q: want ENTITY:ID", key)
+	}
+	entity = key[:i]
+	id, err = strconv.ParseInt(key[i+1:], 10, 64)
+	if err != nil || Key(entity, id) != key {
+		return "", 0, fmt.Errorf("parse key %q: want ENTITY:ID with a whole number as ID", key)
+	}
+	return entity, id, nil
+}
