@@ -1,0 +1,143 @@
+package oda
+
+import (
+	"context"
+	"slices"
+	"sync"
+	"time"
+
+	"golang.org/x/time/rate"
+)
+
+// tailRun is how many grants the tail gets in a row while a scan waits: with
+// the scan's own that makes a fifth, 20 %, for the scan.
+const tailRun = 4
+
+// budget grants requests: at most so many at once and so many a second, the
+// tail before the scan. A grant is decided when it can be given, never earlier,
+// so a tail that comes while scans wait goes before all of them.
+type budget struct {
+	limiter *rate.Limiter // nil: no limit
+
+	mu      sync.Mutex
+	free    int
+	waiting [lanes][]chan struct{} // in order of arrival; closed to grant
+	tails   int                    // grants to the tail since a waiting scan's last
+	held    time.Time              // no grant before
+	armed   bool                   // a timer will dispatch
+}
+
+// newBudget makes a budget of perSecond grants a second (0: no limit), without
+// bursts, and atOnce at the same time.
+func newBudget(perSecond float64, atOnce int) *budget {
+	b := &budget{free: atOnce}
+	if perSecond > 0 {
+		b.limiter = rate.NewLimiter(rate.Limit(perSecond), 1)
+	}
+	return b
+}
+
+// acquire waits for a grant. Each one is given back with release once its
+// request is over. An error is ctx's, and then nothing was granted.
+func (b *budget) acquire(ctx context.Context, lane Lane) error {
+	granted := make(chan struct{})
+	b.mu.Lock()
+	b.waiting[lane] = append(b.waiting[lane], granted)
+	b.dispatch()
+	b.mu.Unlock()
+	select {
+	case <-granted:
+		return nil
+	case <-ctx.Done():
+		b.abandon(lane, granted)
+		return ctx.Err()
+	}
+}
+
+// abandon takes back a wish, or the grant that crossed with its end.
+func (b *budget) abandon(lane Lane, granted chan struct{}) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if i := slices.Index(b.waiting[lane], granted); i >= 0 {
+		b.waiting[lane] = slices.Delete(b.waiting[lane], i, i+1)
+		return
+	}
+	b.free++
+	b.dispatch()
+}
+
+// release gives a grant back.
+func (b *budget) release() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.free++
+	b.dispatch()
+}
+
+// hold stops all grants until t: the source asked to be left alone.
+func (b *budget) hold(t time.Time) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if t.After(b.held) {
+		b.held = t
+	}
+}
+
+// dispatch grants what can be granted now, and sets a timer for the rest if
+// only time is missing. It is called with mu held.
+func (b *budget) dispatch() {
+	for b.free > 0 && len(b.waiting[Tail])+len(b.waiting[Scan]) > 0 {
+		if wait := b.due(time.Now()); wait > 0 {
+			b.arm(wait)
+			return
+		}
+		b.free--
+		close(b.next())
+	}
+}
+
+// due takes a token and returns 0, or says how long there will be none.
+func (b *budget) due(now time.Time) time.Duration {
+	if wait := b.held.Sub(now); wait > 0 {
+		return wait
+	}
+	if b.limiter == nil {
+		return 0
+	}
+	token := b.limiter.ReserveN(now, 1)
+	wait := token.DelayFrom(now)
+	if wait > 0 {
+		token.CancelAt(now)
+	}
+	return wait
+}
+
+// next takes the wish whose turn it is off its queue.
+func (b *budget) next() chan struct{} {
+	lane := Tail
+	if len(b.waiting[Scan]) > 0 {
+		if len(b.waiting[Tail]) == 0 || b.tails >= tailRun {
+			lane, b.tails = Scan, 0
+		} else {
+			b.tails++
+		}
+	}
+	granted := b.waiting[lane][0]
+	b.waiting[lane] = slices.Delete(b.waiting[lane], 0, 1)
+	return granted
+}
+
+// arm dispatches again after wait. One timer is enough: it is set for the
+// earliest grant, and looks again if that has moved.
+func (b *budget) arm(wait time.Duration) {
+	if b.armed {
+		return
+	}
+	b.armed = true
+	time.AfterFunc(wait, func() {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		b.armed = false
+		b.dispatch()
+	})
+}

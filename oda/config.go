@@ -1,0 +1,100 @@
+package oda
+
+import (
+	"errors"
+	"fmt"
+	"net/url"
+	"runtime/debug"
+	"strings"
+	"time"
+)
+
+// What a Config with zero values gets.
+const (
+	defaultURL         = "https://oda.ft.dk/api"
+	defaultConcurrency = 4
+	defaultTimeout     = time.Minute
+)
+
+// Config says which source a Client asks and how politely. Of the zero value
+// only Rate keeps its meaning (no limit); the rest become the defaults.
+type Config struct {
+	// URL is the service's base address, http or https, without a query.
+	URL string `env:"URL" envDefault:"https://oda.ft.dk/api" help:"base address of the source"`
+	// Rate is the number of requests a second, tries included; 0 is no limit,
+	// for a source of one's own.
+	Rate float64 `env:"RATE" envDefault:"5" min:"0" max:"100000" help:"requests a second to the source, 0 = no limit"`
+	// Concurrency is the number of requests, and of connections, at once.
+	Concurrency int `env:"CONCURRENCY" envDefault:"4" min:"1" max:"64" help:"requests at once to the source"`
+	// Timeout bounds one try, from its sending to the last byte of its body.
+	Timeout time.Duration `env:"TIMEOUT" envDefault:"60s" min:"1s" max:"10m" help:"longest time a request may take, body included"`
+	// Contact goes into the User-Agent, so that the source's owner can write
+	// before blocking: an address or a page.
+	Contact string `env:"CONTACT" help:"mail or web address for the source's owner, sent in the User-Agent"`
+}
+
+// Validate reports every value that New would refuse, one line each. It says
+// what tags cannot: that URL is an address and that Contact fits into a header.
+func (c Config) Validate() error {
+	var faults []error
+	if _, err := c.base(); err != nil {
+		faults = append(faults, err)
+	}
+	if !(c.Rate >= 0) { // written so that NaN is refused too
+		faults = append(faults, fmt.Errorf("RATE is %v, want 0 or more", c.Rate))
+	}
+	if c.Concurrency < 0 {
+		faults = append(faults, fmt.Errorf("CONCURRENCY is %d, want 1 or more", c.Concurrency))
+	}
+	if c.Timeout < 0 {
+		faults = append(faults, fmt.Errorf("TIMEOUT is %s, want above 0s", c.Timeout))
+	}
+	if strings.ContainsFunc(c.Contact, func(r rune) bool { return r < ' ' || r == 0x7f }) {
+		faults = append(faults, errors.New("CONTACT holds a control character, want one line"))
+	}
+	return errors.Join(faults...)
+}
+
+// base gives the address that the names of sets are added to, with a slash at
+// its end.
+func (c Config) base() (*url.URL, error) {
+	u, err := url.Parse(c.URL)
+	if err != nil {
+		return nil, fmt.Errorf("URL is no address: %w", err)
+	}
+	if (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" || u.RawQuery != "" || u.Fragment != "" {
+		return nil, fmt.Errorf("URL is %q, want one like %s", u.Redacted(), defaultURL)
+	}
+	if !strings.HasSuffix(u.Path, "/") {
+		u.Path += "/"
+	}
+	u.RawPath = ""
+	return u, nil
+}
+
+// withDefaults fills in what was left out.
+func (c Config) withDefaults() Config {
+	if c.URL == "" {
+		c.URL = defaultURL
+	}
+	if c.Concurrency == 0 {
+		c.Concurrency = defaultConcurrency
+	}
+	if c.Timeout == 0 {
+		c.Timeout = defaultTimeout
+	}
+	return c
+}
+
+// userAgent names the program, its version and whom to write to.
+func (c Config) userAgent() string {
+	version := "devel"
+	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" && info.Main.Version != "(devel)" {
+		version = info.Main.Version
+	}
+	contact := c.Contact
+	if contact == "" {
+		contact = "no contact given"
+	}
+	return "odastream/" + version + " (live copy of the open data; " + contact + ")"
+}

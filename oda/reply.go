@@ -1,0 +1,171 @@
+package oda
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"net"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+const (
+	// maxBody is the most that is read of an answer.
+	maxBody = 64 << 20
+	// maxFaultBody is the most that is read of an answer that is an error.
+	maxFaultBody = 64 << 10
+)
+
+// reply is an answer with status 200 and a body of the right type, read whole.
+type reply struct {
+	body           []byte
+	date           time.Time
+	sent, received time.Time
+}
+
+// exchange sends one request and reads its answer whole. The error is an *Error
+// without what the client knows of the request.
+func (c *Client) exchange(ctx context.Context, q question) (reply, error) {
+	ctx, cancel := context.WithTimeout(ctx, c.timeout)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, q.url, nil)
+	if err != nil {
+		return reply{}, &Error{Kind: ErrBadQuery, Cause: err}
+	}
+	req.Header.Set("Accept", q.accept)
+	req.Header.Set("User-Agent", c.agent)
+	// No Accept-Encoding of our own: the transport then asks for gzip itself
+	// and undoes it, and whatever else comes is seen in Content-Encoding.
+	r := reply{sent: time.Now()}
+	resp, err := c.http.Do(req)
+	if err != nil {
+		return reply{}, sendFault(err)
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		return reply{}, statusFault(resp)
+	}
+	if err := checkType(resp.Header, q.accept); err != nil {
+		// Read on a little, so that the connection can be used again.
+		_, _ = io.CopyN(io.Discard, resp.Body, maxFaultBody)
+		return reply{}, err
+	}
+	if r.body, err = c.read(resp.Body); err != nil {
+		return reply{}, bodyFault(err)
+	}
+	r.received = time.Now()
+	// No Date, or nonsense, is a zero time.
+	r.date, _ = http.ParseTime(resp.Header.Get("Date"))
+	return r, nil
+}
+
+// read reads a body into memory of just its size.
+func (c *Client) read(body io.Reader) ([]byte, error) {
+	buf := c.takeBuffer()
+	defer c.buffers.Put(buf)
+	buf.Reset()
+	n, err := buf.ReadFrom(io.LimitReader(body, maxBody+1))
+	if err != nil {
+		return nil, err
+	}
+	if n > maxBody {
+		return nil, ErrTooLarge
+	}
+	out := make([]byte, n)
+	copy(out, buf.Bytes())
+	return out, nil
+}
+
+// sendFault gives its kind to what went wrong before there was an answer.
+func sendFault(err error) *Error {
+	var netErr net.Error
+	var opErr *net.OpError
+	dialing := errors.As(err, &opErr) && opErr.Op == "dial"
+	if errors.Is(err, context.DeadlineExceeded) || !dialing && errors.As(err, &netErr) && netErr.Timeout() {
+		return &Error{Kind: ErrTimeout, Cause: err}
+	}
+	return &Error{Kind: ErrUnreachable, Cause: err}
+}
+
+// bodyFault gives its kind to what went wrong while a body was read.
+func bodyFault(err error) *Error {
+	var netErr net.Error
+	switch {
+	case errors.Is(err, ErrTooLarge):
+		return &Error{Kind: ErrTooLarge}
+	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &netErr) && netErr.Timeout():
+		return &Error{Kind: ErrTimeout, Cause: err}
+	}
+	return &Error{Kind: ErrTruncated, Cause: err}
+}
+
+// statusFault reads what an answer other than 200 says. Its body may be HTML,
+// empty, or an odata.error; the status alone decides the kind.
+func statusFault(resp *http.Response) *Error {
+	f := &Error{
+		Kind:       statusKind(resp.StatusCode),
+		Status:     resp.StatusCode,
+		RetryAfter: parseRetryAfter(resp.Header.Get("Retry-After"), time.Now()),
+	}
+	// A body that cannot be read takes nothing away from the status.
+	body, _ := io.ReadAll(io.LimitReader(resp.Body, maxFaultBody))
+	var said struct {
+		Error jsontext.Value `json:"odata.error"`
+	}
+	if json.Unmarshal(body, &said) == nil && len(said.Error) > 0 {
+		spoken(f, said.Error)
+	}
+	return f
+}
+
+// statusKind sorts the statuses by who has to act.
+func statusKind(status int) error {
+	switch {
+	case status == http.StatusNotFound || status == http.StatusGone:
+		return ErrNotFound
+	case status == http.StatusBadRequest:
+		return ErrBadQuery
+	case status == http.StatusTooManyRequests || status == http.StatusRequestTimeout:
+		return ErrServer
+	case status == http.StatusNotImplemented || status >= 400 && status < 500:
+		return ErrRefused
+	case status >= 500:
+		return ErrServer
+	}
+	return ErrNotOData
+}
+
+// spoken adds to f what an odata.error says.
+func spoken(f *Error, odataError []byte) *Error {
+	var said struct {
+		Code    string `json:"code"`
+		Message struct {
+			Value string `json:"value"`
+		} `json:"message"`
+	}
+	if err := json.Unmarshal(odataError, &said); err != nil {
+		f.Cause = fmt.Errorf("read odata.error: %w", err)
+		return f
+	}
+	f.Code, f.Message = said.Code, said.Message.Value
+	return f
+}
+
+// checkType sees that an answer is of the type asked for, and not encoded in a
+// way that was not.
+func checkType(h http.Header, accept string) error {
+	if encoding := h.Get("Content-Encoding"); encoding != "" && encoding != "identity" {
+		return fault(ErrNotOData, "content encoding %q was not asked for", encoding)
+	}
+	kind, _, err := mime.ParseMediaType(h.Get("Content-Type"))
+	if err != nil || !strings.EqualFold(kind, accept) {
+		return fault(ErrNotOData, "content type is %q, want %s", h.Get("Content-Type"), accept)
+	}
+	return nil
+}

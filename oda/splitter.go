@@ -1,0 +1,319 @@
+package oda
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"net/url"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// sheet is a page's content before anything is checked against a window.
+type sheet struct {
+	metadata string // value of odata.metadata
+	count    int64  // value of odata.count, -1 if there is none
+	listed   bool   // there was an array named value
+	rows     []Row
+	rejects  []Reject
+}
+
+// splitter takes pages apart in one pass over their bytes. It can be used again
+// and again, by one goroutine at a time.
+type splitter struct {
+	dec   *jsontext.Decoder
+	body  []byte
+	clean bool   // body is valid UTF-8 throughout
+	stamp string // the last row's, since many rows have one stamp
+	rule  *rule  // nil: rows are not checked
+	sheet sheet
+}
+
+// split takes a page apart and holds its rows against r, unless that is nil.
+// Rows share memory with body. An error is an *Error: ErrTruncated where the
+// body ends early, ErrServer for an odata.error, ErrNotHonoured for a row that
+// r does not admit, else ErrNotOData.
+func (s *splitter) split(body []byte, r *rule) (sheet, error) {
+	s.body, s.clean, s.stamp, s.rule = body, utf8.Valid(body), "", r
+	s.sheet = sheet{count: -1}
+	// Duplicate names and bad UTF-8 are let through here, so that one odd row
+	// is one reject and does not hold up all that follow it.
+	opts := []jsontext.Options{jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true)}
+	if s.dec == nil {
+		s.dec = jsontext.NewDecoder(bytes.NewBuffer(body), opts...)
+	} else {
+		s.dec.Reset(bytes.NewBuffer(body), opts...)
+	}
+	err := s.top()
+	out := s.sheet
+	s.body, s.rule, s.sheet = nil, nil, sheet{}
+	if err != nil {
+		return sheet{}, asFault(err)
+	}
+	return out, nil
+}
+
+// asFault gives an error of the decoder its kind.
+func asFault(err error) error {
+	if f, ok := errors.AsType[*Error](err); ok {
+		return f
+	}
+	if errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) {
+		return &Error{Kind: ErrTruncated, Cause: io.ErrUnexpectedEOF}
+	}
+	return &Error{Kind: ErrNotOData, Cause: err}
+}
+
+// top reads the page's object and sees that nothing follows it.
+func (s *splitter) top() error {
+	if kind := s.dec.PeekKind(); kind != jsontext.KindBeginObject && kind != jsontext.KindInvalid {
+		return fault(ErrNotOData, "page is no JSON object")
+	}
+	if err := s.members(s.member); err != nil {
+		return err
+	}
+	if _, err := s.dec.ReadToken(); !errors.Is(err, io.EOF) {
+		return fault(ErrNotOData, "page goes on after its end")
+	}
+	if s.sheet.metadata == "" || !s.sheet.listed {
+		return fault(ErrNotOData, "page has no odata.metadata or no value")
+	}
+	return nil
+}
+
+// members reads an object and calls each with the name of each member, quotes
+// included, to read its value.
+func (s *splitter) members(each func(name []byte) error) error {
+	if _, err := s.dec.ReadToken(); err != nil {
+		return err
+	}
+	for s.dec.PeekKind() != jsontext.KindEndObject {
+		name, err := s.dec.ReadValue()
+		if err != nil {
+			return err
+		}
+		if err := each(name); err != nil {
+			return err
+		}
+	}
+	_, err := s.dec.ReadToken()
+	return err
+}
+
+// member reads the value of one of the page's own members.
+func (s *splitter) member(name []byte) error {
+	switch string(name) {
+	case `"value"`:
+		return s.list()
+	case `"odata.metadata"`:
+		value, err := s.dec.ReadToken()
+		if err != nil {
+			return err
+		}
+		if value.Kind() != jsontext.KindString {
+			return fault(ErrNotOData, "odata.metadata is no text")
+		}
+		s.sheet.metadata = value.String()
+		return nil
+	case `"odata.count"`:
+		return s.count()
+	case `"odata.error"`:
+		value, err := s.dec.ReadValue()
+		if err != nil {
+			return err
+		}
+		return spoken(&Error{Kind: ErrServer}, value)
+	}
+	return s.dec.SkipValue()
+}
+
+// count reads odata.count: a text with a number, or a number.
+func (s *splitter) count() error {
+	value, err := s.dec.ReadValue()
+	if err != nil {
+		return err
+	}
+	n, err := strconv.ParseInt(strings.Trim(string(value), `"`), 10, 64)
+	if err != nil || n < 0 {
+		return fault(ErrNotOData, "odata.count is no number")
+	}
+	s.sheet.count = n
+	return nil
+}
+
+// list reads the array of rows.
+func (s *splitter) list() error {
+	if s.sheet.listed {
+		return fault(ErrNotOData, "page has value twice")
+	}
+	s.sheet.listed = true
+	if kind := s.dec.PeekKind(); kind != jsontext.KindBeginArray && kind != jsontext.KindInvalid {
+		return fault(ErrNotOData, "value is no array")
+	}
+	if _, err := s.dec.ReadToken(); err != nil {
+		return err
+	}
+	s.sheet.rows = make([]Row, 0, pageRows)
+	for s.dec.PeekKind() != jsontext.KindEndArray {
+		if err := s.element(); err != nil {
+			return err
+		}
+	}
+	_, err := s.dec.ReadToken()
+	return err
+}
+
+// element reads one element of value: a row, or a reject.
+func (s *splitter) element() error {
+	if s.dec.PeekKind() != jsontext.KindBeginObject {
+		value, err := s.dec.ReadValue()
+		if err != nil {
+			return err
+		}
+		end := int(s.dec.InputOffset())
+		return s.reject(0, s.body[end-len(value):end:end], "is no JSON object")
+	}
+	return s.object()
+}
+
+// object reads one object of value: a row, unless it has no usable key or stamp.
+func (s *splitter) object() error {
+	var f fields
+	if _, err := s.dec.ReadToken(); err != nil {
+		return err
+	}
+	start := int(s.dec.InputOffset()) - 1
+	for s.dec.PeekKind() != jsontext.KindEndObject {
+		if err := s.field(&f); err != nil {
+			return err
+		}
+	}
+	if _, err := s.dec.ReadToken(); err != nil {
+		return err
+	}
+	end := int(s.dec.InputOffset())
+	return s.add(f, s.body[start:end:end])
+}
+
+// fields are the two members of a row that matter here.
+type fields struct {
+	ids, stamps int // how often they occur
+	id          int64
+	stamp       string
+	fault       string // what makes this no row, empty if nothing does
+}
+
+// field reads one member of a row.
+func (s *splitter) field(f *fields) error {
+	name, err := s.dec.ReadValue()
+	if err != nil {
+		return err
+	}
+	switch string(name) {
+	case `"id"`:
+		value, err := s.dec.ReadValue()
+		if err != nil {
+			return err
+		}
+		f.ids++
+		if f.id, err = strconv.ParseInt(string(value), 10, 64); err != nil {
+			f.id, f.fault = 0, "has an id that is no integer"
+		}
+		return nil
+	case `"opdateringsdato"`:
+		value, err := s.dec.ReadValue()
+		if err != nil {
+			return err
+		}
+		f.stamps++
+		s.readStamp(f, value)
+		return nil
+	}
+	return s.dec.SkipValue()
+}
+
+// readStamp reads a stamp: null, or a text. Rows in a row with one stamp share
+// its memory.
+func (s *splitter) readStamp(f *fields, value jsontext.Value) {
+	if value.Kind() == jsontext.KindNull {
+		f.stamp = ""
+		return
+	}
+	if value.Kind() != jsontext.KindString {
+		f.fault = "has an opdateringsdato that is no text"
+		return
+	}
+	if raw := value[1 : len(value)-1]; bytes.IndexByte(raw, '\\') < 0 {
+		if string(raw) != s.stamp {
+			s.stamp = string(raw)
+		}
+		f.stamp = s.stamp
+		return
+	}
+	text, err := jsontext.AppendUnquote(nil, value)
+	if err != nil {
+		f.fault = "has an opdateringsdato that is no text"
+	}
+	f.stamp = string(text)
+}
+
+// add files an object under the rows or the rejects.
+func (s *splitter) add(f fields, data []byte) error {
+	switch {
+	case f.ids != 1:
+		return s.reject(0, data, "has no id, or several")
+	case f.fault != "":
+		return s.reject(f.id, data, f.fault)
+	case f.stamps > 1:
+		return s.reject(f.id, data, "has several opdateringsdato")
+	case !s.clean && !utf8.Valid(data):
+		return s.reject(f.id, data, "is not UTF-8")
+	}
+	if s.rule != nil {
+		if err := s.rule.admit(f.id, f.stamp); err != nil {
+			return &Error{Kind: ErrNotHonoured, Cause: err}
+		}
+	}
+	s.sheet.rows = append(s.sheet.rows, Row{ID: f.id, Opdateringsdato: f.stamp, Data: data})
+	return nil
+}
+
+// reject files what is no row. What is known of it, its id, is checked too.
+func (s *splitter) reject(id int64, data []byte, reason string) error {
+	if s.rule != nil && id != 0 {
+		if err := s.rule.admitID(id); err != nil {
+			return &Error{Kind: ErrNotHonoured, Cause: err}
+		}
+	}
+	s.sheet.rejects = append(s.sheet.rejects, Reject{ID: id, Data: data, Reason: reason})
+	return nil
+}
+
+// isOf tells whether an odata.metadata address is that of set. Letters beyond
+// ASCII are left out of the comparison: how the source encodes them in an
+// address is not known.
+func isOf(metadata, set string) bool {
+	_, name, ok := strings.Cut(metadata, "#")
+	if !ok {
+		return false
+	}
+	name, _, _ = strings.Cut(name, "&")
+	name, _, _ = strings.Cut(name, "/")
+	if plain, err := url.PathUnescape(name); err == nil {
+		name = plain
+	}
+	return ascii(name) == ascii(set)
+}
+
+// ascii gives text without what is beyond ASCII.
+func ascii(text string) string {
+	return strings.Map(func(r rune) rune {
+		if r >= utf8.RuneSelf {
+			return -1
+		}
+		return r
+	}, text)
+}

@@ -1,0 +1,113 @@
+package oda
+
+import (
+	"fmt"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+)
+
+const (
+	// pageRows is the $top of a page: the most that the source gives at once.
+	pageRows = 100
+	// stampTolerance is how far outside its window a stamp may lie. The source
+	// may compare in ticks of 1/300 s, which its texts round to 0, 3 and 7 ms.
+	stampTolerance = 10 * time.Millisecond
+)
+
+// Window is what a page is asked for. The zero value asks for all rows with an
+// id above 0.
+type Window struct {
+	// After and Until bound opdateringsdato: gt After, le Until. Danish
+	// wall-clock texts of up to three decimals; empty is open. With either
+	// set, rows without a stamp are not asked for.
+	After, Until string
+	// MinID and MaxID bound the id: gt MinID, le MaxID. MaxID 0 is open.
+	MinID, MaxID int64
+}
+
+// query gives the window as a query string, escaped.
+func (w Window) query() string {
+	filter := make([]string, 0, 4)
+	filter = append(filter, "id gt "+strconv.FormatInt(w.MinID, 10))
+	if w.MaxID != 0 {
+		filter = append(filter, "id le "+strconv.FormatInt(w.MaxID, 10))
+	}
+	if w.After != "" {
+		filter = append(filter, "opdateringsdato gt "+literal(w.After))
+	}
+	if w.Until != "" {
+		filter = append(filter, "opdateringsdato le "+literal(w.Until))
+	}
+	// A path's escapes: a space as %20 and not as the + of forms, which the
+	// source need not know.
+	return "$filter=" + url.PathEscape(strings.Join(filter, " and ")) + "&$orderby=id&$top=" + strconv.Itoa(pageRows)
+}
+
+// rule is a window made ready to check rows against, in the order of a page.
+type rule struct {
+	window  Window
+	stamped bool   // rows must have a stamp
+	lo, hi  string // lowest and highest stamp, trimmed; empty is open
+	last    int64  // id of the row before
+}
+
+// rule prepares the check. A bound that is no wall clock is an error: the
+// caller's, and never sent.
+func (w Window) rule() (*rule, error) {
+	r := &rule{window: w, stamped: w.After != "" || w.Until != "", last: w.MinID}
+	var err error
+	if w.After != "" {
+		if r.lo, err = ShiftWall(w.After, -stampTolerance); err != nil {
+			return nil, err
+		}
+		r.lo = trimWall(r.lo)
+	}
+	if w.Until != "" {
+		if r.hi, err = ShiftWall(w.Until, stampTolerance); err != nil {
+			return nil, err
+		}
+		r.hi = trimWall(r.hi)
+	}
+	return r, nil
+}
+
+// admit checks the next row of a page. Invariant 7: what was not asked for
+// means that the source ignored or misread the query, so nothing on the page
+// can be trusted, least of all what is missing from it.
+func (r *rule) admit(id int64, stamp string) error {
+	if err := r.admitID(id); err != nil || !r.stamped {
+		return err
+	}
+	return r.admitStamp(id, stamp)
+}
+
+// admitID checks that ids grow, from one page to the next as well, and end
+// where they were to end.
+func (r *rule) admitID(id int64) error {
+	if id <= r.last {
+		return fmt.Errorf("id %d is not above %d, the row or the bound before it", id, r.last)
+	}
+	if r.window.MaxID != 0 && id > r.window.MaxID {
+		return fmt.Errorf("id %d is above %d", id, r.window.MaxID)
+	}
+	r.last = id
+	return nil
+}
+
+// admitStamp compares texts, never instants: the source's clock has an hour
+// that it shows twice.
+func (r *rule) admitStamp(id int64, stamp string) error {
+	if !isWall(stamp) {
+		return fmt.Errorf("id %d has the stamp %q, which no bound admits", id, stamp)
+	}
+	stamp = trimWall(stamp)
+	if r.lo != "" && stamp < r.lo {
+		return fmt.Errorf("id %d is stamped %s, not after %s", id, stamp, r.window.After)
+	}
+	if r.hi != "" && stamp > r.hi {
+		return fmt.Errorf("id %d is stamped %s, after %s", id, stamp, r.window.Until)
+	}
+	return nil
+}
