@@ -1,0 +1,53 @@
+package stream
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"strings"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+)
+
+// clientID is how the project's clients name themselves to brokers: quotas and
+// the broker's request log go by it.
+const clientID = "odastream"
+
+// dialTimeout bounds one attempt to connect to one broker.
+const dialTimeout = 5 * time.Second
+
+// NewClient makes a Kafka client with the addresses, TLS and SASL of cfg; opts
+// are added last and win. It does not connect: Ping does. The client's own
+// complaints go to log at warn, each at most twice a minute. The caller closes it.
+func NewClient(cfg Config, log *slog.Logger, opts ...kgo.Opt) (*kgo.Client, error) {
+	secure, err := cfg.security()
+	if err != nil {
+		return nil, fmt.Errorf("make Kafka client: %w", err)
+	}
+	if cfg.SASLMechanism == MechanismPlain && !cfg.TLS {
+		log.Warn("the Kafka password travels unencrypted: SASL PLAIN without TLS")
+	}
+	all := []kgo.Opt{
+		kgo.SeedBrokers(cfg.Brokers...),
+		kgo.ClientID(clientID),
+		kgo.DialTimeout(dialTimeout),
+		kgo.WithLogger(newClientLog(log)),
+	}
+	all = append(append(all, secure...), opts...)
+	cl, err := kgo.NewClient(all...)
+	if err != nil {
+		return nil, fmt.Errorf("make Kafka client for %s: %w", strings.Join(cfg.Brokers, ","), err)
+	}
+	return cl, nil
+}
+
+// Ping asks any broker of cl whether it answers. Its error is one line that
+// names the addresses of cfg and what to do.
+func Ping(ctx context.Context, cl *kgo.Client, cfg Config) error {
+	if err := cl.Ping(ctx); err != nil {
+		return fmt.Errorf("reach Kafka at %s: %w (is it running? KAFKA_BROKERS says where it is)",
+			strings.Join(cfg.Brokers, ","), err)
+	}
+	return nil
+}

@@ -1,0 +1,219 @@
+package stream
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
+)
+
+// How long a direct consumer that hears nothing waits before it asks the broker
+// whether a topic's end holds records at all, and before it gives up.
+const (
+	quietBeforeProbe  = time.Second
+	quietBeforeGiveUp = 30 * time.Second
+)
+
+// StuckError is returned by Poll of a direct consumer that has heard nothing for
+// half a minute although topics hold more. It names them; a restart, or whatever
+// mends the brokers, goes on where it stopped.
+type StuckError struct {
+	Topics []string // left behind, sorted
+	Cause  error    // the last fault heard of, or nil
+}
+
+// Error names the topics left behind.
+func (e *StuckError) Error() string {
+	text := "no records for " + quietBeforeGiveUp.String() + " from " + strings.Join(e.Topics, ", ")
+	if e.Cause != nil {
+		text += ": " + e.Cause.Error()
+	}
+	return text
+}
+
+// Unwrap gives the last fault heard of.
+func (e *StuckError) Unwrap() error { return e.Cause }
+
+// NewDirectConsumer takes all partitions itself, without the group, and reads up
+// to the ends of the topics as they stand now. It returns an error if the store
+// or the brokers cannot be reached. Close it after use.
+func NewDirectConsumer(ctx context.Context, cfg Config, cc ConsumerConfig, log *slog.Logger, reg prometheus.Registerer, opts ...kgo.Opt) (*Consumer, error) {
+	c := newConsumer(cfg, cc, log, reg)
+	c.direct = true
+	admin, err := NewClient(cfg, log, opts...)
+	if err != nil {
+		return nil, err
+	}
+	defer admin.Close()
+	if err := Ping(ctx, admin, cfg); err != nil {
+		return nil, err
+	}
+	c.adm = kadm.NewClient(admin)
+	want, err := c.everyPartition(ctx)
+	if err != nil {
+		return nil, err
+	}
+	found, err := c.locate(ctx, want)
+	if err != nil {
+		return nil, fmt.Errorf("find start offsets: %w", err)
+	}
+	c.own(found)
+	for _, p := range found {
+		p.goal = p.end
+	}
+	all := append(c.fetchOptions(), kgo.ConsumePartitions(kgoOffsets(found)))
+	if c.cl, err = NewClient(cfg, log, append(all, opts...)...); err != nil {
+		return nil, err
+	}
+	c.adm = kadm.NewClient(c.cl)
+	return c, nil
+}
+
+func (c *Consumer) everyPartition(ctx context.Context) ([]TopicPartition, error) {
+	details, err := c.adm.ListTopics(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("list topics: %w", err)
+	}
+	var all []TopicPartition
+	for name, topic := range details {
+		if !strings.HasPrefix(name, c.cfg.TopicPrefix) || strings.HasSuffix(name, deadLetterSuffix) {
+			continue
+		}
+		if topic.Err != nil {
+			return nil, fmt.Errorf("look up topic %s: %w", name, topic.Err)
+		}
+		for p := range topic.Partitions {
+			all = append(all, TopicPartition{name, p})
+		}
+	}
+	return all, nil
+}
+
+// Behind names the topics of which not everything up to their end has been
+// handed out; for a consumer in a group it is empty.
+func (c *Consumer) Behind() []string {
+	return topicNames(c.unread())
+}
+
+func (c *Consumer) unread() []TopicPartition {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	var unread []TopicPartition
+	for tp, p := range c.parts {
+		if p.at < p.goal {
+			unread = append(unread, tp)
+		}
+	}
+	slices.SortFunc(unread, func(a, b TopicPartition) int { return strings.Compare(a.String(), b.String()) })
+	return unread
+}
+
+func (c *Consumer) ended() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return len(c.seeks) == 0 && !slices.ContainsFunc(c.values(), func(p *partition) bool { return p.at < p.goal })
+}
+
+func (c *Consumer) values() []*partition {
+	all := make([]*partition, 0, len(c.parts))
+	for _, p := range c.parts {
+		all = append(all, p)
+	}
+	return all
+}
+
+// progress looks after partitions of which nothing comes. The end of a compacted
+// topic may hold no record at all, and the client does not tell of empty batches,
+// so the broker is asked.
+func (c *Consumer) progress(ctx context.Context, some bool) error {
+	if some {
+		c.heard = time.Now()
+		return nil
+	}
+	if time.Since(c.heard) < quietBeforeProbe {
+		return nil
+	}
+	var cause error
+	for _, tp := range c.unread() {
+		moved, err := c.probe(ctx, tp)
+		if moved {
+			c.heard = time.Now()
+		}
+		cause = errors.Join(cause, err)
+	}
+	if ctx.Err() != nil || time.Since(c.heard) < quietBeforeGiveUp {
+		return ctx.Err()
+	}
+	return &StuckError{Topics: c.Behind(), Cause: cause}
+}
+
+// probe asks a partition's leader for what lies between the reading position and
+// the goal; where that holds no record the position moves over it.
+func (c *Consumer) probe(ctx context.Context, tp TopicPartition) (moved bool, err error) {
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	details, err := c.adm.ListTopics(ctx, tp.Topic)
+	if err != nil {
+		return false, fmt.Errorf("look up topic %s: %w", tp.Topic, err)
+	}
+	leader := details[tp.Topic].Partitions[tp.Partition].Leader
+	c.mu.Lock()
+	p := *c.parts[tp]
+	c.mu.Unlock()
+	if id := [16]byte(details[tp.Topic].ID); id != p.topicID {
+		return false, fmt.Errorf("read topic %s: it was made anew meanwhile", tp.Topic)
+	}
+	next, err := emptyTo(ctx, c.cl.Broker(int(leader)), tp, p)
+	if err != nil || next <= p.at {
+		return false, err
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if now := c.parts[tp]; now.at == p.at {
+		now.at = next
+	}
+	return true, nil
+}
+
+// emptyTo gives the offset up to which a partition holds no record from p.at on;
+// p.at itself if there is one.
+func emptyTo(ctx context.Context, leader *kgo.Broker, tp TopicPartition, p partition) (int64, error) {
+	part := kmsg.NewFetchRequestTopicPartition()
+	part.Partition, part.FetchOffset, part.PartitionMaxBytes = tp.Partition, p.at, 1<<20
+	topic := kmsg.NewFetchRequestTopic()
+	topic.Topic, topic.TopicID = tp.Topic, p.topicID
+	topic.Partitions = append(topic.Partitions, part)
+	req := kmsg.NewPtrFetchRequest()
+	req.MaxWaitMillis, req.MinBytes, req.MaxBytes, req.SessionEpoch = 100, 1, 1<<20, -1
+	req.Topics = append(req.Topics, topic)
+	raw, err := leader.RetriableRequest(ctx, req)
+	if err != nil {
+		return p.at, fmt.Errorf("fetch from %s: %w", tp, err)
+	}
+	resp := raw.(*kmsg.FetchResponse)
+	if err := kerr.ErrorForCode(resp.ErrorCode); err != nil || len(resp.Topics) != 1 || len(resp.Topics[0].Partitions) != 1 {
+		return p.at, fmt.Errorf("fetch from %s: %w", tp, errors.Join(err, errOddAnswer))
+	}
+	opts := kgo.ProcessFetchPartitionOpts{Offset: p.at, Topic: tp.Topic, Partition: tp.Partition}
+	got, next := kgo.ProcessFetchPartition(opts, &resp.Topics[0].Partitions[0], kgo.DefaultDecompressor(), nil)
+	switch {
+	case got.Err != nil:
+		return p.at, fmt.Errorf("fetch from %s: %w", tp, got.Err)
+	case len(got.Records) > 0:
+		return p.at, nil
+	case next == p.at && got.HighWatermark >= p.goal:
+		return p.goal, nil // no batch at all up to the high watermark
+	}
+	return next, nil
+}
+
+var errOddAnswer = errors.New("the broker's answer is not what was asked for")

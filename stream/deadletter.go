@@ -1,0 +1,130 @@
+package stream
+
+import (
+	"strconv"
+	"time"
+	"unicode/utf8"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+)
+
+// Class says why a record was dead-lettered.
+type Class string
+
+// The classes of the contract, as the header dlq.class has them.
+const (
+	ClassDecode   Class = "decode"    // the bytes are no change: not JSON, not UTF-8, no id
+	ClassSchema   Class = "schema"    // JSON, but not what a change must be
+	ClassData     Class = "data"      // Postgres refuses the row itself
+	ClassTooLarge Class = "too_large" // above the broker's limit of a record
+)
+
+// Names of the headers that a dead letter has after those of its original.
+const (
+	HeaderDeadTopic     = "dlq.topic"
+	HeaderDeadPartition = "dlq.partition" // absent if the original was never on a topic
+	HeaderDeadOffset    = "dlq.offset"    // absent likewise
+	HeaderDeadTimestamp = "dlq.timestamp" // of the original record, RFC 3339, milliseconds
+	HeaderDeadGroup     = "dlq.group"
+	HeaderDeadClass     = "dlq.class"
+	HeaderDeadError     = "dlq.error"
+	HeaderDeadSQLState  = "dlq.sqlstate" // absent where Postgres had no part
+	HeaderDeadAttempts  = "dlq.attempts"
+	HeaderDeadFailedAt  = "dlq.failed_at" // RFC 3339, microseconds
+	HeaderDeadSize      = "dlq.size"      // bytes of the original value where only its beginning was kept
+)
+
+const (
+	keptBytes     = 64 << 10 // what is kept of a value that is too large
+	maxErrorBytes = 4 << 10  // of dlq.error: the headers must stay under deadLetterRoom
+	millisLayout  = "2006-01-02T15:04:05.000Z"
+)
+
+// DeadLetter is a record that cannot be published or applied, and why. It goes
+// to the topic named like the original's with ".dlq" at the end. Dead letters are
+// at least once: topic, partition and offset identify one.
+type DeadLetter struct {
+	Record    *kgo.Record // the original: topic, key, value, headers, and where HasOffset says so partition and offset
+	HasOffset bool        // false: the original was never on its topic
+	Group     string      // consumer group that failed on it, or "poller"
+	Class     Class
+	Err       string    // what went wrong; cut at 4 KiB
+	SQLState  string    // five characters, empty where Postgres had no part
+	Attempts  int       // how often it was tried
+	FailedAt  time.Time // of the last try; zero: now
+}
+
+// record builds the dead letter's own record. A value of class too_large is cut
+// to its first 64 KiB; so is one that would not fit limit bytes.
+func (d DeadLetter) record(limit int) *kgo.Record {
+	if d.FailedAt.IsZero() {
+		d.FailedAt = time.Now()
+	}
+	rec := &kgo.Record{
+		Topic:   deadLetterName(d.Record.Topic),
+		Key:     d.Record.Key,
+		Value:   d.Record.Value,
+		Headers: append(d.Record.Headers[:len(d.Record.Headers):len(d.Record.Headers)], d.headers()...),
+	}
+	if d.Class == ClassTooLarge {
+		return shorten(rec)
+	}
+	return fitted(rec, limit)
+}
+
+// fitted shortens a dead letter that does not fit limit bytes.
+func fitted(rec *kgo.Record, limit int) *kgo.Record {
+	if len(rec.Value) <= keptBytes || recordSize(rec) <= limit {
+		return rec
+	}
+	return shorten(rec)
+}
+
+// shorten keeps the first 64 KiB of the value and notes its whole size.
+func shorten(rec *kgo.Record) *kgo.Record {
+	short := *rec
+	short.Value = rec.Value[:min(len(rec.Value), keptBytes):min(len(rec.Value), keptBytes)]
+	short.Headers = append(rec.Headers[:len(rec.Headers):len(rec.Headers)],
+		kgo.RecordHeader{Key: HeaderDeadSize, Value: []byte(strconv.Itoa(len(rec.Value)))})
+	return &short
+}
+
+func (d DeadLetter) headers() []kgo.RecordHeader {
+	var hs []kgo.RecordHeader
+	add := func(key, value string) { hs = append(hs, kgo.RecordHeader{Key: key, Value: []byte(value)}) }
+	add(HeaderDeadTopic, d.Record.Topic)
+	if d.HasOffset {
+		add(HeaderDeadPartition, strconv.Itoa(int(d.Record.Partition)))
+		add(HeaderDeadOffset, strconv.FormatInt(d.Record.Offset, 10))
+	}
+	add(HeaderDeadTimestamp, d.timestamp().UTC().Format(millisLayout))
+	add(HeaderDeadGroup, d.Group)
+	add(HeaderDeadClass, string(d.Class))
+	add(HeaderDeadError, cut(d.Err, maxErrorBytes))
+	if d.SQLState != "" {
+		add(HeaderDeadSQLState, d.SQLState)
+	}
+	add(HeaderDeadAttempts, strconv.Itoa(d.Attempts))
+	add(HeaderDeadFailedAt, d.FailedAt.UTC().Format(timeLayout))
+	return hs
+}
+
+// timestamp is the original record's; one that was never on a topic has none,
+// and takes the moment at which it failed.
+func (d DeadLetter) timestamp() time.Time {
+	if d.Record.Timestamp.IsZero() {
+		return d.FailedAt
+	}
+	return d.Record.Timestamp
+}
+
+// cut shortens s to at most n bytes, at the border of a character.
+func cut(s string, n int) string {
+	if len(s) <= n {
+		return s
+	}
+	for n > 0 && !utf8.RuneStart(s[n]) {
+		n--
+	}
+	return s[:n]
+}

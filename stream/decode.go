@@ -1,0 +1,81 @@
+package stream
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"odastream/schema"
+)
+
+// DecodeError tells that a record is no change, and never will be.
+type DecodeError struct {
+	Class Class // ClassDecode or ClassSchema
+	Err   error // why
+}
+
+// Error says why, with the class.
+func (e *DecodeError) Error() string { return fmt.Sprintf("decode record (%s): %v", e.Class, e.Err) }
+
+// Unwrap gives the reason.
+func (e *DecodeError) Unwrap() error { return e.Err }
+
+// Message is what a record says.
+type Message struct {
+	Change schema.Change
+	// Tombstone: the record has no value. Change then has Entity, ID, Action
+	// Delete, and Seq from the record's ce_id.
+	Tombstone bool
+}
+
+// Decode reads a record of an entity's topic. Members that it does not know are
+// no fault; a key that is not that of the change is. Every error is a
+// *DecodeError. The message shares no memory with the record.
+func Decode(rec *kgo.Record) (Message, error) {
+	entity, id, err := schema.ParseKey(string(rec.Key))
+	if err != nil {
+		return Message{}, &DecodeError{ClassDecode, err}
+	}
+	if rec.Value == nil {
+		return decodeTombstone(rec, entity, id)
+	}
+	change, err := schema.ParseChange(rec.Value)
+	if err != nil {
+		return Message{}, &DecodeError{classOf(err), err}
+	}
+	if change.Entity != entity || change.ID != id {
+		return Message{}, &DecodeError{ClassSchema,
+			fmt.Errorf("key %q is not that of the change of %s", rec.Key, schema.Key(change.Entity, change.ID))}
+	}
+	return Message{Change: change}, nil
+}
+
+func classOf(err error) Class {
+	var parse *schema.ParseError
+	if errors.As(err, &parse) && parse.Class == string(ClassSchema) {
+		return ClassSchema
+	}
+	return ClassDecode
+}
+
+// decodeTombstone takes the seq from ce_id, which is the delete's:
+// "Sag:98765:1795445400123456".
+func decodeTombstone(rec *kgo.Record, entity string, id int64) (Message, error) {
+	event, ok := header(rec, headerID)
+	if !ok {
+		return Message{}, &DecodeError{ClassSchema, errors.New("tombstone has no header ce_id")}
+	}
+	text, ok := strings.CutPrefix(event, schema.Key(entity, id)+":")
+	if !ok {
+		return Message{}, &DecodeError{ClassSchema, fmt.Errorf("ce_id %q of the tombstone is not of its key %q", event, rec.Key)}
+	}
+	seq, err := strconv.ParseInt(text, 10, 64)
+	if err != nil || seq <= 0 {
+		return Message{}, &DecodeError{ClassSchema, fmt.Errorf("ce_id %q of the tombstone has no seq", event)}
+	}
+	change := schema.Change{Entity: entity, ID: id, Action: schema.Delete, Seq: seq}
+	return Message{Change: change, Tombstone: true}, nil
+}

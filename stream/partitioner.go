@@ -1,0 +1,84 @@
+package stream
+
+import (
+	"errors"
+	"fmt"
+	"sync"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+)
+
+// ErrPartitionsChanged is returned by Publish and ReadLog where a topic has
+// another number of partitions than its keys were spread over: a delete in
+// another partition than its row would resurrect the row. The entity must stop
+// until its topic is made anew.
+var ErrPartitionsChanged = errors.New("number of partitions changed")
+
+// partitions is the partitioner of all Kafka clients (murmur2 of the key), which
+// refuses a topic whose number of partitions changes under it.
+type partitions struct {
+	inner kgo.Partitioner
+
+	mu      sync.Mutex
+	want    map[string]int // by topic
+	changed map[string]int // what was seen instead
+}
+
+func newPartitions() *partitions {
+	return &partitions{
+		inner: kgo.StickyKeyPartitioner(nil), want: map[string]int{}, changed: map[string]int{},
+	}
+}
+
+// ForTopic implements kgo.Partitioner.
+func (p *partitions) ForTopic(topic string) kgo.TopicPartitioner {
+	return &topicPartitions{TopicPartitioner: p.inner.ForTopic(topic), all: p, topic: topic}
+}
+
+// expect sets the number of partitions that the topic must have.
+func (p *partitions) expect(topic string, n int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.want[topic] = n
+	delete(p.changed, topic)
+}
+
+// check remembers the first number seen and tells whether n is that.
+func (p *partitions) check(topic string, n int) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	want, ok := p.want[topic]
+	if !ok {
+		p.want[topic] = n
+		return true
+	}
+	if want != n {
+		p.changed[topic] = n
+	}
+	return want == n
+}
+
+// err tells that a topic was refused.
+func (p *partitions) err(topic string) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if n, ok := p.changed[topic]; ok {
+		return fmt.Errorf("topic %s has %d partitions, had %d: %w", topic, n, p.want[topic], ErrPartitionsChanged)
+	}
+	return nil
+}
+
+type topicPartitions struct {
+	kgo.TopicPartitioner
+	all   *partitions
+	topic string
+}
+
+// Partition implements kgo.TopicPartitioner; the client fails the record of a
+// partition below zero.
+func (t *topicPartitions) Partition(r *kgo.Record, n int) int {
+	if !t.all.check(t.topic, n) {
+		return -1
+	}
+	return t.TopicPartitioner.Partition(r, n)
+}

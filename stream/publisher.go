@@ -1,0 +1,297 @@
+package stream
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/plugin/kprom"
+
+	"odastream/schema"
+)
+
+// DeliveryTimeout is the longest that one round trip of Publish may take. A lease
+// under which one publishes must have longer to run than this, twice over where
+// the changes have deletes among them (their tombstones go in a second round).
+const DeliveryTimeout = 5 * time.Second
+
+// linger is how long the client waits for more records of a batch: enough for
+// one Publish to be one batch a partition.
+const linger = time.Millisecond
+
+// ErrDataLoss is returned by Publish when the broker lost records that it had
+// acknowledged before: the topic must be read again from its start.
+var ErrDataLoss = errors.New("broker lost acknowledged records")
+
+// Ack is where a record stands on its topic.
+type Ack struct {
+	Partition int32
+	Offset    int64
+}
+
+// Publisher writes changes and dead letters to topics, with acks=all and
+// idempotence. It is safe for concurrent use, as long as no two calls of Publish
+// have the same entity at once (the entity's lease sees to that).
+type Publisher struct {
+	cl         *kgo.Client
+	enc        encoder
+	log        *slog.Logger
+	limits     *limits
+	partitions *partitions
+	metrics    *publisherMetrics
+
+	mu   sync.Mutex
+	lost map[string]bool // topics on which the client met data loss, until told
+}
+
+// NewPublisher makes a publisher with a client of its own; opts win over its
+// settings. reg takes the publisher's and the client's metrics; nil: none are
+// kept. It does not connect. The caller closes it.
+func NewPublisher(cfg Config, log *slog.Logger, reg prometheus.Registerer, opts ...kgo.Opt) (*Publisher, error) {
+	p := &Publisher{
+		enc: newEncoder(cfg), log: log, partitions: newPartitions(),
+		limits: &limits{of: map[string]int{}}, lost: map[string]bool{}, metrics: newPublisherMetrics(reg),
+	}
+	all := append(p.producerOpts(reg), opts...)
+	cl, err := NewClient(cfg, log, all...)
+	if err != nil {
+		return nil, err
+	}
+	p.cl = cl
+	p.limits.read = NewTopics(cl, cfg, log).settings
+	return p, nil
+}
+
+func (p *Publisher) producerOpts(reg prometheus.Registerer) []kgo.Opt {
+	opts := []kgo.Opt{
+		// Invariant 1: acknowledged means by all in-sync replicas.
+		kgo.RequiredAcks(kgo.AllISRAcks()),
+		kgo.RecordPartitioner(p.partitions),
+		kgo.ProducerBatchCompression(kgo.ZstdCompression(), kgo.Lz4Compression(), kgo.NoCompression()),
+		kgo.ProducerBatchMaxBytesFn(func(topic string) int32 { return int32(p.limits.known(topic)) }),
+		kgo.ProducerLinger(linger),
+		kgo.ProduceRequestTimeout(DeliveryTimeout),
+		kgo.RecordDeliveryTimeout(DeliveryTimeout),
+		// Without it a record in flight to a broker that has gone silent could be
+		// neither given up nor waited for within a lease. What it may cost is a
+		// record twice on the topic, and only if the caller did not read the topic
+		// after an error, as invariant 8 tells it to.
+		kgo.AllowIdempotentProduceCancellation(),
+		kgo.ProducerOnDataLossDetected(p.noteLoss),
+	}
+	if reg != nil {
+		opts = append(opts, kgo.WithHooks(kprom.NewMetrics("odastream_kafka",
+			kprom.Registerer(reg), kprom.WithStaticLabel(prometheus.Labels{"client": "publisher"}))))
+	}
+	return opts
+}
+
+// Close gives up what is still unacknowledged and disconnects.
+func (p *Publisher) Close() { p.cl.Close() }
+
+// Ping tells whether a broker answers; see Ping of this package.
+func (p *Publisher) Ping(ctx context.Context) error { return Ping(ctx, p.cl, p.enc.cfg) }
+
+// Expect sets the number of partitions that the entity's topic must have; with
+// another one Publish returns ErrPartitionsChanged. Without Expect it is the
+// number found by the first Publish.
+func (p *Publisher) Expect(entity string, partitions int) {
+	p.partitions.expect(p.enc.cfg.Topic(entity), partitions)
+}
+
+// Publish writes changes and returns when all are acknowledged: an Ack for each
+// record, in order (a delete has two, its own and its tombstone's). A change too
+// large for the broker is dead-lettered instead (ClassTooLarge), acknowledged
+// before Publish returns, and has no Ack.
+//
+// With an error none of the changes may be taken as saved, and none as not
+// written: records may be on the topic already, or land there up to
+// DeliveryTimeout later. Before the entity is published again its topic must be
+// read again (invariant 8). A change is sent only after the changes of its key
+// that stand before it were acknowledged, so an error never lets a later one of
+// a key pass an earlier one. That ctx ended is such an error, and Publish
+// returns at once then.
+//
+// Errors to branch on: ErrPartitionsChanged (stop the entity), ErrNoTopic,
+// ErrDataLoss; all others are the broker's and may pass.
+func (p *Publisher) Publish(ctx context.Context, changes []schema.Change) ([]Ack, error) {
+	start := time.Now()
+	records, topics := p.encode(changes)
+	if err := p.limits.load(ctx, topics); err != nil {
+		return nil, fmt.Errorf("publish %d changes: %w", len(changes), err)
+	}
+	large, err := p.send(ctx, records)
+	if err == nil {
+		err = p.deadLetterLarge(ctx, large)
+	}
+	if loss := p.takeLoss(topics); err == nil && loss != nil {
+		err = loss
+	}
+	if err != nil {
+		p.metrics.failed.Inc()
+		return nil, fmt.Errorf("publish %d changes: %w", len(changes), err)
+	}
+	p.metrics.published(changes, time.Since(start))
+	return acks(records, large), nil
+}
+
+func (p *Publisher) encode(changes []schema.Change) (records []*kgo.Record, topics map[string]bool) {
+	topics = map[string]bool{}
+	for _, c := range changes {
+		recs := p.enc.records(c)
+		topics[recs[0].Topic] = true
+		records = append(records, recs...)
+	}
+	return records, topics
+}
+
+// send produces records, each key's in order, and returns those that the broker
+// does not take because of their size.
+func (p *Publisher) send(ctx context.Context, records []*kgo.Record) (large map[*kgo.Record]error, err error) {
+	large = map[*kgo.Record]error{}
+	for _, round := range rounds(records) {
+		fit := p.sift(round, large)
+		refused, err := p.produce(ctx, fit)
+		if err == nil && len(refused) > 0 {
+			err = p.sendRefused(ctx, refused, large)
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	return large, nil
+}
+
+// sift sets aside what is above its topic's limit.
+func (p *Publisher) sift(records []*kgo.Record, large map[*kgo.Record]error) (fit []*kgo.Record) {
+	for _, rec := range records {
+		limit := p.limits.known(rec.Topic)
+		if size := recordSize(rec); size > limit {
+			large[rec] = fmt.Errorf("record of %d bytes is above the limit %d of topic %s", size, limit, rec.Topic)
+			continue
+		}
+		fit = append(fit, rec)
+	}
+	return fit
+}
+
+// sendRefused goes through records of batches that the broker found too large:
+// its limit fell since it was read. The innocent ones among them are sent one by
+// one; a refusal says that nothing of a batch was written.
+func (p *Publisher) sendRefused(ctx context.Context, refused []*kgo.Record, large map[*kgo.Record]error) error {
+	topics := map[string]bool{}
+	for _, rec := range refused {
+		topics[rec.Topic] = true
+	}
+	for topic := range topics {
+		if err := p.limits.reload(ctx, []string{topic}); err != nil {
+			return err
+		}
+	}
+	for _, rec := range p.sift(refused, large) {
+		again, err := p.produce(ctx, []*kgo.Record{rec})
+		if err != nil {
+			return err
+		}
+		for _, rec := range again {
+			large[rec] = fmt.Errorf("record of about %d bytes: %w", recordSize(rec), kerr.MessageTooLarge)
+		}
+	}
+	return nil
+}
+
+// rounds splits records so that each round has a key at most once: the next
+// record of a key is not sent before the one before it was acknowledged.
+func rounds(records []*kgo.Record) [][]*kgo.Record {
+	type place struct{ topic, key string }
+	var out [][]*kgo.Record
+	seen := make(map[place]int, len(records))
+	for _, rec := range records {
+		at := place{rec.Topic, string(rec.Key)}
+		n := seen[at]
+		seen[at]++
+		if n == len(out) {
+			out = append(out, nil)
+		}
+		out[n] = append(out[n], rec)
+	}
+	return out
+}
+
+type outcome struct {
+	rec *kgo.Record
+	err error
+}
+
+// produce sends records and waits until each is acknowledged or failed, or ctx
+// ended. It returns those that were refused for their size, or the first error.
+func (p *Publisher) produce(ctx context.Context, records []*kgo.Record) (refused []*kgo.Record, err error) {
+	ctx, cancel := context.WithTimeout(ctx, DeliveryTimeout)
+	defer cancel()
+	done := make(chan outcome, len(records)) // room for all: a late outcome blocks nobody
+	for _, rec := range records {
+		p.cl.Produce(ctx, rec, func(rec *kgo.Record, err error) { done <- outcome{rec, err} })
+	}
+	for range records {
+		select {
+		case o := <-done:
+			switch {
+			case o.err == nil:
+			case errors.Is(o.err, kerr.MessageTooLarge):
+				refused = append(refused, o.rec)
+			case err == nil:
+				err = p.explain(o)
+			}
+		case <-ctx.Done():
+			return nil, fmt.Errorf("wait for the broker's acknowledgement: %w", ctx.Err())
+		}
+	}
+	return refused, err
+}
+
+// explain turns the client's error into one to branch on.
+func (p *Publisher) explain(o outcome) error {
+	if err := p.partitions.err(o.rec.Topic); err != nil {
+		return err
+	}
+	if errors.Is(o.err, kerr.UnknownTopicOrPartition) {
+		return fmt.Errorf("produce to topic %s: %w", o.rec.Topic, ErrNoTopic)
+	}
+	return fmt.Errorf("produce %s to topic %s: %w", o.rec.Key, o.rec.Topic, o.err)
+}
+
+func acks(records []*kgo.Record, large map[*kgo.Record]error) []Ack {
+	out := make([]Ack, 0, len(records))
+	for _, rec := range records {
+		if _, ok := large[rec]; !ok {
+			out = append(out, Ack{Partition: rec.Partition, Offset: rec.Offset})
+		}
+	}
+	return out
+}
+
+func (p *Publisher) noteLoss(topic string, _ int32) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.lost[topic] = true
+}
+
+// takeLoss tells once of a loss on any of topics. The client tells of it on a
+// goroutine of its own, so it may be told with the next Publish only.
+func (p *Publisher) takeLoss(topics map[string]bool) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for topic := range topics {
+		if p.lost[topic] {
+			delete(p.lost, topic)
+			return fmt.Errorf("produce to topic %s: %w", topic, ErrDataLoss)
+		}
+	}
+	return nil
+}

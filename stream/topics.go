@@ -1,0 +1,178 @@
+package stream
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
+)
+
+// Settings of the topics that are made.
+const (
+	retentionMillis   = int64(30 * 24 * time.Hour / time.Millisecond) // of tombstones, and of dead letters
+	deadLetterRoom    = 64 << 10                                      // what dead-letter headers may add to a record, in bytes
+	defaultMaxMessage = 1_048_588                                     // Kafka's own message.max.bytes
+
+	configCleanup    = "cleanup.policy"
+	configTombstones = "delete.retention.ms"
+	configRetention  = "retention.ms"
+	configMaxMessage = "max.message.bytes"
+)
+
+// visibleWithin bounds the wait for a topic that was just made to be seen by
+// the broker that answers; visibleEvery is the pause between looks.
+const (
+	visibleWithin = 30 * time.Second
+	visibleEvery  = 50 * time.Millisecond
+)
+
+// Topics makes topics and tells how far they reach. It is safe for concurrent
+// use and does not own its client.
+type Topics struct {
+	cl  *kgo.Client
+	adm *kadm.Client
+	cfg Config
+	log *slog.Logger
+}
+
+// NewTopics uses cl, which stays the caller's to close.
+func NewTopics(cl *kgo.Client, cfg Config, log *slog.Logger) *Topics {
+	return &Topics{cl: cl, adm: kadm.NewClient(cl), cfg: cfg, log: log}
+}
+
+// Ensure makes what is missing of the topics of entities and of their
+// dead-letter topics, and waits until they are seen. It leaves an existing topic
+// as it is and logs at warn where that differs from the contract in a way that
+// matters. Its error joins one line for each topic that could not be made; the
+// others were made all the same.
+func (t *Topics) Ensure(ctx context.Context, entities []string) error {
+	names := make([]string, len(entities))
+	for i, e := range entities {
+		names[i] = t.cfg.Topic(e)
+	}
+	have, err := t.make(ctx, names, map[string]string{
+		configCleanup: "compact", configTombstones: strconv.FormatInt(retentionMillis, 10),
+	})
+	if err != nil {
+		return err
+	}
+	settings, err := t.settings(ctx, names)
+	if err != nil {
+		return err
+	}
+	t.warnTopics(have, settings)
+	return t.ensureDeadLetters(ctx, names, settings)
+}
+
+// ensureDeadLetters makes dead-letter topics, whose message limit follows from
+// their topic's: a record at the limit must fit there with its headers.
+func (t *Topics) ensureDeadLetters(ctx context.Context, names []string, settings map[string]topicSettings) error {
+	byLimit := map[int][]string{}
+	for _, name := range names {
+		limit := settings[name].maxMessage + deadLetterRoom
+		byLimit[limit] = append(byLimit[limit], deadLetterName(name))
+	}
+	var errs []error
+	for limit, dead := range byLimit {
+		have, err := t.make(ctx, dead, map[string]string{
+			configCleanup: "delete", configRetention: strconv.FormatInt(retentionMillis, 10), configMaxMessage: strconv.Itoa(limit),
+		})
+		if err == nil {
+			err = t.warnDeadLetters(ctx, have, limit)
+		}
+		errs = append(errs, err)
+	}
+	return errors.Join(errs...)
+}
+
+// make creates the missing ones of names and returns those that were there.
+func (t *Topics) make(ctx context.Context, names []string, config map[string]string) (have kadm.TopicDetails, err error) {
+	seen, err := t.adm.ListTopics(ctx, names...)
+	if err != nil {
+		return nil, fmt.Errorf("list topics: %w", err)
+	}
+	have = kadm.TopicDetails{}
+	var missing []string
+	for _, name := range names {
+		switch d := seen[name]; {
+		case errors.Is(d.Err, kerr.UnknownTopicOrPartition):
+			missing = append(missing, name)
+		case d.Err != nil && !kerr.IsRetriable(d.Err):
+			return nil, fmt.Errorf("look up topic %s: %w", name, d.Err)
+		default:
+			have[name] = d
+		}
+	}
+	if len(missing) == 0 {
+		return have, nil
+	}
+	if err := t.create(ctx, missing, config); err != nil {
+		return nil, err
+	}
+	return have, t.awaitVisible(ctx, missing)
+}
+
+func (t *Topics) create(ctx context.Context, names []string, config map[string]string) error {
+	values := make(map[string]*string, len(config))
+	for k, v := range config {
+		values[k] = &v
+	}
+	replication := t.cfg.Replication
+	if replication == 0 {
+		replication = -1 // the protocol's word for the broker's own default
+	}
+	made, err := t.adm.CreateTopics(ctx, t.cfg.Partitions, replication, values, names...)
+	if err != nil {
+		return fmt.Errorf("make topics: %w", err)
+	}
+	var errs []error
+	for _, r := range made.Sorted() {
+		switch {
+		case errors.Is(r.Err, kerr.TopicAlreadyExists): // another process was faster
+		case r.Err != nil:
+			errs = append(errs, fmt.Errorf("make topic %s: %w: %s", r.Topic, r.Err, r.ErrMessage))
+		default:
+			t.log.Info("topic made", "topic", r.Topic, "partitions", t.cfg.Partitions)
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// awaitVisible waits until metadata shows every name with a leader for each
+// partition: on a real cluster that is some moments after the creation.
+func (t *Topics) awaitVisible(ctx context.Context, names []string) error {
+	ctx, cancel := context.WithTimeout(ctx, visibleWithin)
+	defer cancel()
+	tick := time.NewTicker(visibleEvery)
+	defer tick.Stop()
+	for {
+		seen, err := t.adm.ListTopics(ctx, names...)
+		if err == nil && !slices.ContainsFunc(names, func(n string) bool { return !usable(seen[n]) }) {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("wait for new topics to be seen: %w", errors.Join(ctx.Err(), err))
+		case <-tick.C:
+		}
+	}
+}
+
+func usable(d kadm.TopicDetail) bool {
+	if d.Err != nil || len(d.Partitions) == 0 {
+		return false
+	}
+	for _, p := range d.Partitions {
+		if p.Err != nil || p.Leader < 0 {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,105 @@
+package stream
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
+)
+
+// topicSettings are the settings of a topic that the project depends on.
+type topicSettings struct {
+	cleanup    string
+	tombstones int64 // delete.retention.ms
+	maxMessage int   // bytes
+}
+
+// settings reads what the broker says of each topic. Where reading settings is
+// not allowed, Kafka's defaults are taken, and that is logged.
+func (t *Topics) settings(ctx context.Context, names []string) (map[string]topicSettings, error) {
+	found, err := t.adm.DescribeTopicConfigs(ctx, names...)
+	if errors.Is(err, kerr.TopicAuthorizationFailed) || errors.Is(err, kerr.ClusterAuthorizationFailed) {
+		found, err = nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read settings of topics: %w", err)
+	}
+	out := make(map[string]topicSettings, len(names))
+	for _, name := range names {
+		r, err := found.On(name, nil)
+		if err == nil {
+			err = r.Err
+		}
+		if err != nil {
+			t.log.Warn("settings of a topic cannot be read: taking Kafka's defaults", "topic", name, "err", err)
+			out[name] = topicSettings{cleanup: "compact", tombstones: retentionMillis, maxMessage: defaultMaxMessage}
+			continue
+		}
+		out[name] = readSettings(r.Configs)
+	}
+	return out, nil
+}
+
+func readSettings(configs []kadm.Config) topicSettings {
+	s := topicSettings{maxMessage: defaultMaxMessage}
+	for _, c := range configs {
+		switch c.Key {
+		case configCleanup:
+			s.cleanup = c.MaybeValue()
+		case configTombstones:
+			s.tombstones, _ = strconv.ParseInt(c.MaybeValue(), 10, 64)
+		case configMaxMessage:
+			if n, err := strconv.Atoi(c.MaybeValue()); err == nil {
+				s.maxMessage = n
+			}
+		}
+	}
+	return s
+}
+
+// warnTopics says where a topic that was there already differs from the
+// contract: "delete" loses rows by age, more or fewer partitions than set are
+// kept, and a short memory of tombstones can resurrect rows for a late reader.
+func (t *Topics) warnTopics(have kadm.TopicDetails, settings map[string]topicSettings) {
+	for _, d := range have.Sorted() {
+		s := settings[d.Topic]
+		if s.cleanup != "compact" {
+			t.log.Warn("topic is not only compacted: rows can vanish from it by age",
+				"topic", d.Topic, "cleanup_policy", s.cleanup, "want", "compact")
+		}
+		if strings.Contains(s.cleanup, "compact") && s.tombstones < retentionMillis {
+			t.log.Warn("topic forgets deletes early: a reader away for longer keeps deleted rows",
+				"topic", d.Topic, "delete_retention_ms", s.tombstones, "want", retentionMillis)
+		}
+		if n := len(d.Partitions); n != int(t.cfg.Partitions) {
+			t.log.Warn("topic has another number of partitions than is set: it keeps its own",
+				"topic", d.Topic, "partitions", n, "set", t.cfg.Partitions)
+		}
+	}
+}
+
+func (t *Topics) warnDeadLetters(ctx context.Context, have kadm.TopicDetails, limit int) error {
+	if len(have) == 0 {
+		return nil
+	}
+	settings, err := t.settings(ctx, have.Names())
+	if err != nil {
+		return err
+	}
+	for _, name := range have.Names() {
+		s := settings[name]
+		if s.cleanup != "delete" {
+			t.log.Warn("dead-letter topic is compacted: of several dead letters of a key only the last stays",
+				"topic", name, "cleanup_policy", s.cleanup, "want", "delete")
+		}
+		if s.maxMessage < limit {
+			t.log.Warn("dead-letter topic has a low message limit: large dead letters will be cut",
+				"topic", name, "max_message_bytes", s.maxMessage, "want", limit)
+		}
+	}
+	return nil
+}
