@@ -54,12 +54,14 @@ type Consumer struct {
 	metrics *consumerMetrics
 	direct  bool
 
-	mu         sync.Mutex
-	parts      map[TopicPartition]*partition
-	seeks      map[TopicPartition]int64
-	generation uint64
-	trouble    string    // why the group or the broker gives nothing; "" if it does
-	heard      time.Time // when a direct consumer last got on
+	heard time.Time // when a direct consumer last got on; Poll's alone
+
+	mu          sync.Mutex
+	parts       map[TopicPartition]*partition
+	seeks       map[TopicPartition]int64
+	generation  uint64
+	trouble     string // why the group gives nothing; "" if it does
+	unreachable error  // what RefreshEnds heard
 }
 
 // partition is what a Consumer knows of a partition that it owns.

@@ -11,9 +11,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/twmb/franz-go/pkg/kadm"
-	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
-	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
 // How long a direct consumer that hears nothing waits before it asks the broker
@@ -23,9 +21,11 @@ const (
 	quietBeforeGiveUp = 30 * time.Second
 )
 
-// StuckError is returned by Poll of a direct consumer that has heard nothing for
-// half a minute although topics hold more. It names them; a restart, or whatever
-// mends the brokers, goes on where it stopped.
+var errRecreated = errors.New("made anew while it was read; start again")
+
+// StuckError is returned by Poll of a direct consumer for topics that cannot be
+// read to their end: nothing was heard of them for half a minute, or they were
+// made anew meanwhile. A restart goes on where it stopped.
 type StuckError struct {
 	Topics []string // left behind, sorted
 	Cause  error    // the last fault heard of, or nil
@@ -33,7 +33,7 @@ type StuckError struct {
 
 // Error names the topics left behind.
 func (e *StuckError) Error() string {
-	text := "no records for " + quietBeforeGiveUp.String() + " from " + strings.Join(e.Topics, ", ")
+	text := "end not reached of " + strings.Join(e.Topics, ", ")
 	if e.Cause != nil {
 		text += ": " + e.Cause.Error()
 	}
@@ -134,7 +134,10 @@ func (c *Consumer) values() []*partition {
 // progress looks after partitions of which nothing comes. The end of a compacted
 // topic may hold no record at all, and the client does not tell of empty batches,
 // so the broker is asked.
-func (c *Consumer) progress(ctx context.Context, some bool) error {
+func (c *Consumer) progress(ctx context.Context, some bool, anew []string) error {
+	if len(anew) > 0 {
+		return &StuckError{Topics: anew, Cause: errRecreated}
+	}
 	if some {
 		c.heard = time.Now()
 		return nil
@@ -169,12 +172,13 @@ func (c *Consumer) probe(ctx context.Context, tp TopicPartition) (moved bool, er
 	c.mu.Lock()
 	p := *c.parts[tp]
 	c.mu.Unlock()
-	if id := [16]byte(details[tp.Topic].ID); id != p.topicID {
-		return false, fmt.Errorf("read topic %s: it was made anew meanwhile", tp.Topic)
+	r := logReader{cl: c.cl, topic: tp.Topic, id: p.topicID, partition: tp.Partition, leader: leader, end: p.goal}
+	next, err := r.read(ctx, p.at, func([]*kgo.Record) error { return errRecords })
+	if err != nil && !errors.Is(err, errRecords) {
+		return false, fmt.Errorf("read %s: %w", tp, err)
 	}
-	next, err := emptyTo(ctx, c.cl.Broker(int(leader)), tp, p)
-	if err != nil || next <= p.at {
-		return false, err
+	if next == p.at {
+		return false, nil
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -184,36 +188,5 @@ func (c *Consumer) probe(ctx context.Context, tp TopicPartition) (moved bool, er
 	return true, nil
 }
 
-// emptyTo gives the offset up to which a partition holds no record from p.at on;
-// p.at itself if there is one.
-func emptyTo(ctx context.Context, leader *kgo.Broker, tp TopicPartition, p partition) (int64, error) {
-	part := kmsg.NewFetchRequestTopicPartition()
-	part.Partition, part.FetchOffset, part.PartitionMaxBytes = tp.Partition, p.at, 1<<20
-	topic := kmsg.NewFetchRequestTopic()
-	topic.Topic, topic.TopicID = tp.Topic, p.topicID
-	topic.Partitions = append(topic.Partitions, part)
-	req := kmsg.NewPtrFetchRequest()
-	req.MaxWaitMillis, req.MinBytes, req.MaxBytes, req.SessionEpoch = 100, 1, 1<<20, -1
-	req.Topics = append(req.Topics, topic)
-	raw, err := leader.RetriableRequest(ctx, req)
-	if err != nil {
-		return p.at, fmt.Errorf("fetch from %s: %w", tp, err)
-	}
-	resp := raw.(*kmsg.FetchResponse)
-	if err := kerr.ErrorForCode(resp.ErrorCode); err != nil || len(resp.Topics) != 1 || len(resp.Topics[0].Partitions) != 1 {
-		return p.at, fmt.Errorf("fetch from %s: %w", tp, errors.Join(err, errOddAnswer))
-	}
-	opts := kgo.ProcessFetchPartitionOpts{Offset: p.at, Topic: tp.Topic, Partition: tp.Partition}
-	got, next := kgo.ProcessFetchPartition(opts, &resp.Topics[0].Partitions[0], kgo.DefaultDecompressor(), nil)
-	switch {
-	case got.Err != nil:
-		return p.at, fmt.Errorf("fetch from %s: %w", tp, got.Err)
-	case len(got.Records) > 0:
-		return p.at, nil
-	case next == p.at && got.HighWatermark >= p.goal:
-		return p.goal, nil // no batch at all up to the high watermark
-	}
-	return next, nil
-}
-
-var errOddAnswer = errors.New("the broker's answer is not what was asked for")
+// errRecords stops a probe: there is a record, and it will come by itself.
+var errRecords = errors.New("there are records")

@@ -31,18 +31,19 @@ func (c *Consumer) Poll(ctx context.Context, limit int, wait time.Duration) ([]S
 	if fetches.IsClientClosed() {
 		return nil, ErrClosed
 	}
-	spans := c.spans(fetches)
-	c.faults(ctx, fetches, len(spans) > 0)
+	spans, anew := c.spans(fetches)
+	anew = append(anew, c.faults(ctx, fetches, len(spans) > 0)...)
 	c.seek()
 	if c.direct {
-		return spans, c.progress(ctx, len(spans) > 0)
+		return spans, c.progress(ctx, len(spans) > 0, anew)
 	}
+	c.startOver(anew)
 	return spans, nil
 }
 
-func (c *Consumer) spans(fetches kgo.Fetches) []Span {
-	var spans []Span
-	var anew []string
+// spans also names topics whose records come from another topic than was looked
+// up at the assignment.
+func (c *Consumer) spans(fetches kgo.Fetches) (spans []Span, anew []string) {
 	fetches.EachTopic(func(topic kgo.FetchTopic) {
 		for _, part := range topic.Partitions {
 			span, ok, recreated := c.span(topic, part)
@@ -54,8 +55,7 @@ func (c *Consumer) spans(fetches kgo.Fetches) []Span {
 			}
 		}
 	})
-	c.startOver(anew)
-	return spans
+	return spans, anew
 }
 
 // span turns what was fetched of one partition into a Span, unless the partition
@@ -116,14 +116,13 @@ func before(records []*kgo.Record, goal int64) []*kgo.Record {
 	return records[:n]
 }
 
-// faults notes what went wrong with a fetch. Everything here is retried by the
-// client, or mended by startOver.
-func (c *Consumer) faults(ctx context.Context, fetches kgo.Fetches, some bool) {
-	var anew []string
+// faults notes what went wrong with a fetch, and names the topics that were
+// deleted and made anew. Everything else is retried by the client.
+func (c *Consumer) faults(ctx context.Context, fetches kgo.Fetches, some bool) (anew []string) {
 	only := false
 	fetches.EachError(func(topic string, part int32, err error) {
-		if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
-			return
+		if topic == "" && (errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled)) {
+			return // how PollRecords says that nothing came in time
 		}
 		only = !some
 		var loss *kgo.ErrDataLoss
@@ -137,11 +136,11 @@ func (c *Consumer) faults(ctx context.Context, fetches kgo.Fetches, some bool) {
 			c.note(TopicPartition{topic, part}, err)
 		}
 	})
-	c.startOver(anew)
 	if only && len(anew) == 0 {
 		// A partition that fails at once would otherwise turn the loop hot.
 		_ = backoff(ctx, 1)
 	}
+	return anew
 }
 
 func (c *Consumer) note(tp TopicPartition, err error) {

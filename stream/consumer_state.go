@@ -2,6 +2,7 @@ package stream
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -30,12 +31,24 @@ func (c *Consumer) State() (partitions []PartitionState, trouble string) {
 		}
 		return int(a.Partition - b.Partition)
 	})
+	if c.unreachable != nil {
+		return partitions, c.unreachable.Error()
+	}
+	if _, generation := c.cl.GroupMetadata(); c.trouble == "" && !c.direct && generation < 0 {
+		return partitions, "not in group " + c.cc.Group + " yet: brokers not reached, or no topic " + c.cfg.TopicPrefix + "* exists"
+	}
 	return partitions, c.trouble
 }
 
-// RefreshEnds asks the brokers where the owned topics end, for State; fetches
-// tell it only of partitions that have news.
+// RefreshEnds asks the brokers where the owned topics end, for State: fetches
+// tell it only of partitions that have news. It also finds out whether the brokers
+// answer at all, which a fetch that waits does not tell.
 func (c *Consumer) RefreshEnds(ctx context.Context) error {
+	err := Ping(ctx, c.cl, c.cfg)
+	c.setUnreachable(err)
+	if err != nil {
+		return err
+	}
 	owned, _ := c.State()
 	var all []TopicPartition
 	for _, p := range owned {
@@ -47,16 +60,23 @@ func (c *Consumer) RefreshEnds(ctx context.Context) error {
 	}
 	ends, err := c.adm.ListEndOffsets(ctx, topics...)
 	if err != nil {
-		return err
+		return fmt.Errorf("look up end offsets: %w", err)
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.trouble = ""
 	for tp, p := range c.parts {
 		if end, ok := ends.Lookup(tp.Topic, tp.Partition); ok && end.Err == nil {
 			p.end = max(p.end, end.Offset)
 		}
 	}
 	return nil
+}
+
+func (c *Consumer) setUnreachable(err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.unreachable = err
 }
 
 // Why reading went on elsewhere than the store's offset said.
