@@ -1,0 +1,147 @@
+package cache
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+)
+
+// application is one batch on its way into the database.
+type application struct {
+	store    *Store
+	batch    *Batch
+	entries  []entry
+	entities []string // sorted
+	deleting []string // the entities that have a row to delete
+
+	result Result
+	lost   []string
+}
+
+// run makes one try. The trips to the server are four: begin, copy, everything
+// else, commit.
+func (a *application) run(ctx context.Context) (Result, error) {
+	a.result, a.lost = Result{}, nil
+	err := a.store.pool.AcquireFunc(ctx, func(conn *pgxpool.Conn) error {
+		if err := makeStage(ctx, conn.Conn()); err != nil {
+			return err
+		}
+		return pgx.BeginTxFunc(ctx, conn, txOptions, func(tx pgx.Tx) error { return a.write(ctx, tx) })
+	})
+	a.settle()
+	return a.result, err
+}
+
+func (a *application) write(ctx context.Context, tx pgx.Tx) error {
+	if len(a.entries) > 0 {
+		reader := newStageReader(a.entries, a.store.cfg.TTL)
+		if _, err := tx.Conn().PgConn().CopyFrom(ctx, reader, copyStage); err != nil {
+			return fmt.Errorf("copy: %w", err)
+		}
+	}
+	b := &pgx.Batch{}
+	b.Queue(lockPartitions, a.batch.lockKeys())
+	a.store.queueMoves(b, a.batch.Moves, &a.lost)
+	a.queueRows(b)
+	queueDeadLetters(b, a.batch.DeadLetters)
+	if err := tx.SendBatch(ctx, b).Close(); err != nil {
+		return err
+	}
+	return movedError(a.lost) // Invariant 2: nothing is kept when an offset was lost
+}
+
+func (a *application) queueRows(b *pgx.Batch) {
+	if len(a.entries) == 0 {
+		return
+	}
+	b.Queue(upsertRows, a.entities).QueryRow(func(row pgx.Row) error {
+		return row.Scan(&a.result.Inserted, &a.result.Updated, &a.result.Unchanged)
+	})
+	b.Queue(forgetDeleted, a.entities)
+	for _, entity := range a.deleting {
+		b.Queue(deleteRows, entity).QueryRow(func(row pgx.Row) error {
+			var deleted, unchanged int
+			err := row.Scan(&deleted, &unchanged)
+			a.result.Deleted += deleted
+			a.result.Unchanged += unchanged
+			return err
+		})
+	}
+}
+
+// settle counts what is left: the newest changes of a key that did nothing are
+// stale, the others of the key are superseded (Invariant 5: every skip is counted).
+func (a *application) settle() {
+	r, newest := &a.result, 0
+	for _, e := range a.entries {
+		if e.last {
+			newest++
+		}
+	}
+	r.Superseded = len(a.entries) - newest
+	r.Stale = newest - r.Inserted - r.Updated - r.Deleted - r.Unchanged
+}
+
+// upsertRows writes the newest change of each key. Invariant 3 stands in it
+// twice: against the row and against the deleted one. The look at the deleted
+// rows costs nothing while the batch's entities ($1) have none, which is so
+// throughout a first load. Equal content raises the seq alone.
+const upsertRows = `WITH written AS (
+    INSERT INTO parliamentary_data AS p (entity_type, entity_id, data, seq, opdateringsdato, expires_at)
+    SELECT s.entity_type, s.entity_id, s.data, s.seq, s.opdateringsdato, now() + make_interval(secs => s.ttl)
+    FROM pg_temp.odastream_stage s
+    WHERE s.last AND NOT s.removes AND (
+        (SELECT NOT EXISTS (SELECT FROM parliamentary_deleted d WHERE d.entity_type = ANY ($1::text[])))
+        OR s.seq > COALESCE((SELECT d.seq FROM parliamentary_deleted d
+                             WHERE d.entity_type = s.entity_type AND d.entity_id = s.entity_id), 0))
+    ON CONFLICT (entity_type, entity_id) DO UPDATE SET
+        seq = excluded.seq,
+        opdateringsdato = excluded.opdateringsdato,
+        data = CASE WHEN p.data = excluded.data THEN p.data ELSE excluded.data END,
+        updated_at = CASE WHEN p.data = excluded.data THEN p.updated_at ELSE excluded.updated_at END,
+        expires_at = CASE WHEN p.data = excluded.data THEN p.expires_at ELSE excluded.expires_at END
+    WHERE p.seq < excluded.seq
+    RETURNING p.created_at = now() AS inserted, p.updated_at = now() AS changed
+)
+SELECT count(*) FILTER (WHERE inserted), count(*) FILTER (WHERE changed AND NOT inserted), count(*) FILTER (WHERE NOT changed)
+FROM written`
+
+// forgetDeleted takes rows that were created again out of the deleted ones.
+const forgetDeleted = `DELETE FROM parliamentary_deleted d USING pg_temp.odastream_stage s
+WHERE s.last AND NOT s.removes AND d.entity_type = ANY ($1::text[])
+  AND d.entity_type = s.entity_type AND d.entity_id = s.entity_id AND d.seq < s.seq`
+
+// deleteRows moves the deleted rows of one entity ($1) to parliamentary_deleted,
+// with their last content: the row's, or what an earlier change of the same
+// batch would have made of it. A row that stays although it is to be deleted is
+// newer than its delete. One entity a statement, so that the plan has its
+// partitions alone.
+const deleteRows = `WITH gone AS (
+    SELECT entity_id, seq FROM pg_temp.odastream_stage WHERE entity_type = $1 AND last AND removes
+), content AS (
+    SELECT DISTINCT ON (s.entity_id) s.entity_id, s.seq, s.data
+    FROM pg_temp.odastream_stage s JOIN gone g ON g.entity_id = s.entity_id
+    WHERE s.entity_type = $1 AND NOT s.removes ORDER BY s.entity_id, s.seq DESC
+), removed AS (
+    DELETE FROM parliamentary_data p USING gone g
+    WHERE p.entity_type = $1 AND p.entity_id = g.entity_id AND p.seq < g.seq
+    RETURNING p.entity_id, p.seq, p.data
+), kept AS (
+    INSERT INTO parliamentary_deleted AS d (entity_type, entity_id, seq, data)
+    SELECT $1, g.entity_id, g.seq, COALESCE(c.data, r.data)
+    FROM gone g LEFT JOIN removed r ON r.entity_id = g.entity_id
+    LEFT JOIN content c ON c.entity_id = g.entity_id AND c.seq > COALESCE(r.seq,
+        (SELECT x.seq FROM parliamentary_deleted x WHERE x.entity_type = $1 AND x.entity_id = g.entity_id), 0)
+    WHERE r.entity_id IS NOT NULL
+       OR NOT EXISTS (SELECT FROM parliamentary_data p WHERE p.entity_type = $1 AND p.entity_id = g.entity_id)
+    ORDER BY g.entity_id
+    ON CONFLICT (entity_type, entity_id) DO UPDATE SET
+        seq = excluded.seq,
+        data = COALESCE(excluded.data, d.data),
+        deleted_at = CASE WHEN excluded.data IS NULL THEN d.deleted_at ELSE excluded.deleted_at END
+    WHERE d.seq < excluded.seq
+    RETURNING deleted_at = now() AS changed
+)
+SELECT count(*) FILTER (WHERE changed), count(*) FILTER (WHERE NOT changed) FROM kept`

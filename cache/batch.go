@@ -1,0 +1,58 @@
+package cache
+
+import (
+	"time"
+
+	"odastream/schema"
+)
+
+// TopicPartition names a partition of a Kafka topic.
+type TopicPartition struct {
+	Topic     string
+	Partition int32 // from 0
+}
+
+// Record is one record of a topic, decoded.
+type Record struct {
+	TopicPartition
+	Offset int64 // in its partition, from 0
+	Change schema.Change
+	// Tombstone says that the record had no value: Change then has only Entity,
+	// ID and Seq, and removes the row as a delete does.
+	Tombstone bool
+}
+
+// removes says whether the record's key is gone after it.
+func (r *Record) removes() bool { return r.Tombstone || r.Change.Action == schema.Delete }
+
+// DeadLetter says that a record could not be applied. It is stored with the
+// batch it was found in; the record itself goes to Kafka before that.
+type DeadLetter struct {
+	TopicPartition
+	Offset   int64
+	Key      string // the record's key; what Postgres cannot store of it is replaced
+	Class    string // decode, schema, data or too_large
+	SQLState string // "" if Postgres had no part in it
+	Error    string
+	FailedAt time.Time
+}
+
+// Batch is what one transaction applies.
+type Batch struct {
+	// Records may hold a key many times and in any order of seq.
+	Records     []Record
+	DeadLetters []DeadLetter
+	// Moves has at most one entry a partition. Without moves the batch changes no
+	// offset: that is how records are applied once more.
+	Moves []Move
+}
+
+// Result counts what became of a batch's records; the sum is their number.
+type Result struct {
+	Inserted   int // rows that were not there
+	Updated    int // rows with new content
+	Deleted    int // rows deleted, and deletes of unknown rows remembered
+	Unchanged  int // newer changes that changed nothing: only the seq was raised
+	Stale      int // changes no newer than what the cache holds
+	Superseded int // changes no newer than another one of the same batch
+}

@@ -1,0 +1,40 @@
+package cache
+
+import (
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// A record that fails once more stays as a person left it (its state), unless the
+// topic was made anew and the offset is another record's now.
+const insertDeadLetters = `INSERT INTO dead_letters AS d (topic, partition, "offset", key, class, sqlstate, error, failed_at)
+SELECT DISTINCT ON (l.topic, l.partition, l."offset") l.topic, l.partition, l."offset", l.key, l.class, NULLIF(l.sqlstate, ''), l.error, l.failed_at
+FROM unnest($1::text[], $2::integer[], $3::bigint[], $4::text[], $5::text[], $6::text[], $7::text[], $8::timestamptz[])
+    AS l (topic, partition, "offset", key, class, sqlstate, error, failed_at)
+ON CONFLICT (topic, partition, "offset") DO UPDATE SET key = excluded.key, class = excluded.class, sqlstate = excluded.sqlstate,
+    error = excluded.error, state = 'open', failed_at = excluded.failed_at, changed_at = now()
+WHERE d.key IS DISTINCT FROM excluded.key`
+
+func queueDeadLetters(b *pgx.Batch, letters []DeadLetter) {
+	if len(letters) == 0 {
+		return
+	}
+	var topics, keys, classes, states, errs []string
+	var partitions []int32
+	var offsets []int64
+	var failed []time.Time
+	for _, l := range letters {
+		topics, partitions, offsets = append(topics, l.Topic), append(partitions, l.Partition), append(offsets, l.Offset)
+		keys, classes, states = append(keys, storable(l.Key)), append(classes, l.Class), append(states, l.SQLState)
+		errs, failed = append(errs, storable(l.Error)), append(failed, l.FailedAt)
+	}
+	b.Queue(insertDeadLetters, topics, partitions, offsets, keys, classes, states, errs, failed)
+}
+
+// storable replaces what a text column refuses, so that a dead letter can always
+// be stored: it stands for a record that is broken already.
+func storable(text string) string {
+	return strings.ReplaceAll(strings.ToValidUTF8(text, "\uFFFD"), "\x00", "\uFFFD")
+}

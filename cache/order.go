@@ -1,0 +1,54 @@
+package cache
+
+import (
+	"cmp"
+	"slices"
+)
+
+// entry is a record of a batch in the order in which it is written.
+type entry struct {
+	*Record
+	last bool // no other record of the batch for this key is newer
+}
+
+// ordered returns the records sorted by key and seq, the newest of each key
+// marked. Sorted keys reach the rows in the same order from every writer, so two
+// writers never wait for each other crosswise. Of equal seqs the first counts, as
+// it does across batches.
+func ordered(records []Record) []entry {
+	entries := make([]entry, len(records))
+	for i := range records {
+		entries[i].Record = &records[i]
+	}
+	slices.SortStableFunc(entries, func(a, b entry) int {
+		return cmp.Or(compareKeys(a, b), cmp.Compare(a.Change.Seq, b.Change.Seq))
+	})
+	for i := len(entries) - 1; i >= 0; {
+		newest := i
+		for ; i >= 0 && compareKeys(entries[i], entries[newest]) == 0; i-- {
+			if entries[i].Change.Seq == entries[newest].Change.Seq {
+				newest = i
+			}
+		}
+		entries[newest].last = true
+	}
+	return entries
+}
+
+func compareKeys(a, b entry) int {
+	return cmp.Or(cmp.Compare(a.Change.Entity, b.Change.Entity), cmp.Compare(a.Change.ID, b.Change.ID))
+}
+
+// entitiesOf returns the entities of the entries, and those of them that have a
+// row to delete, each once and sorted.
+func entitiesOf(entries []entry) (all, deleting []string) {
+	for _, e := range entries {
+		if name := e.Change.Entity; len(all) == 0 || all[len(all)-1] != name {
+			all = append(all, name)
+		}
+		if name := e.Change.Entity; e.last && e.removes() && (len(deleting) == 0 || deleting[len(deleting)-1] != name) {
+			deleting = append(deleting, name)
+		}
+	}
+	return all, deleting
+}
