@@ -1,0 +1,143 @@
+// Package child runs a server as a child process that never outlives us.
+//
+// Invariant: a child has a process group of its own, so that Ctrl-C at the
+// terminal reaches only us and we stop it in order; and on Linux the kernel
+// signals it when we die, however we die. The package knows nothing of which
+// server it runs.
+package child
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"time"
+)
+
+// Spec says what to run.
+type Spec struct {
+	Path    string       // the program
+	Args    []string     // without the program's name
+	Env     []string     // the whole environment; nothing is inherited
+	Dir     string       // working directory; "" means "/"
+	LogFile string       // stdout and stderr go here, written anew; "" discards them
+	Account *Account     // nil runs as ourselves
+	OnDeath DeathSignal  // sent by the kernel when we die, Linux only
+	Stop    []StopSignal // how Stop asks, in order; a kill follows the last
+}
+
+// StopSignal is one step of stopping: the signal, and how long its effect is
+// waited for.
+type StopSignal struct {
+	Signal os.Signal
+	Wait   time.Duration
+}
+
+// Process is a running or ended child. It is safe for concurrent use.
+type Process struct {
+	spec Spec
+	cmd  *exec.Cmd
+	done chan struct{}
+	err  error // set before done is closed
+}
+
+// Start starts spec and returns once the program runs; whether it is ready for
+// work is the caller's to find out. The caller ends it with Stop or Kill.
+func Start(spec Spec) (*Process, error) {
+	p := &Process{spec: spec, done: make(chan struct{})}
+	started := make(chan error, 1)
+	go p.run(started)
+	if err := <-started; err != nil {
+		return nil, fmt.Errorf("start %s: %w", filepath.Base(spec.Path), err)
+	}
+	return p, nil
+}
+
+// PID returns the process id, also after the end.
+func (p *Process) PID() int { return p.cmd.Process.Pid }
+
+// Done is closed when the process has ended.
+func (p *Process) Done() <-chan struct{} { return p.done }
+
+// Err returns how the process ended: nil for exit status 0 and while it runs,
+// else an *exec.ExitError.
+func (p *Process) Err() error {
+	select {
+	case <-p.done:
+		return p.err
+	default:
+		return nil
+	}
+}
+
+// Stop asks the process to end by the steps of its Spec, kills its group after
+// the last, and returns once it has ended. It returns an error if a kill was
+// needed; a process that had ended already is no error.
+func (p *Process) Stop() error {
+	for _, step := range p.spec.Stop {
+		// An error means that it has ended, which the wait sees.
+		_ = p.cmd.Process.Signal(step.Signal)
+		if p.wait(step.Wait) {
+			return nil
+		}
+	}
+	if p.wait(0) {
+		return nil
+	}
+	p.Kill()
+	return fmt.Errorf("stop %s (process %d): it ignored every signal and was killed", filepath.Base(p.spec.Path), p.PID())
+}
+
+// Kill ends the process and its group with SIGKILL, as a crash would, and
+// returns once it has ended.
+func (p *Process) Kill() {
+	_ = killGroup(p.cmd.Process)
+	<-p.done
+}
+
+func (p *Process) wait(limit time.Duration) bool {
+	timer := time.NewTimer(limit)
+	defer timer.Stop()
+	select {
+	case <-p.done:
+		return true
+	case <-timer.C:
+		return false
+	}
+}
+
+func (p *Process) run(started chan<- error) {
+	// The death signal is bound to the thread that forked, not to the process:
+	// a thread that Go retires would end the child. So this one lives as long.
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	err := p.start()
+	started <- err
+	if err != nil {
+		return
+	}
+	p.err = p.cmd.Wait()
+	close(p.done)
+}
+
+func (p *Process) start() error {
+	// Not bound to a context: Stop says how the program is to be ended.
+	p.cmd = exec.CommandContext(context.Background(), p.spec.Path, p.spec.Args...)
+	p.cmd.Env, p.cmd.Dir = p.spec.Env, p.spec.Dir
+	if p.cmd.Dir == "" {
+		p.cmd.Dir = string(filepath.Separator)
+	}
+	prepare(p.cmd, p.spec)
+	if p.spec.LogFile == "" {
+		return p.cmd.Start()
+	}
+	file, err := os.OpenFile(p.spec.LogFile, os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600)
+	if err != nil {
+		return fmt.Errorf("open log: %w", err)
+	}
+	p.cmd.Stdout, p.cmd.Stderr = file, file
+	return errors.Join(p.cmd.Start(), file.Close())
+}

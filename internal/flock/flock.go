@@ -1,0 +1,44 @@
+// Package flock locks a directory or a slot between processes, by a file that
+// the kernel unlocks when its holder ends, however it ends.
+//
+// Invariant: of all processes of a machine at most one holds the lock of a
+// path. It knows nothing of what the lock protects.
+package flock
+
+import (
+	"errors"
+	"fmt"
+	"os"
+)
+
+// ErrHeld is returned by Try when another process, or another Lock of this
+// one, holds the lock.
+var ErrHeld = errors.New("lock is held by another process")
+
+// Lock is a held lock. It ends with Unlock or with the process.
+type Lock struct{ file *os.File }
+
+// Try takes the lock at path, making the file where it is missing, and returns
+// ErrHeld at once if it is taken. On systems without flock(2) it always
+// succeeds. The file stays when the lock is given back: removing it would let
+// two holders in.
+func Try(path string) (*Lock, error) { return open(path, false) }
+
+// Wait takes the lock at path like Try, but waits for its holder to let go.
+// What is done under such a lock must end by itself.
+func Wait(path string) (*Lock, error) { return open(path, true) }
+
+// Unlock gives the lock back. A second call is no error.
+func (l *Lock) Unlock() { _ = l.file.Close() }
+
+func open(path string, wait bool) (*Lock, error) {
+	file, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("open lock %s: %w", path, err)
+	}
+	if err := lock(file, wait); err != nil {
+		_ = file.Close()
+		return nil, fmt.Errorf("take lock %s: %w", path, err)
+	}
+	return &Lock{file: file}, nil
+}
