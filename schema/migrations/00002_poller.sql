@@ -13,12 +13,15 @@ CREATE TABLE poller_leases (
 );
 
 -- How far an entity has been seen. The watermark is an instant; wall_clock is the
--- same as Danish text, for people. seq is the highest ever read or written.
+-- same as Danish text, for people. loaded_at is when the first load was complete,
+-- scanned_at when the last scan that was complete began, seq the highest ever
+-- read or written, partitions the number that keys were spread over.
 CREATE TABLE poller_watermarks (
     entity_type text        PRIMARY KEY,
     watermark   timestamptz,
     wall_clock  text,
     loaded_at   timestamptz,
+    scanned_at  timestamptz,
     seq         bigint      NOT NULL DEFAULT 0,
     partitions  int         NOT NULL DEFAULT 0,
     pass        jsonb,
@@ -35,6 +38,7 @@ CREATE TABLE poller_ledger (
     hash        bytea,
     PRIMARY KEY (entity_type, entity_id)
 );
+CREATE INDEX poller_ledger_dirty ON poller_ledger (entity_type, entity_id) WHERE hash = ''::bytea;
 
 -- Up to which offset of each topic partition the ledger agrees with the topic.
 CREATE TABLE poller_positions (
@@ -51,9 +55,7 @@ CREATE TABLE poller_scans (
     low         bigint      NOT NULL,
     high        bigint      NOT NULL,
     next        bigint      NOT NULL,
-    first_load  boolean     NOT NULL,
     done        boolean     NOT NULL DEFAULT false,
-    started_at  timestamptz NOT NULL,
     updated_at  timestamptz NOT NULL DEFAULT now(),
     PRIMARY KEY (entity_type, low)
 );
