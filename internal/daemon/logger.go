@@ -1,0 +1,56 @@
+package daemon
+
+import (
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"strings"
+
+	"golang.org/x/term"
+)
+
+// hidden stands in a log line where a secret stood.
+const hidden = "(hidden)"
+
+// newLogger logs to w as l says, with secrets replaced wherever they stand.
+func newLogger(l Logging, w io.Writer, secrets []string) *slog.Logger {
+	var level slog.Level
+	// Level was checked against the names that slog knows.
+	_ = level.UnmarshalText([]byte(l.Level))
+	opts := &slog.HandlerOptions{Level: level, ReplaceAttr: hide(secrets)}
+	if l.Format == "text" || l.Format == "" && isTerminal(w) {
+		return slog.New(slog.NewTextHandler(w, opts))
+	}
+	return slog.New(slog.NewJSONHandler(w, opts))
+}
+
+func isTerminal(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	return ok && term.IsTerminal(int(f.Fd()))
+}
+
+// hide replaces secrets in messages and values. Nil where there is none, so
+// that logging costs nothing then.
+func hide(secrets []string) func([]string, slog.Attr) slog.Attr {
+	if len(secrets) == 0 {
+		return nil
+	}
+	pairs := make([]string, 0, 2*len(secrets))
+	for _, s := range secrets {
+		pairs = append(pairs, s, hidden)
+	}
+	replacer := strings.NewReplacer(pairs...)
+	return func(_ []string, a slog.Attr) slog.Attr {
+		switch a.Value.Kind() {
+		case slog.KindString:
+			a.Value = slog.StringValue(replacer.Replace(a.Value.String()))
+		case slog.KindAny:
+			text := fmt.Sprintf("%+v", a.Value.Any())
+			if clean := replacer.Replace(text); clean != text {
+				a.Value = slog.StringValue(clean)
+			}
+		}
+		return a
+	}
+}

@@ -1,0 +1,87 @@
+package daemon
+
+import (
+	"context"
+	"io"
+	"log/slog"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// The exit statuses.
+const (
+	ExitDone        = 0   // stopped by a signal, or done with --once
+	ExitFault       = 1   // a fault; a daemon's supervisor should start it again
+	ExitBadSettings = 2   // settings or flags are wrong; a person is needed
+	ExitKilled      = 130 // a second signal ended it at once
+)
+
+// Logging is a program's settings LOG_LEVEL and LOG_FORMAT; embed it with
+// envPrefix:"LOG_".
+type Logging struct {
+	Level  string `env:"LEVEL" envDefault:"info" oneof:"debug,info,warn,error" help:"what is logged, to stderr"`
+	Format string `env:"FORMAT" oneof:"text,json" help:"how; default: text on a terminal, else json"`
+}
+
+// Program describes a daemon to Main.
+type Program struct {
+	Name  string // as in usage and log lines: "poller"
+	About string // for --help: what it is, in a line or two, and what --once does
+
+	// Settings points to the program's struct of settings, which Main fills from
+	// the environment before it calls Start. Log and HTTPAddr point into it.
+	// Without HTTPAddr, or with it empty, nothing is served.
+	Settings any
+	Log      *Logging
+	HTTPAddr *string
+
+	// Prefixes are those of the project's variables, Others the names that other
+	// programs of the project know: any other variable with such a prefix is
+	// warned of as unknown.
+	Prefixes, Others []string
+
+	// Start connects and builds. Its error is taken for one of the environment: a
+	// daemon logs it and tries again for as long as it takes, with --once it is
+	// the end. A *settings.Error ends either with ExitBadSettings, and one
+	// wrapped by Permanent with ExitFault. What Start opened before it failed it
+	// closes itself.
+	Start func(ctx context.Context, env Env) (Job, error)
+}
+
+// Env is what Main gives to Start.
+type Env struct {
+	Log      *slog.Logger
+	Registry *prometheus.Registry // what /metrics shows; a fresh one at each try of Start
+	Once     bool                 // --once was given
+	Stdout   io.Writer
+	Stderr   io.Writer
+}
+
+// Job is a started program.
+type Job struct {
+	// Run works until ctx ends, or with --once until all is done. Nil: stopped as
+	// told, or done. An error is a fault: it ends the program with ExitFault.
+	Run func(ctx context.Context) error
+	// Ready tells whether all is well, and as JSON the progress of each part with
+	// the reason where it is not. Nil: always ready.
+	Ready func() (ok bool, detail any)
+	// Status gives what /status shows, as JSON. Nil: nothing.
+	Status func() any
+	// Close releases what Start opened, after Run has returned. Nil: nothing.
+	Close func()
+}
+
+// permanent is an error of Start that no retry mends.
+type permanent struct{ error }
+
+// Permanent marks an error of Start as one that trying again cannot mend. A nil
+// err stays nil.
+func Permanent(err error) error {
+	if err == nil {
+		return nil
+	}
+	return permanent{err}
+}
+
+// Unwrap gives the cause.
+func (p permanent) Unwrap() error { return p.error }

@@ -1,0 +1,144 @@
+package daemon
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+)
+
+// closeWithin bounds the wait for requests that are being answered at the end.
+const closeWithin = time.Second
+
+// server answers /metrics, /healthz, /readyz and /status from the first moment
+// on, also while Start is still trying. A nil server serves nothing.
+type server struct {
+	log  *slog.Logger
+	http *http.Server
+
+	mu       sync.Mutex
+	reason   string // why the program is not at work; "" once it is
+	job      Job
+	registry *prometheus.Registry
+}
+
+// serve listens on the program's address; nil: it has none.
+func (r runner) serve(ctx context.Context) (*server, error) {
+	if r.program.HTTPAddr == nil || *r.program.HTTPAddr == "" {
+		return nil, nil
+	}
+	var lc net.ListenConfig
+	ln, err := lc.Listen(ctx, "tcp", *r.program.HTTPAddr)
+	if err != nil {
+		if errors.Is(err, syscall.EADDRINUSE) {
+			return nil, fmt.Errorf("%s is in use by another program: set HTTP_ADDR to a free one, or to nothing", *r.program.HTTPAddr)
+		}
+		return nil, fmt.Errorf("%w (HTTP_ADDR says where)", err)
+	}
+	s := &server{log: r.log, reason: "starting", registry: newRegistry()}
+	s.http = &http.Server{Handler: s.routes(), ReadHeaderTimeout: 5 * time.Second}
+	go func() {
+		if err := s.http.Serve(ln); !errors.Is(err, http.ErrServerClosed) {
+			r.log.Error("HTTP server ended", "err", err)
+		}
+	}()
+	r.log.Info("serving HTTP", "addr", ln.Addr().String(), "paths", "/metrics /healthz /readyz /status")
+	return s, nil
+}
+
+func (s *server) routes() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
+	mux.HandleFunc("GET /readyz", s.ready)
+	mux.HandleFunc("GET /status", s.status)
+	mux.HandleFunc("GET /metrics", func(w http.ResponseWriter, req *http.Request) {
+		_, _, registry := s.state()
+		promhttp.HandlerFor(registry, promhttp.HandlerOpts{ErrorHandling: promhttp.ContinueOnError}).ServeHTTP(w, req)
+	})
+	return mux
+}
+
+// readiness is the body of /readyz.
+type readiness struct {
+	Ready  bool   `json:"ready"`
+	Reason string `json:"reason,omitempty"` // why the program as a whole is not at work
+	Detail any    `json:"detail,omitempty"` // of each entity or partition
+}
+
+func (s *server) ready(w http.ResponseWriter, _ *http.Request) {
+	reason, job, _ := s.state()
+	body := readiness{Ready: reason == "", Reason: reason}
+	if reason == "" && job.Ready != nil {
+		body.Ready, body.Detail = job.Ready()
+	}
+	code := http.StatusOK
+	if !body.Ready {
+		code = http.StatusServiceUnavailable
+	}
+	s.writeJSON(w, code, body)
+}
+
+func (s *server) status(w http.ResponseWriter, _ *http.Request) {
+	reason, job, _ := s.state()
+	if job.Status == nil {
+		s.writeJSON(w, http.StatusOK, readiness{Ready: reason == "", Reason: reason})
+		return
+	}
+	s.writeJSON(w, http.StatusOK, job.Status())
+}
+
+func (s *server) writeJSON(w http.ResponseWriter, code int, body any) {
+	text, err := json.MarshalIndent(body, "", "  ")
+	if err != nil {
+		s.log.Error("cannot encode an answer", "err", err)
+		http.Error(w, "cannot encode the answer", http.StatusInternalServerError)
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(code)
+	_, _ = w.Write(append(text, '\n')) // whoever asked has gone: nothing to do about it
+}
+
+func (s *server) state() (reason string, job Job, registry *prometheus.Registry) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.reason, s.job, s.registry
+}
+
+// set changes what is shown; on a nil server it does nothing.
+func (s *server) set(change func()) {
+	if s == nil {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	change()
+}
+
+func (s *server) waiting(err error) { s.set(func() { s.reason = "starting: " + err.Error() }) }
+
+func (s *server) started(job Job, registry *prometheus.Registry) {
+	s.set(func() { s.reason, s.job, s.registry = "", job, registry })
+}
+
+func (s *server) stopping() { s.set(func() { s.reason = "stopping" }) }
+
+func (s *server) close() {
+	if s == nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), closeWithin)
+	defer cancel()
+	if err := s.http.Shutdown(ctx); err != nil {
+		_ = s.http.Close() // a request hangs: the program ends all the same
+	}
+}
