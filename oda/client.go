@@ -3,13 +3,13 @@ package oda
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
 	"net/url"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/failsafe-go/failsafe-go"
@@ -35,6 +35,7 @@ type Client struct {
 	breaker circuitbreaker.CircuitBreaker[any]
 	retry   failsafe.Executor[any]
 	metrics *metrics
+	failed  atomic.Pointer[Error] // the last fault that counted for the breaker
 
 	buffers   sync.Pool // *bytes.Buffer, bodies while they are read
 	splitters sync.Pool // *splitter
@@ -89,33 +90,20 @@ func newTransport(cfg Config) *http.Transport {
 // closed Client can still be used.
 func (c *Client) Close() { c.http.CloseIdleConnections() }
 
-// question is one request before it is sent.
-type question struct {
-	set    string
-	url    string
-	accept string
-	lane   Lane
-	// check reads an answer; an error of it is an *Error, and a try that
-	// failed. It can be called more than once.
-	check func(reply) error
-}
-
 // Page asks for up to 100 rows of set inside w, in order of id, those with the
 // lowest ids. An empty page is the end of the window; a short one is not. The
 // rows have passed every check: else the error is ErrNotHonoured and there are
 // none (Invariant 7). A bound of w that is no wall clock is an error that
 // matches nothing.
 func (c *Client) Page(ctx context.Context, set string, w Window, lane Lane) (Page, error) {
-	if _, err := w.rule(); err != nil {
+	rule, err := w.rule()
+	if err != nil {
 		return Page{}, fmt.Errorf("ask for a page of %s: %w", set, err)
 	}
 	var page Page
-	err := c.ask(ctx, c.about(set, w.query(), lane, func(r reply) error {
-		rule, err := w.rule() // a fresh one for each try: it counts
-		if err != nil {
-			return err
-		}
-		s, err := c.split(set, r.body, rule)
+	err = c.ask(ctx, c.about(set, w.query(), lane, func(r reply) error {
+		fresh := rule // a copy for each try, since it counts on
+		s, err := c.split(set, r.body, &fresh)
 		page = Page{Rows: s.rows, Rejects: s.rejects, Date: r.date, Sent: r.sent, Received: r.received}
 		return err
 	}))
@@ -144,24 +132,6 @@ func (c *Client) Extent(ctx context.Context, set string, lane Lane) (Extent, err
 	return extent, nil
 }
 
-// extent reads a sheet that was asked for with one row, the last.
-func (s sheet) extent() (Extent, error) {
-	extent := Extent{Count: s.count}
-	if len(s.rejects) > 0 {
-		return Extent{}, fault(ErrNotOData, "the row with the highest id %s", s.rejects[0].Reason)
-	}
-	for i, row := range s.rows {
-		if i > 0 && row.ID >= s.rows[i-1].ID {
-			return Extent{}, fault(ErrNotHonoured, "id %d comes after %d, want falling ids", row.ID, s.rows[i-1].ID)
-		}
-		extent.MaxID = max(extent.MaxID, row.ID)
-	}
-	if len(s.rows) == 0 && s.count > 0 {
-		return Extent{}, fault(ErrNotHonoured, "no row of %d", s.count)
-	}
-	return extent, nil
-}
-
 // Metadata gives the service's $metadata document (EDMX) as it came.
 func (c *Client) Metadata(ctx context.Context) ([]byte, error) {
 	var doc []byte
@@ -181,7 +151,7 @@ func (c *Client) Metadata(ctx context.Context) ([]byte, error) {
 func (c *Client) Reachable(ctx context.Context) error {
 	q := c.metadataQuestion(func(r reply) error { return checkMetadata(r.body) })
 	if f := c.try(ctx, q); f != nil {
-		return c.name(f, q, 1)
+		return f
 	}
 	return nil
 }
@@ -232,97 +202,4 @@ func (c *Client) takeBuffer() *bytes.Buffer {
 		return buf
 	}
 	return new(bytes.Buffer)
-}
-
-// ask sends a question until it is answered or another try is of no use.
-func (c *Client) ask(ctx context.Context, q question) error {
-	tries := 0
-	err := c.retry.WithContext(ctx).Run(func() error {
-		tries++
-		f := c.try(ctx, q)
-		if f == nil {
-			return nil
-		}
-		f.final = errors.Is(f.Kind, ErrTimeout) && tries >= maxTimeouts
-		return c.name(f, q, tries)
-	})
-	if err == nil {
-		return nil
-	}
-	if f, ok := errors.AsType[*Error](err); ok {
-		return f
-	}
-	// The policy gives the context's own error if that ended during a wait.
-	return c.name(&Error{Kind: err}, q, tries)
-}
-
-// name adds to f what it is about.
-func (c *Client) name(f *Error, q question, tries int) *Error {
-	f.Set, f.URL, f.Tries = q.set, redact(q.url), tries
-	return f
-}
-
-// redact takes a password out of an address.
-func redact(address string) string {
-	u, err := url.Parse(address)
-	if err != nil {
-		return ""
-	}
-	return u.Redacted()
-}
-
-// try sends a question once, when the budget and the breaker allow it: the one
-// function that sends, reads the whole body and checks it. A page counts only
-// then, for the breaker too.
-func (c *Client) try(ctx context.Context, q question) *Error {
-	began := time.Now()
-	if err := c.budget.acquire(ctx, q.lane); err != nil {
-		return &Error{Kind: err}
-	}
-	defer c.budget.release()
-	c.metrics.waited.WithLabelValues(q.lane.String()).Observe(time.Since(began).Seconds())
-	if !c.breaker.TryAcquirePermit() {
-		return &Error{Kind: ErrOpen}
-	}
-	sent := time.Now()
-	r, err := c.exchange(ctx, q)
-	if err == nil {
-		err = q.check(r)
-	}
-	f := c.judge(ctx, err)
-	c.record(f)
-	c.metrics.request(q.set, time.Since(sent), f)
-	return f
-}
-
-// judge makes sure that an error is an *Error, and that the end of the caller's
-// context is called that whatever it broke.
-func (c *Client) judge(ctx context.Context, err error) *Error {
-	if err == nil {
-		return nil
-	}
-	if end := ctx.Err(); end != nil {
-		return &Error{Kind: end, Cause: err}
-	}
-	if f, ok := errors.AsType[*Error](err); ok {
-		return f
-	}
-	return &Error{Kind: ErrNotOData, Cause: err}
-}
-
-// record tells the breaker, and the budget what the source asked for.
-func (c *Client) record(f *Error) {
-	switch {
-	case f == nil:
-		c.breaker.RecordSuccess()
-	case f.passes() || isEnd(f.Kind) && !c.breaker.IsClosed():
-		// A try that its caller gave up says nothing of the source, but a
-		// breaker that waits for its one trial must get an answer.
-		c.breaker.RecordFailure()
-	case !isEnd(f.Kind):
-		c.breaker.RecordSuccess() // it answers, if only no
-	}
-	if f != nil && f.RetryAfter > 0 {
-		c.budget.hold(time.Now().Add(min(f.RetryAfter, maxRetryAfter)))
-	}
 }

@@ -17,6 +17,22 @@ type Page struct {
 	Sent, Received time.Time
 }
 
+// LastID gives the highest id on the page, of rows and of rejects: where the
+// next page goes on. It is false if no id was to be read.
+func (p Page) LastID() (int64, bool) {
+	var last int64
+	known := len(p.Rows) > 0
+	if known {
+		last = p.Rows[len(p.Rows)-1].ID
+	}
+	for _, r := range p.Rejects {
+		if r.ID != 0 && (!known || r.ID > last) {
+			last, known = r.ID, true
+		}
+	}
+	return last, known
+}
+
 // Row is one entity as the source gave it.
 type Row struct {
 	// ID is the entity's key.

@@ -8,6 +8,7 @@ import (
 	"mime"
 	"net"
 	"net/http"
+	"net/url"
 	"strings"
 	"time"
 
@@ -51,10 +52,11 @@ func (c *Client) exchange(ctx context.Context, q question) (reply, error) {
 	if resp.StatusCode != http.StatusOK {
 		return reply{}, statusFault(resp)
 	}
-	if err := checkType(resp.Header, q.accept); err != nil {
+	if f := checkType(resp.Header, q.accept); f != nil {
 		// Read on a little, so that the connection can be used again.
 		_, _ = io.CopyN(io.Discard, resp.Body, maxFaultBody)
-		return reply{}, err
+		f.Status = resp.StatusCode
+		return reply{}, f
 	}
 	if r.body, err = c.read(resp.Body); err != nil {
 		return reply{}, bodyFault(err)
@@ -84,25 +86,42 @@ func (c *Client) read(body io.Reader) ([]byte, error) {
 
 // sendFault gives its kind to what went wrong before there was an answer.
 func sendFault(err error) *Error {
-	var netErr net.Error
-	var opErr *net.OpError
-	dialing := errors.As(err, &opErr) && opErr.Op == "dial"
-	if errors.Is(err, context.DeadlineExceeded) || !dialing && errors.As(err, &netErr) && netErr.Timeout() {
-		return &Error{Kind: ErrTimeout, Cause: err}
+	if ue, ok := errors.AsType[*url.Error](err); ok {
+		err = ue.Err // what it adds, the address, is said by Error
 	}
-	return &Error{Kind: ErrUnreachable, Cause: err}
+	opErr, ok := errors.AsType[*net.OpError](err)
+	if dialing := ok && opErr.Op == "dial"; isTimeout(err) && !dialing {
+		return timedOut(err)
+	}
+	return &Error{Kind: ErrUnreachable, Cause: detach(err)}
 }
 
 // bodyFault gives its kind to what went wrong while a body was read.
 func bodyFault(err error) *Error {
-	var netErr net.Error
 	switch {
 	case errors.Is(err, ErrTooLarge):
 		return &Error{Kind: ErrTooLarge}
-	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &netErr) && netErr.Timeout():
-		return &Error{Kind: ErrTimeout, Cause: err}
+	case isTimeout(err):
+		return timedOut(err)
 	}
 	return &Error{Kind: ErrTruncated, Cause: err}
+}
+
+func timedOut(err error) *Error { return &Error{Kind: ErrTimeout, Cause: detach(err)} }
+
+// detach keeps of the end of a try's own context the words alone: a caller who
+// looks for context.DeadlineExceeded means the end of his own.
+func detach(err error) error {
+	if isEnd(err) {
+		return errors.New(err.Error())
+	}
+	return err
+}
+
+// isTimeout tells whether err is a time-out of a try or of its connection.
+func isTimeout(err error) bool {
+	netErr, ok := errors.AsType[net.Error](err)
+	return errors.Is(err, context.DeadlineExceeded) || ok && netErr.Timeout()
 }
 
 // statusFault reads what an answer other than 200 says. Its body may be HTML,
@@ -159,7 +178,7 @@ func spoken(f *Error, odataError []byte) *Error {
 
 // checkType sees that an answer is of the type asked for, and not encoded in a
 // way that was not.
-func checkType(h http.Header, accept string) error {
+func checkType(h http.Header, accept string) *Error {
 	if encoding := h.Get("Content-Encoding"); encoding != "" && encoding != "identity" {
 		return fault(ErrNotOData, "content encoding %q was not asked for", encoding)
 	}

@@ -4,22 +4,12 @@ import (
 	"bytes"
 	"errors"
 	"io"
-	"net/url"
 	"strconv"
 	"strings"
 	"unicode/utf8"
 
 	"github.com/go-json-experiment/json/jsontext"
 )
-
-// sheet is a page's content before anything is checked against a window.
-type sheet struct {
-	metadata string // value of odata.metadata
-	count    int64  // value of odata.count, -1 if there is none
-	listed   bool   // there was an array named value
-	rows     []Row
-	rejects  []Reject
-}
 
 // splitter takes pages apart in one pass over their bytes. It can be used again
 // and again, by one goroutine at a time.
@@ -290,30 +280,4 @@ func (s *splitter) reject(id int64, data []byte, reason string) error {
 	}
 	s.sheet.rejects = append(s.sheet.rejects, Reject{ID: id, Data: data, Reason: reason})
 	return nil
-}
-
-// isOf tells whether an odata.metadata address is that of set. Letters beyond
-// ASCII are left out of the comparison: how the source encodes them in an
-// address is not known.
-func isOf(metadata, set string) bool {
-	_, name, ok := strings.Cut(metadata, "#")
-	if !ok {
-		return false
-	}
-	name, _, _ = strings.Cut(name, "&")
-	name, _, _ = strings.Cut(name, "/")
-	if plain, err := url.PathUnescape(name); err == nil {
-		name = plain
-	}
-	return ascii(name) == ascii(set)
-}
-
-// ascii gives text without what is beyond ASCII.
-func ascii(text string) string {
-	return strings.Map(func(r rune) rune {
-		if r >= utf8.RuneSelf {
-			return -1
-		}
-		return r
-	}, text)
 }

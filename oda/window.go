@@ -55,18 +55,18 @@ type rule struct {
 
 // rule prepares the check. A bound that is no wall clock is an error: the
 // caller's, and never sent.
-func (w Window) rule() (*rule, error) {
-	r := &rule{window: w, stamped: w.After != "" || w.Until != "", last: w.MinID}
+func (w Window) rule() (rule, error) {
+	r := rule{window: w, stamped: w.After != "" || w.Until != "", last: w.MinID}
 	var err error
 	if w.After != "" {
 		if r.lo, err = ShiftWall(w.After, -stampTolerance); err != nil {
-			return nil, err
+			return rule{}, err
 		}
 		r.lo = trimWall(r.lo)
 	}
 	if w.Until != "" {
 		if r.hi, err = ShiftWall(w.Until, stampTolerance); err != nil {
-			return nil, err
+			return rule{}, err
 		}
 		r.hi = trimWall(r.hi)
 	}

@@ -1,0 +1,134 @@
+package oda
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/url"
+	"time"
+)
+
+// question is one request before it is sent.
+type question struct {
+	set    string
+	url    string
+	accept string
+	lane   Lane
+	// check reads an answer; an error of it is an *Error, and a try that
+	// failed. It can be called more than once.
+	check func(reply) error
+}
+
+// fails names f after the question.
+func (q question) fails(f *Error) *Error {
+	f.Set, f.URL, f.Tries = q.set, "", max(f.Tries, 1)
+	if u, err := url.Parse(q.url); err == nil {
+		f.URL = u.Redacted()
+	}
+	return f
+}
+
+// ask sends a question until it is answered or another try is of no use.
+func (c *Client) ask(ctx context.Context, q question) error {
+	tries := 0
+	err := c.retry.WithContext(ctx).Run(func() error {
+		tries++
+		f := c.try(ctx, q)
+		if f == nil {
+			return nil
+		}
+		f.Tries = tries
+		f.final = errors.Is(f.Kind, ErrTimeout) && tries >= maxTimeouts
+		return f
+	})
+	if err == nil {
+		return nil
+	}
+	if f, ok := errors.AsType[*Error](err); ok {
+		return f
+	}
+	// The policy gives the context's own error if that ended during a wait.
+	return q.fails(&Error{Kind: err, Tries: tries})
+}
+
+// try sends a question once, when the budget and the breaker allow it: the one
+// function that sends, reads the whole body and checks it. A page counts only
+// then, for the breaker too.
+func (c *Client) try(ctx context.Context, q question) *Error {
+	began := time.Now()
+	if err := c.budget.acquire(ctx, q.lane); err != nil {
+		return q.fails(&Error{Kind: err})
+	}
+	defer c.budget.release()
+	c.metrics.waited.WithLabelValues(q.lane.String()).Observe(time.Since(began).Seconds())
+	if !c.breaker.TryAcquirePermit() {
+		return q.fails(c.open())
+	}
+	sent := time.Now()
+	f := c.judge(ctx, c.once(ctx, q))
+	if f != nil {
+		q.fails(f)
+	}
+	c.record(f)
+	c.metrics.request(q.set, time.Since(sent), f)
+	return f
+}
+
+// once sends a question and checks the answer.
+func (c *Client) once(ctx context.Context, q question) error {
+	r, err := c.exchange(ctx, q)
+	if err != nil {
+		return err
+	}
+	err = q.check(r)
+	if f, ok := errors.AsType[*Error](err); ok {
+		f.Status = http.StatusOK
+	}
+	return err
+}
+
+// judge makes sure that an error is an *Error, and that the end of the caller's
+// context is called that, whatever it broke.
+func (c *Client) judge(ctx context.Context, err error) *Error {
+	if err == nil {
+		return nil
+	}
+	if end := ctx.Err(); end != nil {
+		return &Error{Kind: end}
+	}
+	if f, ok := errors.AsType[*Error](err); ok {
+		return f
+	}
+	return &Error{Kind: ErrNotOData, Cause: err}
+}
+
+// record tells the breaker, and the budget what the source asked for.
+func (c *Client) record(f *Error) {
+	switch {
+	case f == nil:
+		c.breaker.RecordSuccess()
+	case f.passes():
+		last := *f // a copy: f is still being written to
+		c.failed.Store(&last)
+		c.breaker.RecordFailure()
+		if f.RetryAfter > 0 {
+			c.budget.hold(time.Now().Add(min(f.RetryAfter, maxRetryAfter)))
+		}
+	case !isEnd(f.Kind):
+		c.breaker.RecordSuccess() // it answers, if only no
+	case !c.breaker.IsClosed():
+		// A try that its caller gave up says nothing of the source, but a
+		// breaker that waits for its one trial must get an answer.
+		c.breaker.RecordFailure()
+	}
+}
+
+// open is the fault of a request that was not sent, with the last failure of
+// those that were.
+func (c *Client) open() *Error {
+	f := &Error{Kind: ErrOpen}
+	if last := c.failed.Load(); last != nil {
+		f.Cause = last
+	}
+	return f
+}

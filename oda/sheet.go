@@ -1,0 +1,60 @@
+package oda
+
+import (
+	"net/url"
+	"strings"
+	"unicode/utf8"
+)
+
+// sheet is a page's content before anything is checked against a window.
+type sheet struct {
+	metadata string // value of odata.metadata
+	count    int64  // value of odata.count, -1 if there is none
+	listed   bool   // there was an array named value
+	rows     []Row
+	rejects  []Reject
+}
+
+// extent reads a sheet that was asked for with one row, the last.
+func (s sheet) extent() (Extent, error) {
+	extent := Extent{Count: s.count}
+	if len(s.rejects) > 0 {
+		return Extent{}, fault(ErrNotOData, "the row with the highest id %s", s.rejects[0].Reason)
+	}
+	for i, row := range s.rows {
+		if i > 0 && row.ID >= s.rows[i-1].ID {
+			return Extent{}, fault(ErrNotHonoured, "id %d comes after %d, want falling ids", row.ID, s.rows[i-1].ID)
+		}
+		extent.MaxID = max(extent.MaxID, row.ID)
+	}
+	if len(s.rows) == 0 && s.count > 0 {
+		return Extent{}, fault(ErrNotHonoured, "no row of %d", s.count)
+	}
+	return extent, nil
+}
+
+// isOf tells whether an odata.metadata address is that of set. Letters beyond
+// ASCII are left out of the comparison: how the source encodes them in an
+// address is not known.
+func isOf(metadata, set string) bool {
+	_, name, ok := strings.Cut(metadata, "#")
+	if !ok {
+		return false
+	}
+	name, _, _ = strings.Cut(name, "&")
+	name, _, _ = strings.Cut(name, "/")
+	if plain, err := url.PathUnescape(name); err == nil {
+		name = plain
+	}
+	return ascii(name) == ascii(set)
+}
+
+// ascii gives text without what is beyond ASCII.
+func ascii(text string) string {
+	return strings.Map(func(r rune) rune {
+		if r >= utf8.RuneSelf {
+			return -1
+		}
+		return r
+	}, text)
+}
