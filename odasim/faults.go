@@ -1,0 +1,226 @@
+package odasim
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"strconv"
+	"sync"
+	"time"
+)
+
+// Faults are the knobs for what goes wrong. A rate is the share of requests that
+// it spoils, 0 to 1, drawn from the seed: the same requests in the same order
+// meet the same faults. The zero value is a service without fault or delay.
+type Faults struct {
+	// Seed of the randomness.
+	Seed uint64
+
+	// Latency is how long each answer takes; Jitter, what is added to it at most.
+	Latency, Jitter time.Duration
+
+	// ErrorRate is how often a burst of errors begins: ErrorBurst requests (0 means
+	// 1) are answered with ErrorStatus (0 means 500) and a web page, and with
+	// Retry-After if that is not 0 (whole seconds).
+	ErrorRate   float64
+	ErrorBurst  int
+	ErrorStatus int
+	RetryAfter  time.Duration
+
+	// HTMLRate is how often a web page comes with status 200.
+	HTMLRate float64
+	// TruncateRate is how often a body ends early: by turns with the connection
+	// closed before the announced length, and with a length that fits, so that only
+	// the JSON shows it.
+	TruncateRate float64
+	// ResetRate is how often the connection is reset before any answer.
+	ResetRate float64
+	// StallRate is how often the body stops halfway, for Stall (0 means a minute).
+	StallRate float64
+	Stall     time.Duration
+	// UnfilteredRate is how often $filter is ignored.
+	UnfilteredRate float64
+	// DisorderRate is how often a page's rows stand in a wrong order.
+	DisorderRate float64
+	// ShortRate is how often a page holds fewer rows than it could, at least one;
+	// this is no fault of the service, which promises no full pages.
+	ShortRate float64
+}
+
+// Validate says which knob is out of range, if one is.
+func (f Faults) Validate() error {
+	for name, rate := range map[string]float64{
+		"error rate": f.ErrorRate, "html rate": f.HTMLRate, "truncate rate": f.TruncateRate, "reset rate": f.ResetRate,
+		"stall rate": f.StallRate, "unfiltered rate": f.UnfilteredRate, "disorder rate": f.DisorderRate, "short rate": f.ShortRate,
+	} {
+		if !(rate >= 0 && rate <= 1) {
+			return fmt.Errorf("%s is %g, want 0 to 1", name, rate)
+		}
+	}
+	for name, d := range map[string]time.Duration{
+		"latency": f.Latency, "jitter": f.Jitter, "stall": f.Stall, "retry after": f.RetryAfter,
+	} {
+		if d < 0 {
+			return fmt.Errorf("%s is %s, want 0s or more", name, d)
+		}
+	}
+	if s := f.ErrorStatus; s != 0 && (s < 400 || s > 599) {
+		return fmt.Errorf("error status is %d, want 400 to 599", s)
+	}
+	if f.ErrorBurst < 0 {
+		return fmt.Errorf("error burst is %d, want 0 or more", f.ErrorBurst)
+	}
+	return nil
+}
+
+// FaultCounts says how many requests met which fault since the server was made.
+type FaultCounts struct {
+	Errors, HTML, Truncated, Reset, Stalled, Unfiltered, Disordered, Short int64
+}
+
+// SetFaults turns the knobs from the next request on, and starts their
+// randomness anew. It panics on knobs that Validate refuses.
+func (s *Server) SetFaults(f Faults) {
+	if err := f.Validate(); err != nil {
+		panic("odasim: " + err.Error())
+	}
+	s.faults.set(f)
+}
+
+// FaultCounts gives the faults that were drawn so far.
+func (s *Server) FaultCounts() FaultCounts {
+	s.faults.mu.Lock()
+	defer s.faults.mu.Unlock()
+	return s.faults.counts
+}
+
+// faultKind is what spoils an answer as a whole.
+type faultKind int
+
+const (
+	noFault faultKind = iota
+	errorFault
+	htmlFault
+	resetFault
+	cutFault   // the connection ends before the announced length
+	shearFault // the body is short, and its length says so
+	stallFault
+)
+
+// fault is what one request meets.
+type fault struct {
+	kind       faultKind
+	status     int
+	retryAfter string
+	latency    time.Duration
+	stall      time.Duration
+	unfiltered bool
+	turn       int     // rows are rotated by this; 0 for none
+	short      float64 // share of the page that is served; 0 for all
+}
+
+// faultSource draws the faults.
+type faultSource struct {
+	mu      sync.Mutex
+	knobs   Faults
+	random  *rand.Rand
+	burst   int // errors still to come
+	sheared bool
+	counts  FaultCounts
+}
+
+func (s *faultSource) set(f Faults) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.knobs, s.burst = f, 0
+	s.random = rand.New(rand.NewPCG(f.Seed, 0x0da))
+}
+
+// draw gives what the next request meets. Each knob draws every time, so that
+// turning one leaves the others' faults where they were.
+func (s *faultSource) draw() fault {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.random == nil {
+		return fault{}
+	}
+	k := s.knobs
+	f := fault{latency: k.Latency, stall: k.Stall}
+	if k.Jitter > 0 {
+		f.latency += time.Duration(s.random.Int64N(int64(k.Jitter) + 1))
+	}
+	s.drawWhole(&f)
+	s.drawContent(&f)
+	return f
+}
+
+// drawWhole draws what spoils the answer as a whole; of several the first one
+// counts.
+func (s *faultSource) drawWhole(f *fault) {
+	k := s.knobs
+	begins := s.hits(k.ErrorRate)
+	if begins && s.burst == 0 {
+		s.burst = max(1, k.ErrorBurst)
+	}
+	reset, html, cut, stall := s.hits(k.ResetRate), s.hits(k.HTMLRate), s.hits(k.TruncateRate), s.hits(k.StallRate)
+	switch {
+	case s.burst > 0:
+		s.burst--
+		s.counts.Errors++
+		s.fail(f)
+	case reset:
+		s.counts.Reset++
+		f.kind = resetFault
+	case html:
+		s.counts.HTML++
+		f.kind = htmlFault
+	case cut:
+		s.counts.Truncated++
+		f.kind = cutFault
+		if s.sheared = !s.sheared; !s.sheared {
+			f.kind = shearFault
+		}
+	case stall:
+		s.counts.Stalled++
+		f.kind = stallFault
+		if f.stall == 0 {
+			f.stall = time.Minute
+		}
+	}
+}
+
+// fail makes the fault an error answer.
+func (s *faultSource) fail(f *fault) {
+	f.kind, f.status = errorFault, s.knobs.ErrorStatus
+	if f.status == 0 {
+		f.status = http.StatusInternalServerError
+	}
+	if after := s.knobs.RetryAfter; after > 0 {
+		f.retryAfter = strconv.Itoa(int((after + time.Second - 1) / time.Second))
+	}
+}
+
+// drawContent draws what makes a good-looking answer wrong.
+func (s *faultSource) drawContent(f *fault) {
+	k := s.knobs
+	unfiltered, disorder, short := s.hits(k.UnfilteredRate), s.hits(k.DisorderRate), s.hits(k.ShortRate)
+	share, turn := s.random.Float64(), 1+s.random.IntN(1000)
+	if f.kind != noFault {
+		return
+	}
+	if unfiltered {
+		s.counts.Unfiltered++
+		f.unfiltered = true
+	}
+	if disorder {
+		s.counts.Disordered++
+		f.turn = turn
+	}
+	if short {
+		s.counts.Short++
+		f.short = max(share, 1e-9)
+	}
+}
+
+// hits draws one knob.
+func (s *faultSource) hits(rate float64) bool { return s.random.Float64() < rate }

@@ -1,0 +1,171 @@
+package odasim
+
+// bounds are what a filter demands of id and stamp alone: no row outside them
+// can match.
+type bounds struct {
+	minID, maxID       int64
+	minStamp, maxStamp moment
+	// first is the least (stamp, id) that can match. For "later, or as late with a
+	// higher id" it says more than the ranges do: it skips the tie.
+	first stampKey
+	// exact says that every row inside the ranges matches.
+	exact bool
+}
+
+// everything are the bounds that leave nothing out.
+func everything() bounds {
+	return bounds{
+		minID: minID, maxID: maxID, minStamp: noMoment, maxStamp: lastMoment,
+		first: stampKey{stamp: noMoment, id: minID}, exact: true,
+	}
+}
+
+const (
+	minID = -1 << 63
+	maxID = 1<<63 - 1
+)
+
+// stamped reports whether the bounds leave out any stamp.
+func (b bounds) stamped() bool { return b.minStamp > noMoment || b.maxStamp < lastMoment }
+
+// holds reports whether the row lies inside the ranges.
+func (b bounds) holds(id int64, stamp moment) bool {
+	return id >= b.minID && id <= b.maxID && stamp >= b.minStamp && stamp <= b.maxStamp
+}
+
+// and gives what both demand.
+func (b bounds) and(c bounds) bounds {
+	r := bounds{
+		minID: max(b.minID, c.minID), maxID: min(b.maxID, c.maxID),
+		minStamp: max(b.minStamp, c.minStamp), maxStamp: min(b.maxStamp, c.maxStamp),
+		exact: b.exact && c.exact,
+	}
+	r.first = stampKey{stamp: r.minStamp, id: r.minID}
+	for _, k := range []stampKey{b.first, c.first} {
+		if compareKeys(k, r.first) > 0 {
+			r.first = k
+		}
+	}
+	return r
+}
+
+// or gives what either demands.
+func (b bounds) or(c bounds) bounds {
+	r := bounds{
+		minID: min(b.minID, c.minID), maxID: max(b.maxID, c.maxID),
+		minStamp: min(b.minStamp, c.minStamp), maxStamp: max(b.maxStamp, c.maxStamp),
+		first: b.first,
+	}
+	if compareKeys(c.first, r.first) < 0 {
+		r.first = c.first
+	}
+	return r
+}
+
+// filter is a parsed $filter.
+type filter interface {
+	// match reports whether the row is asked for. Only a filter that reads fields
+	// other than id and opdateringsdato needs the row's data.
+	match(r row) bool
+	// bounds gives what it demands of id and stamp.
+	bounds() bounds
+	// reads reports whether it needs the row's data.
+	reads() bool
+}
+
+type (
+	andFilter struct{ a, b filter }
+	orFilter  struct{ a, b filter }
+	notFilter struct{ a filter }
+)
+
+func (f andFilter) match(r row) bool { return f.a.match(r) && f.b.match(r) }
+func (f andFilter) bounds() bounds   { return f.a.bounds().and(f.b.bounds()) }
+func (f andFilter) reads() bool      { return f.a.reads() || f.b.reads() }
+
+func (f orFilter) match(r row) bool { return f.a.match(r) || f.b.match(r) }
+func (f orFilter) bounds() bounds   { return f.a.bounds().or(f.b.bounds()) }
+func (f orFilter) reads() bool      { return f.a.reads() || f.b.reads() }
+
+func (f notFilter) match(r row) bool { return !f.a.match(r) }
+func (f notFilter) bounds() bounds   { return loose() }
+func (f notFilter) reads() bool      { return f.a.reads() }
+
+// loose are the bounds of a filter of which nothing is known.
+func loose() bounds {
+	b := everything()
+	b.exact = false
+	return b
+}
+
+// operator is a comparison of OData v3.
+type operator string
+
+const (
+	equal          operator = "eq"
+	notEqual       operator = "ne"
+	greater        operator = "gt"
+	greaterOrEqual operator = "ge"
+	less           operator = "lt"
+	lessOrEqual    operator = "le"
+)
+
+// holds reports whether a comparison that came out as c (below 0, 0, above 0)
+// is what the operator asks for.
+func (o operator) holds(c int) bool {
+	switch o {
+	case equal:
+		return c == 0
+	case notEqual:
+		return c != 0
+	case greater:
+		return c > 0
+	case greaterOrEqual:
+		return c >= 0
+	case less:
+		return c < 0
+	default:
+		return c <= 0
+	}
+}
+
+// flipped is the operator with its sides exchanged.
+func (o operator) flipped() operator {
+	switch o {
+	case greater:
+		return less
+	case greaterOrEqual:
+		return lessOrEqual
+	case less:
+		return greater
+	case lessOrEqual:
+		return greaterOrEqual
+	default:
+		return o
+	}
+}
+
+// span gives the whole numbers that hold against v, within low and high; ok is
+// false where they are no span (ne) or none at all.
+func (o operator) span(v, low, high int64) (from, to int64, ok bool) {
+	switch o {
+	case equal:
+		return v, v, true
+	case greater:
+		if v == high {
+			return 0, 0, false
+		}
+		return v + 1, high, true
+	case greaterOrEqual:
+		return v, high, true
+	case less:
+		if v == low {
+			return 0, 0, false
+		}
+		return low, v - 1, true
+	case lessOrEqual:
+		return low, v, true
+	default:
+		return 0, 0, false
+	}
+}

@@ -1,0 +1,180 @@
+package odasim
+
+import (
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// named gives the set with this name, as the service writes it (Aktør).
+func (s *Server) named(name string) (*set, error) {
+	if t, known := s.sets[name]; known {
+		return t, nil
+	}
+	return nil, fmt.Errorf("find set %q: the service has none of that name", name)
+}
+
+// Put adds a row, or replaces the one with its id, whatever stamp it carries:
+// the same as before (a silent edit), one in the future, an older one, or null.
+// The row is a JSON object with an id; its members are served compact, in the
+// order given, known to the set or not.
+func (s *Server) Put(set string, data []byte) error {
+	t, err := s.named(set)
+	if err != nil {
+		return err
+	}
+	r, err := s.options.encode(data)
+	if err != nil {
+		return fmt.Errorf("put row of %s: %w", set, err)
+	}
+	t.put(r)
+	return nil
+}
+
+// Delete takes a row away without a trace, as the service does, and reports
+// whether it was there.
+func (s *Server) Delete(set string, id int64) bool {
+	t, err := s.named(set)
+	return err == nil && t.remove(id)
+}
+
+// Edit gives one member of a row another value, written as JSON, and leaves the
+// stamp alone: what the source calls no change. To touch a row without changing
+// it, edit its opdateringsdato. A member that the row does not have is added at
+// its end.
+func (s *Server) Edit(set string, id int64, name string, value any) error {
+	t, err := s.named(set)
+	if err != nil {
+		return err
+	}
+	old, exists := t.get(id)
+	if !exists {
+		return fmt.Errorf("edit row %d of %s: no such row", id, set)
+	}
+	data, err := withMember(old.data, name, value)
+	if err != nil {
+		return fmt.Errorf("edit row %d of %s: %w", id, set, err)
+	}
+	return s.Put(set, data)
+}
+
+// withMember writes a row anew with another value for one member.
+func withMember(data []byte, name string, value any) ([]byte, error) {
+	raw, err := json.Marshal(value)
+	if err != nil {
+		return nil, err
+	}
+	b, replaced := []byte{'{'}, false
+	for have, old := range members(data) {
+		if have == name {
+			old, replaced = raw, true
+		}
+		if b, err = appendMember(b, have, old); err != nil {
+			return nil, err
+		}
+	}
+	if !replaced {
+		if b, err = appendMember(b, name, raw); err != nil {
+			return nil, err
+		}
+	}
+	return append(b, '}'), nil
+}
+
+// appendMember writes "name":value, with a comma unless it is the first.
+func appendMember(dst []byte, name string, value []byte) ([]byte, error) {
+	if len(dst) > 1 {
+		dst = append(dst, ',')
+	}
+	dst, err := jsontext.AppendQuote(dst, name)
+	return append(append(dst, ':'), value...), err
+}
+
+// SetMissing makes a set answer 404, or serve its rows again. A set that a row
+// is put into is no longer missing.
+func (s *Server) SetMissing(set string, missing bool) error {
+	t, err := s.named(set)
+	if err != nil {
+		return err
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.missing = missing
+	return nil
+}
+
+// Row gives one row as it is served; nil if there is none.
+func (s *Server) Row(set string, id int64) []byte {
+	t, err := s.named(set)
+	if err != nil {
+		return nil
+	}
+	r, _ := t.get(id)
+	return r.data
+}
+
+// Rows gives a set's rows as they are served, in the order of their ids; none
+// for a set that the service does not have. The rows must not be written to.
+func (s *Server) Rows(set string) [][]byte {
+	t, err := s.named(set)
+	if err != nil {
+		return nil
+	}
+	return t.all()
+}
+
+// Len gives the number of a set's rows.
+func (s *Server) Len(set string) int {
+	t, err := s.named(set)
+	if err != nil {
+		return 0
+	}
+	return t.len()
+}
+
+// lateRow is a row that is there but not yet seen.
+type lateRow struct {
+	set *set
+	row row
+	at  time.Time
+}
+
+// PutLate puts a row that becomes visible only when the parliament's clock
+// reaches at, with the stamp it carries: a transaction that commits long after
+// it took its stamp.
+func (s *Server) PutLate(set string, data []byte, at time.Time) error {
+	t, err := s.named(set)
+	if err != nil {
+		return err
+	}
+	r, err := s.options.encode(data)
+	if err != nil {
+		return fmt.Errorf("put row of %s: %w", set, err)
+	}
+	s.lateMu.Lock()
+	s.late = append(s.late, lateRow{set: t, row: r, at: at})
+	s.lateMu.Unlock()
+	s.showLate()
+	return nil
+}
+
+// showLate puts the late rows whose time has come, in the order of PutLate.
+func (s *Server) showLate() {
+	s.lateMu.Lock()
+	defer s.lateMu.Unlock()
+	if len(s.late) == 0 {
+		return
+	}
+	now := s.Now()
+	kept := s.late[:0]
+	for _, l := range s.late {
+		if now.Before(l.at) {
+			kept = append(kept, l)
+			continue
+		}
+		l.set.put(l.row)
+	}
+	s.late = kept
+}

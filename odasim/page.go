@@ -1,0 +1,143 @@
+package odasim
+
+import (
+	"fmt"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// page is the answer to a query of a set.
+type page struct {
+	set   *set
+	base  string // the service's own address
+	query query
+	found answer
+	next  string // odata.nextLink; "" for none
+}
+
+// fill finds the page's rows. Without $top, or with one above the cap, the page
+// holds cap rows and a link to the rest; a smaller $top gets no link.
+func (p *page) fill(limit int, values url.Values, f fault) {
+	linked := p.query.top < 0 || p.query.top > limit
+	if !linked {
+		limit = p.query.top
+	}
+	limit = f.shorten(limit)
+	p.found = p.set.run(p.query, limit)
+	f.disorder(p.found.rows)
+	if linked && p.found.more {
+		p.next = p.nextLink(values, len(p.found.rows))
+	}
+	if p.query.fields == nil {
+		return
+	}
+	for i, data := range p.found.rows {
+		p.found.rows[i] = project(data, p.query.fields)
+	}
+}
+
+// nextLink is the same query, $skip counted up and $top counted down by the rows
+// that this page gives.
+func (p *page) nextLink(values url.Values, rows int) string {
+	var b strings.Builder
+	b.WriteString(p.base + "/" + url.PathEscape(p.set.name) + "?")
+	names := make([]string, 0, len(values))
+	for name := range values {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	for _, name := range names {
+		value := values.Get(name)
+		switch name {
+		case "$skip":
+			continue
+		case "$top":
+			value = strconv.Itoa(p.query.top - rows)
+		}
+		b.WriteString(escapeKey(name) + "=" + escapeData(value) + "&")
+	}
+	fmt.Fprintf(&b, "$skip=%d", p.query.skip+rows)
+	return b.String()
+}
+
+// escapeKey escapes an option's name; its dollar stays.
+func escapeKey(name string) string {
+	if rest, ok := strings.CutPrefix(name, "$"); ok {
+		return "$" + escapeData(rest)
+	}
+	return escapeData(name)
+}
+
+// escapeData escapes as .NET's Uri.EscapeDataString does: a space is %20.
+func escapeData(text string) string {
+	return strings.ReplaceAll(url.QueryEscape(text), "+", "%20")
+}
+
+// json writes the page: metadata, the count if asked for, the rows, the link.
+func (p *page) json() []byte {
+	size := 256 + len(p.next)
+	for _, data := range p.found.rows {
+		size += len(data) + 1
+	}
+	b := make([]byte, 0, size)
+	b = append(b, `{"odata.metadata":"`...)
+	b = appendMetadataURL(b, p.base, p.set.name)
+	b = append(b, '"')
+	if p.query.count {
+		b = append(b, `,"odata.count":"`...)
+		b = strconv.AppendInt(b, int64(p.found.count), 10)
+		b = append(b, '"')
+	}
+	b = append(b, `,"value":[`...)
+	for i, data := range p.found.rows {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = append(b, data...)
+	}
+	b = append(b, ']')
+	if p.next != "" {
+		b = append(b, `,"odata.nextLink":"`...)
+		b = append(b, p.next...)
+		b = append(b, '"')
+	}
+	return append(b, '}')
+}
+
+// entityJSON writes one entity: its members behind the metadata.
+func entityJSON(base, name string, data []byte) []byte {
+	b := append([]byte(nil), `{"odata.metadata":"`...)
+	b = appendMetadataURL(b, base, name)
+	b = append(b, `/@Element",`...)
+	return append(b, data[1:]...)
+}
+
+// appendMetadataURL writes where the set is described.
+func appendMetadataURL(dst []byte, base, name string) []byte {
+	dst = append(dst, base...)
+	dst = append(dst, "/$metadata#"...)
+	return append(dst, url.PathEscape(name)...)
+}
+
+// project keeps the members of a row that $select names, in the row's order.
+func project(data []byte, fields map[string]bool) []byte {
+	b := []byte{'{'}
+	for name, value := range members(data) {
+		if !fields[name] {
+			continue
+		}
+		if len(b) > 1 {
+			b = append(b, ',')
+		}
+		quoted, err := jsontext.AppendQuote(nil, name)
+		if err != nil {
+			continue // a name that was read from JSON can be written
+		}
+		b = append(append(append(b, quoted...), ':'), value...)
+	}
+	return append(b, '}')
+}

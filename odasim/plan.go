@@ -1,0 +1,268 @@
+package odasim
+
+import (
+	"cmp"
+	"slices"
+)
+
+// indexLimit is how many rows of a window are gathered from the stamp index
+// before the window counts as wide and the rows are walked by id instead.
+const indexLimit = 2000
+
+// answer is what a query finds: at most limit rows, whether there are more, and
+// the number of all rows that match (if asked for).
+type answer struct {
+	rows  [][]byte
+	more  bool
+	count int
+}
+
+// run answers a query with at most limit rows. The caller gets one consistent
+// view: no mutation happens while it runs.
+func (s *set) run(q query, limit int) answer {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	w := &walk{set: s, filter: q.filter, bounds: everything(), skip: q.skip, want: limit + 1}
+	if q.filter != nil {
+		w.bounds = q.filter.bounds()
+		w.exact, w.reads = w.bounds.exact, q.filter.reads()
+	} else {
+		w.exact = true
+	}
+	w.ordered(q.order)
+	a := answer{more: len(w.found) > limit}
+	a.rows = w.found[:min(limit, len(w.found))]
+	if q.count {
+		a.count = s.matches(q.filter, w.bounds)
+	}
+	return a
+}
+
+// walk goes through a set in a query's order and keeps what it asks for.
+type walk struct {
+	set    *set
+	filter filter
+	bounds bounds
+	exact  bool // the bounds say all that the filter says
+	reads  bool // the filter needs the rows' data
+	skip   int
+	want   int
+	found  [][]byte
+}
+
+// ordered walks in the order asked for: along an index where there is one.
+func (w *walk) ordered(order []orderKey) {
+	switch {
+	case len(order) == 0 || order[0].field == "id":
+		w.byID(len(order) > 0 && order[0].desc)
+	case len(order) == 2 && order[0].field == stampField && order[1] == orderKey{field: "id"} && !order[0].desc:
+		w.byStamp()
+	case len(order) == 2 && order[0].field == stampField && order[0].desc && order[1] == orderKey{field: "id", desc: true}:
+		w.byStampDown(false)
+	case len(order) == 2 && order[0].field == stampField && order[0].desc && order[1].field == "id":
+		w.byStampDown(true)
+	default:
+		w.sorted(order)
+	}
+}
+
+// matches reports whether the filter asks for the row.
+func (w *walk) matches(r row) bool {
+	return w.bounds.holds(r.id, r.stamp) && (w.exact || w.filter.match(r))
+}
+
+// take keeps a row that matches, after those to skip, and reports whether more
+// are wanted.
+func (w *walk) take(data []byte) bool {
+	if w.skip > 0 {
+		w.skip--
+		return true
+	}
+	w.found = append(w.found, data)
+	return len(w.found) < w.want
+}
+
+// byID walks in the order of ids. A narrow window of stamps is gathered from the
+// index and sorted; anything else walks the blocks and passes over those without
+// a stamp of the window.
+func (w *walk) byID(desc bool) {
+	if w.bounds.stamped() {
+		if keys, narrow := w.window(); narrow {
+			w.takeKeys(keys, desc)
+			return
+		}
+	}
+	if desc {
+		w.down()
+		return
+	}
+	w.up()
+}
+
+// window gathers the keys that match from the stamp index, unless the window has
+// more than indexLimit.
+func (w *walk) window() (keys []stampKey, narrow bool) {
+	x := &w.set.stamps
+	seen := 0
+	narrow = true
+	x.from(x.seek(w.bounds.first), func(k stampKey) bool {
+		if k.stamp > w.bounds.maxStamp {
+			return false
+		}
+		if seen++; seen > indexLimit {
+			narrow = false
+			return false
+		}
+		if w.matches(w.rowOf(k)) {
+			keys = append(keys, k)
+		}
+		return true
+	})
+	return keys, narrow
+}
+
+// rowOf gives the row of a key, with its data only if the filter reads it.
+func (w *walk) rowOf(k stampKey) row {
+	if w.reads {
+		r, _ := w.set.rows.get(k.id)
+		return r
+	}
+	return row{id: k.id, stamp: k.stamp}
+}
+
+// takeKeys takes the rows of keys that match, by id.
+func (w *walk) takeKeys(keys []stampKey, desc bool) {
+	slices.SortFunc(keys, func(a, b stampKey) int { return cmp.Compare(a.id, b.id) })
+	if desc {
+		slices.Reverse(keys)
+	}
+	for _, k := range keys {
+		r, _ := w.set.rows.get(k.id)
+		if !w.take(r.data) {
+			return
+		}
+	}
+}
+
+// up walks the blocks by ascending id.
+func (w *walk) up() {
+	rows := &w.set.rows
+	p := rows.seek(w.bounds.minID)
+	for ; p.block < len(rows.blocks); p = (place{block: p.block + 1}) {
+		b := rows.blocks[p.block]
+		if b.ids[0] > w.bounds.maxID {
+			return
+		}
+		if w.passes(b) {
+			continue
+		}
+		for i := p.at; i < len(b.ids); i++ {
+			if w.matches(b.row(i)) && !w.take(b.data[i]) {
+				return
+			}
+		}
+	}
+}
+
+// down walks the blocks by descending id.
+func (w *walk) down() {
+	rows := &w.set.rows
+	last := len(rows.blocks) - 1
+	if w.bounds.maxID < maxID {
+		last = min(last, rows.seek(w.bounds.maxID).block)
+	}
+	for n := last; n >= 0; n-- {
+		b := rows.blocks[n]
+		if b.ids[len(b.ids)-1] < w.bounds.minID {
+			return
+		}
+		if w.passes(b) {
+			continue
+		}
+		for i := len(b.ids) - 1; i >= 0; i-- {
+			if w.matches(b.row(i)) && !w.take(b.data[i]) {
+				return
+			}
+		}
+	}
+}
+
+// passes reports whether no row of the block can match.
+func (w *walk) passes(b *rowBlock) bool {
+	return w.bounds.minStamp > noMoment && (b.hi < w.bounds.minStamp || b.lo > w.bounds.maxStamp)
+}
+
+// byStamp walks by stamp, then id.
+func (w *walk) byStamp() {
+	x := &w.set.stamps
+	x.from(x.seek(w.bounds.first), func(k stampKey) bool {
+		if k.stamp > w.bounds.maxStamp {
+			return false
+		}
+		return w.takeKey(k)
+	})
+}
+
+// takeKey takes the row of a key if it matches, and reports whether more are
+// wanted.
+func (w *walk) takeKey(k stampKey) bool {
+	if !w.matches(w.rowOf(k)) {
+		return true
+	}
+	r, _ := w.set.rows.get(k.id)
+	return w.take(r.data)
+}
+
+// byStampDown walks by descending stamp; ties by descending or ascending id.
+func (w *walk) byStampDown(tiesUp bool) {
+	x := &w.set.stamps
+	end := place{block: len(x.blocks)}
+	if w.bounds.maxStamp < lastMoment {
+		end = x.seek(stampKey{stamp: w.bounds.maxStamp + 1, id: minID})
+	}
+	var tie []stampKey
+	more := true
+	flush := func() bool {
+		for _, k := range slices.Backward(tie) {
+			if more = w.takeKey(k); !more {
+				break
+			}
+		}
+		tie = tie[:0]
+		return more
+	}
+	x.before(end, func(k stampKey) bool {
+		if k.stamp < w.bounds.minStamp {
+			return false
+		}
+		if !tiesUp {
+			more = w.takeKey(k)
+			return more
+		}
+		if len(tie) > 0 && tie[0].stamp != k.stamp && !flush() {
+			return false
+		}
+		tie = append(tie, k)
+		return true
+	})
+	if more {
+		flush()
+	}
+}
+
+// matches counts the rows that match a filter.
+func (s *set) matches(f filter, b bounds) int {
+	if f == nil {
+		return s.rows.n
+	}
+	if b.exact && !b.stamped() && b.minID <= b.maxID {
+		n := s.rows.n
+		if b.maxID < maxID {
+			n = s.rows.rank(s.rows.seek(b.maxID + 1))
+		}
+		return max(0, n-s.rows.rank(s.rows.seek(b.minID)))
+	}
+	w := &walk{set: s, filter: f, bounds: b, exact: b.exact, reads: f.reads(), want: s.rows.n + 1}
+	w.byID(false)
+	return len(w.found)
+}

@@ -1,0 +1,110 @@
+package odasim
+
+import (
+	"context"
+	"net"
+	"net/http"
+	"slices"
+	"strconv"
+	"time"
+)
+
+// instead gives the answer that a fault puts in the place of the true one.
+func (f fault) instead() (reply, bool) {
+	switch f.kind {
+	case errorFault:
+		return reply{status: f.status, contentType: htmlType, retryAfter: f.retryAfter, body: []byte(errorPage)}, true
+	case htmlFault:
+		return found(htmlType, []byte(noticePage)), true
+	default:
+		return reply{}, false
+	}
+}
+
+// loosen drops the filter if the fault says so.
+func (f fault) loosen(q *query) {
+	if f.unfiltered {
+		q.filter = nil
+	}
+}
+
+// shorten gives the number of rows that a page with this limit may hold.
+func (f fault) shorten(limit int) int {
+	if f.short == 0 || limit < 2 {
+		return limit
+	}
+	return 1 + int(f.short*float64(limit-1))
+}
+
+// disorder puts rows in a wrong order: none keeps its place.
+func (f fault) disorder(rows [][]byte) {
+	if f.turn == 0 || len(rows) < 2 {
+		return
+	}
+	n := 1 + f.turn%(len(rows)-1)
+	slices.Reverse(rows[:n])
+	slices.Reverse(rows[n:])
+	slices.Reverse(rows)
+}
+
+// send writes the answer, or as much of it as the fault lets through.
+func (f fault) send(w http.ResponseWriter, r *http.Request, a reply) {
+	switch f.kind {
+	case resetFault:
+		reset(w)
+		return
+	case shearFault:
+		a.body = a.body[:len(a.body)/2]
+	}
+	w.Header().Set("Content-Length", strconv.Itoa(len(a.body)))
+	w.WriteHeader(a.status)
+	half := len(a.body) / 2
+	switch f.kind {
+	case cutFault:
+		push(w, a.body[:half])
+		panic(http.ErrAbortHandler) // net/http's own way to cut a connection
+	case stallFault:
+		push(w, a.body[:half])
+		if !wait(r.Context(), f.stall) {
+			return
+		}
+		a.body = a.body[half:]
+	}
+	// The client may be gone; there is nobody to tell.
+	_, _ = w.Write(a.body)
+}
+
+// push writes a part of the body and sees to it that it is on its way.
+func push(w http.ResponseWriter, part []byte) {
+	_, _ = w.Write(part)
+	if f, ok := w.(http.Flusher); ok {
+		f.Flush()
+	}
+}
+
+// reset ends the connection with an RST instead of an answer.
+func reset(w http.ResponseWriter) {
+	conn, _, err := http.NewResponseController(w).Hijack()
+	if err != nil {
+		panic(http.ErrAbortHandler)
+	}
+	if tcp, ok := conn.(*net.TCPConn); ok {
+		_ = tcp.SetLinger(0) // without it the close would be an orderly one
+	}
+	_ = conn.Close()
+}
+
+// wait waits for d and reports whether it passed before the client was gone.
+func wait(ctx context.Context, d time.Duration) bool {
+	if d <= 0 {
+		return true
+	}
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
