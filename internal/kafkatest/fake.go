@@ -1,0 +1,42 @@
+package kafkatest
+
+import (
+	"crypto/rand"
+	"strings"
+	"testing"
+
+	"github.com/twmb/franz-go/pkg/kfake"
+)
+
+// Fake starts a fake Kafka of one broker in this process, for speed and for
+// faults that a real broker does not produce on demand, and returns its
+// addresses; it ends with the test. Topics are never made by a mere mention,
+// as on a broker run with care, and hold what a real one holds: 3 partitions
+// unless asked for otherwise. Further options override these.
+//
+// What a test proves with it is proved against a program written by the makers
+// of our client; each guarantee is shown with Real once more.
+func Fake(t testing.TB, opts ...kfake.Opt) []string {
+	t.Helper()
+	return Cluster(t, opts...).ListenAddrs()
+}
+
+// Cluster is Fake for tests that also steer the broker: kfake.Cluster can fail
+// requests, move partitions and restart brokers.
+func Cluster(t testing.TB, opts ...kfake.Opt) *kfake.Cluster {
+	t.Helper()
+	defaults := []kfake.Opt{kfake.NumBrokers(1), kfake.DefaultNumPartitions(3)}
+	cluster, err := kfake.NewCluster(append(defaults, opts...)...)
+	if err != nil {
+		t.Fatalf("kafkatest: start fake Kafka: %v", err)
+	}
+	t.Cleanup(cluster.Close)
+	return cluster
+}
+
+// Prefix returns a topic prefix that no other test has, for tests that share a
+// broker. A group of the same name is as unique.
+func Prefix(t testing.TB) string {
+	t.Helper()
+	return "t" + strings.ToLower(rand.Text()[:10]) + "-"
+}

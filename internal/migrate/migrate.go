@@ -1,0 +1,120 @@
+// Package migrate brings a database to the schema that this build was made
+// for, from the SQL files of package schema.
+//
+// Invariant: however many programs start at once, each migration runs once and
+// in order, and Up returns only when the schema is the one wanted. The package
+// knows nothing of what the tables mean.
+package migrate
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/stdlib"
+	"github.com/pressly/goose/v3"
+	"github.com/pressly/goose/v3/lock"
+
+	"odastream/schema"
+)
+
+// Seconds between tries for the lock, and tries: a minute in all, more than
+// any migration of a filled database has taken.
+const (
+	lockPeriod = 1
+	lockTries  = 60
+)
+
+// ErrNewer is returned by Up for a database that a newer build has migrated:
+// start that build, or restore the database of this one.
+var ErrNewer = errors.New("the database was migrated by a newer version of odastream")
+
+// Up applies what databaseURL's database lacks, each file in a transaction of
+// its own, and logs a line for each; with nothing to do it logs none. It waits
+// up to a minute for another program that migrates the same database.
+//
+// A nil error means that the schema is that of this build. It returns ErrNewer
+// for a database beyond it, and refuses one in which a migration was left out;
+// neither is changed.
+func Up(ctx context.Context, databaseURL string, log *slog.Logger) error {
+	files, err := fs.Sub(schema.Migrations, "migrations")
+	if err != nil {
+		return fmt.Errorf("open migrations: %w", err)
+	}
+	return up(ctx, databaseURL, files, log)
+}
+
+func up(ctx context.Context, databaseURL string, files fs.FS, log *slog.Logger) error {
+	db, err := open(databaseURL)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = db.Close() }()
+	if err := db.PingContext(ctx); err != nil {
+		return fmt.Errorf("migrate database: connect: %w", err)
+	}
+	provider, err := newProvider(db, files)
+	if err != nil {
+		return fmt.Errorf("migrate database: %w", err)
+	}
+	results, err := provider.Up(ctx)
+	report(log, results)
+	if err != nil {
+		return failure(err)
+	}
+	return checkVersion(ctx, provider)
+}
+
+func open(databaseURL string) (*sql.DB, error) {
+	config, err := pgx.ParseConfig(databaseURL)
+	if err != nil {
+		// pgx leaves the password out of its message.
+		return nil, fmt.Errorf("migrate database: %w", err)
+	}
+	// A migration may run longer than what a deployment allows its queries.
+	config.RuntimeParams["statement_timeout"] = "0"
+	config.RuntimeParams["application_name"] = "odastream migrate"
+	return stdlib.OpenDB(*config), nil
+}
+
+func newProvider(db *sql.DB, files fs.FS) (*goose.Provider, error) {
+	locker, err := lock.NewPostgresSessionLocker(lock.WithLockTimeout(lockPeriod, lockTries))
+	if err != nil {
+		return nil, err
+	}
+	return goose.NewProvider(goose.DialectPostgres, db, files,
+		goose.WithSessionLocker(locker),
+		goose.WithAllowOutofOrder(false),
+		goose.WithDisableGlobalRegistry(true))
+}
+
+func report(log *slog.Logger, results []*goose.MigrationResult) {
+	for _, r := range results {
+		log.Info("migration applied", "version", r.Source.Version, "file", r.Source.Path, "duration", r.Duration)
+	}
+}
+
+// failure puts the file and the place into one line, which goose's own error
+// has only for whoever unwraps it.
+func failure(err error) error {
+	var partial *goose.PartialError
+	if errors.As(err, &partial) {
+		return fmt.Errorf("migrate database: apply %s: %w", partial.Failed.Source.Path, partial.Err)
+	}
+	return fmt.Errorf("migrate database: %w", err)
+}
+
+func checkVersion(ctx context.Context, provider *goose.Provider) error {
+	current, target, err := provider.GetVersions(ctx)
+	if err != nil {
+		return fmt.Errorf("read version of the database: %w", err)
+	}
+	if current > target {
+		return fmt.Errorf("migrate database: it has version %d, this build has %d: %w", current, target, ErrNewer)
+	}
+	return nil
+}
