@@ -13,8 +13,9 @@ import (
 // hidden stands in a log line where a secret stood.
 const hidden = "(hidden)"
 
-// newLogger logs to w as l says, with secrets replaced wherever they stand.
-func newLogger(l Logging, w io.Writer, secrets []string) *slog.Logger {
+// NewLogger logs to w as l says, with secrets replaced wherever they stand in a
+// message or a value. Without a format it is text if w is a terminal, else JSON.
+func NewLogger(l Logging, w io.Writer, secrets []string) *slog.Logger {
 	var level slog.Level
 	// Level was checked against the names that slog knows.
 	_ = level.UnmarshalText([]byte(l.Level))

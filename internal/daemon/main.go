@@ -7,10 +7,8 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/signal"
 	"runtime/debug"
 	"strings"
-	"syscall"
 
 	"odastream/internal/settings"
 )
@@ -22,9 +20,8 @@ import (
 // flight is finished, at most 10 s, and the status is ExitDone. A second signal
 // ends it at once with ExitKilled.
 func Main(ctx context.Context, p Program, args, environ []string, stdout, stderr io.Writer) int {
-	signals := make(chan os.Signal, 2)
-	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT)
-	defer signal.Stop(signals)
+	signals, release := notify()
+	defer release()
 	return run(ctx, p, args, environ, stdout, stderr, signals)
 }
 
@@ -43,12 +40,12 @@ func run(ctx context.Context, p Program, args, environ []string, stdout, stderr 
 	if err := settings.Parse(environ, p.Settings); err != nil {
 		return badSettings(p, err, stderr)
 	}
-	log := newLogger(*p.Log, stderr, settings.Secrets(p.Settings)).With("program", p.Name)
+	log := NewLogger(*p.Log, stderr, settings.Secrets(p.Settings)).With("program", p.Name)
 	for _, w := range settings.Warnings(environ, p.Settings, p.Prefixes, p.Others) {
 		log.Warn("unknown variable", "what", w)
 	}
 	r := runner{program: p, once: flags.once, log: log, stdout: stdout, stderr: stderr}
-	return r.untilStopped(ctx, signals)
+	return untilStopped(ctx, log, signals, r.run)
 }
 
 func badSettings(p Program, err error, stderr io.Writer) int {

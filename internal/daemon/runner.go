@@ -6,7 +6,6 @@ import (
 	"io"
 	"log/slog"
 	"math/rand/v2"
-	"os"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -16,8 +15,7 @@ import (
 )
 
 const (
-	stopWithin   = 10 * time.Second // from the first signal to the end of the program
-	retryFirst   = time.Second      // before the second try of Start
+	retryFirst   = time.Second // before the second try of Start
 	retryLongest = 30 * time.Second
 )
 
@@ -30,43 +28,15 @@ type runner struct {
 	stderr  io.Writer
 }
 
-// untilStopped runs the program beside the signals.
-func (r runner) untilStopped(ctx context.Context, signals <-chan os.Signal) int {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	done := make(chan int, 1)
-	go func() { done <- r.run(ctx) }()
-
-	select {
-	case status := <-done:
-		return status
-	case s := <-signals:
-		r.log.Info("stopping", "signal", s.String(), "within", stopWithin.String())
-	case <-ctx.Done():
-		r.log.Info("stopping", "within", stopWithin.String())
-	}
-	cancel()
-	late := time.NewTimer(stopWithin)
-	defer late.Stop()
-	select {
-	case status := <-done:
-		return status
-	case <-signals:
-		r.log.Warn("ended at once by a second signal")
-		return ExitKilled
-	case <-late.C:
-		r.log.Error("not stopped in time: ended", "within", stopWithin.String())
-		return ExitFault
-	}
-}
-
 // run serves, starts and runs the program, and gives its exit status.
 func (r runner) run(ctx context.Context) int {
 	r.log.Info("starting", "version", Version(), "once", r.once)
 	srv, err := r.serve(ctx)
 	if err != nil {
 		r.log.Error("cannot serve HTTP", "err", err)
-		return ExitFault
+		if !r.once { // a single run beside a daemon needs no port
+			return ExitFault
+		}
 	}
 	defer srv.close()
 
