@@ -29,6 +29,10 @@ type ConsumerConfig struct {
 	// Positions gives the offsets that the store holds. It is asked at every
 	// assignment, since another member may have moved them. Required.
 	Positions func(ctx context.Context) (map[TopicPartition]Position, error)
+	// Reset moves the store's offset of a partition that has to be read from its
+	// start: its topic was made anew, or no longer holds the offset. Its error means
+	// that nothing changed; all is looked up and tried again. Required.
+	Reset func(ctx context.Context, tp TopicPartition, was, now Position) error
 	// Revoked is called before partitions go to another member, and no record of
 	// them is handed out after it began. It may take a few seconds to let work in
 	// flight end; the group waits. Nil: nothing to wait for.
@@ -68,6 +72,7 @@ type Consumer struct {
 type partition struct {
 	topicID    [16]byte
 	next       int64 // the offset that the store will hold once all spans handed out are applied
+	start      int64 // the offset at which reading began
 	at         int64 // the offset at which reading goes on
 	end        int64 // the high watermark last seen
 	goal       int64 // where a direct consumer stops
@@ -180,12 +185,18 @@ func (c *Consumer) Commit(ctx context.Context, next map[TopicPartition]int64) {
 	c.cl.CommitOffsets(context.WithoutCancel(ctx), offsets, c.committed)
 }
 
+// closeWithin bounds the wait for a broker that may be away; the group then
+// finds out by itself after the session's time.
+const closeWithin = 2 * time.Second
+
 // Close leaves the group, so that others take over at once, and ends Poll.
 func (c *Consumer) Close() {
-	if c.cl == nil {
-		return
-	}
 	c.cl.AllowRebalance()
+	ctx, cancel := context.WithTimeout(context.Background(), closeWithin)
+	defer cancel()
+	if err := c.cl.LeaveGroupContext(ctx); err != nil {
+		c.log.Debug("group not left", "group", c.cc.Group, "err", err)
+	}
 	c.cl.CloseAllowingRebalance()
 }
 

@@ -83,7 +83,7 @@ func (c *Consumer) span(topic kgo.FetchTopic, part kgo.FetchPartition) (s Span, 
 	}
 	s = Span{
 		TopicPartition: tp, TopicID: p.topicID, Records: records,
-		From: p.next, Next: p.at, To: records[len(records)-1].Offset + 1, generation: p.generation,
+		From: p.next, To: records[len(records)-1].Offset + 1, generation: p.generation,
 	}
 	p.next, p.at = s.To, s.To
 	if c.direct && len(records) < len(part.Records) {

@@ -86,33 +86,40 @@ func (c *Consumer) locate(ctx context.Context, want []TopicPartition) (map[Topic
 		if err != nil {
 			return nil, err
 		}
-		found[tp] = c.begin(tp, details[tp.Topic].ID, held, start, end)
+		pos, ok := held[tp]
+		if !ok {
+			pos.Next = NoOffset
+		}
+		p := &partition{topicID: details[tp.Topic].ID, next: pos.Next, at: start, end: end}
+		if err := c.begin(ctx, tp, p, pos); err != nil {
+			return nil, err
+		}
+		p.start = p.at
+		found[tp] = p
 	}
 	return found, nil
 }
 
-// begin decides where reading of one partition starts.
-func (c *Consumer) begin(tp TopicPartition, id [16]byte, held map[TopicPartition]Position, start, end int64) *partition {
-	p := &partition{topicID: id, next: NoOffset, at: start, end: end}
-	pos, ok := held[tp]
-	if !ok {
-		return p
-	}
-	p.next = pos.Next
+// begin decides where reading of p, which stands at its start, begins.
+func (c *Consumer) begin(ctx context.Context, tp TopicPartition, p *partition, pos Position) error {
+	reason := ""
 	switch {
-	case pos.Next == NoOffset:
-	case pos.TopicID != id && pos.TopicID != [16]byte{}:
-		c.metrics.resets.WithLabelValues(resetRecreated).Inc()
-		c.log.Error("topic was made anew, reading it from its start", "topic", tp.Topic, "partition", tp.Partition,
-			"offset", pos.Next, "old_id", topicIDText(pos.TopicID), "new_id", topicIDText(id))
-	case pos.Next < start || pos.Next > end:
-		c.metrics.resets.WithLabelValues(resetOutOfRange).Inc()
-		c.log.Error("offset lies outside its topic, reading it from its start", "topic", tp.Topic, "partition", tp.Partition,
-			"offset", pos.Next, "start", start, "end", end)
+	case pos.Next == NoOffset || p.topicID == [16]byte{}: // nothing applied yet, or the topic was deleted just now
+		return nil
+	case pos.TopicID != p.topicID:
+		reason = resetRecreated
+	case pos.Next < p.at || pos.Next > p.end:
+		reason = resetOutOfRange
 	default:
 		p.at = pos.Next
+		return nil
 	}
-	return p
+	c.metrics.resets.WithLabelValues(reason).Inc()
+	c.log.Error("stored offset is not of this topic, reading it from its start", "topic", tp.Topic, "partition", tp.Partition,
+		"reason", reason, "offset", pos.Next, "start", p.at, "end", p.end,
+		"stored_id", topicIDText(pos.TopicID), "topic_id", topicIDText(p.topicID))
+	p.next = p.at
+	return c.cc.Reset(ctx, tp, pos, Position{TopicID: p.topicID, Next: p.at})
 }
 
 func (c *Consumer) bounds(ctx context.Context, topics []string) (starts, ends kadm.ListedOffsets, err error) {

@@ -12,6 +12,7 @@ import (
 // PartitionState is one partition as a Consumer sees it.
 type PartitionState struct {
 	TopicPartition
+	Start   int64  // offset at which reading began when it was assigned or sought
 	Read    int64  // offset of the next record to hand out
 	End     int64  // the topic's end when last heard of
 	Trouble string // why it gives no records; "" if nothing is wrong
@@ -23,7 +24,7 @@ func (c *Consumer) State() (partitions []PartitionState, trouble string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for tp, p := range c.parts {
-		partitions = append(partitions, PartitionState{TopicPartition: tp, Read: max(p.at, 0), End: max(p.end, p.at), Trouble: p.trouble})
+		partitions = append(partitions, PartitionState{TopicPartition: tp, Start: p.start, Read: p.at, End: max(p.end, p.at), Trouble: p.trouble})
 	}
 	slices.SortFunc(partitions, func(a, b PartitionState) int {
 		if n := strings.Compare(a.Topic, b.Topic); n != 0 {

@@ -35,15 +35,9 @@ type Position struct {
 type Span struct {
 	TopicPartition
 	TopicID [16]byte
-	// From is the offset that the store is expected to hold, NoOffset if none.
-	// After a topic was made anew, or an offset fell out of its topic, From is the
-	// store's old offset although Records begin elsewhere.
-	From int64
-	To   int64
-	// Next is the offset at which reading of this span began. It equals From but
-	// for the first span after an assignment.
-	Next    int64
-	Records []*kgo.Record
+	From    int64         // the offset that the store is expected to hold, NoOffset if none
+	To      int64         // the offset that it is to hold then; below From if the broker lost records
+	Records []*kgo.Record // at least one
 
 	generation uint64
 }
@@ -54,7 +48,7 @@ func (s Span) Cut(n int) (head, rest Span) {
 	head, rest = s, s
 	border := s.Records[n-1].Offset + 1
 	head.Records, head.To = s.Records[:n:n], border
-	rest.Records, rest.From, rest.Next = s.Records[n:], border, border
+	rest.Records, rest.From = s.Records[n:], border
 	return head, rest
 }
 

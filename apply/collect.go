@@ -1,0 +1,140 @@
+package apply
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"odastream/stream"
+)
+
+// idleWait is how long a poll waits while no batch has begun.
+const idleWait = 500 * time.Millisecond
+
+// task is a batch for work, or a question: done is answered when everything
+// before it is applied, with the error of what cannot be.
+type task struct {
+	segs []segment
+	done chan<- error
+}
+
+// collect polls and decodes, and hands over batches. Where work is busy with one
+// batch and has the next one waiting it blocks, and polls nothing meanwhile: the
+// client then holds what it fetched and asks for no more, while the group's
+// heartbeats go on. So memory stays bounded however long the database is away.
+func (s *Sink) collect(ctx context.Context) error {
+	p := pending{cfg: s.cfg}
+	for {
+		spans, err := s.consumer.Poll(ctx, s.cfg.BatchRows, p.wait())
+		var stuck *stream.StuckError
+		ended := errors.Is(err, stream.ErrEnd) || errors.As(err, &stuck)
+		if err != nil && !ended {
+			return err
+		}
+		for _, span := range spans {
+			for _, full := range p.add(span) {
+				s.hand(ctx, task{segs: full})
+			}
+		}
+		if p.rows > 0 && (ended || p.wait() <= 0) {
+			s.hand(ctx, task{segs: p.take()})
+		}
+		if ended {
+			if err := s.settle(ctx); err != nil {
+				return err
+			}
+			if stuck != nil {
+				return stuck
+			}
+			if len(s.consumer.Behind()) == 0 {
+				return nil
+			}
+		}
+	}
+}
+
+func (s *Sink) hand(ctx context.Context, t task) {
+	select {
+	case s.queue <- t:
+	case <-ctx.Done(): // what was polled is dropped, and polled again after a restart
+	}
+}
+
+// settle waits until all that was handed over is applied.
+func (s *Sink) settle(ctx context.Context) error {
+	done := make(chan error, 1)
+	s.hand(ctx, task{done: done})
+	select {
+	case err := <-done:
+		return err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// pending is the batch that is being collected.
+type pending struct {
+	cfg   Config
+	segs  []segment
+	rows  int
+	bytes Bytes
+	since time.Time
+}
+
+// wait is for how long the batch may still wait for more.
+func (p *pending) wait() time.Duration {
+	if p.rows == 0 {
+		return idleWait
+	}
+	return p.cfg.Linger - time.Since(p.since)
+}
+
+// add takes span in and returns the batches that it fills.
+func (p *pending) add(span stream.Span) (full [][]segment) {
+	for {
+		n := p.room(span)
+		if n == len(span.Records) {
+			p.push(span)
+			if p.rows == p.cfg.BatchRows || p.bytes >= p.cfg.BatchBytes {
+				full = append(full, p.take())
+			}
+			return full
+		}
+		if n > 0 {
+			var head stream.Span
+			head, span = span.Cut(n)
+			p.push(head)
+		}
+		full = append(full, p.take())
+	}
+}
+
+// room is how many of span's records still fit; an empty batch has room for one,
+// however large.
+func (p *pending) room(span stream.Span) int {
+	bytes := p.bytes
+	for i, r := range span.Records {
+		bytes += Bytes(size(r))
+		if p.rows+i >= p.cfg.BatchRows || bytes > p.cfg.BatchBytes && p.rows+i > 0 {
+			return i
+		}
+	}
+	return len(span.Records)
+}
+
+func (p *pending) push(span stream.Span) {
+	if p.rows == 0 {
+		p.since = time.Now()
+	}
+	p.segs = append(p.segs, newSegment(span))
+	p.rows += len(span.Records)
+	for _, r := range span.Records {
+		p.bytes += Bytes(size(r))
+	}
+}
+
+func (p *pending) take() []segment {
+	segs := p.segs
+	p.segs, p.rows, p.bytes = nil, 0, 0
+	return segs
+}

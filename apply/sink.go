@@ -1,0 +1,217 @@
+package apply
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"math"
+	"math/rand/v2"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"golang.org/x/sync/errgroup"
+
+	"odastream/cache"
+	"odastream/stream"
+)
+
+// store is where changes go. Apply is one transaction: rows, dead letters and
+// offsets, all or nothing.
+type store interface {
+	Apply(ctx context.Context, b cache.Batch) (cache.Result, error)
+	offsets
+}
+
+// offsets are the truth about how far each partition is applied (Invariant 2).
+type offsets interface {
+	Positions(ctx context.Context) (map[cache.TopicPartition]cache.Position, error)
+	Reset(ctx context.Context, tp cache.TopicPartition, was, now cache.Position) error
+}
+
+// deadLetters takes what cannot be applied; acknowledged when it returns.
+type deadLetters interface {
+	DeadLetter(ctx context.Context, letters ...stream.DeadLetter) error
+}
+
+// Sink applies the topics to the cache. Make it with New; it runs once, with Run
+// or with Once.
+type Sink struct {
+	cfg     Config
+	kafka   stream.Config
+	opts    []kgo.Opt
+	store   store
+	letters deadLetters
+	log     *slog.Logger
+	reg     prometheus.Registerer
+	metrics *metrics
+	state   *state
+
+	consumer *stream.Consumer
+	public   atomic.Pointer[stream.Consumer] // consumer, for Ready and Status
+	queue    chan task
+	turn     chan struct{} // held by a transaction, and by a hand-over of partitions
+	parked   parking
+
+	giveUp    time.Duration // how long Once bears an outage; Run: for ever
+	probe     time.Duration // how long the database may take to show that it is there
+	handover  time.Duration // how long a rebalance waits for a transaction
+	shortWait time.Duration // of retries: the first, and the longest
+	longWait  time.Duration
+}
+
+// How long things may take.
+const (
+	onceGiveUp   = 30 * time.Second
+	probeTime    = 5 * time.Second
+	handoverTime = 5 * time.Second
+	graceTime    = 8 * time.Second // for the transaction in flight when told to stop
+	watchEvery   = 10 * time.Second
+)
+
+// New makes a sink that reads the topics of kafka and writes to store. Letters
+// takes what cannot be applied; opts go to the Kafka client. Nothing is connected
+// yet.
+func New(cfg Config, kafka stream.Config, store store, letters deadLetters, log *slog.Logger, reg prometheus.Registerer, opts ...kgo.Opt) *Sink {
+	return &Sink{
+		cfg: cfg, kafka: kafka, opts: opts, store: store, letters: letters, log: log, reg: reg,
+		metrics: newMetrics(reg), state: newState(),
+		queue: make(chan task, 1), turn: make(chan struct{}, 1),
+		giveUp: math.MaxInt64, probe: probeTime, handover: handoverTime,
+		shortWait: 250 * time.Millisecond, longWait: 30 * time.Second,
+	}
+}
+
+// Run joins the group and applies what comes until ctx ends; then it lets the
+// transaction in flight end, gives the partitions back and returns nil. Outages
+// of Kafka or Postgres show in Ready and are waited for. An error means that a
+// person is needed.
+func (s *Sink) Run(ctx context.Context) error {
+	consumer, err := stream.NewConsumer(s.kafka, s.consumerConfig(), s.log, s.reg, s.opts...)
+	if err != nil {
+		return err
+	}
+	defer consumer.Close()
+	if err := s.run(ctx, consumer); !errors.Is(err, context.Canceled) {
+		return err
+	}
+	return nil
+}
+
+// Once takes all partitions itself, applies everything up to the topics' ends as
+// they stand now, and returns nil; also when ctx ends. Topics left behind are
+// named by a *LeftBehindError or a *stream.StuckError.
+func (s *Sink) Once(ctx context.Context) error {
+	s.giveUp = onceGiveUp
+	consumer, err := stream.NewDirectConsumer(ctx, s.kafka, s.consumerConfig(), s.log, s.reg, s.opts...)
+	if err != nil {
+		return err
+	}
+	defer consumer.Close()
+	if err := s.run(ctx, consumer); !errors.Is(err, context.Canceled) {
+		return err
+	}
+	return nil
+}
+
+var errDone = errors.New("done")
+
+// run collects, applies and watches until one of the three ends.
+func (s *Sink) run(ctx context.Context, consumer *stream.Consumer) error {
+	s.consumer = consumer
+	s.public.Store(consumer)
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error {
+		if err := s.collect(ctx); err != nil {
+			return err
+		}
+		return errDone // ends the other two
+	})
+	g.Go(func() error { return s.work(ctx) })
+	g.Go(func() error { return s.watch(ctx) })
+	if err := g.Wait(); !errors.Is(err, errDone) {
+		return err
+	}
+	return nil
+}
+
+// watch keeps lag and reachability of the brokers up to date for Ready and Status.
+func (s *Sink) watch(ctx context.Context) error {
+	tick := time.NewTicker(watchEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-tick.C:
+		}
+		asked, cancel := context.WithTimeout(ctx, watchEvery/2)
+		if err := s.consumer.RefreshEnds(asked); err != nil && ctx.Err() == nil {
+			s.log.Debug("topics' ends not read", "err", err)
+		}
+		cancel()
+		s.metrics.lags(s.Status())
+	}
+}
+
+func (s *Sink) consumerConfig() stream.ConsumerConfig {
+	return stream.ConsumerConfig{
+		Group:     s.cfg.Group,
+		Positions: s.positions,
+		Reset: func(ctx context.Context, tp stream.TopicPartition, was, now stream.Position) error {
+			return s.store.Reset(ctx, cache.TopicPartition(tp), position(was), position(now))
+		},
+		Revoked:    s.revoked,
+		FetchBytes: int32(min(max(s.cfg.BatchBytes, 1<<20), 64<<20)),
+	}
+}
+
+func (s *Sink) positions(ctx context.Context) (map[stream.TopicPartition]stream.Position, error) {
+	held, err := s.store.Positions(ctx)
+	if err != nil {
+		return nil, err
+	}
+	all := make(map[stream.TopicPartition]stream.Position, len(held))
+	for tp, p := range held {
+		all[stream.TopicPartition(tp)] = stream.Position{TopicID: p.TopicID, Next: p.Next}
+	}
+	return all, nil
+}
+
+func position(p stream.Position) cache.Position {
+	return cache.Position{TopicID: p.TopicID, Next: p.Next}
+}
+
+// delay is the wait before try number try+2: doubling from shortWait to longWait,
+// with jitter in its upper half, so that sinks do not come back all at once.
+func (s *Sink) delay(try int) time.Duration {
+	most := s.longWait
+	if try < 16 {
+		most = min(s.shortWait<<try, s.longWait)
+	}
+	return most/2 + rand.N(most/2+1)
+}
+
+func (s *Sink) pause(ctx context.Context, try int) error { return sleep(ctx, s.delay(try)) }
+
+func sleep(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-timer.C:
+		return nil
+	}
+}
+
+// grace gives a context that ends some time after ctx, or with cancel.
+func grace(ctx context.Context, extra time.Duration) (late context.Context, cancel context.CancelFunc) {
+	late, end := context.WithCancel(context.WithoutCancel(ctx))
+	stop := context.AfterFunc(ctx, func() {
+		_ = sleep(late, extra)
+		end()
+	})
+	return late, func() { stop(); end() }
+}
