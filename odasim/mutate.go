@@ -153,11 +153,16 @@ func (s *Server) PutLate(set string, data []byte, at time.Time) error {
 	if err != nil {
 		return fmt.Errorf("put row of %s: %w", set, err)
 	}
+	s.putLate(t, r, at)
+	return nil
+}
+
+// putLate keeps a row back until at.
+func (s *Server) putLate(t *set, r row, at time.Time) {
 	s.lateMu.Lock()
 	s.late = append(s.late, lateRow{set: t, row: r, at: at})
 	s.lateMu.Unlock()
 	s.showLate()
-	return nil
 }
 
 // showLate puts the late rows whose time has come, in the order of PutLate.

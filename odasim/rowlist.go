@@ -102,7 +102,7 @@ func (l *rowList) put(r row) (old row, replaced bool) {
 func (l *rowList) insert(p place, r row) {
 	if p.block == len(l.blocks) {
 		if p.block == 0 || len(l.blocks[p.block-1].ids) >= blockRows {
-			l.blocks = append(l.blocks, &rowBlock{})
+			l.blocks = append(l.blocks, &rowBlock{lo: lastMoment, hi: noMoment})
 		} else {
 			p = place{block: p.block - 1, at: len(l.blocks[p.block-1].ids)}
 		}
@@ -113,8 +113,10 @@ func (l *rowList) insert(p place, r row) {
 	b.data = slices.Insert(b.data, p.at, r.data)
 	if len(b.ids) > blockRows {
 		l.blocks = slices.Insert(l.blocks, p.block+1, b.split())
+		b.measure()
+		return
 	}
-	b.measure()
+	b.widen(r.stamp)
 }
 
 // remove takes the row with the id out.
@@ -159,10 +161,15 @@ func (b *rowBlock) split() *rowBlock {
 func (b *rowBlock) measure() {
 	b.lo, b.hi = lastMoment, noMoment
 	for _, m := range b.stamps {
-		b.hi = max(b.hi, m)
-		if m != noMoment {
-			b.lo = min(b.lo, m)
-		}
+		b.widen(m)
+	}
+}
+
+// widen takes one more stamp into the range.
+func (b *rowBlock) widen(m moment) {
+	b.hi = max(b.hi, m)
+	if m != noMoment {
+		b.lo = min(b.lo, m)
 	}
 }
 

@@ -22,6 +22,9 @@ type Server struct {
 
 	lateMu sync.Mutex
 	late   []lateRow
+
+	writing   sync.Mutex // one happening at a time
+	chronicle *chronicle
 }
 
 // New makes a parliament without rows: Load, Generate or Put give it some. It

@@ -1,0 +1,133 @@
+package main
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"time"
+
+	"odastream/odasim"
+)
+
+// errHelp says that the usage was asked for and printed.
+var errHelp = flag.ErrHelp
+
+// flags are the command line.
+type flags struct {
+	addr    string
+	load    string
+	seed    uint64
+	scale   float64
+	live    bool
+	pace    time.Duration
+	late    time.Duration
+	now     string
+	compare string
+	options odasim.Options
+	faults  odasim.Faults
+}
+
+// parseFlags reads the command line. Bad values come as one error with a line
+// for each.
+func parseFlags(args []string, stderr io.Writer) (flags, error) {
+	var f flags
+	set := flag.NewFlagSet("odasim", flag.ContinueOnError)
+	set.SetOutput(stderr)
+	f.declareServer(set)
+	f.declareFaults(set)
+	set.Usage = func() {
+		fmt.Fprintf(stderr, "odasim serves a simulated parliament: the open data of oda.ft.dk, from captures or from a seed.\n\n"+
+			"  odasim                          a small parliament on http://127.0.0.1:8380/api\n"+
+			"  odasim -live -pace 200ms        one in which something happens five times a second\n"+
+			"  odasim -load captures/2019-03   rows from gzipped NDJSON files, one a set\n\nFlags:\n")
+		set.PrintDefaults()
+	}
+	if err := set.Parse(args); err != nil {
+		return f, err
+	}
+	f.options.Compare = odasim.Compare(f.compare)
+	return f, f.check(set.Args())
+}
+
+// declareServer declares what the parliament is and how it answers.
+func (f *flags) declareServer(set *flag.FlagSet) {
+	set.StringVar(&f.addr, "addr", "127.0.0.1:8380", "`host:port` to listen on; port 0 takes any")
+	set.StringVar(&f.load, "load", "", "`folder` of captures (aktoer.ndjson.gz, …) to serve instead of generated rows")
+	set.Uint64Var(&f.seed, "seed", 1, "of the generated rows, of what happens with -live, and of the faults")
+	set.Float64Var(&f.scale, "scale", 1, "size of the generated parliament; 1 is about 20,000 rows, 0 none")
+	set.BoolVar(&f.live, "live", false, "let the parliament work: cases move, votes happen, documents arrive")
+	set.DurationVar(&f.pace, "pace", time.Second, "between two happenings, with -live")
+	set.DurationVar(&f.late, "late", 0, "how long after its stamp a late row shows, with -live; 0: none is late")
+	set.StringVar(&f.now, "now", "", "what the clock shows at the start, as `RFC 3339`; empty: the real time")
+	set.IntVar(&f.options.PageCap, "page-cap", 100, "rows a page; the service had 20 in 2016")
+	set.StringVar(&f.compare, "compare", string(odasim.CompareTicks), "how stamps are compared: ticks (1/300 s, as SQL Server) or text")
+	set.StringVar(&f.options.PublicURL, "public-url", "", "`address` in odata.metadata and odata.nextLink; empty: as the client asked")
+	set.BoolVar(&f.options.EmptyMissing, "empty-missing", false, "404 for a set without rows, instead of an empty page")
+	set.BoolVar(&f.options.IgnoreUnknownFields, "ignore-unknown-fields", false, "everything with 200 for a filter on an unknown field, instead of 400")
+	set.BoolVar(&f.options.EscapeUnicode, "escape-unicode", false, `serve æ as \u00e6`)
+	set.BoolVar(&f.options.Gzip, "gzip", false, "compress for clients that take it")
+	set.BoolVar(&f.options.AtomDefault, "atom-default", false, "Atom for clients that name no format")
+	set.BoolVar(&f.options.NoDate, "no-date", false, "leave the Date header out")
+}
+
+// declareFaults declares what goes wrong.
+func (f *flags) declareFaults(set *flag.FlagSet) {
+	set.DurationVar(&f.faults.Latency, "latency", 0, "of each answer")
+	set.DurationVar(&f.faults.Jitter, "jitter", 0, "added to the latency at most")
+	set.Float64Var(&f.faults.ErrorRate, "error-rate", 0, "share of requests at which a burst of errors begins, 0 to 1")
+	set.IntVar(&f.faults.ErrorBurst, "error-burst", 1, "errors a burst")
+	set.IntVar(&f.faults.ErrorStatus, "error-status", 500, "status of the errors")
+	set.DurationVar(&f.faults.RetryAfter, "retry-after", 0, "Retry-After of the errors; 0: none")
+	set.Float64Var(&f.faults.HTMLRate, "html-rate", 0, "share of answers that are a web page with 200")
+	set.Float64Var(&f.faults.TruncateRate, "truncate-rate", 0, "share of bodies that end early")
+	set.Float64Var(&f.faults.ResetRate, "reset-rate", 0, "share of connections that are reset")
+	set.Float64Var(&f.faults.StallRate, "stall-rate", 0, "share of bodies that stop halfway")
+	set.DurationVar(&f.faults.Stall, "stall", time.Minute, "for how long they stop")
+	set.Float64Var(&f.faults.UnfilteredRate, "unfiltered-rate", 0, "share of answers that ignore $filter")
+	set.Float64Var(&f.faults.DisorderRate, "disorder-rate", 0, "share of pages in a wrong order")
+	set.Float64Var(&f.faults.ShortRate, "short-rate", 0, "share of pages with fewer rows than they could hold")
+}
+
+// check says all that is out of range.
+func (f *flags) check(rest []string) error {
+	f.faults.Seed = f.seed
+	bad := []error{f.options.Validate(), f.faults.Validate()}
+	if len(rest) > 0 {
+		bad = append(bad, fmt.Errorf("unexpected argument %q", rest[0]))
+	}
+	if !(f.scale >= 0 && f.scale <= 1000) {
+		bad = append(bad, fmt.Errorf("scale is %g, want 0 to 1000", f.scale))
+	}
+	if f.pace <= 0 {
+		bad = append(bad, fmt.Errorf("pace is %s, want above 0s", f.pace))
+	}
+	if f.late < 0 {
+		bad = append(bad, fmt.Errorf("late is %s, want 0s or more", f.late))
+	}
+	if _, err := time.Parse(time.RFC3339, f.now); f.now != "" && err != nil {
+		bad = append(bad, fmt.Errorf("now is %q, want a time as 2026-11-23T16:00:00+01:00", f.now))
+	}
+	return errors.Join(bad...)
+}
+
+// parliament makes what the flags describe.
+func (f *flags) parliament() (*odasim.Server, error) {
+	sim := odasim.New(f.options)
+	if f.now != "" {
+		now, err := time.Parse(time.RFC3339, f.now)
+		if err != nil {
+			return nil, err
+		}
+		sim.SetNow(now)
+	}
+	if f.load != "" {
+		if err := sim.Load(f.load); err != nil {
+			return nil, err
+		}
+	} else {
+		sim.Generate(f.seed, f.scale)
+	}
+	sim.SetFaults(f.faults)
+	return sim, nil
+}

@@ -1,0 +1,50 @@
+package odasim
+
+import "time"
+
+// happeningsPerScale is how much happens in a generated parliament of scale 1.
+const happeningsPerScale = 1500
+
+// Generate fills the sets with a plausible parliament: every set that the
+// service polls has rows, references hold, text is Danish, each vote has 179
+// tied rows in Stemme. A scale of 1 gives about 20,000 rows, and rows grow with
+// it; at 0 or below nothing is written. The same seed and scale give the same
+// rows byte for byte, stamped from October 2022 to September 2025, whatever the
+// clock shows. Rows that are there already stay and are built upon.
+func (s *Server) Generate(seed uint64, scale float64) {
+	s.writing.Lock()
+	defer s.writing.Unlock()
+	s.chronicle = newChronicle(s, seed)
+	if scale <= 0 {
+		return
+	}
+	c := s.chronicle
+	c.lay()
+	c.electActors(int(300 * scale))
+	total := max(20, int(happeningsPerScale*scale))
+	begin := time.Date(2022, time.October, 4, 8, 0, 0, 0, time.UTC)
+	end := time.Date(2025, time.September, 30, 14, 0, 0, 0, time.UTC)
+	// One of each first, so that no set stays empty however small the scale.
+	first := work()
+	for n := range total {
+		c.now = c.workingHour(begin.Add(end.Sub(begin) / time.Duration(total) * time.Duration(n)))
+		if n < len(first) {
+			first[n].do(c)
+			continue
+		}
+		c.happen(first)
+	}
+}
+
+// workingHour moves a moment to a weekday between 9 and 16 Danish time, where
+// most changes fall, and keeps a few where they are.
+func (c *chronicle) workingHour(t time.Time) time.Time {
+	if c.chance(0.05) {
+		return t
+	}
+	for t.Weekday() == time.Saturday || t.Weekday() == time.Sunday {
+		t = t.AddDate(0, 0, 1)
+	}
+	hours := time.Duration(c.random.Int64N(int64(7 * time.Hour)))
+	return time.Date(t.Year(), t.Month(), t.Day(), 9, 0, 0, 0, denmark()).Add(hours)
+}
