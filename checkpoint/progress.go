@@ -44,7 +44,7 @@ type Progress struct {
 
 	Ranges     []Range   // of the running scan, those that moved
 	LoadedAt   time.Time // the first load is complete
-	ScannedAt  time.Time // the scan that began then is complete: ends it
+	ScannedAt  time.Time // a scan was complete then: ends it
 	Partitions int       // of the topic, remembered at the first publish
 }
 

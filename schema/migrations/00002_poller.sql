@@ -14,7 +14,7 @@ CREATE TABLE poller_leases (
 
 -- How far an entity has been seen. The watermark is an instant; wall_clock is the
 -- same as Danish text, for people. loaded_at is when the first load was complete,
--- scanned_at when the last scan that was complete began, seq the highest ever
+-- scanned_at when a scan was last complete, seq the highest ever
 -- read or written, partitions the number that keys were spread over.
 CREATE TABLE poller_watermarks (
     entity_type text        PRIMARY KEY,

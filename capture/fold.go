@@ -1,0 +1,143 @@
+package capture
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"odastream/checkpoint"
+	"odastream/oda"
+	"odastream/schema"
+	"odastream/stream"
+)
+
+// repairBatch is how many rows that must be published again are looked up at once.
+const repairBatch = 1000
+
+// fold brings the ledger up to the end of the entity's topic (invariant 8) and
+// returns how far that is. Where the topic is not the one that the ledger knows,
+// the ledger is forgotten first: everything is to be published anew.
+func (s *session) fold(ctx context.Context, at checkpoint.Checkpoint) (*positions, checkpoint.Checkpoint, error) {
+	state, err := s.topics.State(ctx, s.entity)
+	if err != nil {
+		return nil, at, err
+	}
+	if at.Partitions != 0 && at.Partitions != state.Partitions() {
+		return nil, at, fmt.Errorf("topic of %s has %d partitions, its keys were spread over %d: "+
+			"delete the topic, and it is made anew and filled: %w", s.entity, state.Partitions(), at.Partitions, stream.ErrPartitionsChanged)
+	}
+	if why := foreign(at, state); why != "" {
+		s.log.Warn("topic is not the one the ledger knows: publishing the entity anew", "reason", why)
+		if err := s.store.Forget(ctx, s.lease.current()); err != nil {
+			return nil, at, err
+		}
+		if at, err = s.store.Load(ctx, s.entity); err != nil {
+			return nil, at, err
+		}
+	}
+	s.ticks.raise(at.Seq)
+	next, err := s.topics.ReadLog(ctx, s.entity, startOffsets(at, state), func(records []*kgo.Record) error {
+		return s.foldRecords(ctx, state.ID, records)
+	})
+	if err != nil {
+		return nil, at, fmt.Errorf("fold topic of %s into the ledger: %w", s.entity, err)
+	}
+	p := newPositions(state.ID, next)
+	return p, at, s.store.Fold(ctx, s.lease.current(), checkpoint.Progress{Positions: p.all()})
+}
+
+// foreign says why the topic cannot be the one that the ledger was kept with, ""
+// if it is or if nothing is known yet.
+func foreign(at checkpoint.Checkpoint, state stream.TopicState) string {
+	for partition, known := range at.Positions {
+		switch {
+		case int(partition) >= state.Partitions():
+			return "it has fewer partitions"
+		case known.TopicID != state.ID:
+			return "it was made anew"
+		case known.NextOffset > state.End[partition]:
+			return fmt.Sprintf("partition %d ends at %d, before %d", partition, state.End[partition], known.NextOffset)
+		case known.NextOffset < state.Start[partition]:
+			return fmt.Sprintf("partition %d starts at %d, behind %d", partition, state.Start[partition], known.NextOffset)
+		}
+	}
+	return ""
+}
+
+// startOffsets are the positions, and the topic's start where there is none.
+func startOffsets(at checkpoint.Checkpoint, state stream.TopicState) []int64 {
+	from := make([]int64, state.Partitions())
+	for partition := range from {
+		from[partition] = -1
+		if known, ok := at.Positions[int32(partition)]; ok {
+			from[partition] = known.NextOffset
+		}
+	}
+	return from
+}
+
+// foldRecords stores the last record of each key. What is no change stays on the
+// topic for the sink to dead-letter; the ledger knows nothing of it.
+func (s *session) foldRecords(ctx context.Context, topicID [16]byte, records []*kgo.Record) error {
+	last := make(map[int64]checkpoint.Entry, len(records))
+	positions := map[int32]checkpoint.Position{}
+	for _, rec := range records {
+		positions[rec.Partition] = checkpoint.Position{TopicID: topicID, NextOffset: rec.Offset + 1}
+		entry, err := entryOf(rec)
+		if err != nil {
+			s.log.Warn("record on the entity's topic is no change of ours", "partition", rec.Partition, "offset", rec.Offset, "error", err)
+			continue
+		}
+		s.ticks.raise(entry.Seq)
+		last[entry.ID] = entry
+	}
+	p := checkpoint.Progress{Positions: positions, Entries: make([]checkpoint.Entry, 0, len(last))}
+	for _, entry := range last {
+		p.Entries = append(p.Entries, entry)
+		p.Seq = max(p.Seq, entry.Seq)
+	}
+	s.metrics.folded.Add(float64(len(records)))
+	return s.store.Fold(ctx, s.lease.current(), p)
+}
+
+func entryOf(rec *kgo.Record) (checkpoint.Entry, error) {
+	message, err := stream.Decode(rec)
+	if err != nil {
+		return checkpoint.Entry{}, err
+	}
+	entry := checkpoint.Entry{ID: message.Change.ID, Seq: message.Change.Seq, State: checkpoint.Deleted}
+	if message.Change.Action == schema.Delete {
+		return entry, nil
+	}
+	entry.State = checkpoint.Live
+	entry.Hash, err = schema.ContentHash(message.Change.Data)
+	return entry, err
+}
+
+// repair reads the rows again whose last record on the topic is a former
+// holder's, and has the right version published (invariant 4).
+func (s *session) repair(ctx context.Context) error {
+	after := int64(-1 << 62)
+	for {
+		ids, err := s.store.DirtyIDs(ctx, s.entity, after, repairBatch)
+		if err != nil || len(ids) == 0 {
+			return err
+		}
+		s.log.Warn("publishing again what a former holder of the lease overtook", "rows", len(ids))
+		for _, id := range ids {
+			r, err := s.read(ctx, oda.Window{MinID: id - 1, MaxID: id}, oda.Tail, schema.OriginScan)
+			if errors.Is(err, oda.ErrNotFound) {
+				return nil // the entity is absent at the source: nothing to say about its rows
+			}
+			if err != nil {
+				return err
+			}
+			if err := s.submit(ctx, r); err != nil {
+				return err
+			}
+		}
+		after = ids[len(ids)-1]
+	}
+}

@@ -1,0 +1,45 @@
+package capture
+
+import (
+	"maps"
+	"slices"
+
+	"odastream/checkpoint"
+	"odastream/stream"
+)
+
+// positions follows up to which offset of each partition the ledger agrees with
+// the topic (invariant 8). Where somebody else's record stands between ours, it
+// stays before it, and the next fold reads from there.
+type positions struct {
+	at map[int32]checkpoint.Position
+}
+
+func newPositions(topicID [16]byte, next []int64) *positions {
+	p := &positions{at: make(map[int32]checkpoint.Position, len(next))}
+	for partition, offset := range next {
+		p.at[int32(partition)] = checkpoint.Position{TopicID: topicID, NextOffset: offset}
+	}
+	return p
+}
+
+// add moves past the records just acknowledged where they follow without a gap.
+func (p *positions) add(acks []stream.Ack) {
+	offsets := map[int32][]int64{}
+	for _, a := range acks {
+		offsets[a.Partition] = append(offsets[a.Partition], a.Offset)
+	}
+	for partition, list := range offsets {
+		slices.Sort(list)
+		at := p.at[partition]
+		for _, offset := range list {
+			if offset == at.NextOffset {
+				at.NextOffset++
+			}
+		}
+		p.at[partition] = at
+	}
+}
+
+// all returns a copy.
+func (p *positions) all() map[int32]checkpoint.Position { return maps.Clone(p.at) }

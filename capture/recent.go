@@ -1,0 +1,95 @@
+package capture
+
+import (
+	"math"
+	"sync"
+
+	"odastream/schema"
+)
+
+// span is when a request was under way, in ticks. Somewhere inside it the source
+// read the rows of its answer.
+type span struct{ began, ended int64 }
+
+// sighting is what was last seen of a row.
+type sighting struct {
+	span
+	hash schema.Hash
+}
+
+// latest is the row to compare when a batch shows one several times.
+type latest struct {
+	row
+	origin schema.Origin
+}
+
+// recent orders readings that overlap in time. Tail and scan ask at once, and an
+// answer that was asked for earlier may come later: it must not undo what the
+// other one said. It remembers when each row was read, as long as a request that
+// may be older is still open. It is safe for concurrent use.
+type recent struct {
+	mu   sync.Mutex
+	open map[int64]struct{} // began, of requests whose rows were not compared yet
+	seen map[int64]sighting // by row id
+}
+
+func newRecent() *recent {
+	return &recent{open: map[int64]struct{}{}, seen: map[int64]sighting{}}
+}
+
+// begin registers a request that is about to be sent.
+func (r *recent) begin(began int64) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.open[began] = struct{}{}
+}
+
+// end gives up a request whose rows are compared, or never will be.
+func (r *recent) end(began int64) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.open, began)
+}
+
+// newest returns the rows of a batch, each id once, in the version that was read
+// last. Of two different versions read at overlapping times nobody can tell which
+// is newer: such ids are doubtful, to be read once more.
+func (r *recent) newest(batch []reading) (rows []latest, doubtful []int64) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	at := map[int64]int{}
+	for _, reading := range batch {
+		for _, row := range reading.rows {
+			before, known := r.seen[row.ID]
+			switch {
+			case known && before.began > reading.ended:
+				continue
+			case known && before.ended > reading.began && before.hash != row.hash:
+				doubtful = append(doubtful, row.ID)
+			}
+			r.seen[row.ID] = sighting{reading.span, row.hash}
+			if i, twice := at[row.ID]; twice {
+				rows[i] = latest{row, reading.origin}
+				continue
+			}
+			at[row.ID] = len(rows)
+			rows = append(rows, latest{row, reading.origin})
+		}
+		delete(r.open, reading.began)
+	}
+	r.prune()
+	return rows, doubtful
+}
+
+// prune forgets sightings that ended before every open request began.
+func (r *recent) prune() {
+	oldest := int64(math.MaxInt64)
+	for began := range r.open {
+		oldest = min(oldest, began)
+	}
+	for id, s := range r.seen {
+		if s.ended < oldest {
+			delete(r.seen, id)
+		}
+	}
+}

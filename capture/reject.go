@@ -1,0 +1,54 @@
+package capture
+
+import (
+	"context"
+	"crypto/sha256"
+	"fmt"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"odastream/oda"
+	"odastream/schema"
+	"odastream/stream"
+)
+
+// maxRejects is how many different rejects a session remembers, so that a broken
+// row is not dead-lettered at every look.
+const maxRejects = 10_000
+
+// deadLetter publishes what stood among a batch's rows but is none (invariant 5).
+func (w *writer) deadLetter(ctx context.Context, batch []reading) error {
+	var letters []stream.DeadLetter
+	for _, r := range batch {
+		for _, reject := range r.rejects {
+			sum := sha256.Sum256(reject.Data)
+			if w.rejected[sum] {
+				continue
+			}
+			if len(w.rejected) >= maxRejects {
+				clear(w.rejected)
+			}
+			w.rejected[sum] = true
+			letters = append(letters, w.letter(reject))
+		}
+	}
+	if len(letters) == 0 {
+		return nil
+	}
+	w.metrics.rejects.WithLabelValues(w.entity).Add(float64(len(letters)))
+	if err := w.publisher.DeadLetter(ctx, letters...); err != nil {
+		return fmt.Errorf("dead-letter %d broken rows of %s: %w", len(letters), w.entity, err)
+	}
+	return nil
+}
+
+func (w *writer) letter(reject oda.Reject) stream.DeadLetter {
+	rec := &kgo.Record{Topic: w.topicName(w.entity), Value: reject.Data}
+	if reject.ID != 0 {
+		rec.Key = []byte(schema.Key(w.entity, reject.ID))
+	}
+	return stream.DeadLetter{
+		Record: rec, Class: stream.ClassSchema, Err: reject.Reason, Attempts: 1, FailedAt: time.Now(),
+	}
+}

@@ -1,0 +1,158 @@
+package capture
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"odastream/checkpoint"
+	"odastream/oda"
+	"odastream/schema"
+)
+
+const (
+	// nearLookBack is how far behind the watermark each pass looks: one job of the
+	// source spreads its stamps over a fraction of a second, and a pass may land in it.
+	nearLookBack = 5 * time.Second
+	// wideEvery is how many passes go by between two that look POLL_OVERLAP back.
+	wideEvery = 5
+	// ahead is how far past the source's now a pass asks.
+	ahead = time.Minute
+	// boundSlack is taken off the lower bound: the source may compare stamps in
+	// ticks of 1/300 s, which their texts round.
+	boundSlack = 10 * time.Millisecond
+	// narrowest is the shortest window asked of a source that times out on longer ones.
+	narrowest = time.Second
+	// beforeAll is an id below every row's.
+	beforeAll = -1
+)
+
+// tail follows an entity by its stamps.
+type tail struct {
+	*session
+	watermark time.Time
+	resume    *checkpoint.Pass // a pass that a former session did not finish
+	passes    int
+	width     time.Duration // longest window that the source answers; 0: any
+	futureAt  time.Time     // when what lies ahead was last read
+}
+
+// pass reads all that is stamped since the watermark, less the look-back, and
+// moves the watermark to the moment at which it began.
+func (t *tail) pass(ctx context.Context, lookBack time.Duration) error {
+	p := t.resume
+	if p == nil {
+		planned, err := t.plan(lookBack)
+		if err != nil {
+			return err
+		}
+		p = &planned
+	}
+	t.resume = nil
+	err := t.readPass(ctx, p)
+	if errors.Is(err, oda.ErrTimeout) && (lookBack > nearLookBack || t.narrow(p)) {
+		return t.pass(ctx, nearLookBack)
+	}
+	if err != nil {
+		return err
+	}
+	t.passes++
+	t.width *= 2
+	return t.settled(ctx, checkpoint.Progress{Watermark: p.Goal, WallClock: oda.Wall(p.Goal)})
+}
+
+// plan fixes the bounds of a pass. Instants are subtracted and texts compared, so
+// that the hour that the Danish clock shows twice is read whole.
+func (t *tail) plan(lookBack time.Duration) (checkpoint.Pass, error) {
+	now := t.clock.at(time.Now())
+	from, goal, until := t.watermark.Add(-lookBack), now, now.Add(ahead)
+	if end := t.watermark.Add(t.width); t.width > 0 && end.Before(now) {
+		goal, until = end, end
+	}
+	if until.Before(from) { // the source's clock went back: look at what it stamps now
+		from = until.Add(-lookBack)
+	}
+	after, err := oda.ShiftWall(oda.EarliestWall(from, until), -boundSlack)
+	return checkpoint.Pass{After: after, Until: oda.LatestWall(from, until), Goal: goal, LastID: beforeAll}, err
+}
+
+// readPass reads page after page, by id inside fixed bounds: ties and rows that
+// move while they are read make no difference to it.
+func (t *tail) readPass(ctx context.Context, p *checkpoint.Pass) error {
+	for {
+		r, err := t.read(ctx, oda.Window{After: p.After, Until: p.Until, MinID: p.LastID}, oda.Tail, schema.OriginTail)
+		if err != nil {
+			return err
+		}
+		if !r.more {
+			t.recent.end(r.began)
+			t.watermark = later(t.watermark, p.Goal)
+			return nil
+		}
+		p.LastID = r.last
+		at := *p
+		r.progress.Pass = &at
+		if err := t.submit(ctx, r); err != nil {
+			return err
+		}
+	}
+}
+
+// narrow halves the window of a pass that the source could not answer in time. It
+// is false when that is no use any more: the rest is left to the scan.
+func (t *tail) narrow(p *checkpoint.Pass) bool {
+	width := p.Goal.Sub(t.watermark) / 2
+	if t.width > 0 {
+		width = min(width, t.width/2)
+	}
+	if width < narrowest {
+		return false
+	}
+	t.log.Warn("source did not answer in time: asking for a shorter window", "window", width)
+	t.width = width
+	return true
+}
+
+// future reads what is stamped beyond what a pass asks for. It is published and
+// moves no watermark.
+func (t *tail) future(ctx context.Context) error {
+	now := t.clock.at(time.Now())
+	w := oda.Window{After: oda.LatestWall(now.Add(-ahead), now.Add(ahead)), MinID: beforeAll}
+	for {
+		r, err := t.read(ctx, w, oda.Tail, schema.OriginTail)
+		if err != nil {
+			return err
+		}
+		if !r.more {
+			t.recent.end(r.began)
+			t.futureAt = time.Now()
+			return t.settled(ctx, checkpoint.Progress{})
+		}
+		w.MinID = r.last
+		if err := t.submit(ctx, r); err != nil {
+			return err
+		}
+	}
+}
+
+// step is one look at the entity as a daemon takes it.
+func (t *tail) step(ctx context.Context) error {
+	lookBack := nearLookBack
+	if t.passes%wideEvery == 0 {
+		lookBack = t.cfg.Overlap
+	}
+	if err := t.pass(ctx, lookBack); err != nil {
+		return err
+	}
+	if time.Since(t.futureAt) < ahead {
+		return nil
+	}
+	return t.future(ctx)
+}
+
+func later(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
+	}
+	return a
+}

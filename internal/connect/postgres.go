@@ -1,0 +1,68 @@
+// Package connect reaches the two services that odastream's programs stand on,
+// and says in one clear line what to do where one cannot be reached.
+//
+// It knows nothing of what is done with a connection.
+package connect
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"odastream/internal/daemon"
+	"odastream/internal/migrate"
+)
+
+// within bounds one try to reach a service.
+const within = 10 * time.Second
+
+// Postgres opens a pool at url, settled by configure (nil: as the URL says), and
+// checks that the server answers. An unreadable url is daemon.Permanent.
+func Postgres(ctx context.Context, url string, configure func(*pgxpool.Config)) (*pgxpool.Pool, error) {
+	cfg, err := pgxpool.ParseConfig(url)
+	if err != nil {
+		return nil, daemon.Permanent(fmt.Errorf("DATABASE_URL: %w", err))
+	}
+	if configure != nil {
+		configure(cfg)
+	}
+	pool, err := pgxpool.NewWithConfig(ctx, cfg)
+	if err != nil {
+		return nil, fmt.Errorf("DATABASE_URL: %w", err)
+	}
+	ctx, cancel := context.WithTimeout(ctx, within)
+	defer cancel()
+	if err := pool.Ping(ctx); err != nil {
+		pool.Close()
+		line := strings.Join(strings.Fields(err.Error()), " ") // pgx writes a line for each address
+		return nil, fmt.Errorf("reach Postgres: %s (is it running? DATABASE_URL says where it is)", line)
+	}
+	return pool, nil
+}
+
+// Migrate brings the database at url to this version's tables. A database that a
+// newer version made is daemon.Permanent.
+func Migrate(ctx context.Context, url string, log *slog.Logger) error {
+	err := migrate.Up(ctx, url, log)
+	if errors.Is(err, migrate.ErrNewer) {
+		return daemon.Permanent(err)
+	}
+	return err
+}
+
+// Pinger is a Kafka client that can tell whether a broker answers.
+type Pinger interface {
+	Ping(ctx context.Context) error
+}
+
+// Kafka checks that a broker answers p.
+func Kafka(ctx context.Context, p Pinger) error {
+	ctx, cancel := context.WithTimeout(ctx, within)
+	defer cancel()
+	return p.Ping(ctx)
+}
