@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strconv"
 )
 
 // ErrHeld is returned by Try when another process, or another Lock of this
@@ -41,4 +42,21 @@ func open(path string, wait bool) (*Lock, error) {
 		return nil, fmt.Errorf("take lock %s: %w", path, err)
 	}
 	return &Lock{file: file}, nil
+}
+
+// Slot takes the first free one of n locks beside each other and returns the
+// directory that belongs to it, "<prefix>0" to "<prefix>n-1", which it does not
+// make. All taken is an error that wraps ErrHeld.
+func Slot(prefix string, n int) (*Lock, string, error) {
+	for i := range n {
+		dir := prefix + strconv.Itoa(i)
+		slot, err := Try(dir + ".lock")
+		if err == nil {
+			return slot, dir, nil
+		}
+		if !errors.Is(err, ErrHeld) {
+			return nil, "", err
+		}
+	}
+	return nil, "", fmt.Errorf("take one of %d slots at %s: %w", n, prefix, ErrHeld)
 }

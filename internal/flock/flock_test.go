@@ -46,3 +46,32 @@ func TestTryNamesTheFileItCannotOpen(t *testing.T) {
 		t.Errorf("Try(%s) = %v, want an error of the file system", path, err)
 	}
 }
+
+func TestSlotsAreTakenInOrderAndGivenBack(t *testing.T) {
+	t.Parallel()
+	prefix := filepath.Join(t.TempDir(), "s-")
+	first, dir := slot(t, prefix)
+	if want := prefix + "0"; dir != want {
+		t.Errorf("first slot = %s, want %s", dir, want)
+	}
+	if _, dir := slot(t, prefix); dir != prefix+"1" {
+		t.Errorf("second slot = %s, want %s1", dir, prefix)
+	}
+	if _, _, err := flock.Slot(prefix, 2); !errors.Is(err, flock.ErrHeld) {
+		t.Errorf("third of two slots = %v, want ErrHeld", err)
+	}
+	first.Unlock()
+	if _, dir := slot(t, prefix); dir != prefix+"0" {
+		t.Errorf("slot after the first was given back = %s, want %s0", dir, prefix)
+	}
+}
+
+func slot(t *testing.T, prefix string) (*flock.Lock, string) {
+	t.Helper()
+	lock, dir, err := flock.Slot(prefix, 2)
+	if err != nil {
+		t.Fatalf("Slot(%s, 2): %v", prefix, err)
+	}
+	t.Cleanup(lock.Unlock)
+	return lock, dir
+}

@@ -40,7 +40,7 @@ func Start(ctx context.Context) (*Server, error) {
 	if err := os.MkdirAll(root, 0o755); err != nil { //nolint:gosec // see above
 		return nil, fmt.Errorf("make directory for test servers: %w", err)
 	}
-	slot, dir, err := takeSlot(root)
+	slot, dir, err := flock.Slot(filepath.Join(root, "pg-"), slots)
 	if err != nil {
 		return nil, err
 	}
@@ -50,20 +50,6 @@ func Start(ctx context.Context) (*Server, error) {
 		return nil, err
 	}
 	return &Server{Server: running, slot: slot}, nil
-}
-
-func takeSlot(root string) (*flock.Lock, string, error) {
-	for i := range slots {
-		dir := filepath.Join(root, "pg-"+strconv.Itoa(i))
-		slot, err := flock.Try(dir + ".lock")
-		if err == nil {
-			return slot, dir, nil
-		}
-		if !errors.Is(err, flock.ErrHeld) {
-			return nil, "", err
-		}
-	}
-	return nil, "", fmt.Errorf("take a slot for a test server in %s: all %d are taken", root, slots)
 }
 
 // startIn starts a server in dir, on a new cluster if the old one will not do:
