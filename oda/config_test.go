@@ -1,0 +1,55 @@
+package oda
+
+import (
+	"math"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+func TestConfigSaysWhatIsWrong(t *testing.T) {
+	t.Parallel()
+	tests := map[string]struct {
+		cfg  Config
+		want []string // parts of the error, none for no error
+	}{
+		"the zero value is the live source":    {Config{}, nil},
+		"a source of one's own":                {Config{URL: "http://127.0.0.1:8380/api/", Concurrency: 1, Timeout: time.Second}, nil},
+		"no address":                           {Config{URL: "oda.ft.dk"}, []string{"URL", "oda.ft.dk"}},
+		"another scheme":                       {Config{URL: "ftp://oda.ft.dk/api"}, []string{"URL"}},
+		"a query":                              {Config{URL: "https://oda.ft.dk/api?x=1"}, []string{"URL"}},
+		"an address that cannot be read":       {Config{URL: "http://%zz/"}, []string{"URL"}},
+		"a rate below nothing":                 {Config{Rate: -1}, []string{"RATE", "-1"}},
+		"a rate that is no number":             {Config{Rate: math.NaN()}, []string{"RATE"}},
+		"a contact that would split a header":  {Config{Contact: "a\r\nHost: b"}, []string{"CONTACT"}},
+		"all that is wrong is named at once":   {Config{URL: "x", Rate: -1, Concurrency: -2, Timeout: -time.Second}, []string{"URL", "RATE", "CONCURRENCY", "TIMEOUT"}},
+		"the password of an address is hidden": {Config{URL: "ftp://me:secret@x/"}, []string{"URL", "me:xxxxx@x"}},
+	}
+	for claim, tt := range tests {
+		t.Run(claim, func(t *testing.T) {
+			t.Parallel()
+			c, err := New(tt.cfg, nil, nil)
+			if (err != nil) != (tt.want != nil) || (c == nil) != (err != nil) {
+				t.Fatalf("New: %v, want an error with %q", err, tt.want)
+			}
+			for _, part := range tt.want {
+				if !strings.Contains(err.Error(), part) {
+					t.Errorf("New: %v, want %q in it", err, part)
+				}
+			}
+		})
+	}
+}
+
+func TestTwoClientsOfOneRegistryAreAFault(t *testing.T) {
+	t.Parallel()
+	reg := prometheus.NewRegistry()
+	if _, err := New(Config{}, nil, reg); err != nil {
+		t.Fatalf("New: %v", err)
+	}
+	if _, err := New(Config{}, nil, reg); err == nil {
+		t.Error("New registered the same metrics twice without an error")
+	}
+}
