@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -104,14 +105,12 @@ func parseOrder(value string, fields map[string]string) ([]orderKey, error) {
 			key.desc = words[1] == "desc"
 		}
 		order = append(order, key)
-		if key.field == "id" {
-			break // no two rows have one: what follows orders nothing
-		}
 	}
-	if order[len(order)-1].field != "id" {
-		order = append(order, orderKey{field: "id"})
+	byID := slices.IndexFunc(order, func(k orderKey) bool { return k.field == "id" })
+	if byID < 0 {
+		return append(order, orderKey{field: "id"}), nil
 	}
-	return order, nil
+	return order[:byID+1], nil // no two rows have one id: what follows orders nothing
 }
 
 // parseSelect reads a $select: fields, or * for all of them.
