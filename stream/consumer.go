@@ -57,8 +57,10 @@ type Consumer struct {
 	adm     *kadm.Client
 	metrics *consumerMetrics
 	direct  bool
+	admin   *kgo.Client // of a direct consumer: a fetch on cl would wait behind cl's own
 
-	heard time.Time // when a direct consumer last got on; Poll's alone
+	built chan struct{} // closed once cl is set: the group calls back before NewClient returns
+	heard time.Time     // when a direct consumer last got on; Poll's alone
 
 	mu          sync.Mutex
 	parts       map[TopicPartition]*partition
@@ -90,6 +92,7 @@ func NewConsumer(cfg Config, cc ConsumerConfig, log *slog.Logger, reg prometheus
 		return nil, fmt.Errorf("join group %s: %w", cc.Group, err)
 	}
 	c.cl, c.adm = cl, kadm.NewClient(cl)
+	close(c.built)
 	return c, nil
 }
 
@@ -106,7 +109,7 @@ func newConsumer(cfg Config, cc ConsumerConfig, log *slog.Logger, reg prometheus
 	return &Consumer{
 		cfg: cfg, cc: cc, log: log, metrics: newConsumerMetrics(reg),
 		parts: map[TopicPartition]*partition{}, seeks: map[TopicPartition]int64{},
-		heard: time.Now(),
+		built: make(chan struct{}), heard: time.Now(),
 	}
 }
 
@@ -180,8 +183,6 @@ func (c *Consumer) Commit(ctx context.Context, next map[TopicPartition]int64) {
 		}
 		offsets[tp.Topic][tp.Partition] = kgo.EpochOffset{Epoch: -1, Offset: offset}
 	}
-	// CommitOffsets alone would also drop what kgo knows of the commits in flight;
-	// a plain offset commit by the admin client is refused while members exist.
 	c.cl.CommitOffsets(context.WithoutCancel(ctx), offsets, c.committed)
 }
 
@@ -198,6 +199,9 @@ func (c *Consumer) Close() {
 		c.log.Debug("group not left", "group", c.cc.Group, "err", err)
 	}
 	c.cl.CloseAllowingRebalance()
+	if c.admin != nil {
+		c.admin.Close()
+	}
 }
 
 func byTopic(partitions []TopicPartition) map[string][]int32 {

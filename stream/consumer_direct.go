@@ -49,33 +49,37 @@ func (e *StuckError) Unwrap() error { return e.Cause }
 func NewDirectConsumer(ctx context.Context, cfg Config, cc ConsumerConfig, log *slog.Logger, reg prometheus.Registerer, opts ...kgo.Opt) (*Consumer, error) {
 	c := newConsumer(cfg, cc, log, reg)
 	c.direct = true
-	admin, err := NewClient(cfg, log, opts...)
-	if err != nil {
+	var err error
+	if c.admin, err = NewClient(cfg, log, opts...); err != nil {
 		return nil, err
 	}
-	defer admin.Close()
-	if err := Ping(ctx, admin, cfg); err != nil {
+	c.adm = kadm.NewClient(c.admin)
+	if err := c.openDirect(ctx, opts); err != nil {
+		c.admin.Close()
 		return nil, err
 	}
-	c.adm = kadm.NewClient(admin)
+	return c, nil
+}
+
+func (c *Consumer) openDirect(ctx context.Context, opts []kgo.Opt) error {
+	if err := Ping(ctx, c.admin, c.cfg); err != nil {
+		return err
+	}
 	want, err := c.everyPartition(ctx)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	found, err := c.locate(ctx, want)
 	if err != nil {
-		return nil, fmt.Errorf("find start offsets: %w", err)
+		return fmt.Errorf("find start offsets: %w", err)
 	}
-	c.own(found)
 	for _, p := range found {
 		p.goal = p.end
 	}
+	c.own(found)
 	all := append(c.fetchOptions(), kgo.ConsumePartitions(kgoOffsets(found)))
-	if c.cl, err = NewClient(cfg, log, append(all, opts...)...); err != nil {
-		return nil, err
-	}
-	c.adm = kadm.NewClient(c.cl)
-	return c, nil
+	c.cl, err = NewClient(c.cfg, c.log, append(all, opts...)...)
+	return err
 }
 
 func (c *Consumer) everyPartition(ctx context.Context) ([]TopicPartition, error) {
@@ -172,7 +176,7 @@ func (c *Consumer) probe(ctx context.Context, tp TopicPartition) (moved bool, er
 	c.mu.Lock()
 	p := *c.parts[tp]
 	c.mu.Unlock()
-	r := logReader{cl: c.cl, topic: tp.Topic, id: p.topicID, partition: tp.Partition, leader: leader, end: p.goal}
+	r := logReader{cl: c.admin, topic: tp.Topic, id: p.topicID, partition: tp.Partition, leader: leader, end: p.goal}
 	next, err := r.read(ctx, p.at, func([]*kgo.Record) error { return errRecords })
 	if err != nil && !errors.Is(err, errRecords) {
 		return false, fmt.Errorf("read %s: %w", tp, err)

@@ -19,6 +19,7 @@ import (
 // us. It runs beside polls and heartbeats, and ctx ends with the next rebalance:
 // so it waits for a store that is away instead of leaving the group.
 func (c *Consumer) assign(ctx context.Context, given map[string]map[int32]kgo.Offset) (map[string]map[int32]kgo.Offset, error) {
+	<-c.built
 	var want []TopicPartition
 	for topic, partitions := range given {
 		for p := range partitions {
@@ -163,6 +164,7 @@ func (c *Consumer) own(found map[TopicPartition]*partition) {
 // revoke forgets partitions first, so that nothing more of them is handed out,
 // and then lets the owner of the work in flight end it.
 func (c *Consumer) revoke(ctx context.Context, lost map[string][]int32) {
+	<-c.built
 	var gone []TopicPartition
 	c.mu.Lock()
 	for topic, partitions := range lost {
