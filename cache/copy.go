@@ -75,10 +75,9 @@ func (r *stageReader) Read(p []byte) (int, error) {
 }
 
 func (r *stageReader) fill(want int) {
-	if r.unread == len(r.buf) {
-		r.buf, r.unread = r.buf[:0], 0
-	}
-	for len(r.buf)-r.unread < want && !r.ended {
+	r.buf = append(r.buf[:0], r.buf[r.unread:]...)
+	r.unread = 0
+	for len(r.buf) < want && !r.ended {
 		if len(r.entries) == 0 {
 			r.buf = binary.BigEndian.AppendUint16(r.buf, 0xffff)
 			r.ended = true

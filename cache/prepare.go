@@ -37,7 +37,10 @@ SELECT pg_advisory_xact_lock(hashtextextended('odastream prepare', 0))`); err !=
 
 func (s *Store) prepareGIN(ctx context.Context, tx pgx.Tx) error {
 	const (
-		exists = `SELECT to_regclass('parliamentary_data_gin') IS NOT NULL`
+		// Asked of the catalog's rows: to_regclass answers from a cache that may be
+		// older than the lock.
+		exists = `SELECT EXISTS (SELECT FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid
+WHERE i.indrelid = 'parliamentary_data'::regclass AND c.relname = 'parliamentary_data_gin')`
 		// New entries wait in a list and are sorted in by the thousand.
 		create = `CREATE INDEX parliamentary_data_gin ON parliamentary_data USING gin (data jsonb_path_ops) WITH (fastupdate = on)`
 		drop   = `DROP INDEX parliamentary_data_gin`

@@ -131,7 +131,9 @@ BEGIN
     FOR ahead IN 0 .. months LOOP
         month := date_trunc('month', now() AT TIME ZONE 'UTC') + make_interval(months => ahead);
         name := 'parliamentary_history_' || to_char(month, 'YYYY_MM');
-        CONTINUE WHEN to_regclass(quote_ident(name)) IS NOT NULL;
+        -- Asked of the catalog's rows: a name's cached answer may be older than the lock.
+        CONTINUE WHEN EXISTS (SELECT FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
+            WHERE i.inhparent = 'parliamentary_history'::regclass AND c.relname = name);
         EXECUTE format('CREATE TABLE %I (LIKE parliamentary_history INCLUDING ALL)', name);
         EXECUTE format('ALTER TABLE parliamentary_history ATTACH PARTITION %I FOR VALUES FROM (%L) TO (%L)', name,
             month AT TIME ZONE 'UTC', (month + interval '1 month') AT TIME ZONE 'UTC');

@@ -1,0 +1,111 @@
+package cache
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"odastream/internal/pgtest"
+	"odastream/schema"
+)
+
+const benchRows = 5000 // a batch, SINK_BATCH_ROWS' default
+
+// BenchmarkApply measures a first load, newest content and stale records beside
+// a plain COPY of the same rows straight into the table, which is the limit.
+func BenchmarkApply(b *testing.B) {
+	url := pgtest.Migrated(b)
+	for _, gin := range []string{"off", "on"} {
+		pool := open(b, url)
+		store := New(pool, "bench", Config{GIN: gin}, quiet())
+		if err := store.Prepare(b.Context()); err != nil {
+			b.Fatal(err)
+		}
+		b.Run("copy/gin="+gin, func(b *testing.B) { benchCopy(b, pool) })
+		b.Run("first/gin="+gin, func(b *testing.B) { benchApply(b, pool, store, 1, 1) })
+		b.Run("update/gin="+gin, func(b *testing.B) { benchApply(b, pool, store, 0, 1) })
+		b.Run("stale/gin="+gin, func(b *testing.B) { benchApply(b, pool, store, 0, 0) })
+	}
+}
+
+// benchApply applies batch after batch; idStep and seqStep say what grows.
+func benchApply(b *testing.B, pool *pgxpool.Pool, store *Store, idStep, seqStep int64) {
+	empty(b, pool)
+	if _, err := store.Apply(b.Context(), Batch{Records: benchBatch(0, 1)}); err != nil {
+		b.Fatal(err)
+	}
+	n := int64(0)
+	b.ReportAllocs()
+	for b.Loop() {
+		b.StopTimer()
+		n++
+		batch := Batch{Records: benchBatch(n*idStep*benchRows, 1+n*seqStep)}
+		b.StartTimer()
+		if _, err := store.Apply(b.Context(), batch); err != nil {
+			b.Fatal(err)
+		}
+	}
+	report(b)
+}
+
+// benchCopy has the rows' bytes ready before its clock starts.
+func benchCopy(b *testing.B, pool *pgxpool.Pool) {
+	empty(b, pool)
+	n := int64(0)
+	for b.Loop() {
+		b.StopTimer()
+		n++
+		var text strings.Builder
+		for _, r := range benchBatch(n*benchRows, 1) {
+			fmt.Fprintf(&text, "%s\t%d\t%s\t1\t2026-11-23T16:09:58.347\n", r.Change.Entity, r.Change.ID, r.Change.Data)
+		}
+		b.StartTimer()
+		copyText(b, pool, strings.NewReader(text.String()))
+	}
+	report(b)
+}
+
+func copyText(b *testing.B, pool *pgxpool.Pool, rows io.Reader) {
+	err := pool.AcquireFunc(context.Background(), func(conn *pgxpool.Conn) error {
+		_, err := conn.Conn().PgConn().CopyFrom(b.Context(), rows,
+			"COPY parliamentary_data (entity_type, entity_id, data, seq, opdateringsdato) FROM STDIN")
+		return err
+	})
+	if err != nil {
+		b.Fatal(err)
+	}
+}
+
+func report(b *testing.B) {
+	b.ReportMetric(float64(benchRows)*float64(b.N)/b.Elapsed().Seconds(), "rows/s")
+}
+
+func empty(b *testing.B, pool *pgxpool.Pool) {
+	if _, err := pool.Exec(b.Context(), "TRUNCATE parliamentary_data"); err != nil {
+		b.Fatal(err)
+	}
+}
+
+// benchBatch returns rows of about 1 kB, neighbours in id shuffled as partitions
+// of a topic shuffle them.
+func benchBatch(first, seq int64) []Record {
+	records := make([]Record, benchRows)
+	for i := range records {
+		id := first + int64(i*7919%benchRows)
+		data := fmt.Sprintf(`{"id":%d,"titel":"Forslag til lov om %d","resume":%q,"version":%d,"opdateringsdato":"2026-11-23T16:09:58.347"}`,
+			id, id, strings.Repeat("Lovforslaget gennemfører. ", 34), seq)
+		records[i] = Record{
+			TopicPartition: TopicPartition{Topic: "parliament-sag"}, Offset: id,
+			Change: schema.Change{
+				Entity: "Sag", ID: id, Action: schema.Update, Seq: seq, Timestamp: time.Unix(0, 0),
+				Opdateringsdato: "2026-11-23T16:09:58.347", Data: []byte(data),
+			},
+		}
+	}
+	return records
+}

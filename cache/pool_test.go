@@ -1,0 +1,60 @@
+package cache
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"odastream/internal/pgtest"
+)
+
+func TestPoolConfig(t *testing.T) {
+	t.Parallel()
+	url := pgtest.Empty(t)
+	sep := "?"
+	if strings.Contains(url, "?") {
+		sep = "&"
+	}
+	for claim, tt := range map[string]struct{ url, want string }{
+		"sessions end frozen work":     {url, "30s 10s"},
+		"what the URL sets itself won": {url + sep + "statement_timeout=5000&idle_in_transaction_session_timeout=3000", "5s 3s"},
+	} {
+		t.Run(claim, func(t *testing.T) {
+			got := dump(t, open(t, tt.url), `SELECT current_setting('statement_timeout'), current_setting('idle_in_transaction_session_timeout')`)
+			if got != tt.want {
+				t.Errorf("statement_timeout, idle_in_transaction_session_timeout = %s, want %s", got, tt.want)
+			}
+		})
+	}
+	if _, err := PoolConfig("postgres://me:hunter2@[::1/x"); err == nil || strings.Contains(err.Error(), "hunter2") {
+		t.Errorf("PoolConfig of a bad URL = %v, want an error without the password", err)
+	}
+}
+
+// A process that froze in its transaction holds the partition's lock; the server
+// ends its session, and the next writer goes on.
+func TestFrozenWriterBlocksNobodyForLong(t *testing.T) {
+	t.Parallel()
+	s := newStore(t)
+	conn, err := s.pool.Acquire(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Release()
+	if _, err := conn.Exec(t.Context(), `SET idle_in_transaction_session_timeout = '300ms'; BEGIN`); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := conn.Exec(t.Context(), lockPartitions, []int64{lockKey(sagZero)}); err != nil {
+		t.Fatal(err)
+	}
+	start := time.Now()
+	if got := mustApply(t, s, sag(2, 1, `{}`)); got.Inserted != 1 {
+		t.Errorf("Apply behind a frozen writer = %+v, want 1 inserted", got)
+	}
+	if waited := time.Since(start); waited < 100*time.Millisecond {
+		t.Errorf("Apply waited %s: it did not take the frozen writer's lock", waited)
+	}
+	if _, err = conn.Exec(t.Context(), `COMMIT`); err == nil {
+		t.Error("commit of the frozen writer = nil, want an error: its session was ended")
+	}
+}
