@@ -103,14 +103,12 @@ func (w *walk) byID(desc bool) {
 // more than indexLimit.
 func (w *walk) window() (keys []stampKey, narrow bool) {
 	x := &w.set.stamps
-	seen := 0
-	narrow = true
-	x.from(x.seek(w.bounds.first), func(k stampKey) bool {
+	begin, end := x.seek(w.bounds.first), x.after(w.bounds.maxStamp)
+	if x.wider(begin, end, indexLimit) {
+		return nil, false
+	}
+	x.from(begin, func(k stampKey) bool {
 		if k.stamp > w.bounds.maxStamp {
-			return false
-		}
-		if seen++; seen > indexLimit {
-			narrow = false
 			return false
 		}
 		if w.matches(w.rowOf(k)) {
@@ -118,7 +116,7 @@ func (w *walk) window() (keys []stampKey, narrow bool) {
 		}
 		return true
 	})
-	return keys, narrow
+	return keys, true
 }
 
 // rowOf gives the row of a key, with its data only if the filter reads it.
@@ -149,7 +147,7 @@ func (w *walk) up() {
 	rows := &w.set.rows
 	p := rows.seek(w.bounds.minID)
 	for ; p.block < len(rows.blocks); p = (place{block: p.block + 1}) {
-		b := rows.blocks[p.block]
+		b := &rows.blocks[p.block]
 		if b.ids[0] > w.bounds.maxID {
 			return
 		}
@@ -172,7 +170,7 @@ func (w *walk) down() {
 		last = min(last, rows.seek(w.bounds.maxID).block)
 	}
 	for n := last; n >= 0; n-- {
-		b := rows.blocks[n]
+		b := &rows.blocks[n]
 		if b.ids[len(b.ids)-1] < w.bounds.minID {
 			return
 		}
@@ -216,10 +214,7 @@ func (w *walk) takeKey(k stampKey) bool {
 // byStampDown walks by descending stamp; ties by descending or ascending id.
 func (w *walk) byStampDown(tiesUp bool) {
 	x := &w.set.stamps
-	end := place{block: len(x.blocks)}
-	if w.bounds.maxStamp < lastMoment {
-		end = x.seek(stampKey{stamp: w.bounds.maxStamp + 1, id: minID})
-	}
+	end := x.after(w.bounds.maxStamp)
 	var tie []stampKey
 	more := true
 	flush := func() bool {

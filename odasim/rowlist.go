@@ -29,7 +29,7 @@ type rowBlock struct {
 // so a window of recent stamps is found without looking at the blocks that have
 // none.
 type rowList struct {
-	blocks []*rowBlock
+	blocks []rowBlock // by value: passing over blocks reads memory in a row
 	n      int
 }
 
@@ -65,11 +65,11 @@ func (l *rowList) get(id int64) (row, bool) {
 
 // nth gives the row at a rank, 0 to n-1.
 func (l *rowList) nth(rank int) row {
-	for _, b := range l.blocks {
-		if rank < len(b.ids) {
-			return b.row(rank)
+	for i := range l.blocks {
+		if rank < len(l.blocks[i].ids) {
+			return l.blocks[i].row(rank)
 		}
-		rank -= len(b.ids)
+		rank -= len(l.blocks[i].ids)
 	}
 	return row{}
 }
@@ -77,8 +77,8 @@ func (l *rowList) nth(rank int) row {
 // rank gives the number of rows before p.
 func (l *rowList) rank(p place) int {
 	n := p.at
-	for _, b := range l.blocks[:p.block] {
-		n += len(b.ids)
+	for i := range p.block {
+		n += len(l.blocks[i].ids)
 	}
 	return n
 }
@@ -87,7 +87,7 @@ func (l *rowList) rank(p place) int {
 func (l *rowList) put(r row) (old row, replaced bool) {
 	p := l.seek(r.id)
 	if l.holds(p, r.id) {
-		b := l.blocks[p.block]
+		b := &l.blocks[p.block]
 		old = b.row(p.at)
 		b.stamps[p.at], b.data[p.at] = r.stamp, r.data
 		b.measure()
@@ -102,18 +102,19 @@ func (l *rowList) put(r row) (old row, replaced bool) {
 func (l *rowList) insert(p place, r row) {
 	if p.block == len(l.blocks) {
 		if p.block == 0 || len(l.blocks[p.block-1].ids) >= blockRows {
-			l.blocks = append(l.blocks, &rowBlock{lo: lastMoment, hi: noMoment})
+			l.blocks = append(l.blocks, rowBlock{lo: lastMoment, hi: noMoment})
 		} else {
 			p = place{block: p.block - 1, at: len(l.blocks[p.block-1].ids)}
 		}
 	}
-	b := l.blocks[p.block]
+	b := &l.blocks[p.block]
 	b.ids = slices.Insert(b.ids, p.at, r.id)
 	b.stamps = slices.Insert(b.stamps, p.at, r.stamp)
 	b.data = slices.Insert(b.data, p.at, r.data)
 	if len(b.ids) > blockRows {
-		l.blocks = slices.Insert(l.blocks, p.block+1, b.split())
+		upper := b.split()
 		b.measure()
+		l.blocks = slices.Insert(l.blocks, p.block+1, upper)
 		return
 	}
 	b.widen(r.stamp)
@@ -125,7 +126,7 @@ func (l *rowList) remove(id int64) (old row, removed bool) {
 	if !l.holds(p, id) {
 		return row{}, false
 	}
-	b := l.blocks[p.block]
+	b := &l.blocks[p.block]
 	old = b.row(p.at)
 	b.ids = slices.Delete(b.ids, p.at, p.at+1)
 	b.stamps = slices.Delete(b.stamps, p.at, p.at+1)
@@ -145,9 +146,9 @@ func (b *rowBlock) row(i int) row {
 }
 
 // split moves the upper half of the block into a new one.
-func (b *rowBlock) split() *rowBlock {
+func (b *rowBlock) split() rowBlock {
 	half := len(b.ids) / 2
-	upper := &rowBlock{
+	upper := rowBlock{
 		ids:    slices.Clone(b.ids[half:]),
 		stamps: slices.Clone(b.stamps[half:]),
 		data:   slices.Clone(b.data[half:]),
@@ -177,7 +178,7 @@ func (b *rowBlock) widen(m moment) {
 func newRowList(rows []row) rowList {
 	l := rowList{n: len(rows)}
 	for part := range slices.Chunk(rows, blockRows*3/4) {
-		b := &rowBlock{}
+		var b rowBlock
 		for _, r := range part {
 			b.ids, b.stamps, b.data = append(b.ids, r.id), append(b.stamps, r.stamp), append(b.data, r.data)
 		}

@@ -35,6 +35,23 @@ func (x *stampIndex) seek(k stampKey) place {
 	return place{block: b, at: at}
 }
 
+// after gives the place behind the last key of a stamp.
+func (x *stampIndex) after(m moment) place {
+	if m == lastMoment {
+		return place{block: len(x.blocks)}
+	}
+	return x.seek(stampKey{stamp: m + 1, id: minID})
+}
+
+// wider reports whether more than n keys stand from one place to another.
+func (x *stampIndex) wider(from, to place, n int) bool {
+	n += from.at - to.at
+	for b := from.block; b < to.block && n >= 0; b++ {
+		n -= len(x.blocks[b])
+	}
+	return n < 0
+}
+
 // insert adds a key that is not there yet.
 func (x *stampIndex) insert(k stampKey) {
 	p := x.seek(k)
