@@ -19,15 +19,14 @@ type Account struct {
 // nil if we are not root, else the first of names that this machine has.
 func Unprivileged(names ...string) (*Account, error) {
 	if os.Geteuid() != 0 {
-		return nil, nil //nolint:nilnil // no account is a good answer: run as ourselves
+		return nil, nil
 	}
 	for _, name := range names {
 		account, err := lookup(name)
 		if err == nil {
 			return account, nil
 		}
-		var unknown user.UnknownUserError
-		if !errors.As(err, &unknown) {
+		if _, unknown := errors.AsType[user.UnknownUserError](err); !unknown {
 			return nil, fmt.Errorf("look up account %s: %w", name, err)
 		}
 	}

@@ -7,7 +7,6 @@
 package child
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -125,8 +124,10 @@ func (p *Process) run(started chan<- error) {
 
 func (p *Process) start() error {
 	// Not bound to a context: Stop says how the program is to be ended.
-	p.cmd = exec.CommandContext(context.Background(), p.spec.Path, p.spec.Args...)
-	p.cmd.Env, p.cmd.Dir = p.spec.Env, p.spec.Dir
+	p.cmd = &exec.Cmd{
+		Path: p.spec.Path, Args: append([]string{p.spec.Path}, p.spec.Args...),
+		Env: p.spec.Env, Dir: p.spec.Dir,
+	}
 	if p.cmd.Dir == "" {
 		p.cmd.Dir = string(filepath.Separator)
 	}

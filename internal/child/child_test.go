@@ -104,8 +104,7 @@ func TestKillTakesTheWholeGroup(t *testing.T) {
 		t.Fatalf("log = %q", text)
 	}
 	p.Kill()
-	var exit *exec.ExitError
-	if !errors.As(p.Err(), &exit) {
+	if _, ok := errors.AsType[*exec.ExitError](p.Err()); !ok {
 		t.Errorf("Err after Kill = %v, want how it ended", p.Err())
 	}
 	waitUntilGone(t, grandchild)

@@ -101,7 +101,7 @@ func (s *Server) Stop() error {
 func Start(ctx context.Context) (*Server, error) {
 	root := filepath.Join(os.TempDir(), "odastream-test-"+strconv.Itoa(os.Getuid()))
 	// pgtest's servers of other accounts lie there too.
-	if err := os.MkdirAll(root, 0o755); err != nil { //nolint:gosec // see above
+	if err := os.MkdirAll(root, 0o755); err != nil {
 		return nil, fmt.Errorf("make directory for test servers: %w", err)
 	}
 	slot, dir, err := flock.Slot(filepath.Join(root, "kafka-"), slots)

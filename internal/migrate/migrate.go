@@ -101,8 +101,7 @@ func report(log *slog.Logger, results []*goose.MigrationResult) {
 // failure puts the file and the place into one line, which goose's own error
 // has only for whoever unwraps it.
 func failure(err error) error {
-	var partial *goose.PartialError
-	if errors.As(err, &partial) {
+	if partial, ok := errors.AsType[*goose.PartialError](err); ok {
 		return fmt.Errorf("migrate database: apply %s: %w", partial.Failed.Source.Path, partial.Err)
 	}
 	return fmt.Errorf("migrate database: %w", err)

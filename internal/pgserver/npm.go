@@ -37,7 +37,8 @@ func fromNPM(ctx context.Context, major string) (string, error) {
 		return "", err
 	}
 	prefix := filepath.Join(cache, "postgres-"+npmVersion)
-	if err := os.MkdirAll(cache, 0o755); err != nil { //nolint:gosec // the account that runs Postgres reads it too
+	// The account that runs Postgres for root reads it too.
+	if err := os.MkdirAll(cache, 0o755); err != nil {
 		return "", fmt.Errorf("make cache: %w", err)
 	}
 	lock, err := flock.Wait(prefix + ".lock")

@@ -111,7 +111,7 @@ func TestUsersEnvironmentDoesNotLeadElsewhere(t *testing.T) {
 		t.Setenv(name, value)
 	}
 	s := start(t, pgserver.Options{Dir: stateDir(t)})
-	os.Unsetenv("PGOPTIONS") // pgx reads it as well
+	t.Setenv("PGOPTIONS", "") // pgx reads it as well
 	if got := query(t, s.URL(), "SHOW data_directory"); strings.HasPrefix(got, "/nowhere") {
 		t.Errorf("data_directory = %s, want the state directory", got)
 	}
@@ -152,8 +152,7 @@ func TestPsqlReadsTheURL(t *testing.T) {
 func TestErrorsAreOneLineThatSaysWhatToDo(t *testing.T) {
 	t.Setenv("PG_BIN_DIR", t.TempDir())
 	_, err := pgserver.Start(t.Context(), pgserver.Options{Dir: stateDir(t)})
-	var missing *pgserver.NoBinariesError
-	if !errors.As(err, &missing) {
+	if _, ok := errors.AsType[*pgserver.NoBinariesError](err); !ok {
 		t.Fatalf("Start without binaries = %v, want *NoBinariesError", err)
 	}
 	if text := err.Error(); strings.Contains(text, "\n") || !strings.Contains(text, "PG_BIN_DIR") {
@@ -175,8 +174,8 @@ func TestClusterOfAnotherVersionIsNotTouched(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err := pgserver.Start(t.Context(), pgserver.Options{Dir: dir})
-	var missing *pgserver.NoBinariesError
-	if !errors.As(err, &missing) || missing.Major != "9" {
+	missing, ok := errors.AsType[*pgserver.NoBinariesError](err)
+	if !ok || missing.Major != "9" {
 		t.Errorf("Start on a cluster of version 9 = %v, want *NoBinariesError for 9", err)
 	}
 }

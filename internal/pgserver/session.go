@@ -109,8 +109,7 @@ func (c cluster) ready(ctx context.Context, ended <-chan struct{}) error {
 		if err == nil {
 			return nil
 		}
-		var refused *pgconn.PgError
-		if errors.As(err, &refused) && refused.Code != "57P03" { // cannot_connect_now: it starts or stops
+		if refused, ok := errors.AsType[*pgconn.PgError](err); ok && refused.Code != "57P03" { // cannot_connect_now: it starts or stops
 			return fmt.Errorf("connect: %w", err)
 		}
 		select {
@@ -125,8 +124,7 @@ func (c cluster) ready(ctx context.Context, ended <-chan struct{}) error {
 
 func (c cluster) createDatabase(ctx context.Context) error {
 	err := c.exec(ctx, "CREATE DATABASE "+pgx.Identifier{c.database}.Sanitize())
-	var exists *pgconn.PgError
-	if errors.As(err, &exists) && exists.Code == "42P04" { // duplicate_database
+	if exists, ok := errors.AsType[*pgconn.PgError](err); ok && exists.Code == "42P04" { // duplicate_database
 		return nil
 	}
 	if err != nil {

@@ -37,7 +37,7 @@ func (s *Server) Stop() error {
 func Start(ctx context.Context) (*Server, error) {
 	root := filepath.Join(os.TempDir(), "odastream-test-"+strconv.Itoa(os.Getuid()))
 	// The account that runs Postgres for root must get through.
-	if err := os.MkdirAll(root, 0o755); err != nil { //nolint:gosec // see above
+	if err := os.MkdirAll(root, 0o755); err != nil {
 		return nil, fmt.Errorf("make directory for test servers: %w", err)
 	}
 	slot, dir, err := flock.Slot(filepath.Join(root, "pg-"), slots)

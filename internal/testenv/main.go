@@ -125,14 +125,13 @@ func command(ctx context.Context, args, environ []string, stdout, stderr io.Writ
 	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
 	cmd.WaitDelay = stopTimeout
 	err := cmd.Run()
-	var exit *exec.ExitError
-	switch {
-	case err == nil:
+	if err == nil {
 		return 0
-	case errors.As(err, &exit) && exit.ExitCode() >= 0:
-		return exit.ExitCode()
-	default:
-		fmt.Fprintf(stderr, "testenv: run %s: %v\n", args[0], err)
-		return 1
 	}
+	// The status of one that a signal ended is -1.
+	if exit, ok := errors.AsType[*exec.ExitError](err); ok && exit.ExitCode() >= 0 {
+		return exit.ExitCode()
+	}
+	fmt.Fprintf(stderr, "testenv: run %s: %v\n", args[0], err)
+	return 1
 }
