@@ -28,13 +28,11 @@ func run(ctx context.Context, args, environ []string, stdout, stderr io.Writer) 
 		Settings: &set, Log: &set.Log, HTTPAddr: &set.HTTPAddr,
 		Prefixes: []string{"ODA_", "KAFKA_", "POLL_", "SCAN_", "SINK_", "CACHE_", "HISTORY_"}, Others: elsewhere(),
 		Start: func(ctx context.Context, env daemon.Env) (daemon.Job, error) {
-			set.Kafka.Source = set.Source.URL
-			c, err := open(ctx, set, env)
+			p, err := set.open(ctx, env)
 			if err != nil {
 				return daemon.Job{}, err
 			}
-			p := c.poller(set, env)
-			job := daemon.Job{Run: p.Run, Ready: p.Ready, Status: func() any { return p.Status() }, Close: c.close}
+			job := daemon.Job{Run: p.Run, Ready: p.Ready, Status: func() any { return p.Status() }, Close: p.Close}
 			if env.Once {
 				job.Run = p.Once
 			}

@@ -9,7 +9,6 @@ import (
 	"context"
 	"os"
 
-	"odastream/apply"
 	"odastream/internal/daemon"
 )
 
@@ -27,13 +26,12 @@ func run(ctx context.Context, args, environ []string, stdout, stderr *os.File) i
 		Settings: &set, Log: &set.Log, HTTPAddr: &set.HTTPAddr,
 		Prefixes: []string{"SINK_", "CACHE_", "KAFKA_", "HISTORY_", "POLL_", "ODA_", "SCAN_"}, Others: elsewhere(),
 		Start: func(ctx context.Context, env daemon.Env) (daemon.Job, error) {
-			c, err := connect(ctx, set, env)
+			sink, err := set.open(ctx, env)
 			if err != nil {
 				return daemon.Job{}, err
 			}
-			sink := apply.New(set.Sink, set.Kafka, c.store, c.letters, env.Log, env.Registry)
 			job := daemon.Job{
-				Run: sink.Run, Ready: sink.Ready, Status: func() any { return sink.Status() }, Close: c.close,
+				Run: sink.Run, Ready: sink.Ready, Status: func() any { return sink.Status() }, Close: sink.Close,
 			}
 			if env.Once {
 				job.Run = sink.Once

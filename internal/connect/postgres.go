@@ -31,6 +31,11 @@ func Postgres(ctx context.Context, url string, configure func(*pgxpool.Config)) 
 	if configure != nil {
 		configure(cfg)
 	}
+	return Pool(ctx, cfg)
+}
+
+// Pool opens a pool as cfg says and checks that the server answers.
+func Pool(ctx context.Context, cfg *pgxpool.Config) (*pgxpool.Pool, error) {
 	pool, err := pgxpool.NewWithConfig(ctx, cfg)
 	if err != nil {
 		return nil, fmt.Errorf("DATABASE_URL: %w", err)

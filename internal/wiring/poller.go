@@ -1,0 +1,101 @@
+package wiring
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"odastream/capture"
+	"odastream/checkpoint"
+	"odastream/internal/connect"
+	"odastream/internal/daemon"
+	"odastream/oda"
+	"odastream/schema"
+	"odastream/stream"
+)
+
+// PollerConfig says what a poller is connected to. Kafka.Source is taken from
+// Source.URL.
+type PollerConfig struct {
+	DatabaseURL string
+	Migrate     bool // bring the database to this version's schema first
+	Kafka       stream.Config
+	Source      oda.Config
+	Capture     capture.Config
+	Entities    []schema.Entity // in load order
+}
+
+// Poller is a capture.Poller with what it stands on. Close it after its Run or
+// Once has returned.
+type Poller struct {
+	*capture.Poller
+	pool      *pgxpool.Pool
+	publisher *stream.Publisher
+	admin     *kgo.Client
+	source    *oda.Client
+}
+
+// OpenPoller reaches Postgres, Kafka and the source, brings the database to its
+// schema, and builds the poller. An error that trying again cannot mend is
+// daemon.Permanent; what was opened before an error is closed.
+func OpenPoller(ctx context.Context, cfg PollerConfig, log *slog.Logger, reg prometheus.Registerer) (*Poller, error) {
+	p := &Poller{}
+	if err := p.open(ctx, cfg, log, reg); err != nil {
+		p.Close()
+		return nil, err
+	}
+	p.Poller = capture.New(cfg.Capture, cfg.Entities, capture.Parts{
+		Source: p.source, Publisher: p.publisher, Topics: stream.NewTopics(p.admin, cfg.Kafka, log),
+		Store: checkpoint.New(p.pool), TopicName: cfg.Kafka.Topic, Workers: cfg.Source.Concurrency,
+	}, log, reg)
+	return p, nil
+}
+
+func (p *Poller) open(ctx context.Context, cfg PollerConfig, log *slog.Logger, reg prometheus.Registerer) (err error) {
+	cfg.Kafka.Source = cfg.Source.URL
+	if p.pool, err = connect.Postgres(ctx, cfg.DatabaseURL, nil); err != nil {
+		return err
+	}
+	if cfg.Migrate {
+		if err := connect.Migrate(ctx, cfg.DatabaseURL, log); err != nil {
+			return err
+		}
+	}
+	if p.publisher, err = stream.NewPublisher(cfg.Kafka, log, reg); err != nil {
+		return daemon.Permanent(err)
+	}
+	if p.admin, err = stream.NewClient(cfg.Kafka, log); err != nil {
+		return daemon.Permanent(err)
+	}
+	if err := connect.Kafka(ctx, p.publisher); err != nil {
+		return err
+	}
+	if p.source, err = oda.New(cfg.Source, log, reg); err != nil {
+		return daemon.Permanent(err)
+	}
+	if err := p.source.Reachable(ctx); err != nil {
+		return fmt.Errorf("reach the source: %w (ODA_URL says where it is)", err)
+	}
+	return nil
+}
+
+// Close gives up all connections. What was published and not acknowledged is
+// lost, so it comes after Run. A second call is no error.
+func (p *Poller) Close() {
+	if p.source != nil {
+		p.source.Close()
+	}
+	if p.admin != nil {
+		p.admin.Close()
+	}
+	if p.publisher != nil {
+		p.publisher.Close()
+	}
+	if p.pool != nil {
+		p.pool.Close()
+	}
+}
