@@ -96,18 +96,27 @@ func (c *chronicle) write(e schema.Entity, at time.Time, v values) {
 	if err != nil {
 		panic("odasim: write generated row: " + err.Error()) // the row is the program's own
 	}
-	if c.late > 0 && c.chance(0.05) {
-		c.sim.putLate(c.sim.sets[e.Name], r, c.sim.Now().Add(c.late))
-		return
-	}
-	c.sim.sets[e.Name].put(r)
-	if e.Name != "Sag" {
-		return
-	}
 	kind, _ := v["typeid"].(int)
-	if twin, known := c.sim.sets[subset(kind)]; known {
-		twin.put(r)
+	late := c.late > 0 && c.chance(0.05)
+	for _, name := range shownIn(e.Name, kind) {
+		t, known := c.sim.sets[name]
+		switch {
+		case !known:
+		case late:
+			c.sim.putLate(t, r, c.sim.Now().Add(c.late))
+		default:
+			t.put(r)
+		}
 	}
+}
+
+// shownIn gives the sets that a row is in: its own and, for a case, the subset
+// of its type.
+func shownIn(set string, caseType int) []string {
+	if set != "Sag" {
+		return []string{set}
+	}
+	return []string{set, subset(caseType)}
 }
 
 // subset gives the set beside Sag that shows cases of this type; "" for none.
@@ -137,12 +146,8 @@ func (c *chronicle) edit(set string, id int64, at time.Time, v values) {
 	if !at.IsZero() {
 		v[stampField] = Stamp(at)
 	}
-	sets := []string{set}
-	if set == "Sag" {
-		kind, _ := member(data, "typeid")
-		n, _ := valueOf(kind, numberLiteral)
-		sets = append(sets, subset(int(n.number)))
-	}
+	raw, _ := member(data, "typeid")
+	kind, _ := valueOf(raw, numberLiteral)
 	for _, f := range c.entities[set].Fields {
 		value, changed := v[f.Name]
 		if !changed {
@@ -153,7 +158,7 @@ func (c *chronicle) edit(set string, id int64, at time.Time, v values) {
 			panic("odasim: edit generated row: " + err.Error()) // the values are the program's own
 		}
 	}
-	for _, name := range sets {
+	for _, name := range shownIn(set, int(kind.number)) {
 		if _, known := c.sim.sets[name]; known {
 			_ = c.sim.Put(name, data) // the row was one before
 		}

@@ -10,9 +10,6 @@ import (
 	"odastream/odasim"
 )
 
-// errHelp says that the usage was asked for and printed.
-var errHelp = flag.ErrHelp
-
 // flags are the command line.
 type flags struct {
 	addr    string
@@ -30,20 +27,22 @@ type flags struct {
 
 // parseFlags reads the command line. Bad values come as one error with a line
 // for each.
-func parseFlags(args []string, stderr io.Writer) (flags, error) {
+func parseFlags(args []string, stdout io.Writer) (flags, error) {
 	var f flags
 	set := flag.NewFlagSet("odasim", flag.ContinueOnError)
-	set.SetOutput(stderr)
+	set.SetOutput(io.Discard) // faults go into the error
 	f.declareServer(set)
 	f.declareFaults(set)
-	set.Usage = func() {
-		fmt.Fprintf(stderr, "odasim serves a simulated parliament: the open data of oda.ft.dk, from captures or from a seed.\n\n"+
+	set.Usage = func() {}
+	if err := set.Parse(args); errors.Is(err, flag.ErrHelp) {
+		fmt.Fprint(stdout, "odasim serves a simulated parliament: the open data of oda.ft.dk, from captures or from a seed.\n\n"+
 			"  odasim                          a small parliament on http://127.0.0.1:8380/api\n"+
 			"  odasim -live -pace 200ms        one in which something happens five times a second\n"+
 			"  odasim -load captures/2019-03   rows from gzipped NDJSON files, one a set\n\nFlags:\n")
+		set.SetOutput(stdout)
 		set.PrintDefaults()
-	}
-	if err := set.Parse(args); err != nil {
+		return f, err
+	} else if err != nil {
 		return f, err
 	}
 	f.options.Compare = odasim.Compare(f.compare)

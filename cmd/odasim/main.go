@@ -6,6 +6,7 @@ package main
 import (
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"log/slog"
@@ -28,8 +29,8 @@ func main() {
 // run serves until ctx ends. It returns the exit status: 0 stopped, 1 fault, 2
 // bad flags.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
-	f, err := parseFlags(args, stderr)
-	if errors.Is(err, errHelp) {
+	f, err := parseFlags(args, stdout)
+	if errors.Is(err, flag.ErrHelp) {
 		return 0
 	}
 	if err != nil {

@@ -1,0 +1,350 @@
+package odasim
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"log/slog"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"odastream/schema"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// everyRow gives all rows of all sets.
+func everyRow(s *Server) map[string]string {
+	all := map[string]string{}
+	for _, name := range s.names {
+		all[name] = string(bytes.Join(s.Rows(name), []byte("\n")))
+	}
+	return all
+}
+
+// object is a row as a map.
+func object(t *testing.T, data []byte) map[string]any {
+	t.Helper()
+	d := json.NewDecoder(bytes.NewReader(data))
+	d.UseNumber()
+	var m map[string]any
+	if err := d.Decode(&m); err != nil {
+		t.Fatalf("%v in %s", err, data)
+	}
+	return m
+}
+
+func TestGenerateIsItsSeed(t *testing.T) {
+	t.Parallel()
+	at := time.Date(2031, 1, 1, 0, 0, 0, 0, time.UTC)
+	a, b, other := newSim(Options{}), newSim(Options{Now: func() time.Time { return at }}), newSim(Options{})
+	a.Generate(3, 0.05)
+	b.Generate(3, 0.05)
+	other.Generate(4, 0.05)
+	if diff := cmp.Diff(everyRow(a), everyRow(b)); diff != "" {
+		t.Errorf("one seed, two parliaments:\n%s", diff)
+	}
+	if cmp.Equal(everyRow(a), everyRow(other)) {
+		t.Error("two seeds, one parliament")
+	}
+}
+
+func TestGenerateNothing(t *testing.T) {
+	t.Parallel()
+	s := newSim(Options{})
+	s.Generate(1, 0)
+	for _, name := range s.names {
+		if s.Len(name) > 0 {
+			t.Errorf("%s has %d rows, want none", name, s.Len(name))
+		}
+	}
+}
+
+func TestGenerateFillsEverySet(t *testing.T) {
+	t.Parallel()
+	for claim, scale := range map[string]float64{"tiny": 0.001, "scale 1": 1} {
+		t.Run(claim, func(t *testing.T) {
+			t.Parallel()
+			s := newSim(Options{})
+			s.Generate(1, scale)
+			rows := 0
+			for _, e := range schema.Entities() {
+				rows += s.Len(e.Name)
+				if s.Len(e.Name) == 0 && !e.Subset {
+					t.Errorf("%s is empty", e.Name)
+				}
+			}
+			if s.Len("EUsag") != 0 {
+				t.Error("EUsag has rows; the source's has none")
+			}
+			if scale == 1 && (rows < 15_000 || rows > 30_000) {
+				t.Errorf("%d rows at scale 1, want about 20,000", rows)
+			}
+		})
+	}
+}
+
+// TestGenerateIsPlausible holds the schema, the references and the figures of
+// the source.
+func TestGenerateIsPlausible(t *testing.T) {
+	t.Parallel()
+	s := newSim(Options{})
+	s.Generate(2, 0.3)
+	for _, e := range schema.Entities() {
+		for _, data := range s.Rows(e.Name) {
+			checkRow(t, s, e, object(t, data))
+		}
+	}
+	checkVotes(t, s)
+	if last := s.sets["AktørAktør"].maxID(); last < int64(100*s.Len("AktørAktør")) {
+		t.Errorf("AktørAktør: ids to %d for %d rows, want them far apart", last, s.Len("AktørAktør"))
+	}
+}
+
+// targets gives the set that a field refers to, by the field's name.
+func targets() map[string]string {
+	return map[string]string{
+		"afstemningid": "Afstemning", "aktørid": "Aktør", "fraaktørid": "Aktør", "tilaktørid": "Aktør", "sagid": "Sag",
+		"sagstrinid": "Sagstrin", "førstesagstrinid": "Sagstrin", "andetsagstrinid": "Sagstrin", "dokumentid": "Dokument", "mødeid": "Møde",
+		"dagsordenspunktid": "Dagsordenspunkt", "superid": "Dagsordenspunkt", "emneordid": "Emneord", "periodeid": "Periode",
+		"Afstemning.typeid": "Afstemningstype", "Stemme.typeid": "Stemmetype", "Aktør.typeid": "Aktørtype", "Sag.typeid": "Sagstype",
+		"Sag.statusid": "Sagsstatus", "Sag.kategoriid": "Sagskategori", "Sagstrin.typeid": "Sagstrinstype", "Sagstrin.statusid": "Sagstrinsstatus",
+		"Dokument.typeid": "Dokumenttype", "Dokument.statusid": "Dokumentstatus", "Dokument.kategoriid": "Dokumentkategori",
+		"Møde.typeid": "Mødetype", "Møde.statusid": "Mødestatus", "Emneord.typeid": "Emneordstype", "AktørAktør.rolleid": "AktørAktørRolle",
+		"SagAktør.rolleid": "SagAktørRolle", "SagDokument.rolleid": "SagDokumentRolle", "DokumentAktør.rolleid": "DokumentAktørRolle",
+		"SagstrinAktør.rolleid": "SagstrinAktørRolle",
+	}
+}
+
+// checkRow holds that a row has exactly its set's fields, of their types, and
+// that what it refers to is there.
+func checkRow(t *testing.T, s *Server, e schema.Entity, m map[string]any) {
+	t.Helper()
+	if len(m) != len(e.Fields) {
+		t.Fatalf("%s has %d fields, want %d: %v", e.Name, len(m), len(e.Fields), m)
+	}
+	for _, f := range e.Fields {
+		value, given := m[f.Name]
+		if !given || value == nil && !f.Nullable || value != nil && !fits(f.Type, value) {
+			t.Fatalf("%s.%s is %v (given: %v), want %s", e.Name, f.Name, value, given, f.Type)
+		}
+		set := targets()[f.Name]
+		if set == "" {
+			set = targets()[e.Name+"."+f.Name]
+		}
+		if set == "" || value == nil {
+			continue
+		}
+		id, err := value.(json.Number).Int64()
+		if err != nil || s.Row(set, id) == nil {
+			t.Fatalf("%s %v: %s refers to %s(%v), which is not there", e.Name, m["id"], f.Name, set, value)
+		}
+	}
+}
+
+// fits reports whether a value is of an Edm type.
+func fits(edm string, value any) bool {
+	switch value := value.(type) {
+	case json.Number:
+		_, err := value.Int64()
+		return err == nil && strings.HasPrefix(edm, "Edm.Int")
+	case string:
+		_, err := parseMoment(value)
+		return edm == "Edm.String" || edm == "Edm.DateTime" && err == nil
+	default:
+		_, isBool := value.(bool)
+		return isBool && edm == "Edm.Boolean"
+	}
+}
+
+// checkVotes holds that each division has 179 votes with one stamp, not after
+// its own.
+func checkVotes(t *testing.T, s *Server) {
+	t.Helper()
+	type tie struct {
+		votes  int
+		stamps map[string]bool
+	}
+	ties := map[string]*tie{}
+	for _, data := range s.Rows("Stemme") {
+		m := object(t, data)
+		id := string(m["afstemningid"].(json.Number))
+		if ties[id] == nil {
+			ties[id] = &tie{stamps: map[string]bool{}}
+		}
+		ties[id].votes++
+		ties[id].stamps[m[stampField].(string)] = true
+	}
+	if len(ties) != s.Len("Afstemning") || len(ties) == 0 {
+		t.Errorf("%d divisions have votes, want all %d", len(ties), s.Len("Afstemning"))
+	}
+	for _, data := range s.Rows("Afstemning") {
+		m := object(t, data)
+		tied := ties[string(m["id"].(json.Number))]
+		if tied.votes != seats || len(tied.stamps) != 1 {
+			t.Errorf("division %v has %d votes with %d stamps, want 179 with one", m["id"], tied.votes, len(tied.stamps))
+		}
+		for stamp := range tied.stamps {
+			own, _ := parseMoment(m[stampField].(string))
+			votes, err := parseMoment(stamp)
+			if after := time.Duration(own-votes) * 100 / 3; err != nil || after < 0 || after > 210*time.Millisecond {
+				t.Errorf("division %v is stamped %s after its votes, want 0s to 0.2s", m["id"], after)
+			}
+		}
+	}
+}
+
+// TestLiveWorks holds that a live parliament adds, moves, restamps, edits in
+// silence and deletes, with its own clock's stamps.
+func TestLiveWorks(t *testing.T) {
+	t.Parallel()
+	at := time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
+	s := newSim(Options{Now: func() time.Time { return at }})
+	s.Generate(1, 0.05)
+	before := map[string]map[string]any{}
+	for _, name := range s.names {
+		for _, data := range s.Rows(name) {
+			m := object(t, data)
+			before[name+string(m["id"].(json.Number))] = m
+		}
+	}
+	for range 600 {
+		if s.Step() == "" {
+			t.Fatal("a step says nothing")
+		}
+	}
+	created, restamped, moved, silent := 0, 0, 0, 0
+	for _, name := range s.names {
+		for _, data := range s.Rows(name) {
+			m := object(t, data)
+			old, had := before[name+string(m["id"].(json.Number))]
+			delete(before, name+string(m["id"].(json.Number)))
+			stamp, oldStamp := m[stampField], any(nil)
+			if had {
+				oldStamp = old[stampField]
+				old[stampField] = stamp
+			}
+			switch changed := !cmp.Equal(m, old); {
+			case !had:
+				created++
+			case changed && stamp == oldStamp:
+				silent++
+			case changed:
+				moved++
+			case stamp != oldStamp:
+				restamped++
+			}
+			if stamp != oldStamp && !strings.HasPrefix(stamp.(string), "2026-11-24T13:00:00") {
+				t.Fatalf("%s is stamped %v, want the clock's 13:00 in Denmark", name, stamp)
+			}
+		}
+	}
+	vanished := len(before)
+	for what, n := range map[string]int{"created": created, "restamped": restamped, "moved": moved, "silently edited": silent, "vanished": vanished} {
+		if n == 0 {
+			t.Errorf("no row was %s in 600 happenings", what)
+		}
+	}
+}
+
+// TestLiveOnCaptures holds that rows can follow captured ones, though those
+// lack most sets, and that the captured ones stay.
+func TestLiveOnCaptures(t *testing.T) {
+	t.Parallel()
+	s := newSim(Options{})
+	dir := t.TempDir()
+	file(t, dir, "aktoer.ndjson", `{"id":900,"typeid":5,"navn":"Bo","opdateringsdato":"2019-03-20T19:21:12"}`)
+	if err := s.Load(dir); err != nil {
+		t.Fatal(err)
+	}
+	for s.Len("Stemme") == 0 {
+		s.Step()
+	}
+	if s.Len("Aktør") != 1 || s.Len("Sagstype") == 0 {
+		t.Errorf("%d actors, %d case types; want the captured actor and new types", s.Len("Aktør"), s.Len("Sagstype"))
+	}
+	checkRow(t, s, mustLookup(t, "Stemme"), object(t, s.Rows("Stemme")[0]))
+}
+
+func mustLookup(t *testing.T, name string) schema.Entity {
+	t.Helper()
+	e, err := schema.Lookup(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return e
+}
+
+func TestLivePace(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := newSim(Options{})
+		var log bytes.Buffer
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second+time.Millisecond)
+		defer cancel()
+		s.Live(ctx, Pace{Every: 2 * time.Second, Log: slog.New(slog.NewTextHandler(&log, nil))})
+		if got := strings.Count(log.String(), "parliament worked"); got != 5 {
+			t.Errorf("%d happenings in 10 s at one every 2 s, want 5: %s", got, &log)
+		}
+	})
+}
+
+// TestLiveLate holds that late rows show at last, all of them and no earlier,
+// under ids of their own.
+func TestLiveLate(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := newSim(Options{})
+		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute+time.Millisecond)
+		defer cancel()
+		s.Live(ctx, Pace{Late: time.Hour})
+		shown := func() (n int) {
+			for _, name := range s.names {
+				n += s.Len(name)
+			}
+			return n
+		}
+		before, held := shown(), len(s.late)
+		if held == 0 {
+			t.Fatal("no row is late")
+		}
+		ask(t, s, "/Stemme")
+		if got := shown(); got != before {
+			t.Errorf("%d rows are shown before their time", got-before)
+		}
+		s.Advance(time.Hour)
+		ask(t, s, "/Stemme")
+		if got := shown() - before; got != held {
+			t.Errorf("%d rows are shown an hour later, want the %d late ones", got, held)
+		}
+	})
+}
+
+// TestSubsetsFollowSag holds that a case is the same row in its subset.
+func TestSubsetsFollowSag(t *testing.T) {
+	t.Parallel()
+	s := newSim(Options{})
+	s.Generate(1, 0.1)
+	for range 100 {
+		s.Step()
+	}
+	twins := 0
+	for _, data := range s.Rows("Sag") {
+		m := object(t, data)
+		id, _ := m["id"].(json.Number).Int64()
+		kind, _ := m["typeid"].(json.Number).Int64()
+		name := subset(int(kind))
+		if name == "" {
+			continue
+		}
+		twins++
+		if got := s.Row(name, id); !bytes.Equal(got, data) {
+			t.Errorf("case %d is %s in %s, want %s", id, got, name, data)
+		}
+	}
+	if total := s.Len("Almdel") + s.Len("Forslag") + s.Len("Aktstykke") + s.Len("Debat"); twins == 0 || twins != total {
+		t.Errorf("%d cases have a subset, %d rows are in subsets", twins, total)
+	}
+}
