@@ -14,6 +14,11 @@ import (
 // the broker's request log go by it.
 const clientID = "odastream"
 
+// metadataMinAge is how old the client's picture of the cluster may be when
+// something asks for it. The client's default of 5 s would let a moved leader
+// outlast a whole DeliveryTimeout, and a topic just made stay unseen as long.
+const metadataMinAge = 100 * time.Millisecond
+
 // dialTimeout bounds one attempt to connect to one broker.
 const dialTimeout = 5 * time.Second
 
@@ -32,6 +37,7 @@ func NewClient(cfg Config, log *slog.Logger, opts ...kgo.Opt) (*kgo.Client, erro
 		kgo.SeedBrokers(cfg.Brokers...),
 		kgo.ClientID(clientID),
 		kgo.DialTimeout(dialTimeout),
+		kgo.MetadataMinAge(metadataMinAge),
 		kgo.WithLogger(newClientLog(log)),
 	}
 	all = append(append(all, secure...), opts...)

@@ -113,13 +113,20 @@ func (t *Topics) make(ctx context.Context, names []string, config map[string]str
 	if len(missing) == 0 {
 		return have, nil
 	}
-	if err := t.create(ctx, missing, config); err != nil {
+	others, err := t.create(ctx, missing, config)
+	if err != nil {
 		return nil, err
 	}
-	return have, t.awaitVisible(ctx, missing)
+	seen, err = t.awaitVisible(ctx, missing)
+	for _, name := range others {
+		have[name] = seen[name]
+	}
+	return have, err
 }
 
-func (t *Topics) create(ctx context.Context, names []string, config map[string]string) error {
+// create makes topics and returns those of names that were there after all:
+// another process was faster, or metadata lags behind.
+func (t *Topics) create(ctx context.Context, names []string, config map[string]string) (others []string, err error) {
 	values := make(map[string]*string, len(config))
 	for k, v := range config {
 		values[k] = &v
@@ -130,24 +137,25 @@ func (t *Topics) create(ctx context.Context, names []string, config map[string]s
 	}
 	made, err := t.adm.CreateTopics(ctx, t.cfg.Partitions, replication, values, names...)
 	if err != nil {
-		return fmt.Errorf("make topics: %w", err)
+		return nil, fmt.Errorf("make topics: %w", err)
 	}
 	var errs []error
 	for _, r := range made.Sorted() {
 		switch {
-		case errors.Is(r.Err, kerr.TopicAlreadyExists): // another process was faster
+		case errors.Is(r.Err, kerr.TopicAlreadyExists):
+			others = append(others, r.Topic)
 		case r.Err != nil:
 			errs = append(errs, fmt.Errorf("make topic %s: %w: %s", r.Topic, r.Err, r.ErrMessage))
 		default:
 			t.log.Info("topic made", "topic", r.Topic, "partitions", t.cfg.Partitions)
 		}
 	}
-	return errors.Join(errs...)
+	return others, errors.Join(errs...)
 }
 
 // awaitVisible waits until metadata shows every name with a leader for each
 // partition: on a real cluster that is some moments after the creation.
-func (t *Topics) awaitVisible(ctx context.Context, names []string) error {
+func (t *Topics) awaitVisible(ctx context.Context, names []string) (kadm.TopicDetails, error) {
 	ctx, cancel := context.WithTimeout(ctx, visibleWithin)
 	defer cancel()
 	tick := time.NewTicker(visibleEvery)
@@ -155,11 +163,11 @@ func (t *Topics) awaitVisible(ctx context.Context, names []string) error {
 	for {
 		seen, err := t.adm.ListTopics(ctx, names...)
 		if err == nil && !slices.ContainsFunc(names, func(n string) bool { return !usable(seen[n]) }) {
-			return nil
+			return seen, nil
 		}
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("wait for new topics to be seen: %w", errors.Join(ctx.Err(), err))
+			return nil, fmt.Errorf("wait for new topics to be seen: %w", errors.Join(ctx.Err(), err))
 		case <-tick.C:
 		}
 	}
