@@ -1,6 +1,7 @@
 package odasim
 
 import (
+	"encoding/json"
 	"fmt"
 	"math/rand/v2"
 	"time"
@@ -148,15 +149,13 @@ func (c *chronicle) edit(set string, id int64, at time.Time, v values) {
 	}
 	raw, _ := member(data, "typeid")
 	kind, _ := valueOf(raw, numberLiteral)
-	for _, f := range c.entities[set].Fields {
-		value, changed := v[f.Name]
-		if !changed {
-			continue
-		}
-		var err error
-		if data, err = withMember(data, f.Name, value); err != nil {
-			panic("odasim: edit generated row: " + err.Error()) // the values are the program's own
-		}
+	changed := map[string]json.RawMessage{}
+	for name, value := range v {
+		changed[name] = appendValue(nil, value)
+	}
+	data, err := withMembers(data, changed)
+	if err != nil {
+		panic("odasim: edit generated row: " + err.Error()) // the values are the program's own
 	}
 	for _, name := range shownIn(set, int(kind.number)) {
 		if _, known := c.sim.sets[name]; known {

@@ -1,6 +1,7 @@
 package odasim
 
 import (
+	"flag"
 	"fmt"
 	"math/rand/v2"
 	"net/http"
@@ -71,6 +72,25 @@ func (f Faults) Validate() error {
 		return fmt.Errorf("error burst is %d, want 0 or more", f.ErrorBurst)
 	}
 	return nil
+}
+
+// Flags declares a flag for each knob, at the knob's zero value: -error-rate,
+// -latency and so on. Seed has none; the program has one for everything.
+func (f *Faults) Flags(set *flag.FlagSet) {
+	set.DurationVar(&f.Latency, "latency", 0, "of each answer")
+	set.DurationVar(&f.Jitter, "jitter", 0, "added to the latency at most")
+	set.Float64Var(&f.ErrorRate, "error-rate", 0, "share of requests at which a burst of errors begins, 0 to 1")
+	set.IntVar(&f.ErrorBurst, "error-burst", 1, "errors a burst")
+	set.IntVar(&f.ErrorStatus, "error-status", 500, "status of the errors")
+	set.DurationVar(&f.RetryAfter, "retry-after", 0, "Retry-After of the errors; 0: none")
+	set.Float64Var(&f.HTMLRate, "html-rate", 0, "share of answers that are a web page with 200")
+	set.Float64Var(&f.TruncateRate, "truncate-rate", 0, "share of bodies that end early")
+	set.Float64Var(&f.ResetRate, "reset-rate", 0, "share of connections that are reset")
+	set.Float64Var(&f.StallRate, "stall-rate", 0, "share of bodies that stop halfway")
+	set.DurationVar(&f.Stall, "stall", time.Minute, "for how long they stop")
+	set.Float64Var(&f.UnfilteredRate, "unfiltered-rate", 0, "share of answers that ignore $filter")
+	set.Float64Var(&f.DisorderRate, "disorder-rate", 0, "share of pages in a wrong order")
+	set.Float64Var(&f.ShortRate, "short-rate", 0, "share of pages with fewer rows than they could hold")
 }
 
 // FaultCounts says how many requests met which fault since the server was made.

@@ -3,7 +3,8 @@ package odasim
 import (
 	"encoding/json"
 	"fmt"
-	"time"
+	"maps"
+	"slices"
 
 	"github.com/go-json-experiment/json/jsontext"
 )
@@ -45,6 +46,15 @@ func (s *Server) Delete(set string, id int64) bool {
 // it, edit its opdateringsdato. A member that the row does not have is added at
 // its end.
 func (s *Server) Edit(set string, id int64, name string, value any) error {
+	raw, err := json.Marshal(value)
+	if err != nil {
+		return fmt.Errorf("edit row %d of %s: %w", id, set, err)
+	}
+	return s.edit(set, id, map[string]json.RawMessage{name: raw})
+}
+
+// edit gives members of a row other values, all of them at once.
+func (s *Server) edit(set string, id int64, changed map[string]json.RawMessage) error {
 	t, err := s.named(set)
 	if err != nil {
 		return err
@@ -53,30 +63,32 @@ func (s *Server) Edit(set string, id int64, name string, value any) error {
 	if !exists {
 		return fmt.Errorf("edit row %d of %s: no such row", id, set)
 	}
-	data, err := withMember(old.data, name, value)
+	data, err := withMembers(old.data, changed)
 	if err != nil {
 		return fmt.Errorf("edit row %d of %s: %w", id, set, err)
 	}
 	return s.Put(set, data)
 }
 
-// withMember writes a row anew with another value for one member.
-func withMember(data []byte, name string, value any) ([]byte, error) {
-	raw, err := json.Marshal(value)
-	if err != nil {
-		return nil, err
-	}
-	b, replaced := []byte{'{'}, false
-	for have, old := range members(data) {
-		if have == name {
-			old, replaced = raw, true
+// withMembers writes a row anew with other values for some members; new ones
+// stand at its end, by name.
+func withMembers(data []byte, changed map[string]json.RawMessage) (b []byte, err error) {
+	b = []byte{'{'}
+	had := map[string]bool{}
+	for name, value := range members(data) {
+		had[name] = true
+		if raw, ok := changed[name]; ok {
+			value = jsontext.Value(raw)
 		}
-		if b, err = appendMember(b, have, old); err != nil {
+		if b, err = appendMember(b, name, value); err != nil {
 			return nil, err
 		}
 	}
-	if !replaced {
-		if b, err = appendMember(b, name, raw); err != nil {
+	for _, name := range slices.Sorted(maps.Keys(changed)) {
+		if had[name] {
+			continue
+		}
+		if b, err = appendMember(b, name, changed[name]); err != nil {
 			return nil, err
 		}
 	}
@@ -132,54 +144,4 @@ func (s *Server) Len(set string) int {
 		return 0
 	}
 	return t.len()
-}
-
-// lateRow is a row that is there but not yet seen.
-type lateRow struct {
-	set *set
-	row row
-	at  time.Time
-}
-
-// PutLate puts a row that becomes visible only when the parliament's clock
-// reaches at, with the stamp it carries: a transaction that commits long after
-// it took its stamp.
-func (s *Server) PutLate(set string, data []byte, at time.Time) error {
-	t, err := s.named(set)
-	if err != nil {
-		return err
-	}
-	r, err := s.options.encode(data)
-	if err != nil {
-		return fmt.Errorf("put row of %s: %w", set, err)
-	}
-	s.putLate(t, r, at)
-	return nil
-}
-
-// putLate keeps a row back until at.
-func (s *Server) putLate(t *set, r row, at time.Time) {
-	s.lateMu.Lock()
-	s.late = append(s.late, lateRow{set: t, row: r, at: at})
-	s.lateMu.Unlock()
-	s.showLate()
-}
-
-// showLate puts the late rows whose time has come, in the order of PutLate.
-func (s *Server) showLate() {
-	s.lateMu.Lock()
-	defer s.lateMu.Unlock()
-	if len(s.late) == 0 {
-		return
-	}
-	now := s.Now()
-	kept := s.late[:0]
-	for _, l := range s.late {
-		if now.Before(l.at) {
-			kept = append(kept, l)
-			continue
-		}
-		l.set.put(l.row)
-	}
-	s.late = kept
 }

@@ -32,7 +32,7 @@ func parseFlags(args []string, stdout io.Writer) (flags, error) {
 	set := flag.NewFlagSet("odasim", flag.ContinueOnError)
 	set.SetOutput(io.Discard) // faults go into the error
 	f.declareServer(set)
-	f.declareFaults(set)
+	f.faults.Flags(set)
 	set.Usage = func() {}
 	if err := set.Parse(args); errors.Is(err, flag.ErrHelp) {
 		fmt.Fprint(stdout, "odasim serves a simulated parliament: the open data of oda.ft.dk, from captures or from a seed.\n\n"+
@@ -68,24 +68,6 @@ func (f *flags) declareServer(set *flag.FlagSet) {
 	set.BoolVar(&f.options.Gzip, "gzip", false, "compress for clients that take it")
 	set.BoolVar(&f.options.AtomDefault, "atom-default", false, "Atom for clients that name no format")
 	set.BoolVar(&f.options.NoDate, "no-date", false, "leave the Date header out")
-}
-
-// declareFaults declares what goes wrong.
-func (f *flags) declareFaults(set *flag.FlagSet) {
-	set.DurationVar(&f.faults.Latency, "latency", 0, "of each answer")
-	set.DurationVar(&f.faults.Jitter, "jitter", 0, "added to the latency at most")
-	set.Float64Var(&f.faults.ErrorRate, "error-rate", 0, "share of requests at which a burst of errors begins, 0 to 1")
-	set.IntVar(&f.faults.ErrorBurst, "error-burst", 1, "errors a burst")
-	set.IntVar(&f.faults.ErrorStatus, "error-status", 500, "status of the errors")
-	set.DurationVar(&f.faults.RetryAfter, "retry-after", 0, "Retry-After of the errors; 0: none")
-	set.Float64Var(&f.faults.HTMLRate, "html-rate", 0, "share of answers that are a web page with 200")
-	set.Float64Var(&f.faults.TruncateRate, "truncate-rate", 0, "share of bodies that end early")
-	set.Float64Var(&f.faults.ResetRate, "reset-rate", 0, "share of connections that are reset")
-	set.Float64Var(&f.faults.StallRate, "stall-rate", 0, "share of bodies that stop halfway")
-	set.DurationVar(&f.faults.Stall, "stall", time.Minute, "for how long they stop")
-	set.Float64Var(&f.faults.UnfilteredRate, "unfiltered-rate", 0, "share of answers that ignore $filter")
-	set.Float64Var(&f.faults.DisorderRate, "disorder-rate", 0, "share of pages in a wrong order")
-	set.Float64Var(&f.faults.ShortRate, "short-rate", 0, "share of pages with fewer rows than they could hold")
 }
 
 // check says all that is out of range.

@@ -54,7 +54,10 @@ func serve(ctx context.Context, f flags, stdout, stderr io.Writer) error {
 	if err != nil {
 		return fmt.Errorf("%w; choose another address with -addr", err)
 	}
-	server := &http.Server{Handler: sim, ReadHeaderTimeout: time.Minute}
+	routes := http.NewServeMux()
+	routes.Handle("/", sim)
+	routes.Handle(odasim.ControlRoot+"/", sim.Control())
+	server := &http.Server{Handler: routes, ReadHeaderTimeout: time.Minute}
 	fmt.Fprintf(stdout, "odasim: listening on http://%s%s\n", listener.Addr(), odasim.Root)
 	if f.live {
 		go sim.Live(ctx, odasim.Pace{Every: f.pace, Late: f.late, Log: slog.New(slog.NewTextHandler(stderr, nil))})
