@@ -9,7 +9,10 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -212,7 +215,8 @@ func faults() map[string]struct {
 		"HTML with 200":                            {status(200, "text/html; charset=utf-8", htmlPage), ErrNotOData, 200, 5},
 		"HTML that says it is JSON":                {status(200, typeJSON, htmlPage), ErrNotOData, 200, 5},
 		"Atom with 200":                            {status(200, "application/atom+xml", "<feed/>"), ErrNotOData, 200, 5},
-		"no content type":                          {hijacked("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"), ErrNotOData, 200, 5},
+		"a page that says it is text":              {status(200, "text/plain", good), ErrNotOData, 200, 5},
+		"no content type":                          {hijacked("HTTP/1.1 200 OK\r\n\r\n" + good), ErrNotOData, 200, 5},
 		"JSON that is no page":                     {status(200, typeJSON, `{"d":{"results":[]}}`), ErrNotOData, 200, 5},
 		"a page without a value":                   {status(200, typeJSON, `{"odata.metadata":"x#Sag"}`), ErrNotOData, 200, 5},
 		"a page without odata.metadata":            {status(200, typeJSON, `{"value":[]}`), ErrNotOData, 200, 5},
@@ -243,7 +247,7 @@ func faults() map[string]struct {
 func encoded(as string) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Encoding", as)
-		write(w, typeJSON, "\x0b\x02\x80")
+		write(w, typeJSON, pageOf("Sag"))
 	}
 }
 
@@ -505,24 +509,54 @@ func TestCallersEndIsNoFaultOfTheSource(t *testing.T) {
 	})
 }
 
+func TestCallersEndIsCountedAsThat(t *testing.T) {
+	t.Parallel()
+	inBubble(t, Config{}, silent, func(t *testing.T, c *Client, _ *source) {
+		for range 2 * breakerFailures {
+			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+			if err := c.Reachable(ctx); !errors.Is(err, context.DeadlineExceeded) || errors.Is(err, ErrTimeout) {
+				t.Errorf("Reachable: %v, want the context's end alone", err)
+			}
+			cancel()
+		}
+		got := counted(t, c.metrics)
+		if got["requests_total{outcome=cancelled,set=$metadata}"] != 2*breakerFailures || got["breaker_open{}"] != 0 {
+			t.Errorf("counted %v, want each request as cancelled and the breaker closed", got)
+		}
+	})
+}
+
 func TestConnectionsAreKept(t *testing.T) {
 	t.Parallel()
 	good := answer(pageOf("Sag", row(1, "")))
-	h := first(good, status(404, "text/html", htmlPage), status(200, "text/html", htmlPage), status(503, "", ""), good)
-	inBubble(t, Config{Concurrency: 1}, h, func(t *testing.T, c *Client, _ *source) {
-		transport := c.http.Transport.(*http.Transport)
-		dial, dials := transport.DialContext, 0
-		transport.DialContext = func(ctx context.Context, network, addr string) (net.Conn, error) {
-			dials++
-			return dial(ctx, network, addr)
-		}
-		for range 20 {
-			_, _ = c.Page(t.Context(), "Sag", Window{}, Tail)
-		}
-		if dials != 1 {
-			t.Errorf("%d connections for 20 pages, errors among them, want 1", dials)
-		}
-	})
+	for _, atOnce := range []int{1, 4} {
+		t.Run(strconv.Itoa(atOnce), func(t *testing.T) {
+			t.Parallel()
+			h := first(good, status(404, "text/html", htmlPage), status(200, "text/html", htmlPage), status(503, "", ""), func(w http.ResponseWriter, r *http.Request) {
+				<-time.After(time.Second)
+				good(w, r)
+			})
+			inBubble(t, Config{Concurrency: atOnce}, h, func(t *testing.T, c *Client, _ *source) {
+				var dials atomic.Int64
+				transport := c.http.Transport.(*http.Transport)
+				dial := transport.DialContext
+				transport.DialContext = func(ctx context.Context, network, addr string) (net.Conn, error) {
+					dials.Add(1)
+					return dial(ctx, network, addr)
+				}
+				for range 20 {
+					var wg sync.WaitGroup
+					for range 2 * atOnce {
+						wg.Go(func() { _, _ = c.Page(t.Context(), "Sag", Window{}, Tail) })
+					}
+					wg.Wait()
+				}
+				if got := int(dials.Load()); got != atOnce {
+					t.Errorf("%d connections for %d pages, %d at once, errors among them", got, 40*atOnce, atOnce)
+				}
+			})
+		})
+	}
 }
 
 func TestNobodyListens(t *testing.T) {
