@@ -5,10 +5,6 @@ import (
 	"slices"
 )
 
-// indexLimit is how many rows of a window are gathered from the stamp index
-// before the window counts as wide and the rows are walked by id instead.
-const indexLimit = 2000
-
 // answer is what a query finds: at most limit rows, whether there are more, and
 // the number of all rows that match (if asked for).
 type answer struct {
@@ -100,11 +96,11 @@ func (w *walk) byID(desc bool) {
 }
 
 // window gathers the keys that match from the stamp index, unless the window has
-// more than indexLimit.
+// more than the set calls narrow.
 func (w *walk) window() (keys []stampKey, narrow bool) {
 	x := &w.set.stamps
 	begin, end := x.seek(w.bounds.first), x.after(w.bounds.maxStamp)
-	if x.wider(begin, end, indexLimit) {
+	if x.wider(begin, end, w.set.narrow) {
 		return nil, false
 	}
 	x.from(begin, func(k stampKey) bool {

@@ -9,10 +9,15 @@ import (
 	"odastream/schema"
 )
 
+// narrowRows is how many rows of a window are gathered from the stamp index
+// before the window counts as wide and the rows are walked by id instead.
+const narrowRows = 2000
+
 // set is one entity set: its rows by id, and an index by stamp.
 type set struct {
 	name   string
 	fields map[string]string // Edm type by field name
+	narrow int               // most rows of a window that is gathered from the index
 
 	mu      sync.RWMutex
 	missing bool // answers 404
@@ -22,7 +27,7 @@ type set struct {
 
 // newSet makes an empty set.
 func newSet(e schema.Entity) *set {
-	s := &set{name: e.Name, fields: map[string]string{}}
+	s := &set{name: e.Name, fields: map[string]string{}, narrow: narrowRows}
 	for _, f := range e.Fields {
 		s.fields[f.Name] = f.Type
 	}
