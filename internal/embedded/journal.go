@@ -1,0 +1,91 @@
+package embedded
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"strconv"
+	"time"
+)
+
+// Origin is what a parliament is generated from.
+type Origin struct {
+	Seed  uint64
+	Scale float64 // 1 is about 20,000 rows
+}
+
+// journal is the memory of a parliament: its origin in the first line, and the
+// moment of each happening in a line of its own, as nanoseconds since 1970. All
+// else follows from these, so the file grows by 20 bytes a happening and a
+// restart is the same parliament byte for byte.
+type journal struct {
+	origin Origin
+	file   *os.File
+}
+
+const journalHead = "odasim seed %d scale %g\n"
+
+// openJournal opens or makes the journal at path and gives the moments in it. A
+// last line that a crash has cut off is cut off whole: nobody saw that happening.
+func openJournal(path string, fresh Origin) (*journal, []time.Time, error) {
+	text, err := os.ReadFile(path)
+	if errors.Is(err, os.ErrNotExist) || err == nil && !bytes.ContainsRune(text, '\n') {
+		text = fmt.Appendf(nil, journalHead, fresh.Seed, fresh.Scale)
+		err = os.WriteFile(path, text, 0o600)
+	}
+	if err != nil {
+		return nil, nil, fmt.Errorf("open memory of the simulated parliament: %w", err)
+	}
+	whole := text[:bytes.LastIndexByte(text, '\n')+1]
+	j := &journal{}
+	past, err := j.parse(whole)
+	if err != nil {
+		return nil, nil, fmt.Errorf("read memory of the simulated parliament %s: %w (without the file it begins anew)", path, err)
+	}
+	if j.file, err = os.OpenFile(path, os.O_WRONLY|os.O_APPEND, 0o600); err == nil {
+		err = j.file.Truncate(int64(len(whole)))
+	}
+	if err != nil {
+		return nil, nil, fmt.Errorf("open memory of the simulated parliament: %w", err)
+	}
+	return j, past, nil
+}
+
+func (j *journal) parse(text []byte) ([]time.Time, error) {
+	head, rest, _ := bytes.Cut(text, []byte("\n"))
+	if _, err := fmt.Sscanf(string(head)+"\n", journalHead, &j.origin.Seed, &j.origin.Scale); err != nil {
+		return nil, fmt.Errorf("first line: %w", err)
+	}
+	var past []time.Time
+	for line := range bytes.Lines(rest) {
+		ns, err := strconv.ParseInt(string(bytes.TrimSpace(line)), 10, 64)
+		if err != nil {
+			return nil, fmt.Errorf("line %d: %w", len(past)+2, err)
+		}
+		past = append(past, time.Unix(0, ns))
+	}
+	return past, nil
+}
+
+// add remembers a moment before anything happens in it.
+func (j *journal) add(at time.Time) error {
+	if _, err := j.file.WriteString(strconv.FormatInt(at.UnixNano(), 10) + "\n"); err != nil {
+		return fmt.Errorf("remember what happens in the simulated parliament: %w", err)
+	}
+	return nil
+}
+
+func (j *journal) close() error { return j.file.Close() }
+
+// RememberedOrigin is what the parliament of the journal at path was generated
+// from; ok is false where there is none yet.
+func RememberedOrigin(path string) (origin Origin, ok bool) {
+	file, err := os.Open(path)
+	if err != nil {
+		return Origin{}, false
+	}
+	defer func() { _ = file.Close() }()
+	_, err = fmt.Fscanf(file, journalHead, &origin.Seed, &origin.Scale)
+	return origin, err == nil
+}

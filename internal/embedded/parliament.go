@@ -1,0 +1,116 @@
+package embedded
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"odastream/odasim"
+)
+
+// firstParliamentPort is tried first, so that the address is the same at each
+// start and with cmd/odasim.
+const firstParliamentPort = "8380"
+
+// Parliament is a simulated parliament on 127.0.0.1 that remembers what happened
+// in it.
+type Parliament struct {
+	sim     *odasim.Server
+	journal *journal
+	clock   *clock
+	http    *http.Server
+	addr    string
+	past    int
+}
+
+// StartParliament opens the parliament of the journal at path, made anew as
+// fresh says where there is none, and serves it. Nothing happens in it until
+// Run.
+func StartParliament(ctx context.Context, path string, fresh Origin) (*Parliament, error) {
+	j, past, err := openJournal(path, fresh)
+	if err != nil {
+		return nil, err
+	}
+	p := &Parliament{journal: j, clock: &clock{}, past: len(past)}
+	p.sim = odasim.New(odasim.Options{Now: p.clock.now})
+	p.sim.Generate(j.origin.Seed, j.origin.Scale)
+	for _, at := range past {
+		p.step(at)
+	}
+	if err := p.serve(ctx); err != nil {
+		_ = j.close()
+		return nil, err
+	}
+	return p, nil
+}
+
+// URL is the parliament's address, for ODA_URL.
+func (p *Parliament) URL() string { return "http://" + p.addr + odasim.Root }
+
+// Origin is what the parliament was generated from.
+func (p *Parliament) Origin() Origin { return p.journal.origin }
+
+// Past is how many things had happened in it before this start.
+func (p *Parliament) Past() int { return p.past }
+
+// Run lets one thing happen every so often until ctx ends. The error is that of
+// the journal: what cannot be remembered does not happen.
+func (p *Parliament) Run(ctx context.Context, every time.Duration) error {
+	tick := time.NewTicker(every)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+		at := time.Now()
+		if err := p.journal.add(at); err != nil {
+			return err
+		}
+		p.step(at)
+	}
+}
+
+// Close stops serving. Answers under way are cut off.
+func (p *Parliament) Close() error {
+	return errors.Join(p.http.Close(), p.journal.close())
+}
+
+// step lets something happen at a moment. What it is follows from the seed and
+// from how much happened before; the rest of it from the moment alone.
+func (p *Parliament) step(at time.Time) {
+	p.clock.frozen.Store(at.UnixNano())
+	defer p.clock.frozen.Store(0)
+	p.sim.Step()
+}
+
+func (p *Parliament) serve(ctx context.Context) error {
+	var lc net.ListenConfig
+	ln, err := lc.Listen(ctx, "tcp", net.JoinHostPort("127.0.0.1", firstParliamentPort))
+	if errors.Is(err, syscall.EADDRINUSE) {
+		ln, err = lc.Listen(ctx, "tcp", "127.0.0.1:0")
+	}
+	if err != nil {
+		return fmt.Errorf("serve the simulated parliament: %w", err)
+	}
+	p.addr = ln.Addr().String()
+	p.http = &http.Server{Handler: p.sim, ReadHeaderTimeout: time.Minute}
+	go func() { _ = p.http.Serve(ln) }() // it ends with Close
+	return nil
+}
+
+// clock is the real one, but for the moment in which something happens.
+type clock struct{ frozen atomic.Int64 } // nanoseconds since 1970; 0: not frozen
+
+func (c *clock) now() time.Time {
+	if ns := c.frozen.Load(); ns != 0 {
+		return time.Unix(0, ns)
+	}
+	return time.Now()
+}
