@@ -65,10 +65,7 @@ func (c *Client) try(ctx context.Context, q question) *Error {
 		return q.fails(c.open())
 	}
 	sent := time.Now()
-	f := c.judge(ctx, c.once(ctx, q))
-	if f != nil {
-		q.fails(f)
-	}
+	f := c.judge(ctx, q, c.once(ctx, q))
 	c.record(f)
 	c.metrics.request(q.set, time.Since(sent), f)
 	return f
@@ -87,19 +84,19 @@ func (c *Client) once(ctx context.Context, q question) error {
 	return err
 }
 
-// judge makes sure that an error is an *Error, and that the end of the caller's
-// context is called that, whatever it broke.
-func (c *Client) judge(ctx context.Context, err error) *Error {
+// judge makes sure that an error is an *Error of q, and that the end of the
+// caller's context is called that, whatever it broke.
+func (c *Client) judge(ctx context.Context, q question, err error) *Error {
 	if err == nil {
 		return nil
 	}
 	if end := ctx.Err(); end != nil {
-		return &Error{Kind: end}
+		return q.fails(&Error{Kind: end})
 	}
 	if f, ok := errors.AsType[*Error](err); ok {
-		return f
+		return q.fails(f)
 	}
-	return &Error{Kind: ErrNotOData, Cause: err}
+	return q.fails(&Error{Kind: ErrNotOData, Cause: err})
 }
 
 // record tells the breaker, and the budget what the source asked for.

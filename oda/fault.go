@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 )
@@ -107,12 +108,11 @@ func (e *Error) Unwrap() []error {
 // passes tells whether the fault can pass by itself: these are tried again, and
 // these alone count for the circuit breaker.
 func (e *Error) passes() bool {
-	switch e.Kind {
-	case ErrServer, ErrTruncated, ErrTimeout, ErrUnreachable, ErrNotOData, ErrOpen:
-		return true
-	}
-	return false
+	return slices.ContainsFunc([]error{ErrServer, ErrTruncated, ErrTimeout, ErrUnreachable, ErrNotOData, ErrOpen}, e.is)
 }
+
+// is tells whether e is of a kind, whatever its cause.
+func (e *Error) is(kind error) bool { return errors.Is(e.Kind, kind) }
 
 // outcome is the error's name in metrics.
 func (e *Error) outcome() string {

@@ -48,7 +48,7 @@ func (c *Client) exchange(ctx context.Context, q question) (reply, error) {
 	if err != nil {
 		return reply{}, sendFault(err)
 	}
-	defer resp.Body.Close()
+	defer func() { _ = resp.Body.Close() }()
 	if resp.StatusCode != http.StatusOK {
 		return reply{}, statusFault(resp)
 	}
@@ -138,7 +138,7 @@ func statusFault(resp *http.Response) *Error {
 		Error jsontext.Value `json:"odata.error"`
 	}
 	if json.Unmarshal(body, &said) == nil && len(said.Error) > 0 {
-		spoken(f, said.Error)
+		return spoken(f, said.Error)
 	}
 	return f
 }

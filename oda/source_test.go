@@ -68,7 +68,7 @@ func inBubble(t *testing.T, cfg Config, h http.HandlerFunc, f func(t *testing.T,
 			s.mu.Unlock()
 			h(w, r)
 		})}
-		go server.Serve(s)
+		go func() { _ = server.Serve(s) }()
 		if cfg.URL == "" {
 			cfg.URL = "http://source.test/api"
 		}
@@ -80,7 +80,7 @@ func inBubble(t *testing.T, cfg Config, h http.HandlerFunc, f func(t *testing.T,
 		transport.Proxy, transport.DialContext = nil, s.dial
 		f(t, c, s)
 		c.Close()
-		server.Close()
+		_ = server.Close()
 	})
 }
 

@@ -230,7 +230,7 @@ func realRows(t testing.TB, capture string, n int) [][]byte {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer file.Close()
+	defer func() { _ = file.Close() }()
 	unzipped, err := gzip.NewReader(file)
 	if err != nil {
 		t.Fatal(err)

@@ -145,15 +145,19 @@ func isWall[T string | []byte](text T) bool {
 			return false
 		}
 	}
-	rest := text[len(wallSeconds):]
-	if len(rest) == 0 {
+	return isFraction(text[len(wallSeconds):])
+}
+
+// isFraction tells whether text is nothing, or a point and some decimals.
+func isFraction[T string | []byte](text T) bool {
+	if len(text) == 0 {
 		return true
 	}
-	if rest[0] != '.' || len(rest) < 2 || len(rest) > 1+maxFraction {
+	if text[0] != '.' || len(text) < 2 || len(text) > 1+maxFraction {
 		return false
 	}
-	for i := 1; i < len(rest); i++ {
-		if !isDigit(rest[i]) {
+	for i := 1; i < len(text); i++ {
+		if !isDigit(text[i]) {
 			return false
 		}
 	}
