@@ -1,0 +1,99 @@
+// Package headline puts a change into one line for people.
+//
+// Invariant: it is one line, whatever the row holds, and never an error: what
+// cannot be made sense of is left out. It knows nothing of where changes come
+// from.
+package headline
+
+import (
+	"bytes"
+	"fmt"
+	"slices"
+	"strings"
+	"unicode"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"odastream/schema"
+)
+
+// titleRunes is the longest title; with what stands before it a line fits on a
+// wide terminal.
+const titleRunes = 90
+
+// titleMembers are what a row can be called by, the best first.
+func titleMembers() []string {
+	return []string{
+		"titelkort", "titel", "navn", "konklusion", "emneord", "spørgsmålstitel", "begrundelse",
+		"beskrivelse", "entitetnavn", "type", "rolle", "status", "kategori", "note", "nummer",
+	}
+}
+
+// Line is the change in one line: local time, action, key, title, and for an
+// update the members that changed, where they are known.
+func Line(c schema.Change) string {
+	line := fmt.Sprintf("%s  %-8s  %-18s  %s", c.Timestamp.Local().Format("15:04:05"), c.Action,
+		fmt.Sprintf("%s/%d", c.Entity, c.ID), Title(c.Data))
+	if len(c.Changed) > 0 {
+		line += "  (" + strings.Join(c.Changed, ", ") + ")"
+	}
+	return strings.TrimRight(line, " ")
+}
+
+// Title is what a person would call the row: its title or name, or else what it
+// joins ("sag 12, aktør 5"). It is "" for a row that says neither, and for nil.
+func Title(row []byte) string {
+	texts, references := read(row)
+	for _, name := range titleMembers() {
+		if text := texts[name]; text != "" {
+			return text
+		}
+	}
+	return cut(strings.Join(references, ", "))
+}
+
+// read takes the texts of a row by their names, each on one line, and its
+// references in their order: "sagid":12 is "sag 12".
+func read(row []byte) (texts map[string]string, references []string) {
+	texts = map[string]string{}
+	d := jsontext.NewDecoder(bytes.NewReader(row), jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
+	if t, err := d.ReadToken(); err != nil || t.Kind() != '{' {
+		return nil, nil
+	}
+	for d.PeekKind() == '"' {
+		name, err := d.ReadToken()
+		if err != nil {
+			break
+		}
+		key := name.String() // before the next read, which reuses its memory
+		value, err := d.ReadValue()
+		if err != nil {
+			break
+		}
+		of, isReference := strings.CutSuffix(key, "id")
+		switch {
+		case value.Kind() == '"':
+			text, _ := jsontext.AppendUnquote(nil, value) // read as a value: it is one
+			texts[key] = cut(string(text))
+		case value.Kind() == '0' && isReference && of != "" && !slices.Contains([]string{"type", "rolle", "status"}, of):
+			references = append(references, of+" "+string(value))
+		}
+	}
+	return texts, references
+}
+
+// cut makes one line of a text, and a short one. What a terminal would take for
+// a command becomes a space.
+func cut(text string) string {
+	text = strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) {
+			return ' '
+		}
+		return r
+	}, text)
+	runes := []rune(strings.Join(strings.Fields(text), " "))
+	if len(runes) <= titleRunes {
+		return string(runes)
+	}
+	return strings.TrimRight(string(runes[:titleRunes-1]), " ") + "…"
+}
