@@ -89,18 +89,33 @@ func (s *Sink) retryParked(ctx context.Context) error {
 		if t.next.After(time.Now()) {
 			continue
 		}
-		rest, err := s.attempt(ctx, t.segs)
-		if ctx.Err() != nil {
-			return ctx.Err()
+		if err := s.retry(ctx, t); err != nil {
+			return err
 		}
-		if err == nil {
-			s.unpark(t)
-			continue
-		}
+	}
+	return nil
+}
+
+// retry tries t once more. What was too slow for the database is halved with each
+// try, so that it holds up the other topics no longer than one statement may take.
+func (s *Sink) retry(ctx context.Context, t *parkedTopic) error {
+	part, later := t.segs, []segment(nil)
+	if tooSlow(t.err) {
+		part, later = split(t.segs, max(count(t.segs)>>t.try, 1))
+	}
+	rest, err := s.attempt(ctx, part)
+	switch {
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case err == nil && len(later) == 0:
+		s.unpark(t)
+	case err == nil:
+		t.segs, t.next = later, time.Now()
+	default:
 		t.try++
-		t.segs, t.err, t.next = rest, err, time.Now().Add(s.delay(t.try))
+		t.segs, t.err, t.next = append(rest[:len(rest):len(rest)], later...), err, time.Now().Add(s.delay(t.try))
 		s.metrics.retries.Inc()
-		s.state.park(partitions(rest), err)
+		s.state.park(partitions(t.segs), err)
 	}
 	return nil
 }

@@ -62,23 +62,20 @@ func count(segs []segment) (rows int) {
 	return rows
 }
 
-// halve divides segs, which hold at least two records, in the middle; each half
-// is applied by itself, the first one first.
-func halve(segs []segment) (left, right []segment) {
-	rest := count(segs) / 2
+// split divides segs before their record n; whoever applies the left part and
+// then the right one has applied segs. Either part may be empty.
+func split(segs []segment, n int) (left, right []segment) {
 	for i, seg := range segs {
-		if rest >= len(seg.items) {
-			rest -= len(seg.items)
-			continue
+		switch {
+		case n >= len(seg.items):
+			n -= len(seg.items)
+		case n == 0:
+			return segs[:i:i], segs[i:]
+		default:
+			head, tail := seg.Cut(n)
+			left = append(segs[:i:i], segment{head, seg.items[:n]})
+			return left, append([]segment{{tail, seg.items[n:]}}, segs[i+1:]...)
 		}
-		left = append(left, segs[:i]...)
-		if rest == 0 {
-			return left, segs[i:]
-		}
-		head, tail := seg.Cut(rest)
-		left = append(left, segment{head, seg.items[:rest]})
-		right = append(right, segment{tail, seg.items[rest:]})
-		return left, append(right, segs[i+1:]...)
 	}
 	return segs, nil
 }

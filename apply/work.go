@@ -170,7 +170,7 @@ func continued(segs []segment, held map[cache.TopicPartition]cache.Position) (ke
 func after(segs []segment, held map[cache.TopicPartition]cache.Position) (rest []segment, ok bool) {
 	pos, known := held[cache.TopicPartition(segs[0].TopicPartition)]
 	if !known {
-		return segs, segs[0].From <= 0
+		pos = cache.Position{TopicID: segs[0].TopicID, Next: min(segs[0].From, 0)}
 	}
 	if pos.TopicID != segs[0].TopicID {
 		return nil, false

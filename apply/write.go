@@ -29,7 +29,7 @@ func (s *Sink) write(ctx context.Context, segs []segment) (rest []segment, err e
 	case alone && faulty && segs[0].items[0].fault == nil:
 		segs[0].items[0].fault = &fault{class: stream.ClassData, sqlstate: sqlstate, text: err.Error(), tries: segs[0].items[0].tries}
 		return s.write(ctx, segs)
-	case !alone && (faulty || tooSlow(err)):
+	case !alone && faulty:
 		return s.halves(ctx, segs)
 	}
 	return segs, err
@@ -45,7 +45,7 @@ func tried(segs []segment) {
 
 func (s *Sink) halves(ctx context.Context, segs []segment) (rest []segment, err error) {
 	s.metrics.halved.Inc()
-	left, right := halve(segs)
+	left, right := split(segs, count(segs)/2)
 	if rest, err = s.write(ctx, left); err != nil {
 		return append(rest[:len(rest):len(rest)], right...), err
 	}
@@ -53,7 +53,7 @@ func (s *Sink) halves(ctx context.Context, segs []segment) (rest []segment, err 
 }
 
 // tooSlow tells whether the database gave up a statement for its length (57014):
-// less at a time may fit.
+// a shorter one may do.
 func tooSlow(err error) bool {
 	var state interface{ SQLState() string }
 	return errors.As(err, &state) && state.SQLState() == "57014"

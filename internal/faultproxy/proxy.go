@@ -1,0 +1,168 @@
+// Package faultproxy stands between a program and a server in tests, and takes
+// the server away and brings it back: connections break in the middle of what
+// they say, and new ones are refused, as in a failover.
+//
+// Invariant: after Down has returned no byte passes until Up. The package knows
+// nothing of what is said.
+package faultproxy
+
+import (
+	"context"
+	"io"
+	"net"
+	"strings"
+	"sync"
+	"testing"
+)
+
+// Proxy forwards TCP connections. Its methods are safe for concurrent use.
+type Proxy struct {
+	target string
+
+	mu      sync.Mutex
+	addr    string
+	ln      net.Listener // nil while down
+	conns   map[net.Conn]bool
+	after   int // bytes from the client after which the proxy goes down; 0: never
+	tripped chan struct{}
+}
+
+// New starts a proxy to target, a host:port or the path of a Unix socket; it is
+// up, and ends with the test.
+func New(t testing.TB, target string) *Proxy {
+	t.Helper()
+	p := &Proxy{target: target, addr: "127.0.0.1:0", conns: map[net.Conn]bool{}}
+	if err := p.Up(t.Context()); err != nil {
+		t.Fatalf("faultproxy: %v", err)
+	}
+	t.Cleanup(p.Down)
+	return p
+}
+
+// Addr is the proxy's own host:port; it stays the same through Down and Up.
+func (p *Proxy) Addr() string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.addr
+}
+
+// Up accepts connections (again).
+func (p *Proxy) Up(ctx context.Context) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.ln != nil {
+		return nil
+	}
+	var lc net.ListenConfig
+	ln, err := lc.Listen(ctx, "tcp", p.addr)
+	if err != nil {
+		return err
+	}
+	p.ln, p.addr = ln, ln.Addr().String()
+	go p.accept(ln)
+	return nil
+}
+
+// Down breaks every connection and refuses new ones.
+func (p *Proxy) Down() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.down()
+}
+
+func (p *Proxy) down() {
+	if p.ln != nil {
+		_ = p.ln.Close()
+		p.ln = nil
+	}
+	for c := range p.conns {
+		if tcp, ok := c.(*net.TCPConn); ok {
+			_ = tcp.SetLinger(0) // a reset, as of a machine that died
+		}
+		_ = c.Close()
+	}
+	clear(p.conns)
+}
+
+// DownAfter goes down by itself once clients have sent n more bytes, and closes
+// the channel then.
+func (p *Proxy) DownAfter(n int) <-chan struct{} {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.after, p.tripped = n, make(chan struct{})
+	return p.tripped
+}
+
+func (p *Proxy) accept(ln net.Listener) {
+	for {
+		client, err := ln.Accept()
+		if err != nil {
+			return // down
+		}
+		go p.forward(client)
+	}
+}
+
+func (p *Proxy) forward(client net.Conn) {
+	var d net.Dialer
+	network := "tcp"
+	if strings.HasPrefix(p.target, "/") {
+		network = "unix"
+	}
+	server, err := d.DialContext(context.Background(), network, p.target)
+	if err != nil {
+		_ = client.Close()
+		return
+	}
+	if !p.keep(client, server) {
+		return
+	}
+	go func() {
+		_, _ = io.Copy(client, server)
+		_ = client.Close()
+	}()
+	_, _ = io.Copy(counted{server, p}, client)
+	_ = server.Close()
+}
+
+// keep remembers a pair of connections, unless the proxy has gone down meanwhile.
+func (p *Proxy) keep(conns ...net.Conn) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, c := range conns {
+		if p.ln == nil {
+			_ = c.Close()
+			continue
+		}
+		p.conns[c] = true
+	}
+	return p.ln != nil
+}
+
+// counted passes what a client says, up to the byte at which the proxy goes down.
+type counted struct {
+	net.Conn
+	p *Proxy
+}
+
+// Write passes b, or its first part.
+func (c counted) Write(b []byte) (int, error) {
+	c.p.mu.Lock()
+	trip := c.p.after > 0 && len(b) >= c.p.after
+	if trip {
+		b = b[:c.p.after]
+	}
+	if c.p.after > 0 {
+		c.p.after -= len(b)
+	}
+	c.p.mu.Unlock()
+	n, err := c.Conn.Write(b)
+	if trip {
+		c.p.mu.Lock()
+		defer c.p.mu.Unlock()
+		c.p.down()
+		close(c.p.tripped)
+		return n, io.ErrClosedPipe
+	}
+	return n, err
+}
