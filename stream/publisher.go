@@ -236,6 +236,7 @@ func (p *Publisher) produce(ctx context.Context, records []*kgo.Record) (refused
 	defer cancel()
 	done := make(chan outcome, len(records)) // room for all: a late outcome blocks nobody
 	for _, rec := range records {
+		rec.Context = ctx // of a record sent before it is that of then, which has ended
 		p.cl.Produce(ctx, rec, func(rec *kgo.Record, err error) { done <- outcome{rec, err} })
 	}
 	for range records {
