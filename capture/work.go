@@ -25,6 +25,11 @@ func once(ctx context.Context, s *session, at checkpoint.Checkpoint) error {
 		}
 	}
 	s.status.enter(stateFollowing, nil)
+	if t.resume != nil { // its bounds are of the past: what came since is for a pass of our own
+		if err := t.pass(ctx, s.cfg.Overlap); err != nil {
+			return err
+		}
+	}
 	if err := t.pass(ctx, s.cfg.Overlap); err != nil {
 		return err
 	}

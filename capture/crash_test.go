@@ -1,0 +1,130 @@
+package capture
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"odastream/checkpoint"
+	"odastream/odasim"
+	"odastream/schema"
+	"odastream/stream"
+)
+
+var errCrash = errors.New("crash")
+
+// crashingStore ends the process, to all outside, before or after its n-th save.
+type crashingStore struct {
+	store
+	after bool
+	left  *int
+}
+
+func (s crashingStore) Save(ctx context.Context, lease checkpoint.Lease, p checkpoint.Progress) error {
+	return s.crash(func() error { return s.store.Save(ctx, lease, p) })
+}
+
+func (s crashingStore) Fold(ctx context.Context, lease checkpoint.Lease, p checkpoint.Progress) error {
+	return s.crash(func() error { return s.store.Fold(ctx, lease, p) })
+}
+
+func (s crashingStore) StartScan(ctx context.Context, lease checkpoint.Lease, ranges []checkpoint.Range, p checkpoint.Progress) error {
+	return s.crash(func() error { return s.store.StartScan(ctx, lease, ranges, p) })
+}
+
+func (s crashingStore) crash(save func() error) error {
+	*s.left--
+	if *s.left > 0 || *s.left < 0 && !s.after {
+		return save()
+	}
+	if s.after {
+		if err := save(); err != nil {
+			return err
+		}
+	}
+	return errCrash
+}
+
+// crashingPublisher ends the process before its n-th publish, or after half of it
+// was acknowledged.
+type crashingPublisher struct {
+	publisher
+	half bool
+	left *int
+}
+
+func (p crashingPublisher) Publish(ctx context.Context, changes []schema.Change) ([]stream.Ack, error) {
+	if *p.left--; *p.left != 0 {
+		return p.publisher.Publish(ctx, changes)
+	}
+	if p.half {
+		if _, err := p.publisher.Publish(ctx, changes[:(len(changes)+1)/2]); err != nil {
+			return nil, err
+		}
+	}
+	return nil, errCrash
+}
+
+// Whatever step a process dies at, the next one loses nothing and publishes
+// nothing twice (invariants 1 and 8). Red without the fold at the session's start.
+func TestACrashAtAnyStepLosesAndRepeatsNothing(t *testing.T) {
+	t.Parallel()
+	for name, arm := range map[string]func(w *world, left *int){
+		"before a save": func(w *world, left *int) {
+			w.wrapStore = func(s store) store { return crashingStore{store: s, left: left} }
+		},
+		"after a save": func(w *world, left *int) {
+			w.wrapStore = func(s store) store { return crashingStore{store: s, left: left, after: true} }
+		},
+		"before a publish": func(w *world, left *int) {
+			w.wrapPublisher = func(p publisher) publisher { return crashingPublisher{publisher: p, left: left} }
+		},
+		"within a publish": func(w *world, left *int) {
+			w.wrapPublisher = func(p publisher) publisher { return crashingPublisher{publisher: p, left: left, half: true} }
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			crashes := 0
+			w := newWorld(t, odasim.Options{}, "Sag")
+			for step := 1; ; step++ {
+				w.anew(odasim.Options{PageCap: 20})
+				if !w.crashAt(step, arm) {
+					break
+				}
+				crashes++
+			}
+			if crashes == 0 {
+				t.Error("no step crashed: the test shows nothing")
+			}
+		})
+	}
+}
+
+// crashAt lets a process die at its step-th save or publish, during a first load
+// and during what follows. It is false once there is no such step.
+func (w *world) crashAt(step int, arm func(*world, *int)) bool {
+	w.t.Helper()
+	w.sim.SetNow(atNoon())
+	for id := range int64(70) {
+		w.put("Sag", id+1, "først", stampAt(atNoon()))
+	}
+	left := step
+	arm(w, &left)
+	crashed := 0
+	for range 4 {
+		if err := w.once(); errors.Is(err, errCrash) {
+			crashed++
+		} else if err != nil {
+			w.t.Fatalf("step %d: %v", step, err)
+		}
+		w.expireLeases()
+		w.sim.Advance(time.Second)
+		w.put("Sag", int64(crashed+1), "siden", stampAt(w.sim.Now()))
+	}
+	w.wrapStore, w.wrapPublisher = nil, nil
+	w.mustOnce()
+	w.checkTopic("Sag")
+	return crashed > 0
+}

@@ -1,0 +1,151 @@
+package capture
+
+import (
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/twmb/franz-go/pkg/kadm"
+
+	"odastream/odasim"
+	"odastream/schema"
+	"odastream/stream"
+)
+
+// loaded is a world with ten rows that were loaded.
+func loaded(t *testing.T) *world {
+	t.Helper()
+	w := newWorld(t, odasim.Options{}, "Sag")
+	w.sim.SetNow(atNoon())
+	for id := range int64(10) {
+		w.put("Sag", id+1, "først", stampAt(atNoon()))
+	}
+	w.mustOnce()
+	return w
+}
+
+func (w *world) exec(sql string) {
+	w.t.Helper()
+	if _, err := w.pool.Exec(w.t.Context(), sql); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// publishBehind writes changes as a poller would that does not know of its end.
+func (w *world) publishBehind(changes ...schema.Change) {
+	w.t.Helper()
+	pub, err := stream.NewPublisher(w.kafka, w.logger(), prometheus.NewRegistry())
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	defer pub.Close()
+	if _, err := pub.Publish(w.t.Context(), changes); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+func TestALostDatabasePublishesNothingAgain(t *testing.T) {
+	t.Parallel()
+	w := loaded(t)
+	w.exec(`TRUNCATE poller_leases, poller_watermarks, poller_ledger, poller_positions, poller_scans`)
+	w.mustOnce()
+	if got := len(w.messages("Sag")); got != 10 {
+		t.Errorf("topic holds %d records, want the 10 of before", got)
+	}
+	w.checkTopic("Sag")
+}
+
+func TestARestoredDatabaseGoesOnAboveTheTopicsSeq(t *testing.T) {
+	t.Parallel()
+	w := loaded(t)
+	w.exec(`CREATE TABLE backup AS SELECT * FROM poller_ledger; CREATE TABLE backup_p AS SELECT * FROM poller_positions;
+CREATE TABLE backup_w AS SELECT * FROM poller_watermarks`)
+	w.sim.Advance(time.Second)
+	w.put("Sag", 3, "ændret", stampAt(w.sim.Now()))
+	w.put("Sag", 11, "ny", stampAt(w.sim.Now()))
+	w.mustOnce()
+	// The topic's newest seq is far ahead of the clock.
+	far := time.Now().Add(time.Hour).UnixMicro()
+	w.publishBehind(schema.Change{Entity: "Sag", ID: 5, Action: schema.Update, Seq: far, Timestamp: time.Now(),
+		Origin: schema.OriginTail, Data: sagRow(5, "forkert", stampAt(w.sim.Now()))})
+	w.exec(`TRUNCATE poller_ledger, poller_positions, poller_watermarks; INSERT INTO poller_ledger SELECT * FROM backup;
+INSERT INTO poller_positions SELECT * FROM backup_p; INSERT INTO poller_watermarks SELECT * FROM backup_w`)
+	w.cfg.ScanEvery = time.Nanosecond
+	w.mustOnce()
+	w.checkTopic("Sag")
+	if got := len(w.messages("Sag")); got != 10+2+1+1 {
+		t.Errorf("topic holds %d records, want 14: ten, two changes, one wrong, one right again", got)
+	}
+}
+
+func TestATopicMadeAnewIsFilledAgain(t *testing.T) {
+	t.Parallel()
+	w := loaded(t)
+	w.deleteTopic("Sag")
+	w.mustOnce()
+	w.checkTopic("Sag")
+	if got := len(w.messages("Sag")); got != 10 {
+		t.Errorf("topic made anew holds %d records, want 10", got)
+	}
+}
+
+// A poller that lost its lease may still publish; the next fold sees that an
+// older version stands last, and publishes the right one again. Red without
+// repair.
+func TestAZombiesLateRecordIsRepaired(t *testing.T) {
+	t.Parallel()
+	w := loaded(t)
+	old := w.changes("Sag")[0]
+	w.sim.Advance(time.Second)
+	w.put("Sag", old.ID, "ændret", stampAt(w.sim.Now()))
+	w.mustOnce()
+	w.publishBehind(old)
+	w.mustOnce()
+	changes := w.changes("Sag")
+	var last schema.Change
+	for _, c := range changes {
+		if c.ID == old.ID {
+			last = c
+		}
+	}
+	if want := w.sim.Row("Sag", old.ID); string(last.Data) != string(want) {
+		t.Errorf("topic ends with %s, want %s", last.Data, want)
+	}
+	w.mustOnce()
+	if got := len(w.messages("Sag")); got != 10+1+1+1 {
+		t.Errorf("topic holds %d records, want 13: repaired once", got)
+	}
+}
+
+func TestATopicWithAnotherNumberOfPartitionsStopsItsEntity(t *testing.T) {
+	t.Parallel()
+	w := loaded(t)
+	w.addPartitions("Sag", 1)
+	if err := w.once(); err == nil {
+		t.Fatal("poller --once is content though keys would go to other partitions now")
+	}
+}
+
+func (w *world) admin() *kadm.Client {
+	w.t.Helper()
+	cl, err := stream.NewClient(w.kafka, w.logger())
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.t.Cleanup(cl.Close)
+	return kadm.NewClient(cl)
+}
+
+func (w *world) deleteTopic(entity string) {
+	w.t.Helper()
+	if _, err := w.admin().DeleteTopic(w.t.Context(), w.kafka.Topic(entity)); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+func (w *world) addPartitions(entity string, n int) {
+	w.t.Helper()
+	if _, err := w.admin().CreatePartitions(w.t.Context(), n, w.kafka.Topic(entity)); err != nil {
+		w.t.Fatal(err)
+	}
+}
