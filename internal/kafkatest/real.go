@@ -18,12 +18,14 @@ import (
 const (
 	// EnvBrokers names a running Kafka for all test processes, as KAFKA_BROKERS
 	// does for the programs; internal/testenv sets it. Without it each process
-	// that asks for a real broker starts one.
+	// that asks for a real broker starts one. "none" says that there is to be
+	// none, for whoever wants his tests fast.
 	EnvBrokers = "ODASTREAM_TEST_KAFKA"
 	// EnvRequire set to 1 makes a test fail, not skip, where there is no real
 	// Kafka. CI=true does the same.
 	EnvRequire = "ODASTREAM_REQUIRE_KAFKA"
 
+	none  = "none"
 	slots = 64
 )
 
@@ -37,7 +39,7 @@ var real = sync.OnceValues(func() (*Server, error) { return Start(context.Backgr
 // fails as EnvRequire says.
 func Real(t testing.TB) []string {
 	t.Helper()
-	if brokers := os.Getenv(EnvBrokers); brokers != "" {
+	if brokers := os.Getenv(EnvBrokers); brokers != "" && brokers != none {
 		return strings.Split(brokers, ",")
 	}
 	Require(t)
@@ -69,7 +71,7 @@ func Own(t testing.TB, o kafkaserver.Options) *kafkaserver.Server {
 // or fails it where one is demanded.
 func Require(t testing.TB) {
 	t.Helper()
-	_, err := kafkaserver.Install(t.Context())
+	err := install(t.Context())
 	switch {
 	case err == nil:
 	case errors.Is(err, kafkaserver.ErrUnavailable) && !required(os.Getenv):
@@ -77,6 +79,14 @@ func Require(t testing.TB) {
 	default:
 		t.Fatalf("kafkatest: %v", err)
 	}
+}
+
+func install(ctx context.Context) error {
+	if os.Getenv(EnvBrokers) == none {
+		return fmt.Errorf("%w: %s is %q", kafkaserver.ErrUnavailable, EnvBrokers, none)
+	}
+	_, err := kafkaserver.Install(ctx)
+	return err
 }
 
 func required(getenv func(string) string) bool {

@@ -31,6 +31,17 @@ func (r *recorder) Helper()               {}
 func (r *recorder) Skipf(string, ...any)  { r.ended = "skipped" }
 func (r *recorder) Fatalf(string, ...any) { r.ended = "failed" }
 
+func TestNoneIsNoBroker(t *testing.T) {
+	t.Setenv(kafkatest.EnvBrokers, "none")
+	t.Setenv("CI", "")
+	t.Setenv(kafkatest.EnvRequire, "")
+	r := &recorder{TB: t}
+	kafkatest.Require(r)
+	if r.ended != "skipped" {
+		t.Errorf("Require with %s=none: %q, want skipped", kafkatest.EnvBrokers, r.ended)
+	}
+}
+
 func TestMissingKafkaIsSkippedUnlessDemanded(t *testing.T) {
 	for claim, c := range map[string]struct{ ci, require, want string }{
 		"a newcomer's machine skips":            {"", "", "skipped"},
@@ -41,6 +52,7 @@ func TestMissingKafkaIsSkippedUnlessDemanded(t *testing.T) {
 		t.Run(claim, func(t *testing.T) {
 			t.Setenv("PATH", t.TempDir())
 			t.Setenv("JAVA_HOME", "")
+			t.Setenv(kafkatest.EnvBrokers, "")
 			t.Setenv("CI", c.ci)
 			t.Setenv(kafkatest.EnvRequire, c.require)
 			r := &recorder{TB: t}

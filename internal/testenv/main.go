@@ -80,7 +80,11 @@ func (s *servers) start(ctx context.Context, withKafka bool) error {
 		}
 		s.started("postgres", pgtest.EnvURL, server.URL(), server.Stop)
 	}
-	if !withKafka || s.names(kafkatest.EnvBrokers) {
+	if !withKafka {
+		s.environ = append(s.environ, kafkatest.EnvBrokers+"=none")
+		return nil
+	}
+	if s.names(kafkatest.EnvBrokers) {
 		return nil
 	}
 	server, err := kafkatest.Start(ctx)

@@ -63,6 +63,16 @@ func TestServersThatAreNamedAreLeftAlone(t *testing.T) {
 	}
 }
 
+func TestNoKafkaIsPassedOn(t *testing.T) {
+	t.Parallel()
+	var stdout, stderr bytes.Buffer
+	environ := append(bare(), pgtest.EnvURL+"=given")
+	run(t.Context(), []string{"-no-kafka", "--", "/bin/sh", "-c", `echo "$ODASTREAM_TEST_KAFKA"`}, environ, &stdout, &stderr)
+	if got := stdout.String(); got != "none\n" {
+		t.Errorf("ODASTREAM_TEST_KAFKA with -no-kafka = %q, want none\n%s", got, &stderr)
+	}
+}
+
 func TestEndIsPassedOn(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithCancel(t.Context())

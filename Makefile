@@ -1,0 +1,85 @@
+# What a developer does with this tree. `make` alone prints it.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+BIN := .bin
+GO ?= go
+# A package on real Kafka takes minutes with the race detector on two cores.
+TEST_FLAGS ?= -race -timeout 20m
+PKG ?= ./...
+FUZZ_COUNT ?= 20000
+BENCH_COUNT ?= 10
+
+.PHONY: help
+help: ## print this
+	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
+
+.PHONY: build
+build: ## build the programs into .bin
+	$(GO) build -trimpath -o $(BIN)/ ./cmd/...
+
+.PHONY: test
+test: postgres ## run every test, race detector on, on real Postgres and (with Java and Maven) real Kafka
+	$(GO) run ./internal/testenv -- $(GO) test $(TEST_FLAGS) $(PKG)
+
+.PHONY: test-fast
+test-fast: postgres ## run the tests without the race detector and without real Kafka
+	$(GO) run ./internal/testenv -no-kafka -- $(GO) test -short $(PKG)
+
+# Postgres is taken from the machine; on a bare one of Debian's kind root
+# installs it. internal/pgserver says what to do in all other cases.
+.PHONY: postgres
+postgres:
+	@if ! ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1 && ! command -v postgres >/dev/null && [ -z "$${PG_BIN_DIR:-}$${ODASTREAM_TEST_DATABASE_URL:-}" ] \
+	    && [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	  echo "no Postgres on this machine: installing it"; \
+	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq postgresql >/dev/null; \
+	fi
+
+LINT := $(BIN)/golangci-lint
+$(LINT): tools/lint/go.mod
+	cd tools/lint && $(GO) build -o ../../$@ github.com/golangci/golangci-lint/v2/cmd/golangci-lint
+
+.PHONY: lint
+lint: $(LINT) ## hold the style and the direction of imports (.golangci.yml)
+	$(LINT) config verify
+	$(LINT) run ./...
+	cd tools/composecheck && ../../$(LINT) run ./...
+	cd tools/dockerfilecheck && ../../$(LINT) run ./...
+
+.PHONY: format
+format: $(LINT) ## format the code as lint wants it
+	$(LINT) fmt ./...
+
+# One target at a time is what `go test -fuzz` takes.
+.PHONY: fuzz
+fuzz: ## run each fuzz target FUZZ_COUNT times (20000)
+	@grep -rlE '^func Fuzz' --include='*_test.go' . | sort | while read -r file; do \
+	  for target in $$(sed -nE 's/^func (Fuzz[A-Za-z0-9_]*)\(.*/\1/p' "$$file"); do \
+	    echo "$$(dirname "$$file") $$target"; \
+	    $(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZ_COUNT)x "$$(dirname "$$file")"; \
+	  done; \
+	done
+
+.PHONY: bench
+bench: postgres ## run each benchmark BENCH_COUNT times (10), for benchstat
+	$(GO) run ./internal/testenv -no-kafka -- $(GO) test -run '^$$' -bench . -benchmem -count $(BENCH_COUNT) $(PKG)
+
+.PHONY: compose-check
+compose-check: ## check the Compose file and the Dockerfile, without Docker
+	mkdir -p $(BIN)
+	$(GO) run ./cmd/poller --help > $(BIN)/poller.help
+	$(GO) run ./cmd/sink --help > $(BIN)/sink.help
+	$(GO) -C tools/composecheck run . -help poller=$(CURDIR)/$(BIN)/poller.help -help sink=$(CURDIR)/$(BIN)/sink.help $(CURDIR)/docker-compose.kafka.yml
+	$(GO) -C tools/dockerfilecheck run . $(CURDIR)/Dockerfile
+
+.PHONY: tools-test
+tools-test: ## test the tools, which are modules of their own
+	$(GO) -C tools/composecheck test ./...
+	$(GO) -C tools/dockerfilecheck test ./...
+
+.PHONY: clean
+clean: ## remove what was built; databases and jars in the user's cache stay
+	rm -rf $(BIN)
