@@ -1,0 +1,48 @@
+package schema
+
+import (
+	"strings"
+	"testing"
+)
+
+// sagRow is a row of the median size of Sag, 1.65 kB, spelled as the source does.
+var sagRow = []byte(`{"id":98765,"typeid":3,"kategoriid":19,"statusid":11,"titel":"Forslag til lov om ændring af lov om planlægning og lov om naturbeskyttelse",` +
+	`"titelkort":"Om \u00e6ndring af planloven \"m.v.\"","offentlighedskode":"O","nummer":"L 123","nummerprefix":"L","nummernumerisk":"123","nummerpostfix":"",` +
+	`"resume":"` + strings.Repeat("Lovforslaget gennemfører en del af regeringens aftale om øget åbenhed. ", 12) + `",` +
+	`"afstemningskonklusion":null,"periodeid":146,"afgørelsesresultatkode":"","baggrundsmateriale":null,"opdateringsdato":"2026-11-23T16:09:58.347",` +
+	`"statsbudgetsag":false,"begrundelse":"","paragrafnummer":null,"paragraf":"","afgørelsesdato":"2026-05-12T00:00:00","afgørelse":null,` +
+	`"rådsmødedato":null,"lovnummer":"561","lovnummerdato":"2026-05-21T00:00:00","retsinformationsurl":"https://www.retsinformation.dk/eli/lta/2026/561","fremsatundersagid":null,"deltundersagid":null}`)
+
+// BenchmarkContentHash is what each row that is read costs the poller.
+func BenchmarkContentHash(b *testing.B) {
+	b.SetBytes(int64(len(sagRow)))
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := ContentHash(sagRow); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+// BenchmarkAppendJSON is what each change that is published costs the poller.
+func BenchmarkAppendJSON(b *testing.B) {
+	c := sampleChange(sagRow)
+	buf := make([]byte, 0, 4096)
+	b.SetBytes(int64(len(sagRow)))
+	b.ReportAllocs()
+	for b.Loop() {
+		buf = c.AppendJSON(buf[:0])
+	}
+}
+
+// BenchmarkParseChange is what each record that is read costs the sink.
+func BenchmarkParseChange(b *testing.B) {
+	value := sampleChange(sagRow).AppendJSON(nil)
+	b.SetBytes(int64(len(value)))
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := ParseChange(value); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
