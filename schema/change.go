@@ -69,7 +69,7 @@ func (c Change) AppendJSON(dst []byte) []byte {
 	dst = appendString(append(dst, `,"origin":`...), string(c.Origin))
 	dst = c.appendChanged(dst)
 	dst = append(dst, `,"data":`...)
-	if c.Data == nil {
+	if len(c.Data) == 0 {
 		dst = append(dst, "null"...)
 	}
 	return append(append(dst, c.Data...), '}')

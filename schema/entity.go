@@ -3,6 +3,7 @@ package schema
 import (
 	_ "embed" // for entities.json
 	"encoding/json"
+	"fmt"
 	"slices"
 	"strings"
 	"sync"
@@ -92,7 +93,7 @@ type UnknownEntityError struct {
 
 // Error names the unknown entity and the nearest known ones.
 func (e *UnknownEntityError) Error() string {
-	return "unknown entity " + strings.TrimSpace(e.Name) + ": the nearest known ones are " + strings.Join(e.Nearest, ", ")
+	return fmt.Sprintf("unknown entity %q: the nearest known ones are %s", e.Name, strings.Join(e.Nearest, ", "))
 }
 
 func nearest(suffix string) []string {

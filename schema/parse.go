@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"github.com/go-json-experiment/json"
@@ -29,54 +30,90 @@ func (e *ParseError) Error() string { return "parse change: " + e.Class + ": " +
 // Unwrap returns the cause.
 func (e *ParseError) Unwrap() error { return e.Err }
 
-// ParseChange decodes a record's value. Members that it does not know are passed
-// over, so that a newer writer can add some. Data is a copy, byte for byte. The
-// error is a *ParseError.
+// ParseChange decodes a record's value. It refuses what change.schema.json
+// refuses, and numbers that are not written as AppendJSON does, with a fraction
+// or an exponent. Members that it does not know are passed over, so that a newer
+// writer can add some. Nothing of the Change shares memory with value; Data is
+// byte for byte. Text that is no Unicode, half of a surrogate pair as well, is a
+// fault: Postgres could not hold it. The error is a *ParseError.
 func ParseChange(value []byte) (Change, error) {
-	if !jsontext.Value(value).IsValid(jsontext.AllowInvalidUTF8(false), jsontext.AllowDuplicateNames(true)) {
-		return Change{}, &ParseError{ClassDecode, decodeFault(value)}
-	}
-	var raw struct {
-		Entity          string         `json:"entity"`
-		ID              *int64         `json:"id"`
-		Action          Action         `json:"action"`
-		Seq             int64          `json:"seq"`
-		Timestamp       string         `json:"timestamp"`
-		Opdateringsdato *string        `json:"opdateringsdato"`
-		Origin          Origin         `json:"origin"`
-		Changed         []string       `json:"changed"`
-		Data            jsontext.Value `json:"data"`
-	}
+	var raw envelope
 	// Whatever odd row the source had is data, not this envelope's fault: a name
 	// twice inside it stays as it was given.
 	if err := json.Unmarshal(value, &raw, jsontext.AllowDuplicateNames(true)); err != nil {
-		return Change{}, &ParseError{ClassSchema, err}
+		return Change{}, parseFault(value, err)
 	}
-	at, err := time.Parse(time.RFC3339Nano, raw.Timestamp)
+	c, err := raw.change()
+	if err == nil {
+		err = c.valid()
+	}
 	if err != nil {
-		return Change{}, &ParseError{ClassSchema, fmt.Errorf("timestamp: %w", err)}
-	}
-	c := Change{
-		Entity: raw.Entity, Action: raw.Action, Seq: raw.Seq, Timestamp: at.UTC(),
-		Origin: raw.Origin, Changed: raw.Changed, Data: bytes.Clone(raw.Data),
-	}
-	if raw.Opdateringsdato != nil {
-		c.Opdateringsdato = *raw.Opdateringsdato
-	}
-	if raw.ID == nil {
-		return Change{}, &ParseError{ClassSchema, errors.New("id is missing")}
-	}
-	c.ID = *raw.ID
-	if c.Action == Delete && raw.Data.Kind() == 'n' {
-		c.Data = nil
-	}
-	if err := c.valid(); err != nil {
 		return Change{}, &ParseError{ClassSchema, err}
 	}
 	return c, nil
 }
 
-// valid checks what change.schema.json demands.
+// envelope is a change as it stands in JSON; a pointer or Value is nil where the
+// member is missing.
+type envelope struct {
+	Entity          string         `json:"entity"`
+	ID              *int64         `json:"id"`
+	Action          Action         `json:"action"`
+	Seq             int64          `json:"seq"`
+	Timestamp       string         `json:"timestamp"`
+	Opdateringsdato jsontext.Value `json:"opdateringsdato"`
+	Origin          Origin         `json:"origin"`
+	Changed         []string       `json:"changed"`
+	Data            jsontext.Value `json:"data"`
+}
+
+func (e *envelope) change() (Change, error) {
+	if e.ID == nil {
+		return Change{}, errors.New("id is missing")
+	}
+	c := Change{Entity: e.Entity, ID: *e.ID, Action: e.Action, Seq: e.Seq, Origin: e.Origin, Changed: e.Changed}
+	var err error
+	if c.Timestamp, err = parseTimestamp(e.Timestamp); err != nil {
+		return Change{}, err
+	}
+	if c.Opdateringsdato, err = parseStamp(e.Opdateringsdato); err != nil {
+		return Change{}, err
+	}
+	switch e.Data.Kind() {
+	case jsontext.KindInvalid:
+		return Change{}, errors.New("data is missing")
+	case jsontext.KindNull: // nil
+	default:
+		c.Data = e.Data // a copy already
+	}
+	return c, nil
+}
+
+func parseTimestamp(s string) (time.Time, error) {
+	at, err := time.Parse(time.RFC3339Nano, s)
+	if err != nil {
+		return time.Time{}, fmt.Errorf("timestamp: %w", err)
+	}
+	// time.Parse takes one digit for the hour, too, and a comma for the point.
+	if s[len("2026-11-23T15")] != ':' || strings.Contains(s, ",") || !strings.HasSuffix(s, "Z") {
+		return time.Time{}, fmt.Errorf("timestamp is %q, want RFC 3339 in UTC", s)
+	}
+	return at.Truncate(time.Microsecond), nil
+}
+
+// parseStamp reads the source's stamp, "" for null.
+func parseStamp(v jsontext.Value) (string, error) {
+	switch v.Kind() {
+	case jsontext.KindNull:
+		return "", nil
+	case jsontext.KindString:
+		text, err := jsontext.AppendUnquote(nil, v)
+		return string(text), err
+	}
+	return "", errors.New("opdateringsdato must be a text or null")
+}
+
+// valid checks the values of what was found to be there.
 func (c Change) valid() error {
 	switch {
 	case c.Entity == "":
@@ -87,12 +124,24 @@ func (c Change) valid() error {
 		return fmt.Errorf("action is %q, want snapshot, create, update or delete", c.Action)
 	case c.Origin != OriginTail && c.Origin != OriginScan && c.Origin != OriginSnapshot:
 		return fmt.Errorf("origin is %q, want tail, scan or snapshot", c.Origin)
+	case c.Changed != nil && c.Action != Update:
+		return fmt.Errorf("changed is an update's, this is a %s", c.Action)
+	case c.Changed != nil && len(c.Changed) == 0:
+		return errors.New("changed names no member")
 	case c.Action == Delete && c.Data != nil:
 		return errors.New("a delete's data must be null")
 	case c.Action != Delete && (len(c.Data) == 0 || c.Data[0] != '{'):
 		return errors.New("data must be an object")
 	}
 	return nil
+}
+
+// parseFault tells what is not JSON from what is JSON, but no change.
+func parseFault(value []byte, err error) *ParseError {
+	if jsontext.Value(value).IsValid(jsontext.AllowDuplicateNames(true)) {
+		return &ParseError{ClassSchema, err}
+	}
+	return &ParseError{ClassDecode, decodeFault(value)}
 }
 
 // decodeFault finds where a value stops being JSON.
