@@ -2,9 +2,11 @@ package odasim
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"log/slog"
+	"maps"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -12,7 +14,7 @@ import (
 
 	"odastream/schema"
 
-	"github.com/google/go-cmp/cmp"
+	diff "github.com/google/go-cmp/cmp"
 )
 
 // everyRow gives all rows of all sets.
@@ -43,10 +45,10 @@ func TestGenerateIsItsSeed(t *testing.T) {
 	a.Generate(3, 0.05)
 	b.Generate(3, 0.05)
 	other.Generate(4, 0.05)
-	if diff := cmp.Diff(everyRow(a), everyRow(b)); diff != "" {
-		t.Errorf("one seed, two parliaments:\n%s", diff)
+	if d := diff.Diff(everyRow(a), everyRow(b)); d != "" {
+		t.Errorf("one seed, two parliaments:\n%s", d)
 	}
-	if cmp.Equal(everyRow(a), everyRow(other)) {
+	if diff.Equal(everyRow(a), everyRow(other)) {
 		t.Error("two seeds, one parliament")
 	}
 }
@@ -122,18 +124,16 @@ func targets() map[string]string {
 // that what it refers to is there.
 func checkRow(t *testing.T, s *Server, e schema.Entity, m map[string]any) {
 	t.Helper()
+	refers := targets()
 	if len(m) != len(e.Fields) {
 		t.Fatalf("%s has %d fields, want %d: %v", e.Name, len(m), len(e.Fields), m)
 	}
 	for _, f := range e.Fields {
 		value, given := m[f.Name]
-		if !given || value == nil && !f.Nullable || value != nil && !fits(f.Type, value) {
+		if !given || !fits(f, value) {
 			t.Fatalf("%s.%s is %v (given: %v), want %s", e.Name, f.Name, value, given, f.Type)
 		}
-		set := targets()[f.Name]
-		if set == "" {
-			set = targets()[e.Name+"."+f.Name]
-		}
+		set := cmp.Or(refers[f.Name], refers[e.Name+"."+f.Name])
 		if set == "" || value == nil {
 			continue
 		}
@@ -144,9 +144,12 @@ func checkRow(t *testing.T, s *Server, e schema.Entity, m map[string]any) {
 	}
 }
 
-// fits reports whether a value is of an Edm type.
-func fits(edm string, value any) bool {
+// fits reports whether a field may hold a value.
+func fits(f schema.Field, value any) bool {
+	edm := f.Type
 	switch value := value.(type) {
+	case nil:
+		return f.Nullable
 	case json.Number:
 		_, err := value.Int64()
 		return err == nil && strings.HasPrefix(edm, "Edm.Int")
@@ -203,49 +206,64 @@ func TestLiveWorks(t *testing.T) {
 	at := time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
 	s := newSim(Options{Now: func() time.Time { return at }})
 	s.Generate(1, 0.05)
-	before := map[string]map[string]any{}
-	for _, name := range s.names {
-		for _, data := range s.Rows(name) {
-			m := object(t, data)
-			before[name+string(m["id"].(json.Number))] = m
-		}
-	}
+	before := objects(t, s)
 	for range 600 {
 		if s.Step() == "" {
 			t.Fatal("a step says nothing")
 		}
 	}
-	created, restamped, moved, silent := 0, 0, 0, 0
+	fates := map[string]int{}
+	after := objects(t, s)
+	for key, m := range after {
+		fate, stamped := fateOf(before[key], m)
+		fates[fate]++
+		if stamp, _ := m[stampField].(string); stamped && !strings.HasPrefix(stamp, "2026-11-24T13:00:00") {
+			t.Fatalf("%s is stamped %v, want the clock's 13:00 in Denmark", key, stamp)
+		}
+	}
+	for key := range before {
+		if after[key] == nil {
+			fates["vanished"]++
+		}
+	}
+	for _, fate := range []string{"created", "changed", "restamped", "silently edited", "vanished", "left alone"} {
+		if fates[fate] == 0 {
+			t.Errorf("no row was %s in 600 happenings: %v", fate, fates)
+		}
+	}
+}
+
+// objects gives every row of every set, by set and id.
+func objects(t *testing.T, s *Server) map[string]map[string]any {
+	t.Helper()
+	all := map[string]map[string]any{}
 	for _, name := range s.names {
 		for _, data := range s.Rows(name) {
 			m := object(t, data)
-			old, had := before[name+string(m["id"].(json.Number))]
-			delete(before, name+string(m["id"].(json.Number)))
-			stamp, oldStamp := m[stampField], any(nil)
-			if had {
-				oldStamp = old[stampField]
-				old[stampField] = stamp
-			}
-			switch changed := !cmp.Equal(m, old); {
-			case !had:
-				created++
-			case changed && stamp == oldStamp:
-				silent++
-			case changed:
-				moved++
-			case stamp != oldStamp:
-				restamped++
-			}
-			if stamp != oldStamp && !strings.HasPrefix(stamp.(string), "2026-11-24T13:00:00") {
-				t.Fatalf("%s is stamped %v, want the clock's 13:00 in Denmark", name, stamp)
-			}
+			all[name+":"+string(m["id"].(json.Number))] = m
 		}
 	}
-	vanished := len(before)
-	for what, n := range map[string]int{"created": created, "restamped": restamped, "moved": moved, "silently edited": silent, "vanished": vanished} {
-		if n == 0 {
-			t.Errorf("no row was %s in 600 happenings", what)
-		}
+	return all
+}
+
+// fateOf says what became of a row, and whether it has a new stamp.
+func fateOf(before, after map[string]any) (fate string, stamped bool) {
+	if before == nil {
+		return "created", true
+	}
+	stamped = before[stampField] != after[stampField]
+	content := maps.Clone(before)
+	content[stampField] = after[stampField]
+	changed := !diff.Equal(content, after)
+	switch {
+	case changed && stamped:
+		return "changed", true
+	case changed:
+		return "silently edited", false
+	case stamped:
+		return "restamped", true
+	default:
+		return "left alone", false
 	}
 }
 

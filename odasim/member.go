@@ -8,26 +8,70 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// members yields the top-level members of a JSON object in their order; the
-// values are the object's own bytes. It ends early where the object is broken.
+// members yields the top-level members of a row in their order; the values are
+// the row's own bytes. It relies on what encode has seen to: the row is valid
+// JSON without blanks. For what is no object it yields nothing.
 func members(data []byte) iter.Seq2[string, jsontext.Value] {
 	return func(yield func(string, jsontext.Value) bool) {
-		d := jsontext.NewDecoder(bytes.NewBuffer(data), jsontext.AllowDuplicateNames(true))
-		if t, err := d.ReadToken(); err != nil || t.Kind() != '{' {
-			return
-		}
-		for d.PeekKind() == '"' {
-			name, err := d.ReadToken()
-			if err != nil {
+		for len(data) > 2 && (data[0] == '{' || data[0] == ',') {
+			data = data[1:]
+			n := valueLen(data)
+			name := nameOf(data[:n])
+			data = data[n+1:]
+			n = valueLen(data)
+			if !yield(name, data[:n]) {
 				return
 			}
-			text := name.String() // before the next read: the token is the decoder's
-			value, err := d.ReadValue()
-			if err != nil || !yield(text, value) {
-				return
-			}
+			data = data[n:]
 		}
 	}
+}
+
+// nameOf gives the text of a member's name.
+func nameOf(quoted []byte) string {
+	if bytes.IndexByte(quoted, '\\') < 0 {
+		return string(quoted[1 : len(quoted)-1])
+	}
+	text, _ := unquote(quoted) // encode has seen to it
+	return text
+}
+
+// valueLen gives the length of the value that data begins with.
+func valueLen(data []byte) int {
+	depth := 0
+	for i := 0; i < len(data); i++ {
+		switch data[i] {
+		case '"':
+			i += stringLen(data[i:]) - 1
+		case '{', '[':
+			depth++
+			continue
+		case '}', ']':
+			depth--
+		default:
+			// A number or a word goes on to the next sign.
+			if i+1 < len(data) && bytes.IndexByte([]byte(",:]}"), data[i+1]) < 0 || depth > 0 {
+				continue
+			}
+		}
+		if depth == 0 {
+			return i + 1
+		}
+	}
+	return len(data)
+}
+
+// stringLen gives the length of the JSON string that data begins with.
+func stringLen(data []byte) int {
+	for i := 1; i < len(data); i++ {
+		switch data[i] {
+		case '\\':
+			i++
+		case '"':
+			return i + 1
+		}
+	}
+	return len(data)
 }
 
 // member gives the raw value of a top-level member.
@@ -68,7 +112,7 @@ func valueOf(raw jsontext.Value, kind literalKind) (v literal, ok bool) {
 }
 
 // unquote gives the text of a JSON string.
-func unquote(raw jsontext.Value) (string, error) {
+func unquote(raw []byte) (string, error) {
 	text, err := jsontext.AppendUnquote(nil, raw)
 	return string(text), err
 }

@@ -48,18 +48,28 @@ type walk struct {
 
 // ordered walks in the order asked for: along an index where there is one.
 func (w *walk) ordered(order []orderKey) {
-	switch {
-	case len(order) == 0 || order[0].field == "id":
+	if len(order) == 0 || order[0].field == "id" {
 		w.byID(len(order) > 0 && order[0].desc)
-	case len(order) == 2 && order[0].field == stampField && order[1] == orderKey{field: "id"} && !order[0].desc:
-		w.byStamp()
-	case len(order) == 2 && order[0].field == stampField && order[0].desc && order[1] == orderKey{field: "id", desc: true}:
-		w.byStampDown(false)
-	case len(order) == 2 && order[0].field == stampField && order[0].desc && order[1].field == "id":
-		w.byStampDown(true)
-	default:
-		w.sorted(order)
+		return
 	}
+	down, indexed := w.indexed(order)
+	switch {
+	case !indexed:
+		w.sorted(order)
+	case down:
+		w.byStampDown(!order[1].desc)
+	default:
+		w.byStamp()
+	}
+}
+
+// indexed reports whether an order is the stamp index's: by stamp, then id;
+// down the stamps, ties can go either way.
+func (w *walk) indexed(order []orderKey) (down, indexed bool) {
+	if len(order) != 2 || order[0].field != stampField || order[1].field != "id" {
+		return false, false
+	}
+	return order[0].desc, order[0].desc || !order[1].desc
 }
 
 // matches reports whether the filter asks for the row.

@@ -11,19 +11,40 @@ import (
 	"time"
 )
 
-func TestWireBytes(t *testing.T) {
-	t.Parallel()
+// wire is a request and the exact bytes that answer it.
+type wire struct {
+	path    string
+	options []string
+	want    string
+}
+
+// checkWire compares an answer byte for byte.
+func checkWire(t *testing.T, s *Server, c wire) {
+	t.Helper()
+	w := ask(t, s, c.path, c.options...)
+	if got := w.Body.String(); got != c.want || w.Code != http.StatusOK {
+		t.Errorf("GET %s %q: status %d\n got %s\nwant %s", c.path, c.options, w.Code, got, c.want)
+	}
+	if got := w.Header().Get("Content-Type"); got != jsonType {
+		t.Errorf("Content-Type %q, want %q", got, jsonType)
+	}
+}
+
+// threeVotes is a parliament with pages of two rows, and how its rows look.
+func threeVotes(t *testing.T) (*Server, func(id, ms string) string) {
+	t.Helper()
 	s := newSim(Options{PageCap: 2})
 	put(t, s, "Stemme", vote(1, "2014-09-09T09:05:59.653"), vote(2, "2014-09-09T09:05:59.653"), vote(3, "2014-09-09T09:05:59.7"))
 	put(t, s, "Aktør", `{ "id": 12,  "navn": "Åse \"Ø\" \n", "opdateringsdato": "2014-09-11T16:37:20.137" }`)
-	row := func(id, stamp string) string {
+	return s, func(id, stamp string) string {
 		return `{"id":` + id + `,"typeid":1,"afstemningid":10,"aktørid":5,"opdateringsdato":"2014-09-09T09:05:59.` + stamp + `"}`
 	}
-	for claim, c := range map[string]struct {
-		path    string
-		options []string
-		want    string
-	}{
+}
+
+func TestWirePages(t *testing.T) {
+	t.Parallel()
+	s, row := threeVotes(t)
+	for claim, c := range map[string]wire{
 		"a page with a small $top has no link": {
 			"/Stemme", []string{"$top", "1"},
 			`{"odata.metadata":"https://oda.ft.dk/api/$metadata#Stemme","value":[` + row("1", "653") + `]}`,
@@ -59,6 +80,18 @@ func TestWireBytes(t *testing.T) {
 			"/EUsag", nil,
 			`{"odata.metadata":"https://oda.ft.dk/api/$metadata#EUsag","value":[]}`,
 		},
+	} {
+		t.Run(claim, func(t *testing.T) {
+			t.Parallel()
+			checkWire(t, s, c)
+		})
+	}
+}
+
+func TestWireRows(t *testing.T) {
+	t.Parallel()
+	s, row := threeVotes(t)
+	for claim, c := range map[string]wire{
 		"one entity": {
 			"/Stemme(3)", nil,
 			`{"odata.metadata":"https://oda.ft.dk/api/$metadata#Stemme/@Element",` + row("3", "7")[1:],
@@ -74,13 +107,7 @@ func TestWireBytes(t *testing.T) {
 	} {
 		t.Run(claim, func(t *testing.T) {
 			t.Parallel()
-			w := ask(t, s, c.path, c.options...)
-			if got := w.Body.String(); got != c.want || w.Code != http.StatusOK {
-				t.Errorf("GET %s %q: status %d\n got %s\nwant %s", c.path, c.options, w.Code, got, c.want)
-			}
-			if got := w.Header().Get("Content-Type"); got != jsonType {
-				t.Errorf("Content-Type %q, want %q", got, jsonType)
-			}
+			checkWire(t, s, c)
 		})
 	}
 }
