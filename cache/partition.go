@@ -27,8 +27,8 @@ func (s *Store) makePartitions(ctx context.Context, entities []string) error {
 // The statements of makePartition. What exists is asked of the catalog's rows, not
 // of to_regclass, whose cached answer may be older than the lock.
 const (
-	lockPartitionNames = `SET LOCAL lock_timeout = '2s';
-SELECT pg_advisory_xact_lock(hashtextextended('odastream parliamentary_data partitions', 0))`
+	lockPartitionNames = `SELECT pg_advisory_xact_lock(hashtextextended('odastream parliamentary_data partitions', 0));
+SET LOCAL lock_timeout = '2s'`
 
 	hasPartition = `SELECT EXISTS (SELECT FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
 WHERE i.inhparent = 'parliamentary_data'::regclass AND pg_get_expr(c.relpartbound, c.oid) = format('FOR VALUES IN (%L)', $1::text))`
