@@ -51,16 +51,21 @@ type topics interface {
 type store interface {
 	leases
 	Load(ctx context.Context, entity string) (checkpoint.Checkpoint, error)
-	Entries(ctx context.Context, entity string, ids []int64) (map[int64]checkpoint.Entry, error)
+	Entries(ctx context.Context, entity string, ids []int64, windows []checkpoint.Window) (map[int64]checkpoint.Entry, error)
 	DirtyIDs(ctx context.Context, entity string, after int64, limit int) ([]int64, error)
 	Save(ctx context.Context, lease checkpoint.Lease, p checkpoint.Progress) error
 	Fold(ctx context.Context, lease checkpoint.Lease, p checkpoint.Progress) error
-	StartScan(ctx context.Context, lease checkpoint.Lease, ranges []checkpoint.Range, p checkpoint.Progress) error
+	StartScan(ctx context.Context, lease checkpoint.Lease, id int64, ranges []checkpoint.Range) error
+	Vanished(ctx context.Context, entity string) ([]checkpoint.Missing, error)
+	Count(ctx context.Context, entity string) (int64, error)
+	LateRows(ctx context.Context, entity string, days int) ([]checkpoint.Lateness, error)
 	Forget(ctx context.Context, lease checkpoint.Lease) error
 }
 
 // leases is the part of the store that says who works on an entity.
 type leases interface {
+	Announce(ctx context.Context, holder string, ttl time.Duration) ([]string, error)
+	Withdraw(ctx context.Context, holder string) error
 	Acquire(ctx context.Context, entity, holder string, ttl time.Duration) (checkpoint.Lease, error)
 	Renew(ctx context.Context, lease checkpoint.Lease, ttl time.Duration) (checkpoint.Lease, error)
 	Release(ctx context.Context, lease checkpoint.Lease) error

@@ -48,6 +48,31 @@ func (s *session) fold(ctx context.Context, at checkpoint.Checkpoint) (*position
 	return p, at, s.store.Fold(ctx, s.lease.current(), checkpoint.Progress{Positions: p.all()})
 }
 
+// errTopicChanged ends a session: the next one begins with a topic that the ledger
+// does not know.
+var errTopicChanged = errors.New("topic is not the one the ledger knows any more")
+
+// refoldTopic brings the ledger up to the topic's end in the midst of a session:
+// somebody else's record there is a zombie's.
+func (w *writer) refoldTopic(ctx context.Context) error {
+	state, err := w.topics.State(ctx, w.entity)
+	if err != nil {
+		return err
+	}
+	at := checkpoint.Checkpoint{Positions: w.acked.all()}
+	if why := foreign(at, state); why != "" {
+		return fmt.Errorf("fold topic of %s: %w: %s", w.entity, errTopicChanged, why)
+	}
+	next, err := w.topics.ReadLog(ctx, w.entity, startOffsets(at, state), func(records []*kgo.Record) error {
+		return w.foldRecords(ctx, state.ID, records)
+	})
+	if err != nil {
+		return fmt.Errorf("fold topic of %s into the ledger: %w", w.entity, err)
+	}
+	w.acked = newPositions(state.ID, next)
+	return nil
+}
+
 // foreign says why the topic cannot be the one that the ledger was kept with, ""
 // if it is or if nothing is known yet.
 func foreign(at checkpoint.Checkpoint, state stream.TopicState) string {
@@ -107,12 +132,13 @@ func entryOf(rec *kgo.Record) (checkpoint.Entry, error) {
 	if err != nil {
 		return checkpoint.Entry{}, err
 	}
-	entry := checkpoint.Entry{ID: message.Change.ID, Seq: message.Change.Seq, State: checkpoint.Deleted}
-	if message.Change.Action == schema.Delete {
+	c := message.Change
+	entry := checkpoint.Entry{ID: c.ID, Seq: c.Seq, State: checkpoint.Deleted}
+	if c.Action == schema.Delete {
 		return entry, nil
 	}
-	entry.State = checkpoint.Live
-	entry.Hash, err = schema.ContentHash(message.Change.Data)
+	entry.State, entry.Stamp = checkpoint.Live, c.Opdateringsdato
+	entry.Hash, entry.Fields, err = schema.Fingerprint(c.Data)
 	return entry, err
 }
 

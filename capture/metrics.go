@@ -5,6 +5,8 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promauto"
+
+	"odastream/checkpoint"
 )
 
 // metrics are the poller's own; those of the source and of Kafka are their
@@ -17,6 +19,9 @@ type metrics struct {
 	failures  *prometheus.CounterVec
 	folded    prometheus.Counter
 	watermark *prometheus.GaugeVec
+	frontier  *prometheus.GaugeVec
+	late      *prometheus.CounterVec
+	held      *prometheus.GaugeVec
 }
 
 func newMetrics(reg prometheus.Registerer) *metrics {
@@ -43,9 +48,35 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		watermark: f.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "odastream_capture_watermark_seconds", Help: "Watermark of an entity, seconds since 1970: now less this is its age.",
 		}, []string{"entity"}),
+		frontier: f.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "odastream_capture_consistent_through_seconds", Help: "Seconds since 1970 before which nothing of an entity is outstanding.",
+		}, []string{"entity"}),
+		late: f.NewCounterVec(prometheus.CounterOpts{
+			Name: "odastream_capture_late_rows_total", Help: "Rows that turned up behind the watermark, by the highest lateness that they had.",
+		}, []string{"entity", "up_to"}),
+		held: f.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "odastream_capture_held_back_rows", Help: "Rows that vanished and whose deletes wait for a second scan or a person.",
+		}, []string{"entity"}),
 	}
 }
 
-func (m *metrics) moved(entity string, watermark time.Time) {
-	m.watermark.WithLabelValues(entity).Set(float64(watermark.UnixMilli()) / 1e3)
+// saved counts a batch.
+func (m *metrics) saved(entity string, out outcome, p checkpoint.Progress) {
+	for _, c := range out.changes {
+		m.changes.WithLabelValues(entity, string(c.Action), string(c.Origin)).Inc()
+	}
+	if len(out.changes) > 0 {
+		m.batches.WithLabelValues(entity).Inc()
+	}
+	for _, l := range out.lateness.list {
+		m.late.WithLabelValues(entity, l.Bound.String()).Add(float64(l.Rows))
+	}
+	if !p.Watermark.IsZero() {
+		m.watermark.WithLabelValues(entity).Set(seconds(p.Watermark))
+	}
+	if !p.ConsistentThrough.IsZero() {
+		m.frontier.WithLabelValues(entity).Set(seconds(p.ConsistentThrough))
+	}
 }
+
+func seconds(t time.Time) float64 { return float64(t.UnixMilli()) / 1e3 }

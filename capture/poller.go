@@ -46,6 +46,10 @@ type Poller struct {
 	log       *slog.Logger
 	metrics   *metrics
 	clock     *sourceClock
+	pace      pace
+	share     *share
+	wakers    map[string]chan struct{} // by entity
+	patience  time.Duration            // before a second look at what vanished
 	holder    string
 	entities  []*entityStatus // in load order
 }
@@ -55,12 +59,14 @@ func New(cfg Config, entities []schema.Entity, parts Parts, log *slog.Logger, re
 	p := &Poller{
 		cfg: cfg, source: parts.Source, publisher: parts.Publisher, topics: parts.Topics, store: parts.Store,
 		topicName: parts.TopicName, workers: max(parts.Workers, 1),
-		log: log, metrics: newMetrics(reg), clock: &sourceClock{}, holder: holderName(),
+		log: log, metrics: newMetrics(reg), clock: &sourceClock{}, share: newShare(), wakers: map[string]chan struct{}{},
+		patience: secondLook, holder: holderName(),
 	}
 	for _, e := range entities {
 		status := &entityStatus{EntityStatus: EntityStatus{Entity: e.Name, Expected: -1}}
 		status.enter(stateWaiting, nil)
 		p.entities = append(p.entities, status)
+		p.wakers[e.Name] = make(chan struct{}, 1)
 	}
 	return p
 }
@@ -91,6 +97,7 @@ func (p *Poller) Run(ctx context.Context) error {
 		return err
 	}
 	var all sync.WaitGroup
+	all.Go(func() { p.keepShare(ctx) })
 	for _, e := range p.entities {
 		all.Go(func() { p.keepFollowing(ctx, e) })
 	}
@@ -98,14 +105,24 @@ func (p *Poller) Run(ctx context.Context) error {
 	return nil
 }
 
-// keepFollowing works on one entity, session after session.
+// keepFollowing works on one entity, session after session, while it is this
+// poller's.
 func (p *Poller) keepFollowing(ctx context.Context, e *entityStatus) {
 	pause := p.cfg.Interval
 	for ctx.Err() == nil {
+		mine, changed := p.share.mine(e.Entity, p.holder)
+		if !mine {
+			e.enter(stateWaiting, errElsewhere)
+			select {
+			case <-ctx.Done():
+			case <-changed:
+			}
+			continue
+		}
 		began := time.Now()
-		err := p.work(ctx, e, follow)
-		if ctx.Err() != nil {
-			return
+		err := p.followWhileMine(ctx, e)
+		if err == nil || ctx.Err() != nil {
+			continue // told to stop, or to leave the entity to another poller
 		}
 		if time.Since(began) > p.cfg.IntervalMax {
 			pause = p.cfg.Interval // it went well for long
@@ -119,6 +136,15 @@ func (p *Poller) keepFollowing(ctx context.Context, e *entityStatus) {
 		_ = wait(ctx, jittered(pause)) // as above
 		pause = min(2*pause, p.cfg.IntervalMax)
 	}
+}
+
+// errElsewhere is why a poller leaves an entity alone.
+var errElsewhere = errors.New("another poller's share")
+
+func (p *Poller) followWhileMine(ctx context.Context, e *entityStatus) error {
+	ctx, cancel := p.whileMine(ctx, e.Entity)
+	defer cancel()
+	return p.work(ctx, e, follow)
 }
 
 // work takes the entity's lease, works under it and gives it back.

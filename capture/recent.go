@@ -11,7 +11,7 @@ import (
 // read the rows of its answer.
 type span struct{ began, ended int64 }
 
-// sighting is what was last seen of a row.
+// sighting is what was last seen of a row; the zero hash: that it is gone.
 type sighting struct {
 	span
 	hash schema.Hash
@@ -21,6 +21,7 @@ type sighting struct {
 type latest struct {
 	row
 	origin schema.Origin
+	behind int64 // watermark when it was asked for, in microseconds since 1970; 0: none
 }
 
 // recent orders readings that overlap in time. Tail and scan ask at once, and an
@@ -44,11 +45,23 @@ func (r *recent) begin(began int64) {
 	r.open[began] = struct{}{}
 }
 
-// end gives up a request whose rows are compared, or never will be.
-func (r *recent) end(began int64) {
+// end gives up requests whose rows are compared, or never will be, and forgets
+// sightings that ended before every request still open began.
+func (r *recent) end(began ...int64) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	delete(r.open, began)
+	for _, b := range began {
+		delete(r.open, b)
+	}
+	oldest := int64(math.MaxInt64)
+	for b := range r.open {
+		oldest = min(oldest, b)
+	}
+	for id, s := range r.seen {
+		if s.ended < oldest {
+			delete(r.seen, id)
+		}
+	}
 }
 
 // newest returns the rows of a batch, each id once, in the version that was read
@@ -68,28 +81,30 @@ func (r *recent) newest(batch []reading) (rows []latest, doubtful []int64) {
 				doubtful = append(doubtful, row.ID)
 			}
 			r.seen[row.ID] = sighting{reading.span, row.hash}
+			version := latest{row, reading.origin, reading.behind}
 			if i, twice := at[row.ID]; twice {
-				rows[i] = latest{row, reading.origin}
+				rows[i] = version
 				continue
 			}
 			at[row.ID] = len(rows)
-			rows = append(rows, latest{row, reading.origin})
+			rows = append(rows, version)
 		}
-		delete(r.open, reading.began)
 	}
-	r.prune()
 	return rows, doubtful
 }
 
-// prune forgets sightings that ended before every open request began.
-func (r *recent) prune() {
-	oldest := int64(math.MaxInt64)
-	for began := range r.open {
-		oldest = min(oldest, began)
-	}
-	for id, s := range r.seen {
-		if s.ended < oldest {
-			delete(r.seen, id)
-		}
-	}
+// missed tells whether a request that did not find a row proves it gone: no other
+// one saw the row at the same time or later.
+func (r *recent) missed(id int64, by span) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	s, seen := r.seen[id]
+	return !seen || s.ended < by.began
+}
+
+// gone notes that a request proved a row gone.
+func (r *recent) gone(id int64, by span) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.seen[id] = sighting{span: by}
 }

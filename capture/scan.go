@@ -17,40 +17,65 @@ const (
 )
 
 // scan reads an entity whole by ranges of ids, several at once, newest first. It
-// goes on where an earlier one stopped, range by range.
+// goes on where an earlier one stopped, range by range. What it finds is
+// published; a *HeldBackError says that not all that vanished is.
 func (s *session) scan(ctx context.Context, at checkpoint.Checkpoint) error {
 	origin := schema.OriginScan
 	if !s.loaded.Load() {
 		origin = schema.OriginSnapshot
 	}
-	ranges, err := s.planScan(ctx, at)
+	// What a former holder published late is found before a row counts as known.
+	if err := s.submit(ctx, reading{refold: true}); err != nil {
+		return err
+	}
+	id, ranges, err := s.planScan(ctx, at)
 	if err != nil {
 		return err
 	}
-	whole := ctx
-	group, ctx := errgroup.WithContext(whole)
+	group, reading := errgroup.WithContext(ctx)
 	group.SetLimit(s.workers)
-	for _, r := range ranges {
-		if r.Done {
-			continue
+	for i := range ranges {
+		if !ranges[i].Done {
+			group.Go(func() error { return s.scanRange(reading, &ranges[i], origin) })
 		}
-		group.Go(func() error { return s.scanRange(ctx, r, origin) })
 	}
 	if err := group.Wait(); err != nil {
 		return err
 	}
-	return s.complete(whole)
+	// Everything found so far is saved before what is missing is looked for.
+	if err := s.settled(ctx, checkpoint.Progress{}); err != nil {
+		return err
+	}
+	if err := s.repair(ctx); err != nil {
+		return err
+	}
+	held, settled, err := s.lookAgain(ctx, ranges)
+	if err != nil {
+		return err
+	}
+	if err := s.complete(ctx, id, settled); err != nil {
+		return err
+	}
+	if held != nil {
+		return held
+	}
+	return nil
 }
 
-// complete saves that a scan is over; a first load is with it.
-func (s *session) complete(ctx context.Context) error {
+// complete saves that a scan is over; a first load is with it. What the source was
+// when the scan began is published by now, if all that vanished is settled.
+func (s *session) complete(ctx context.Context, id int64, settled bool) error {
 	done := checkpoint.Progress{ScannedAt: time.Now()}
+	if settled {
+		done.ConsistentThrough = s.clock.at(time.UnixMicro(id))
+	}
 	if !s.loaded.Load() {
 		done.LoadedAt = done.ScannedAt
 	}
 	if err := s.settled(ctx, done); err != nil {
 		return err
 	}
+	s.status.consistent(done.ConsistentThrough)
 	if s.loaded.CompareAndSwap(false, true) {
 		s.log.Info("first load is complete", "rows", s.status.rowsRead())
 	}
@@ -58,23 +83,23 @@ func (s *session) complete(ctx context.Context) error {
 }
 
 // planScan returns the ranges of the scan under way, or those of a new one.
-func (s *session) planScan(ctx context.Context, at checkpoint.Checkpoint) ([]checkpoint.Range, error) {
+func (s *session) planScan(ctx context.Context, at checkpoint.Checkpoint) (id int64, ranges []checkpoint.Range, err error) {
 	extent, err := s.source.Extent(ctx, s.entity, oda.Scan)
 	if err != nil {
-		return nil, err
+		return 0, nil, err
 	}
 	s.status.expect(extent.Count)
 	if len(at.Ranges) > 0 {
-		return at.Ranges, nil
+		return at.ScanID, at.Ranges, nil
 	}
-	ranges := split(extent)
-	return ranges, s.store.StartScan(ctx, s.lease.current(), ranges, checkpoint.Progress{})
+	id, ranges = s.ticks.next(), split(extent)
+	return id, ranges, s.store.StartScan(ctx, s.lease.current(), id, ranges)
 }
 
 // split cuts the ids of an entity into ranges, newest first. The newest has no
 // upper end: a row that comes meanwhile is the tail's, and here as well.
 func split(extent oda.Extent) []checkpoint.Range {
-	n := min(max(extent.Count/rangeRows, 1), maxRanges, max(extent.MaxID, 1))
+	n := max(1, min(extent.Count/rangeRows, maxRanges, extent.MaxID))
 	step := extent.MaxID / n
 	ranges := make([]checkpoint.Range, 0, n)
 	for i := n - 1; i >= 0; i-- {
@@ -92,17 +117,20 @@ func split(extent oda.Extent) []checkpoint.Range {
 }
 
 // scanRange reads one range page by page, up to an empty page or its last id.
-func (s *session) scanRange(ctx context.Context, r checkpoint.Range, origin schema.Origin) error {
+func (s *session) scanRange(ctx context.Context, r *checkpoint.Range, origin schema.Origin) error {
 	for !r.Done {
-		page, err := s.read(ctx, oda.Window{MinID: r.Next, MaxID: r.High}, oda.Scan, origin)
+		asked := oda.Window{MinID: r.Next, MaxID: r.High}
+		page, err := s.read(ctx, asked, oda.Scan, origin)
 		if err != nil {
 			return err
 		}
+		page.window = page.accountsFor(asked)
 		if page.more {
 			r.Next = page.last
 		}
+		r.Read += int64(len(page.rows))
 		r.Done = !page.more || r.High != 0 && r.Next == r.High
-		page.progress.Ranges = []checkpoint.Range{r}
+		page.progress.Ranges = []checkpoint.Range{*r}
 		if err := s.submit(ctx, page); err != nil {
 			return err
 		}

@@ -30,7 +30,8 @@ type session struct {
 	recent *recent
 	status *entityStatus
 	queue  chan reading
-	loaded atomic.Bool // the first load is complete: what is new from now on was created
+	loaded atomic.Bool  // the first load is complete: what is new from now on was created
+	behind atomic.Int64 // the watermark, in microseconds since 1970; 0: none yet
 }
 
 // task is what a session does while its writer runs.
@@ -76,7 +77,12 @@ func (s *session) run(ctx, held context.Context, work task) error {
 	if err != nil {
 		return err
 	}
+	missing, err := s.store.Vanished(held, s.entity)
+	if err != nil {
+		return err
+	}
 	s.loaded.Store(!at.LoadedAt.IsZero())
+	s.status.consistent(at.ConsistentThrough)
 	if len(acked.at) > 0 {
 		s.publisher.Expect(s.entity, len(acked.at))
 	}
@@ -85,7 +91,7 @@ func (s *session) run(ctx, held context.Context, work task) error {
 	defer cancel()
 	defer context.AfterFunc(ctx, cancel)()
 	// The writer runs on held: an error of a reader does not cut off what was read.
-	group.Go(func() error { return newWriter(s, acked).run(held) })
+	group.Go(func() error { return newWriter(s, acked, missing).run(held) })
 	group.Go(func() error {
 		defer close(s.queue)
 		err := s.repair(reading)
@@ -102,7 +108,7 @@ func (s *session) run(ctx, held context.Context, work task) error {
 
 // read asks the source for one page and takes the hashes of its rows.
 func (s *session) read(ctx context.Context, w oda.Window, lane oda.Lane, origin schema.Origin) (reading, error) {
-	r := reading{span: span{began: s.ticks.next()}, origin: origin}
+	r := reading{span: span{began: s.ticks.next()}, origin: origin, behind: s.behind.Load()}
 	s.recent.begin(r.began)
 	page, err := s.source.Page(ctx, s.entity, w, lane)
 	if err == nil {
@@ -113,6 +119,7 @@ func (s *session) read(ctx context.Context, w oda.Window, lane oda.Lane, origin 
 		return reading{}, err
 	}
 	s.clock.observe(page)
+	s.pace.observe(page.Received.Sub(page.Sent))
 	r.ended, r.rejects = s.ticks.next(), page.Rejects
 	r.more = len(page.Rows)+len(page.Rejects) > 0
 	var known bool

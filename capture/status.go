@@ -3,6 +3,8 @@ package capture
 import (
 	"sync"
 	"time"
+
+	"odastream/checkpoint"
 )
 
 // state is what a poller does with an entity just now.
@@ -30,6 +32,19 @@ type EntityStatus struct {
 	Published int64     `json:"published"`           // changes since the process began
 	Watermark time.Time `json:"watermark,omitzero"`  // everything stamped up to here was seen
 	Changed   time.Time `json:"changed_at,omitzero"` // of State
+	// ConsistentThrough: of what the source was then nothing is outstanding. Zero
+	// until a scan was complete.
+	ConsistentThrough time.Time `json:"consistent_through,omitzero"`
+	// Lateness is how far behind the watermark rows turned up in the last 30 days.
+	Lateness []LateRows `json:"lateness,omitempty"`
+}
+
+// LateRows counts rows that were late by up to Seconds, and by more than the next
+// lower bound.
+type LateRows struct {
+	Seconds int64 `json:"up_to_seconds"`
+	Rows    int64 `json:"rows"`
+	Worst   int64 `json:"worst_seconds"`
 }
 
 // entityStatus is an EntityStatus in the making. It is safe for concurrent use.
@@ -77,6 +92,24 @@ func (s *entityStatus) followed(watermark time.Time) {
 	s.Watermark = watermark.UTC()
 }
 
+func (s *entityStatus) consistent(through time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if through.After(s.ConsistentThrough) {
+		s.ConsistentThrough = through.UTC()
+	}
+}
+
+func (s *entityStatus) late(seen []checkpoint.Lateness) {
+	list := make([]LateRows, len(seen))
+	for i, l := range seen {
+		list[i] = LateRows{Seconds: int64(l.Bound.Seconds()), Rows: l.Rows, Worst: int64(l.Worst.Seconds())}
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.Lateness = list
+}
+
 func (s *entityStatus) snapshot() EntityStatus {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -87,6 +120,9 @@ func (s *entityStatus) snapshot() EntityStatus {
 type Status struct {
 	Holder   string         `json:"holder"` // the name under which this poller takes leases
 	Entities []EntityStatus `json:"entities"`
+	// ConsistentThrough is the earliest of those of all entities that this poller
+	// works on; zero where one of them has none yet.
+	ConsistentThrough time.Time `json:"consistent_through,omitzero"`
 }
 
 // Status tells how far each entity is.
@@ -95,7 +131,23 @@ func (p *Poller) Status() Status {
 	for _, e := range p.entities {
 		status.Entities = append(status.Entities, e.snapshot())
 	}
+	status.ConsistentThrough = frontier(status.Entities)
 	return status
+}
+
+// frontier is the moment before which nothing of entities is outstanding.
+func frontier(entities []EntityStatus) time.Time {
+	var first time.Time
+	for _, e := range entities {
+		switch {
+		case e.State == string(stateAbsent) || e.State == string(stateWaiting):
+		case e.ConsistentThrough.IsZero():
+			return time.Time{}
+		case first.IsZero() || e.ConsistentThrough.Before(first):
+			first = e.ConsistentThrough
+		}
+	}
+	return first
 }
 
 // Ready tells whether every entity is either followed, after its first load, or

@@ -14,7 +14,8 @@ const (
 	// nearLookBack is how far behind the watermark each pass looks: one job of the
 	// source spreads its stamps over a fraction of a second, and a pass may land in it.
 	nearLookBack = 5 * time.Second
-	// wideEvery is how many passes go by between two that look POLL_OVERLAP back.
+	// wideEvery is how many passes go by between two that look POLL_OVERLAP back, and
+	// how many of those between two that look back as far as rows were ever late.
 	wideEvery = 5
 	// ahead is how far past the source's now a pass asks.
 	ahead = time.Minute
@@ -86,7 +87,7 @@ func (t *tail) readPass(ctx context.Context, p *checkpoint.Pass) error {
 		}
 		if !r.more {
 			t.recent.end(r.began)
-			t.watermark = later(t.watermark, p.Goal)
+			t.moved(p.Goal)
 			return nil
 		}
 		p.LastID = r.last
@@ -137,9 +138,9 @@ func (t *tail) future(ctx context.Context) error {
 
 // step is one look at the entity as a daemon takes it.
 func (t *tail) step(ctx context.Context) error {
-	lookBack := nearLookBack
-	if t.passes%wideEvery == 0 {
-		lookBack = t.cfg.Overlap
+	lookBack, err := t.lookBack(ctx)
+	if err != nil {
+		return err
 	}
 	if err := t.pass(ctx, lookBack); err != nil {
 		return err
@@ -148,6 +149,23 @@ func (t *tail) step(ctx context.Context) error {
 		return nil
 	}
 	return t.future(ctx)
+}
+
+// lookBack is the next pass's, one of three tiers.
+func (t *tail) lookBack(ctx context.Context) (time.Duration, error) {
+	switch {
+	case t.passes%(wideEvery*wideEvery) == 0:
+		return t.lateLookBack(ctx)
+	case t.passes%wideEvery == 0:
+		return t.cfg.Overlap, nil
+	}
+	return nearLookBack, nil
+}
+
+// moved takes note of a watermark that is about to be saved.
+func (t *tail) moved(to time.Time) {
+	t.watermark = later(t.watermark, to)
+	t.behind.Store(t.watermark.UnixMicro())
 }
 
 func later(a, b time.Time) time.Time {

@@ -2,6 +2,7 @@ package capture
 
 import (
 	"context"
+	"errors"
 	"math/rand/v2"
 	"time"
 
@@ -18,9 +19,10 @@ func once(ctx context.Context, s *session, at checkpoint.Checkpoint) error {
 	if err != nil {
 		return err
 	}
+	var held *HeldBackError
 	if s.scanDue(at) {
 		s.status.enter(s.scanState(), nil)
-		if err := s.scan(ctx, at); err != nil {
+		if err := s.scan(ctx, at); err != nil && !errors.As(err, &held) {
 			return err
 		}
 	}
@@ -30,10 +32,17 @@ func once(ctx context.Context, s *session, at checkpoint.Checkpoint) error {
 			return err
 		}
 	}
-	if err := t.pass(ctx, s.cfg.Overlap); err != nil {
+	lookBack, err := t.lateLookBack(ctx)
+	if err != nil {
 		return err
 	}
-	return t.future(ctx)
+	if err := t.pass(ctx, lookBack); err != nil {
+		return err
+	}
+	if err := t.future(ctx); err != nil || held == nil {
+		return err
+	}
+	return held
 }
 
 // follow is the work of the daemon: the tail for ever, and beside it a scan
@@ -55,22 +64,24 @@ func (s *session) newTail(ctx context.Context, at checkpoint.Checkpoint) (*tail,
 	if err := s.clock.set(ctx, s.source, s.entity); err != nil {
 		return nil, err
 	}
-	t := &tail{session: s, watermark: at.Watermark, resume: at.Pass}
-	if !t.watermark.IsZero() {
+	t := &tail{session: s, resume: at.Pass}
+	if !at.Watermark.IsZero() {
+		t.moved(at.Watermark)
 		return t, nil
 	}
 	// An entity that the source lacks must not get a watermark.
 	if _, err := s.source.Extent(ctx, s.entity, oda.Tail); err != nil {
 		return nil, err
 	}
-	t.watermark = s.clock.at(time.Now())
+	t.moved(s.clock.at(time.Now()))
 	return t, s.settled(ctx, checkpoint.Progress{Watermark: t.watermark, WallClock: oda.Wall(t.watermark)})
 }
 
-// run looks at the entity again and again, at Interval while it changes and ever
-// more slowly while it rests.
+// run looks at the entity again and again, at Interval while it or a related one
+// changes and ever more slowly while it rests. A source that grows slow is asked
+// less often.
 func (t *tail) run(ctx context.Context) error {
-	pause := t.cfg.Interval
+	pause, woken := t.cfg.Interval, t.wakers[t.entity]
 	for {
 		before := t.status.published()
 		if err := t.step(ctx); err != nil {
@@ -81,36 +92,59 @@ func (t *tail) run(ctx context.Context) error {
 		if t.status.published() != before {
 			pause = t.cfg.Interval
 		}
-		if err := wait(ctx, jittered(pause)); err != nil {
-			return err
+		timer := time.NewTimer(jittered(t.pace.stretch(pause)))
+		select {
+		case <-ctx.Done():
+			timer.Stop()
+			return context.Cause(ctx)
+		case <-timer.C:
+		case <-woken:
+			timer.Stop()
+			pause = t.cfg.Interval
 		}
 	}
 }
 
-// runScans makes the first load and then a scan each ScanEvery.
+// askAgain is how often the store is asked whether a person wants a scan.
+const askAgain = 30 * time.Second
+
+// runScans makes the first load and then a scan each ScanEvery, or when a person
+// asks for one.
 func (s *session) runScans(ctx context.Context, at checkpoint.Checkpoint) error {
 	for {
+		var held *HeldBackError
 		if s.scanDue(at) {
 			s.status.enter(s.scanState(), nil)
-			if err := s.scan(ctx, at); err != nil {
+			if err := s.scan(ctx, at); err != nil && !errors.As(err, &held) {
 				return err
 			}
-			at = checkpoint.Checkpoint{LoadedAt: time.Now(), ScannedAt: time.Now()}
 		}
-		s.status.enter(stateFollowing, nil)
-		if s.cfg.ScanEvery == 0 {
-			return nil
+		if held != nil {
+			s.log.Error("deletes are held back", "rows", held.Rows, "error", held)
+			s.status.enter(stateFollowing, held)
+		} else {
+			s.status.enter(stateFollowing, nil)
 		}
-		if err := wait(ctx, time.Until(at.ScannedAt.Add(s.cfg.ScanEvery))); err != nil {
-			return err
+		for next := at; ; {
+			if err := wait(ctx, askAgain); err != nil {
+				return err
+			}
+			var err error
+			if next, err = s.store.Load(ctx, s.entity); err != nil {
+				return err
+			}
+			if s.scanDue(next) {
+				at = next
+				break
+			}
 		}
 	}
 }
 
 // scanDue tells whether the entity is to be read whole now: it never was, a scan
-// was interrupted, or the last one is ScanEvery ago.
+// was interrupted, a person asked for one, or the last one is ScanEvery ago.
 func (s *session) scanDue(at checkpoint.Checkpoint) bool {
-	if at.LoadedAt.IsZero() || len(at.Ranges) > 0 {
+	if at.LoadedAt.IsZero() || at.ScannedAt.IsZero() || len(at.Ranges) > 0 {
 		return true
 	}
 	return s.cfg.ScanEvery > 0 && time.Since(at.ScannedAt) >= s.cfg.ScanEvery

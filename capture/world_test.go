@@ -89,7 +89,7 @@ func (w *world) anew(o odasim.Options) {
 	w.wrapStore, w.wrapPublisher = nil, nil
 	w.topics = stream.NewTopics(w.client, w.kafka, w.logger())
 	w.exec(`DELETE FROM poller_leases; DELETE FROM poller_watermarks; DELETE FROM poller_ledger;
-DELETE FROM poller_positions; DELETE FROM poller_scans`)
+DELETE FROM poller_positions; DELETE FROM poller_scans; DELETE FROM poller_vanished; DELETE FROM poller_lateness`)
 }
 
 func (w *world) logger() *slog.Logger {
@@ -121,7 +121,9 @@ func (w *world) process() (p *Poller, stop func()) {
 		pub.Close()
 		admin.Close()
 	}
-	return New(w.cfg, w.entities, parts, w.logger(), prometheus.NewRegistry()), stop
+	p = New(w.cfg, w.entities, parts, w.logger(), prometheus.NewRegistry())
+	p.patience = time.Millisecond
+	return p, stop
 }
 
 // once runs `poller --once` in a process of its own.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"time"
 
 	"odastream/checkpoint"
 	"odastream/oda"
@@ -16,10 +15,11 @@ const (
 	batchRows      = 5000 // rows after which a batch is closed
 )
 
-// row is a row of a page with the hash of its content.
+// row is a row of a page with the hashes of its content.
 type row struct {
 	oda.Row
-	hash schema.Hash
+	hash   schema.Hash
+	fields schema.Fields
 }
 
 // reading is what one request to the source brought, and how far the pass or scan
@@ -27,10 +27,14 @@ type row struct {
 type reading struct {
 	span
 	origin   schema.Origin
+	behind   int64 // watermark when the request began, in microseconds since 1970
 	rows     []row
 	rejects  []oda.Reject
-	last     int64 // highest id on the page
-	more     bool  // false: the page was empty, nothing is left of the window
+	last     int64              // highest id on the page
+	more     bool               // false: the page was empty, nothing is left of the window
+	window   *checkpoint.Window // of a scan: all rows with these ids are on the page
+	gone     []int64            // rows that a second look proved gone
+	refold   bool               // first bring the ledger up to the topic's end again
 	progress checkpoint.Progress
 	saved    chan<- struct{} // closed once all of it is saved; nil: nobody waits
 }
@@ -42,11 +46,16 @@ type reading struct {
 type writer struct {
 	*session
 	acked    *positions
+	missing  map[int64]bool    // rows that scans did not find and that are not settled
 	rejected map[[32]byte]bool // dead-lettered in this session, by SHA-256
 }
 
-func newWriter(s *session, acked *positions) *writer {
-	return &writer{session: s, acked: acked, rejected: map[[32]byte]bool{}}
+func newWriter(s *session, acked *positions, missing []checkpoint.Missing) *writer {
+	w := &writer{session: s, acked: acked, missing: map[int64]bool{}, rejected: map[[32]byte]bool{}}
+	for _, m := range missing {
+		w.missing[m.ID] = true
+	}
+	return w
 }
 
 // run works until the queue is closed and empty, or the first error: what was
@@ -88,11 +97,16 @@ func (w *writer) collect(first reading) []reading {
 
 // write takes one batch from reading to saved.
 func (w *writer) write(ctx context.Context, batch []reading) error {
+	if slices.ContainsFunc(batch, func(r reading) bool { return r.refold }) {
+		if err := w.refoldTopic(ctx); err != nil {
+			return err
+		}
+	}
 	rows, err := w.settle(ctx, batch)
 	if err != nil {
 		return err
 	}
-	changes, entries, err := w.compare(ctx, rows)
+	out, err := w.compare(ctx, batch, rows)
 	if err != nil {
 		return err
 	}
@@ -100,12 +114,12 @@ func (w *writer) write(ctx context.Context, batch []reading) error {
 		return err
 	}
 	progress := merge(batch)
-	if len(changes) > 0 {
-		if err := w.publish(ctx, changes); err != nil {
+	progress.Vanished, progress.Returned, progress.Lateness = out.vanished, out.returned, out.lateness.list
+	if len(out.changes) > 0 {
+		if err := w.publish(ctx, out.changes); err != nil {
 			return err
 		}
-		progress.Entries = entries
-		progress.Seq = changes[len(changes)-1].Seq
+		progress.Entries, progress.Seq = out.entries, out.changes[len(out.changes)-1].Seq
 		progress.Positions = w.acked.all()
 		progress.Partitions = len(progress.Positions)
 	}
@@ -113,7 +127,7 @@ func (w *writer) write(ctx context.Context, batch []reading) error {
 	if err := w.store.Save(ctx, w.lease.current(), progress); err != nil {
 		return err
 	}
-	w.note(batch, changes, progress)
+	w.note(batch, out, progress)
 	return nil
 }
 
@@ -127,9 +141,14 @@ func (w *writer) settle(ctx context.Context, batch []reading) ([]latest, error) 
 			return nil, err
 		}
 		version, _ := w.recent.newest([]reading{again})
-		for _, v := range version { // none: it vanished meanwhile, which the scan will find
-			i := slices.IndexFunc(rows, func(r latest) bool { return r.ID == id })
-			rows[i].row = v.row
+		w.recent.end(again.began)
+		i := slices.IndexFunc(rows, func(r latest) bool { return r.ID == id })
+		switch {
+		case i < 0:
+		case len(version) == 0: // it vanished meanwhile, which the scan will find
+			rows = slices.Delete(rows, i, i+1)
+		default:
+			rows[i].row = version[0].row
 		}
 	}
 	return rows, nil
@@ -148,67 +167,28 @@ func (w *writer) publish(ctx context.Context, changes []schema.Change) error {
 	return nil
 }
 
-// compare holds rows against the ledger and returns what is to be published,
-// with the ledger's entries for it.
-func (w *writer) compare(ctx context.Context, rows []latest) ([]schema.Change, []checkpoint.Entry, error) {
-	if len(rows) == 0 {
-		return nil, nil, nil
-	}
-	ids := make([]int64, len(rows))
-	for i, r := range rows {
-		ids[i] = r.ID
-	}
-	known, err := w.store.Entries(ctx, w.entity, ids)
-	if err != nil {
-		return nil, nil, err
-	}
-	var changes []schema.Change
-	var entries []checkpoint.Entry
-	for _, r := range rows {
-		action, differs := w.action(known, r)
-		if !differs {
-			continue
-		}
-		c := schema.Change{
-			Entity: w.entity, ID: r.ID, Action: action, Seq: w.ticks.next(), Timestamp: time.Now().UTC(),
-			Opdateringsdato: r.Opdateringsdato, Origin: r.origin, Data: r.Data,
-		}
-		changes = append(changes, c)
-		entries = append(entries, checkpoint.Entry{ID: c.ID, Seq: c.Seq, Hash: r.hash})
-	}
-	return changes, entries, nil
-}
-
-// action says what a row is to those who know what the ledger knows.
-func (w *writer) action(known map[int64]checkpoint.Entry, r latest) (schema.Action, bool) {
-	entry, ok := known[r.ID]
-	switch {
-	case !ok && !w.loaded.Load():
-		return schema.Snapshot, true
-	case !ok || entry.State == checkpoint.Deleted:
-		return schema.Create, true
-	case entry.State == checkpoint.Live && entry.Hash == r.hash:
-		return "", false // read again, or stamped anew without a change
-	}
-	return schema.Update, true
-}
-
-// note tells metrics and status what a batch did.
-func (w *writer) note(batch []reading, changes []schema.Change, p checkpoint.Progress) {
-	for _, r := range batch {
+// note tells those who watch or wait what a batch did.
+func (w *writer) note(batch []reading, out outcome, p checkpoint.Progress) {
+	began := make([]int64, len(batch))
+	for i, r := range batch {
+		began[i] = r.began
 		if len(r.rows) > 0 {
 			w.metrics.rows.WithLabelValues(w.entity, string(r.origin)).Add(float64(len(r.rows)))
 		}
 	}
-	for _, c := range changes {
-		w.metrics.changes.WithLabelValues(w.entity, string(c.Action), string(c.Origin)).Inc()
+	w.recent.end(began...)
+	for _, id := range out.vanished {
+		w.missing[id] = true
 	}
-	if len(changes) > 0 {
-		w.metrics.batches.WithLabelValues(w.entity).Inc()
-		w.status.publishedMore(len(changes))
+	for _, id := range out.returned {
+		delete(w.missing, id)
 	}
-	if !p.Watermark.IsZero() {
-		w.metrics.moved(w.entity, p.Watermark)
+	w.metrics.saved(w.entity, out, p)
+	if len(out.changes) > 0 {
+		w.status.publishedMore(len(out.changes))
+		if w.loaded.Load() {
+			w.wakeRelated(w.entity)
+		}
 	}
 }
 
@@ -230,19 +210,22 @@ func merge(batch []reading) checkpoint.Progress {
 		if !p.ScannedAt.IsZero() {
 			all.ScannedAt = p.ScannedAt
 		}
+		if !p.ConsistentThrough.IsZero() {
+			all.ConsistentThrough = p.ConsistentThrough
+		}
 	}
 	return all
 }
 
-// hashRows takes the hash of each row of a page.
+// hashRows takes the hashes of each row of a page.
 func hashRows(entity string, page []oda.Row) ([]row, error) {
 	rows := make([]row, len(page))
 	for i, r := range page {
-		hash, err := schema.ContentHash(r.Data)
+		hash, fields, err := schema.Fingerprint(r.Data)
 		if err != nil {
 			return nil, fmt.Errorf("read %s: %w", schema.Key(entity, r.ID), err)
 		}
-		rows[i] = row{r, hash}
+		rows[i] = row{r, hash, fields}
 	}
 	return rows, nil
 }

@@ -64,8 +64,10 @@ func (s *Store) Acquire(ctx context.Context, entity, holder string, ttl time.Dur
 func (s *Store) heldBy(ctx context.Context, entity string) error {
 	held := HeldError{Entity: entity}
 	var seconds float64
+	// A lease given back in this moment ended at -infinity, from which Postgres
+	// before 17 cannot subtract.
 	err := s.pool.QueryRow(ctx, `
-SELECT holder, greatest(0, extract(epoch FROM expires_at - clock_timestamp()))::float8
+SELECT holder, greatest(0, extract(epoch FROM greatest(expires_at, now()) - clock_timestamp()))::float8
 FROM poller_leases WHERE entity_type = $1`, entity).Scan(&held.Holder, &seconds)
 	if err != nil {
 		return fmt.Errorf("look up lease of %s: %w", entity, err)
@@ -93,10 +95,11 @@ WHERE entity_type = $1 AND holder = $2 AND epoch = $3`, lease.Entity, lease.Hold
 }
 
 // Release gives the lease back, so that another poller need not wait for its end.
-// Releasing a lease that is lost already is no error.
+// Renew and every save with it return ErrLeaseLost from then on, also those that
+// were under way. Releasing a lease that is lost already is no error.
 func (s *Store) Release(ctx context.Context, lease Lease) error {
 	_, err := s.pool.Exec(ctx, `
-UPDATE poller_leases SET expires_at = '-infinity'
+UPDATE poller_leases SET expires_at = '-infinity', holder = ''
 WHERE entity_type = $1 AND holder = $2 AND epoch = $3`, lease.Entity, lease.Holder, lease.Epoch)
 	if err != nil {
 		return fmt.Errorf("release lease of %s: %w", lease.Entity, err)

@@ -25,6 +25,10 @@ type Entry struct {
 	Seq   int64       // of the newest record known
 	Hash  schema.Hash // zero unless the state is Live
 	State EntryState
+	// Stamp is the row's opdateringsdato and Fields the hashes of its members, by
+	// which a later version is compared; "" and nil unless the state is Live.
+	Stamp  string
+	Fields schema.Fields
 }
 
 // hashBytes is how a state is stored: null for a deleted row, empty for a dirty one.
@@ -38,39 +42,58 @@ func (e Entry) hashBytes() []byte {
 	return e.Hash[:]
 }
 
-func entryOf(id, seq int64, hash []byte) Entry {
+func entryOf(id, seq int64, hash []byte, stamp *string, fields []byte) Entry {
 	e := Entry{ID: id, Seq: seq}
 	switch {
 	case hash == nil:
 		e.State = Deleted
+		return e
 	case len(hash) != len(e.Hash):
 		e.State = Dirty
-	default:
-		e.Hash = schema.Hash(hash)
+		return e
+	}
+	e.Hash, e.Fields = schema.Hash(hash), fields
+	if stamp != nil {
+		e.Stamp = *stamp
 	}
 	return e
 }
 
-// Entries looks up the rows of entity with the given ids. A row that the ledger
-// does not know is absent from the map.
-func (s *Store) Entries(ctx context.Context, entity string, ids []int64) (map[int64]Entry, error) {
+// Window is a range of ids, above Low and up to High.
+type Window struct{ Low, High int64 }
+
+// Entries looks up the rows of entity with the given ids, and all rows inside the
+// windows. A row that the ledger does not know is absent from the map.
+func (s *Store) Entries(ctx context.Context, entity string, ids []int64, windows []Window) (map[int64]Entry, error) {
 	known := make(map[int64]Entry, len(ids))
-	rows, err := s.pool.Query(ctx, `
-SELECT entity_id, seq, hash FROM poller_ledger
-WHERE entity_type = $1 AND entity_id = ANY($2)`, entity, ids)
-	if err != nil {
-		return nil, fmt.Errorf("read ledger of %s: %w", entity, err)
+	var batch pgx.Batch
+	if len(ids) > 0 {
+		batch.Queue(`
+SELECT entity_id, seq, hash, stamp, fields FROM poller_ledger
+WHERE entity_type = $1 AND entity_id = ANY($2)`, entity, ids).Query(collectInto(known))
 	}
-	var id, seq int64
-	var hash []byte
-	_, err = pgx.ForEachRow(rows, []any{&id, &seq, &hash}, func() error {
-		known[id] = entryOf(id, seq, hash)
-		return nil
-	})
-	if err != nil {
+	for _, w := range windows {
+		batch.Queue(`
+SELECT entity_id, seq, hash, stamp, fields FROM poller_ledger
+WHERE entity_type = $1 AND entity_id > $2 AND entity_id <= $3`, entity, w.Low, w.High).Query(collectInto(known))
+	}
+	if err := s.pool.SendBatch(ctx, &batch).Close(); err != nil {
 		return nil, fmt.Errorf("read ledger of %s: %w", entity, err)
 	}
 	return known, nil
+}
+
+func collectInto(known map[int64]Entry) func(pgx.Rows) error {
+	return func(rows pgx.Rows) error {
+		var id, seq int64
+		var hash, fields []byte // made anew by each scan
+		var stamp *string
+		_, err := pgx.ForEachRow(rows, []any{&id, &seq, &hash, &stamp, &fields}, func() error {
+			known[id] = entryOf(id, seq, hash, stamp, fields)
+			return nil
+		})
+		return err
+	}
 }
 
 // DirtyIDs lists up to limit rows of entity that must be published again, ids
@@ -91,29 +114,31 @@ WHERE entity_type = $1 AND hash = ''::bytea AND entity_id > $2 ORDER BY entity_i
 
 // saveLedgerQuery writes entries whose records this poller has had acknowledged.
 const saveLedgerQuery = `
-INSERT INTO poller_ledger AS l (entity_type, entity_id, seq, hash)
-SELECT $1, * FROM unnest($2::bigint[], $3::bigint[], $4::bytea[])
+INSERT INTO poller_ledger AS l (entity_type, entity_id, seq, hash, stamp, fields)
+SELECT $1, * FROM unnest($2::bigint[], $3::bigint[], $4::bytea[], $5::text[], $6::bytea[])
 ON CONFLICT (entity_type, entity_id) DO UPDATE
-SET seq = excluded.seq, hash = excluded.hash WHERE l.seq < excluded.seq`
+SET seq = excluded.seq, hash = excluded.hash, stamp = excluded.stamp, fields = excluded.fields
+WHERE l.seq < excluded.seq`
 
 // foldLedgerQuery writes what was read back from the topic, the last record of
 // each key. A record older than the ledger's came from a former holder: the row
 // becomes dirty, until the record that the ledger knows is met further on.
 const foldLedgerQuery = `
-INSERT INTO poller_ledger AS l (entity_type, entity_id, seq, hash)
-SELECT $1, * FROM unnest($2::bigint[], $3::bigint[], $4::bytea[])
+INSERT INTO poller_ledger AS l (entity_type, entity_id, seq, hash, stamp, fields)
+SELECT $1, * FROM unnest($2::bigint[], $3::bigint[], $4::bytea[], $5::text[], $6::bytea[])
 ON CONFLICT (entity_type, entity_id) DO UPDATE
-SET seq = greatest(l.seq, excluded.seq),
+SET seq = greatest(l.seq, excluded.seq), stamp = excluded.stamp, fields = excluded.fields,
     hash = CASE WHEN excluded.seq >= l.seq THEN excluded.hash ELSE ''::bytea END`
 
 func writeEntries(ctx context.Context, tx pgx.Tx, query, entity string, entries []Entry) error {
 	if len(entries) == 0 {
 		return nil
 	}
-	ids, seqs, hashes := make([]int64, len(entries)), make([]int64, len(entries)), make([][]byte, len(entries))
+	ids, seqs := make([]int64, len(entries)), make([]int64, len(entries))
+	hashes, stamps, fields := make([][]byte, len(entries)), make([]string, len(entries)), make([][]byte, len(entries))
 	for i, e := range entries {
-		ids[i], seqs[i], hashes[i] = e.ID, e.Seq, e.hashBytes()
+		ids[i], seqs[i], hashes[i], stamps[i], fields[i] = e.ID, e.Seq, e.hashBytes(), e.Stamp, e.Fields
 	}
-	_, err := tx.Exec(ctx, query, entity, ids, seqs, hashes)
+	_, err := tx.Exec(ctx, query, entity, ids, seqs, hashes, stamps, fields)
 	return err
 }

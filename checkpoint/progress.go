@@ -3,8 +3,6 @@ package checkpoint
 import (
 	"context"
 	"encoding/json"
-	"errors"
-	"fmt"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -19,13 +17,6 @@ type Pass struct {
 	LastID int64     `json:"lastId"` // rows up to this id are saved
 }
 
-// Range is a part of a scan: the rows with ids above Low, up to High.
-type Range struct {
-	Low, High int64 // High 0: open
-	Next      int64 // rows up to this id are saved; Low at the start
-	Done      bool
-}
-
 // Position says up to which offset of a topic partition the ledger agrees with it.
 type Position struct {
 	TopicID    [16]byte
@@ -34,18 +25,25 @@ type Position struct {
 
 // Progress is what one save moves. Zero members leave what is stored as it is.
 type Progress struct {
-	Entries   []Entry            // published and acknowledged
-	Positions map[int32]Position // by partition
-	Seq       int64              // highest used; never moves back
+	Entries    []Entry            // published and acknowledged
+	Positions  map[int32]Position // by partition
+	Seq        int64              // highest used; never moves back
+	Partitions int                // of the topic, remembered at the first publish
 
 	Pass      *Pass     // the running pass, with its LastID
 	Watermark time.Time // everything stamped up to here was seen: ends the pass; never moves back
 	WallClock string    // Watermark as Danish text
 
-	Ranges     []Range   // of the running scan, those that moved
-	LoadedAt   time.Time // the first load is complete
-	ScannedAt  time.Time // a scan was complete then: ends it
-	Partitions int       // of the topic, remembered at the first publish
+	Ranges    []Range   // of the running scan, those that moved
+	Vanished  []int64   // rows of the ledger that the running scan did not find
+	Returned  []int64   // rows that are at the source after all, or whose delete is published
+	LoadedAt  time.Time // the first load is complete
+	ScannedAt time.Time // a scan was complete then: ends it
+	// ConsistentThrough: nothing is outstanding of what the source was then; never
+	// moves back.
+	ConsistentThrough time.Time
+
+	Lateness []Lateness // rows that turned up behind the watermark
 }
 
 // Save stores p for the lease's entity in one transaction. It returns
@@ -66,17 +64,23 @@ func (s *Store) Fold(ctx context.Context, lease Lease, p Progress) error {
 }
 
 const saveWatermarkQuery = `
-INSERT INTO poller_watermarks AS w (entity_type, watermark, wall_clock, loaded_at, scanned_at, seq, partitions, pass)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+INSERT INTO poller_watermarks AS w
+    (entity_type, watermark, wall_clock, loaded_at, scanned_at, consistent_through, seq, partitions, pass)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
 ON CONFLICT (entity_type) DO UPDATE SET
     watermark  = greatest(w.watermark, excluded.watermark),
     wall_clock = CASE WHEN excluded.watermark > coalesce(w.watermark, '-infinity') THEN excluded.wall_clock ELSE w.wall_clock END,
     loaded_at  = coalesce(excluded.loaded_at, w.loaded_at),
     scanned_at = greatest(w.scanned_at, excluded.scanned_at),
+    consistent_through = greatest(w.consistent_through, excluded.consistent_through),
     seq        = greatest(w.seq, excluded.seq),
     partitions = CASE WHEN w.partitions = 0 THEN excluded.partitions ELSE w.partitions END,
     pass       = CASE WHEN excluded.watermark IS NOT NULL THEN NULL ELSE coalesce(excluded.pass, w.pass) END,
     updated_at = now()`
+
+const savePositionQuery = `
+INSERT INTO poller_positions (entity_type, partition, topic_id, next_offset) VALUES ($1, $2, $3, $4)
+ON CONFLICT (entity_type, partition) DO UPDATE SET topic_id = excluded.topic_id, next_offset = excluded.next_offset`
 
 func save(ctx context.Context, tx pgx.Tx, entity, ledgerQuery string, p Progress) error {
 	if err := writeEntries(ctx, tx, ledgerQuery, entity, p.Entries); err != nil {
@@ -87,22 +91,13 @@ func save(ctx context.Context, tx pgx.Tx, entity, ledgerQuery string, p Progress
 		return err
 	}
 	var batch pgx.Batch
-	batch.Queue(saveWatermarkQuery, entity, optional(p.Watermark), optionalText(p.WallClock),
-		optional(p.LoadedAt), optional(p.ScannedAt), p.Seq, p.Partitions, pass)
+	batch.Queue(saveWatermarkQuery, entity, optional(p.Watermark), optionalText(p.WallClock), optional(p.LoadedAt),
+		optional(p.ScannedAt), optional(p.ConsistentThrough), p.Seq, p.Partitions, pass)
 	for partition, at := range p.Positions {
-		batch.Queue(`
-INSERT INTO poller_positions (entity_type, partition, topic_id, next_offset) VALUES ($1, $2, $3, $4)
-ON CONFLICT (entity_type, partition) DO UPDATE
-SET topic_id = excluded.topic_id, next_offset = excluded.next_offset`, entity, partition, at.TopicID, at.NextOffset)
+		batch.Queue(savePositionQuery, entity, partition, at.TopicID, at.NextOffset)
 	}
-	for _, r := range p.Ranges {
-		batch.Queue(`
-UPDATE poller_scans SET next = greatest(next, $3), done = done OR $4, updated_at = now()
-WHERE entity_type = $1 AND low = $2`, entity, r.Low, r.Next, r.Done)
-	}
-	if !p.ScannedAt.IsZero() {
-		batch.Queue(`DELETE FROM poller_scans WHERE entity_type = $1`, entity)
-	}
+	queueScan(&batch, entity, p)
+	queueLateness(&batch, entity, p.Lateness)
 	return tx.SendBatch(ctx, &batch).Close()
 }
 
@@ -111,90 +106,6 @@ func passJSON(p *Pass) ([]byte, error) {
 		return nil, nil
 	}
 	return json.Marshal(p)
-}
-
-// Checkpoint is all that is stored of an entity's progress.
-type Checkpoint struct {
-	Watermark  time.Time // zero before the first load began
-	LoadedAt   time.Time // zero until the first load was complete
-	ScannedAt  time.Time // zero until a scan was complete
-	Seq        int64     // 0 when nothing was published yet
-	Partitions int       // 0 when nothing was published yet
-	Pass       *Pass     // nil when none was under way
-	Positions  map[int32]Position
-	Ranges     []Range // of the scan under way, newest ids first; none: no scan
-}
-
-// Load reads the checkpoint of entity. An entity never worked on has the zero
-// Checkpoint.
-func (s *Store) Load(ctx context.Context, entity string) (Checkpoint, error) {
-	c, err := s.loadWatermark(ctx, entity)
-	if err == nil {
-		c.Positions, err = s.positions(ctx, entity)
-	}
-	if err == nil {
-		c.Ranges, err = s.ranges(ctx, entity)
-	}
-	if err != nil {
-		return Checkpoint{}, fmt.Errorf("load checkpoint of %s: %w", entity, err)
-	}
-	return c, nil
-}
-
-func (s *Store) loadWatermark(ctx context.Context, entity string) (Checkpoint, error) {
-	var c Checkpoint
-	var watermark, loadedAt, scannedAt *time.Time
-	err := s.pool.QueryRow(ctx, `
-SELECT watermark, loaded_at, scanned_at, seq, partitions, pass FROM poller_watermarks WHERE entity_type = $1`, entity).
-		Scan(&watermark, &loadedAt, &scannedAt, &c.Seq, &c.Partitions, &c.Pass)
-	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
-		return Checkpoint{}, err
-	}
-	c.Watermark, c.LoadedAt, c.ScannedAt = instant(watermark), instant(loadedAt), instant(scannedAt)
-	return c, nil
-}
-
-func (s *Store) positions(ctx context.Context, entity string) (map[int32]Position, error) {
-	rows, err := s.pool.Query(ctx, `
-SELECT partition, topic_id, next_offset FROM poller_positions WHERE entity_type = $1`, entity)
-	if err != nil {
-		return nil, err
-	}
-	list := map[int32]Position{}
-	var partition int32
-	var at Position
-	_, err = pgx.ForEachRow(rows, []any{&partition, &at.TopicID, &at.NextOffset}, func() error {
-		list[partition] = at
-		return nil
-	})
-	return list, err
-}
-
-func (s *Store) ranges(ctx context.Context, entity string) ([]Range, error) {
-	rows, err := s.pool.Query(ctx, `
-SELECT low, high, next, done FROM poller_scans WHERE entity_type = $1 ORDER BY low DESC`, entity)
-	if err != nil {
-		return nil, err
-	}
-	return pgx.CollectRows(rows, pgx.RowToStructByPos[Range])
-}
-
-// StartScan stores the ranges of a new scan; one that was under way is forgotten.
-// p, the watermark before a first load, is saved with it. Errors are those of Save.
-func (s *Store) StartScan(ctx context.Context, lease Lease, ranges []Range, p Progress) error {
-	return s.fenced(ctx, lease, "scan", func(tx pgx.Tx) error {
-		if _, err := tx.Exec(ctx, `DELETE FROM poller_scans WHERE entity_type = $1`, lease.Entity); err != nil {
-			return err
-		}
-		_, err := tx.CopyFrom(ctx, pgx.Identifier{"poller_scans"}, []string{"entity_type", "low", "high", "next"},
-			pgx.CopyFromSlice(len(ranges), func(i int) ([]any, error) {
-				return []any{lease.Entity, ranges[i].Low, ranges[i].High, ranges[i].Next}, nil
-			}))
-		if err != nil {
-			return err
-		}
-		return save(ctx, tx, lease.Entity, saveLedgerQuery, p)
-	})
 }
 
 // Forget drops the entity's ledger, positions, running pass and scan, and that it
@@ -208,7 +119,9 @@ func (s *Store) Forget(ctx context.Context, lease Lease) error {
 			`DELETE FROM poller_ledger WHERE entity_type = $1`,
 			`DELETE FROM poller_positions WHERE entity_type = $1`,
 			`DELETE FROM poller_scans WHERE entity_type = $1`,
-			`UPDATE poller_watermarks SET loaded_at = NULL, scanned_at = NULL, pass = NULL, partitions = 0 WHERE entity_type = $1`,
+			`DELETE FROM poller_vanished WHERE entity_type = $1`,
+			`UPDATE poller_watermarks SET loaded_at = NULL, scanned_at = NULL, consistent_through = NULL,
+    scan_id = 0, pass = NULL, partitions = 0 WHERE entity_type = $1`,
 		} {
 			batch.Queue(query, lease.Entity)
 		}
@@ -228,11 +141,4 @@ func optionalText(s string) *string {
 		return nil
 	}
 	return &s
-}
-
-func instant(t *time.Time) time.Time {
-	if t == nil {
-		return time.Time{}
-	}
-	return *t
 }

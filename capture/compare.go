@@ -1,0 +1,150 @@
+package capture
+
+import (
+	"context"
+	"math"
+	"time"
+
+	"odastream/checkpoint"
+	"odastream/oda"
+	"odastream/schema"
+)
+
+// outcome is what comes of a batch: what to publish, and what to save with it.
+type outcome struct {
+	changes  []schema.Change
+	entries  []checkpoint.Entry // of changes, in their order
+	vanished []int64
+	returned []int64
+	lateness lateRows
+}
+
+// compare holds a batch against the ledger.
+func (w *writer) compare(ctx context.Context, batch []reading, rows []latest) (outcome, error) {
+	var out outcome
+	ids, windows := questions(batch)
+	if len(ids)+len(windows) == 0 {
+		return out, nil
+	}
+	known, err := w.store.Entries(ctx, w.entity, ids, windows)
+	if err != nil {
+		return out, err
+	}
+	for _, r := range rows {
+		w.compareRow(known, r, &out)
+	}
+	for _, r := range batch {
+		w.findVanished(known, r, &out)
+		w.bury(known, r, &out)
+	}
+	return out, nil
+}
+
+// questions is what the ledger must be asked: for the rows of a scan's pages by
+// the ids that a page spans, which shows what is missing from it as well.
+func questions(batch []reading) (ids []int64, windows []checkpoint.Window) {
+	for _, r := range batch {
+		ids = append(ids, r.gone...)
+		if r.window != nil {
+			windows = append(windows, *r.window)
+			continue
+		}
+		for _, row := range r.rows {
+			ids = append(ids, row.ID)
+		}
+	}
+	return ids, windows
+}
+
+func (w *writer) compareRow(known map[int64]checkpoint.Entry, r latest, out *outcome) {
+	if w.missing[r.ID] {
+		out.returned = append(out.returned, r.ID)
+	}
+	entry, ok := known[r.ID]
+	action, differs := w.action(entry, ok, r)
+	if !differs {
+		return
+	}
+	c := w.change(r.ID, action, r.origin)
+	c.Opdateringsdato, c.Data = r.Opdateringsdato, r.Data
+	if action == schema.Update {
+		c.Changed = entry.Fields.Changed(r.Data)
+	}
+	out.changes = append(out.changes, c)
+	out.entries = append(out.entries, checkpoint.Entry{
+		ID: c.ID, Seq: c.Seq, Hash: r.hash, Stamp: r.Opdateringsdato, Fields: r.fields,
+	})
+	if w.loaded.Load() && entry.Stamp != r.Opdateringsdato {
+		out.lateness.add(r.Opdateringsdato, r.behind)
+	}
+}
+
+// change begins a change with what does not depend on the row's content.
+func (w *writer) change(id int64, action schema.Action, origin schema.Origin) schema.Change {
+	return schema.Change{
+		Entity: w.entity, ID: id, Action: action, Seq: w.ticks.next(), Timestamp: time.Now().UTC(), Origin: origin,
+	}
+}
+
+// action says what a row is to those who know what the ledger knows.
+func (w *writer) action(entry checkpoint.Entry, known bool, r latest) (schema.Action, bool) {
+	switch {
+	case !known && !w.loaded.Load():
+		return schema.Snapshot, true
+	case !known || entry.State == checkpoint.Deleted:
+		return schema.Create, true
+	case entry.State == checkpoint.Live && entry.Hash == r.hash:
+		return "", false // read again, or stamped anew without a change
+	}
+	return schema.Update, true
+}
+
+// findVanished lists the rows of the ledger that a scan's page should hold and
+// does not.
+func (w *writer) findVanished(known map[int64]checkpoint.Entry, r reading, out *outcome) {
+	if r.window == nil {
+		return
+	}
+	here := make(map[int64]bool, len(r.rows))
+	for _, row := range r.rows {
+		here[row.ID] = true
+	}
+	for id, entry := range known {
+		inside := id > r.window.Low && id <= r.window.High
+		if inside && !here[id] && entry.State != checkpoint.Deleted && w.recent.missed(id, r.span) {
+			out.vanished = append(out.vanished, id)
+		}
+	}
+}
+
+// bury makes deletes of the rows that a second look proved gone.
+func (w *writer) bury(known map[int64]checkpoint.Entry, r reading, out *outcome) {
+	for _, id := range r.gone {
+		entry, ok := known[id]
+		if ok && entry.State != checkpoint.Deleted {
+			if !w.recent.missed(id, r.span) {
+				continue // seen again meanwhile
+			}
+			c := w.change(id, schema.Delete, schema.OriginScan)
+			out.changes = append(out.changes, c)
+			out.entries = append(out.entries, checkpoint.Entry{ID: id, Seq: c.Seq, State: checkpoint.Deleted})
+		}
+		w.recent.gone(id, r.span)
+		out.returned = append(out.returned, id)
+	}
+}
+
+// highestID stands for the open end of a window.
+const highestID = math.MaxInt64
+
+// accountsFor is the ids that a page asked for with w accounts for.
+func (r reading) accountsFor(w oda.Window) *checkpoint.Window {
+	high := w.MaxID
+	switch {
+	case r.more:
+		high = r.last
+	case high == 0:
+		high = highestID
+	}
+	return &checkpoint.Window{Low: w.MinID, High: high}
+}

@@ -1,0 +1,78 @@
+package checkpoint
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// Checkpoint is all that is stored of an entity's progress.
+type Checkpoint struct {
+	Watermark         time.Time // zero before the first load began
+	LoadedAt          time.Time // zero until the first load was complete
+	ScannedAt         time.Time // zero until a scan was complete, or when a person asked for one
+	ConsistentThrough time.Time // zero until a scan left nothing outstanding
+	Seq               int64     // 0 when nothing was published yet
+	Partitions        int       // 0 when nothing was published yet
+	Pass              *Pass     // nil when none was under way
+	Positions         map[int32]Position
+	ScanID            int64   // seq at which the scan under way began; 0: none
+	Ranges            []Range // of the scan under way, newest ids first; none: no scan
+}
+
+// Load reads the checkpoint of entity. An entity never worked on has the zero
+// Checkpoint.
+func (s *Store) Load(ctx context.Context, entity string) (Checkpoint, error) {
+	c, err := s.loadWatermark(ctx, entity)
+	if err == nil {
+		c.Positions, err = s.positions(ctx, entity)
+	}
+	if err == nil {
+		c.Ranges, err = s.ranges(ctx, entity)
+	}
+	if err != nil {
+		return Checkpoint{}, fmt.Errorf("load checkpoint of %s: %w", entity, err)
+	}
+	return c, nil
+}
+
+func (s *Store) loadWatermark(ctx context.Context, entity string) (Checkpoint, error) {
+	var c Checkpoint
+	var watermark, loadedAt, scannedAt, through *time.Time
+	err := s.pool.QueryRow(ctx, `
+SELECT watermark, loaded_at, scanned_at, consistent_through, seq, partitions, pass, scan_id
+FROM poller_watermarks WHERE entity_type = $1`, entity).
+		Scan(&watermark, &loadedAt, &scannedAt, &through, &c.Seq, &c.Partitions, &c.Pass, &c.ScanID)
+	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
+		return Checkpoint{}, err
+	}
+	c.Watermark, c.LoadedAt = instant(watermark), instant(loadedAt)
+	c.ScannedAt, c.ConsistentThrough = instant(scannedAt), instant(through)
+	return c, nil
+}
+
+func (s *Store) positions(ctx context.Context, entity string) (map[int32]Position, error) {
+	rows, err := s.pool.Query(ctx, `
+SELECT partition, topic_id, next_offset FROM poller_positions WHERE entity_type = $1`, entity)
+	if err != nil {
+		return nil, err
+	}
+	list := map[int32]Position{}
+	var partition int32
+	var at Position
+	_, err = pgx.ForEachRow(rows, []any{&partition, &at.TopicID, &at.NextOffset}, func() error {
+		list[partition] = at
+		return nil
+	})
+	return list, err
+}
+
+func instant(t *time.Time) time.Time {
+	if t == nil {
+		return time.Time{}
+	}
+	return *t
+}

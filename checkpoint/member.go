@@ -1,0 +1,36 @@
+package checkpoint
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// Announce says that the poller holder runs for another ttl, and returns the
+// holders that do, its own among them, in the order of their names.
+func (s *Store) Announce(ctx context.Context, holder string, ttl time.Duration) ([]string, error) {
+	var holders []string
+	var batch pgx.Batch
+	batch.Queue(`DELETE FROM poller_members WHERE expires_at <= clock_timestamp()`)
+	batch.Queue(`
+INSERT INTO poller_members (holder, expires_at) VALUES ($1, clock_timestamp() + $2)
+ON CONFLICT (holder) DO UPDATE SET expires_at = excluded.expires_at`, holder, ttl)
+	batch.Queue(`SELECT holder FROM poller_members ORDER BY holder`).Query(func(rows pgx.Rows) (err error) {
+		holders, err = pgx.CollectRows(rows, pgx.RowTo[string])
+		return err
+	})
+	if err := s.pool.SendBatch(ctx, &batch).Close(); err != nil {
+		return nil, fmt.Errorf("announce poller %s: %w", holder, err)
+	}
+	return holders, nil
+}
+
+// Withdraw says that the poller holder ends.
+func (s *Store) Withdraw(ctx context.Context, holder string) error {
+	if _, err := s.pool.Exec(ctx, `DELETE FROM poller_members WHERE holder = $1`, holder); err != nil {
+		return fmt.Errorf("withdraw poller %s: %w", holder, err)
+	}
+	return nil
+}

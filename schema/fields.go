@@ -1,0 +1,75 @@
+package schema
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"fmt"
+	"hash/crc32"
+
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// Fields holds a short hash of each member of a row: six bytes a member, in the
+// row's order. With it a later version of the row can name what changed, without
+// the earlier one being kept. Nil: not known. As with ContentHash the stamp is
+// left out and spelling makes no difference.
+type Fields []byte
+
+// A member's hash is two bytes of the CRC-32C of its name, then the four of its
+// canonical value: two values of one member have the same one once in four
+// billion times.
+const fieldSize = 2 + 4
+
+// Fingerprint gives the row's ContentHash and its Fields in one reading. It
+// returns an error for what is no JSON object.
+func Fingerprint(row []byte) (Hash, Fields, error) {
+	members, err := readMembers(make([]member, 0, usualMembers), row)
+	if err != nil {
+		return Hash{}, nil, fmt.Errorf("hash row: %w", err)
+	}
+	sum := sha256.Sum256(canonical(members, len(row)))
+	fields := make(Fields, 0, fieldSize*len(members))
+	for _, m := range members {
+		fields = binary.BigEndian.AppendUint16(fields, m.nameHash())
+		fields = binary.BigEndian.AppendUint32(fields, m.valueHash())
+	}
+	return Hash(sum[:16]), fields, nil
+}
+
+// Changed names the members of row whose value f does not hold, in the row's
+// order. It returns nil where it cannot tell: f is not known, or a member of the
+// former version is gone, whose name no hash gives back.
+func (f Fields) Changed(row []byte) []string {
+	members, err := readMembers(make([]member, 0, usualMembers), row)
+	if err != nil || len(f) == 0 || len(f)%fieldSize != 0 {
+		return nil
+	}
+	before := make(map[uint16]uint32, len(f)/fieldSize)
+	for rest := f; len(rest) > 0; rest = rest[fieldSize:] {
+		before[binary.BigEndian.Uint16(rest)] = binary.BigEndian.Uint32(rest[2:])
+	}
+	var names []string
+	for _, m := range members {
+		value, known := before[m.nameHash()]
+		delete(before, m.nameHash())
+		if known && value == m.valueHash() {
+			continue
+		}
+		name, err := jsontext.AppendUnquote(nil, m.name)
+		if err != nil {
+			return nil
+		}
+		names = append(names, string(name))
+	}
+	if len(before) > 0 {
+		return nil
+	}
+	return names
+}
+
+// castagnoli returns the polynomial that processors have an instruction for.
+func castagnoli() *crc32.Table { return crc32.MakeTable(crc32.Castagnoli) }
+
+func (m member) nameHash() uint16 { return uint16(crc32.Checksum(m.name, castagnoli())) } //nolint:gosec // cut off on purpose
+
+func (m member) valueHash() uint32 { return crc32.Checksum(m.value, castagnoli()) }
