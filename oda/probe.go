@@ -1,0 +1,178 @@
+package oda
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Probe asks about ten small questions in the lane of the tail and tells whether
+// the source keeps to what the copy rests on, as far as it can be seen from one
+// set with rows, from $metadata, and from the sets whose stamps may be null.
+// sets are those that are copied; nil means all but the subsets of Sag.
+//
+// What the source does wrong are findings, not errors. An error means that the
+// source cannot be reached or that ctx ended; the Report then holds what was
+// found before.
+func (c *Client) Probe(ctx context.Context, sets []string) (Report, error) {
+	return c.probe(ctx, sets, false)
+}
+
+// ProbeFull is Probe with three questions more for each of sets: which answer
+// 404, which hold rows without a stamp, which do not honour a filter. With the
+// usual rate of 5 requests a second all sets take half a minute.
+func (c *Client) ProbeFull(ctx context.Context, sets []string) (Report, error) {
+	return c.probe(ctx, sets, true)
+}
+
+func (c *Client) probe(ctx context.Context, sets []string, full bool) (Report, error) {
+	if sets == nil {
+		sets = defaultSets()
+	}
+	p := prober{client: c, sets: sets, report: Report{
+		Source: strings.TrimSuffix(c.base.Redacted(), "/"), At: time.Now().UTC(), Full: full, asked: map[string]error{},
+	}}
+	err := p.run(ctx)
+	if err != nil {
+		err = fmt.Errorf("probe the source: %w", err)
+	}
+	return p.report, err
+}
+
+// prober is a probe under way.
+type prober struct {
+	client *Client
+	sets   []string
+	report Report
+	clock  clockSpan
+
+	declared []Set  // by $metadata; nil if it was not to be read
+	specimen string // a set with rows; "" if none was found
+	newest   sheet  // its rows with the highest ids
+	oldest   sheet  // its rows with the lowest stamps
+}
+
+// run asks everything. Its error is one that ends the probe.
+func (p *prober) run(ctx context.Context) error {
+	for _, step := range []func(context.Context) error{
+		p.describe, p.choose, p.order, p.filters, p.stamps, p.unknownField, p.nulls,
+	} {
+		if err := step(ctx); err != nil {
+			return err
+		}
+	}
+	if p.clock.known {
+		p.report.SkewLow, p.report.SkewHigh = p.clock.low, p.clock.high
+	}
+	p.report.add(p.clock.finding())
+	p.report.add(p.absence())
+	return nil
+}
+
+// ask sends a query of its own about a set. Its rows are not held against any
+// window: what comes is what is to be judged.
+func (p *prober) ask(ctx context.Context, set, query string) (sheet, error) {
+	var s sheet
+	p.report.Requests++
+	err := p.client.ask(ctx, p.client.about(set, query, Tail, func(r reply) error {
+		p.clock.observe(r.date, r.sent, r.received)
+		var err error
+		s, err = p.client.split(set, r.body, nil)
+		return err
+	}))
+	p.missed(set, err)
+	return s, err
+}
+
+// page asks as the tail and the scan do.
+func (p *prober) page(ctx context.Context, set string, w Window) (Page, error) {
+	p.report.Requests++
+	page, err := p.client.Page(ctx, set, w, Tail)
+	if err == nil {
+		p.clock.observe(page.Date, page.Sent, page.Received)
+	}
+	p.missed(set, err)
+	return page, err
+}
+
+// missed notes a set that answers 404.
+func (p *prober) missed(set string, err error) {
+	if errors.Is(err, ErrNotFound) && !slices.Contains(p.report.Absent, set) {
+		p.report.Absent = append(p.report.Absent, set)
+	}
+}
+
+// describe reads $metadata.
+func (p *prober) describe(ctx context.Context) error {
+	var doc []byte
+	p.report.Requests++
+	err := p.client.ask(ctx, p.client.metadataQuestion(func(r reply) error {
+		p.clock.observe(r.date, r.sent, r.received)
+		doc = r.body
+		return checkMetadata(doc)
+	}))
+	if errors.Is(err, ErrTimeout) {
+		return err // no question is lighter: the rest would wait as long
+	}
+	if err == nil {
+		p.declared, err = ParseMetadata(doc)
+	}
+	if err != nil {
+		return p.failed("metadata", err)
+	}
+	p.report.Fingerprint, p.report.Drift = Fingerprint(p.declared), DriftOf(p.declared)
+	f := Finding{
+		Name: "metadata", Verdict: VerdictOK, Means: "the schema is the one that this version was made for",
+		Seen: fmt.Sprintf("%d sets, fingerprint %s", len(p.declared), p.report.Fingerprint),
+	}
+	if known := Fingerprint(knownSets()); p.report.Fingerprint != known {
+		f.Verdict, f.Seen, f.Means = VerdictNote, f.Seen+", known is "+known, "the schema has changed; the lines below name the difference"
+	}
+	p.report.add(f)
+	p.report.Findings = append(p.report.Findings, p.report.Drift.findings(p.sets)...)
+	return nil
+}
+
+// failed files a question that was not answered, or gives back an error that
+// ends the probe: every further question would fail as well.
+func (p *prober) failed(name string, err error) error {
+	if ends(err) {
+		return err
+	}
+	p.report.add(Finding{
+		Name: name, Verdict: VerdictTrouble, Seen: err.Error(),
+		Means: "it could not be looked at", Remedy: remedy(err),
+	})
+	return nil
+}
+
+// ends tells whether err ends a probe.
+func ends(err error) bool {
+	return isEnd(err) || errors.Is(err, ErrUnreachable) || errors.Is(err, ErrOpen)
+}
+
+// remedy says what a person can do about an error of a question.
+func remedy(err error) string {
+	switch {
+	case errors.Is(err, ErrRefused):
+		return "ask the source's owner why it refuses us; ODA_CONTACT tells them whom to write to"
+	case errors.Is(err, ErrNotOData):
+		return "see what answers at ODA_URL: a proxy, maintenance, or another service"
+	case errors.Is(err, ErrServer), errors.Is(err, ErrTimeout), errors.Is(err, ErrTruncated):
+		return "run it again later; if it stays, the source is out of order and will be caught up with once it answers"
+	}
+	return "the source has changed its interface: tell odastream's maintainers, with this line"
+}
+
+// absence says which of the sets asked are not there.
+func (p *prober) absence() Finding {
+	f := Finding{Name: "absent-sets", Verdict: VerdictOK, Seen: "no set that was asked answers 404", Means: "all that is followed is there"}
+	if len(p.report.Absent) > 0 {
+		f.Verdict, f.Seen = VerdictNote, strings.Join(p.report.Absent, ", ")+" answers 404"
+		f.Means = "left alone until the source has it (again); nothing of it is deleted"
+	}
+	return f
+}

@@ -1,0 +1,189 @@
+package oda
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"strings"
+)
+
+const (
+	// beyondIDs is an id that no row is above: keys are Int32.
+	beyondIDs = math.MaxInt32 - 1
+	// beyondStamps is a stamp that no row is after: the last day that the
+	// source's datetime knows.
+	beyondStamps = "9999-12-31T00:00:00.000"
+	// unknownName is a field that no set has.
+	unknownName = "odastreamprobe"
+)
+
+// tally is what came of one question put to several sets.
+type tally struct {
+	asked  int      // sets that answered
+	broken []string // "Sag: why", of those that did not honour it
+	failed []string // "Sag: why", of those that did not answer
+}
+
+// finding says it in one line.
+func (t tally) finding(name, question string) Finding {
+	f := Finding{
+		Name: name, Verdict: VerdictOK, Seen: fmt.Sprintf("%s gives none, as it must (sets asked: %d)", question, t.asked),
+		Means: "what is asked for is what comes",
+	}
+	switch {
+	case len(t.broken) > 0:
+		f.Verdict = VerdictTrouble
+		f.Seen = fmt.Sprintf("%s gives rows: %s", question, strings.Join(t.broken, "; "))
+		f.Means = "an ignored filter would look like news: the entity is paused before damage, and its pages are refused"
+		f.Remedy = "tell the source's owner that $filter is ignored; the entity goes on by itself once it is honoured"
+	case len(t.failed) > 0:
+		f.Verdict, f.Seen, f.Means = VerdictTrouble, strings.Join(t.failed, "; "), "it could not be looked at"
+		f.Remedy = "run it again later; if it stays, the set is out of order at the source, and its entity backs off alone"
+	case t.asked == 0:
+		f.Verdict, f.Seen, f.Means = VerdictNote, "no set could be asked", "it could not be looked at"
+	}
+	return f
+}
+
+// filters asks what must give nothing, by id and by stamp, as the scan and the
+// tail ask: of the specimen, or of every set.
+func (p *prober) filters(ctx context.Context) error {
+	var byID, byStamp tally
+	for _, set := range p.filtered() {
+		if err := p.empty(ctx, set, Window{MinID: beyondIDs}, &byID); err != nil {
+			return err
+		}
+		if err := p.empty(ctx, set, Window{MinID: -1, After: beyondStamps}, &byStamp); err != nil {
+			return err
+		}
+	}
+	p.report.add(byID.finding("filter-by-id", "id above all"))
+	p.report.add(byStamp.finding("filter-by-stamp", "opdateringsdato after all"))
+	return nil
+}
+
+func (p *prober) filtered() []string {
+	switch {
+	case p.report.Full:
+		return p.sets
+	case p.specimen == "":
+		return nil
+	}
+	return []string{p.specimen}
+}
+
+// empty asks for a window that no row lies in. The client's own check makes an
+// error of any row that does not belong there (Invariant 7); one that does
+// belong, stamped on the last of all days, is no fault.
+func (p *prober) empty(ctx context.Context, set string, w Window, t *tally) error {
+	_, err := p.page(ctx, set, w)
+	switch {
+	case err == nil:
+		t.asked++
+		if set == p.specimen { // of another set it is not known that it has rows at all
+			p.report.judge(set, nil)
+		}
+	case errors.Is(err, ErrNotHonoured):
+		t.asked++
+		t.broken = append(t.broken, set+": "+cause(err))
+		p.report.judge(set, err)
+	case errors.Is(err, ErrNotFound):
+	default:
+		return p.unanswered(set, err, t)
+	}
+	return nil
+}
+
+// unanswered files a set's error, or gives back one that ends the probe.
+func (p *prober) unanswered(set string, err error, t *tally) error {
+	if ends(err) {
+		return err
+	}
+	t.failed = append(t.failed, set+": "+cause(err))
+	return nil
+}
+
+// cause is an error without the address that was asked.
+func cause(err error) string {
+	f, ok := errors.AsType[*Error](err)
+	switch {
+	case !ok:
+		return err.Error()
+	case f.Cause == nil:
+		return f.Kind.Error()
+	}
+	return f.Cause.Error()
+}
+
+// unknownField asks with a field that no set has.
+func (p *prober) unknownField(ctx context.Context) error {
+	if p.specimen == "" {
+		return nil
+	}
+	s, err := p.ask(ctx, p.specimen, "$filter="+unknownName+"%20eq%201&$orderby=id&$top=1")
+	f := Finding{Name: "unknown-field", Verdict: VerdictOK, Seen: "400 for a field that is not there", Means: "a renamed field is seen at once"}
+	switch {
+	case errors.Is(err, ErrBadQuery):
+	case err != nil:
+		return p.failed("unknown-field", err)
+	case len(s.rows) > 0:
+		f.Verdict, f.Seen = VerdictNote, "a filter with a field that is not there is ignored: every row comes"
+		f.Means = "a renamed opdateringsdato would bring everything: pages are checked, so such an entity stops and says so"
+	default:
+		f.Verdict, f.Seen = VerdictNote, "a filter with a field that is not there gives no row, and no error"
+		f.Means = "a renamed opdateringsdato would look like rest; $metadata is compared at each probe and names it"
+	}
+	p.report.add(f)
+	return nil
+}
+
+// nulls looks for rows without a stamp, in the sets that may have some, or in
+// all. A row that has a stamp shows that the filter is ignored.
+func (p *prober) nulls(ctx context.Context) error {
+	sets := stampMayBeNull(p.declared, p.sets)
+	if p.report.Full {
+		sets = p.sets
+	}
+	var t tally
+	for _, set := range sets {
+		s, err := p.ask(ctx, set, "$filter=opdateringsdato%20eq%20null&$orderby=id&$top=100")
+		if err != nil {
+			if errors.Is(err, ErrNotFound) {
+				continue
+			}
+			if err := p.unanswered(set, err, &t); err != nil {
+				return err
+			}
+			continue
+		}
+		t.asked++
+		p.nullsOf(set, s, &t)
+	}
+	f := t.finding("null-stamps", "opdateringsdato eq null")
+	switch {
+	case f.Verdict == VerdictOK && len(p.report.NullStamps) > 0:
+		f.Verdict, f.Seen = VerdictNote, "rows without a stamp in "+strings.Join(p.report.NullStamps, ", ")
+		f.Means = "the tail cannot see them: their changes are found by the scan, within SCAN_EVERY"
+	case f.Verdict == VerdictOK:
+		f.Means = "every row can be followed by its stamp"
+	}
+	p.report.add(f)
+	return nil
+}
+
+// nullsOf judges what a set answered to the question for rows without a stamp.
+func (p *prober) nullsOf(set string, s sheet, t *tally) {
+	for _, r := range s.rows {
+		if r.Opdateringsdato != "" {
+			detail := fault(ErrNotHonoured, "id %d is stamped %s, and null was asked for", r.ID, r.Opdateringsdato)
+			detail.Set, detail.Tries = set, 1
+			t.broken = append(t.broken, set+": "+cause(detail))
+			p.report.judge(set, detail)
+			return
+		}
+	}
+	if len(s.rows) > 0 {
+		p.report.NullStamps = append(p.report.NullStamps, set)
+	}
+}
