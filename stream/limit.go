@@ -59,3 +59,10 @@ func (l *limits) reload(ctx context.Context, topics []string) error {
 	}
 	return nil
 }
+
+// forget drops a topic that is gone; one made anew has a limit of its own.
+func (l *limits) forget(topic string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	delete(l.of, topic)
+}

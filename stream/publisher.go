@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
-	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/plugin/kprom"
 
@@ -28,6 +27,11 @@ const linger = time.Millisecond
 // ErrDataLoss is returned by Publish when the broker lost records that it had
 // acknowledged before: the topic must be read again from its start.
 var ErrDataLoss = errors.New("broker lost acknowledged records")
+
+// ErrTopicRemade is returned by Publish when the topic was deleted, or made anew,
+// since it was last written to: what it held is gone, and the entity must be
+// published anew.
+var ErrTopicRemade = errors.New("topic was deleted or made anew")
 
 // Ack is where a record stands on its topic.
 type Ack struct {
@@ -118,8 +122,9 @@ func (p *Publisher) Expect(entity string, partitions int) {
 // a key pass an earlier one. That ctx ended is such an error, and Publish
 // returns at once then.
 //
-// Errors to branch on: ErrPartitionsChanged (stop the entity), ErrNoTopic,
-// ErrDataLoss; all others are the broker's and may pass.
+// Errors to branch on: ErrPartitionsChanged (stop the entity), ErrNoTopic and
+// ErrTopicRemade (make it, publish the entity anew), ErrDataLoss; all others are
+// the broker's and may pass.
 func (p *Publisher) Publish(ctx context.Context, changes []schema.Change) ([]Ack, error) {
 	start := time.Now()
 	records, topics := p.encode(changes)
@@ -149,132 +154,6 @@ func (p *Publisher) encode(changes []schema.Change) (records []*kgo.Record, topi
 		records = append(records, recs...)
 	}
 	return records, topics
-}
-
-// send produces records, each key's in order, and returns those that the broker
-// does not take because of their size.
-func (p *Publisher) send(ctx context.Context, records []*kgo.Record) (large map[*kgo.Record]error, err error) {
-	large = map[*kgo.Record]error{}
-	for _, round := range rounds(records) {
-		fit := p.sift(round, large)
-		refused, err := p.produce(ctx, fit)
-		if err == nil && len(refused) > 0 {
-			err = p.sendRefused(ctx, refused, large)
-		}
-		if err != nil {
-			return nil, err
-		}
-	}
-	return large, nil
-}
-
-// sift sets aside what is above its topic's limit.
-func (p *Publisher) sift(records []*kgo.Record, large map[*kgo.Record]error) (fit []*kgo.Record) {
-	for _, rec := range records {
-		limit := p.limits.known(rec.Topic)
-		if size := recordSize(rec); size > limit {
-			large[rec] = fmt.Errorf("record of %d bytes is above the limit %d of topic %s", size, limit, rec.Topic)
-			continue
-		}
-		fit = append(fit, rec)
-	}
-	return fit
-}
-
-// sendRefused goes through records of batches that the broker found too large:
-// its limit fell since it was read. The innocent ones among them are sent one by
-// one; a refusal says that nothing of a batch was written.
-func (p *Publisher) sendRefused(ctx context.Context, refused []*kgo.Record, large map[*kgo.Record]error) error {
-	topics := map[string]bool{}
-	for _, rec := range refused {
-		topics[rec.Topic] = true
-	}
-	for topic := range topics {
-		if err := p.limits.reload(ctx, []string{topic}); err != nil {
-			return err
-		}
-	}
-	for _, rec := range p.sift(refused, large) {
-		again, err := p.produce(ctx, []*kgo.Record{rec})
-		if err != nil {
-			return err
-		}
-		for _, rec := range again {
-			large[rec] = fmt.Errorf("record of about %d bytes: %w", recordSize(rec), kerr.MessageTooLarge)
-		}
-	}
-	return nil
-}
-
-// rounds splits records so that each round has a key at most once: the next
-// record of a key is not sent before the one before it was acknowledged.
-func rounds(records []*kgo.Record) [][]*kgo.Record {
-	type place struct{ topic, key string }
-	var out [][]*kgo.Record
-	seen := make(map[place]int, len(records))
-	for _, rec := range records {
-		at := place{rec.Topic, string(rec.Key)}
-		n := seen[at]
-		seen[at]++
-		if n == len(out) {
-			out = append(out, nil)
-		}
-		out[n] = append(out[n], rec)
-	}
-	return out
-}
-
-type outcome struct {
-	rec *kgo.Record
-	err error
-}
-
-// produce sends records and waits until each is acknowledged or failed, or ctx
-// ended. It returns those that were refused for their size, or the first error.
-func (p *Publisher) produce(ctx context.Context, records []*kgo.Record) (refused []*kgo.Record, err error) {
-	ctx, cancel := context.WithTimeout(ctx, DeliveryTimeout)
-	defer cancel()
-	done := make(chan outcome, len(records)) // room for all: a late outcome blocks nobody
-	for _, rec := range records {
-		rec.Context = ctx // of a record sent before it is that of then, which has ended
-		p.cl.Produce(ctx, rec, func(rec *kgo.Record, err error) { done <- outcome{rec, err} })
-	}
-	for range records {
-		select {
-		case o := <-done:
-			switch {
-			case o.err == nil:
-			case errors.Is(o.err, kerr.MessageTooLarge):
-				refused = append(refused, o.rec)
-			case err == nil:
-				err = p.explain(o)
-			}
-		case <-ctx.Done():
-			return nil, fmt.Errorf("wait for the broker's acknowledgement: %w", ctx.Err())
-		}
-	}
-	return refused, err
-}
-
-// explain turns the client's error into one to branch on.
-func (p *Publisher) explain(o outcome) error {
-	if err := p.partitions.err(o.rec.Topic); err != nil {
-		return err
-	}
-	if errors.Is(o.err, kerr.UnknownTopicOrPartition) {
-		return fmt.Errorf("produce to topic %s: %w", o.rec.Topic, ErrNoTopic)
-	}
-	return fmt.Errorf("produce %s to topic %s: %w", o.rec.Key, o.rec.Topic, o.err)
-}
-
-func acks(records []*kgo.Record, large map[*kgo.Record]error) []Ack {
-	out := make([]Ack, 0, len(records))
-	for _, rec := range records {
-		if _, ok := large[rec]; !ok {
-			out = append(out, Ack{Partition: rec.Partition, Offset: rec.Offset})
-		}
-	}
-	return out
 }
 
 func (p *Publisher) noteLoss(topic string, _ int32) {

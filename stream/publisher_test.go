@@ -129,7 +129,11 @@ func TestAnErrorNeverLetsALaterRecordOfItsKeyPass(t *testing.T) {
 			b.ensure(t, "Sag")
 			p := b.publisher(t)
 			// The first produce request fails for good, and the ones after it would work.
-			seen := b.fake.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Produce}, Observe: true, Count: -1})
+			sent := make(chan uint32, 10)
+			b.fake.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Produce}, Observe: true, Count: -1, When: func(req kmsg.Request) bool {
+				sent <- recordsOf(req)
+				return true
+			}})
 			b.fake.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Produce}, Err: kerr.InvalidRecord})
 			acks, err := p.Publish(t.Context(), changes)
 			if !errors.Is(err, kerr.InvalidRecord) || acks != nil {
@@ -138,12 +142,18 @@ func TestAnErrorNeverLetsALaterRecordOfItsKeyPass(t *testing.T) {
 			if got := keys(b.records(t, "Sag")); got != nil {
 				t.Errorf("topic has %v, want nothing", got)
 			}
-			if got := seen.Hits(); got > 1 {
-				t.Errorf("%d produce requests were sent, want the failed one only", got)
+			if n := <-sent; n != 1 || len(sent) > 0 {
+				t.Errorf("the first request had %d records of the key and %d requests followed, want one record and no more", n, len(sent))
 			}
 			publish(t, p, changes...) // and the publisher still works
 		})
 	}
+}
+
+// recordsOf counts the records of a produce request's first batch: four bytes at
+// offset 57 of a record batch.
+func recordsOf(req kmsg.Request) uint32 {
+	return binary.BigEndian.Uint32(req.(*kmsg.ProduceRequest).Topics[0].Partitions[0].Records[57:])
 }
 
 func TestPublishReturnsWhenItsContextEnds(t *testing.T) {
@@ -357,4 +367,35 @@ func (b *bench) setLimit(t *testing.T, topic string, limit int) {
 	if err != nil || rs[0].Err != nil {
 		t.Fatalf("set limit of %s: %v %v", topic, err, rs)
 	}
+}
+
+func TestATopicMadeAnewIsPublishedToByTheSamePublisher(t *testing.T) {
+	t.Parallel()
+	onBoth(t, func(t *testing.T, b *bench) {
+		b.ensure(t, "Sag")
+		p := b.publisher(t)
+		publish(t, p, update("Sag", 1, 1))
+		if _, err := b.topics.adm.DeleteTopic(t.Context(), b.cfg.Topic("Sag")); err != nil {
+			t.Fatal(err)
+		}
+		b.awaitNoTopic(t, "Sag")
+		b.ensure(t, "Sag")
+		ctx := within(t, 60*time.Second)
+		tick := time.NewTicker(visibleEvery)
+		defer tick.Stop()
+		for {
+			_, err := p.Publish(ctx, []schema.Change{update("Sag", 1, 2)})
+			if err == nil {
+				break
+			}
+			select {
+			case <-ctx.Done():
+				t.Fatalf("Publish = %v, want it to work in the end", err)
+			case <-tick.C:
+			}
+		}
+		if got := keys(b.records(t, "Sag")); !cmp.Equal(got, []string{"Sag:1:2"}) {
+			t.Errorf("topic has %v, want what was published to it", got)
+		}
+	})
 }

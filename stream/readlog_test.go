@@ -359,23 +359,28 @@ func TestReadLogStopsAtTheEndOfItsCall(t *testing.T) {
 	b.ensure(t, "Sag")
 	p := b.publisher(t)
 	publish(t, p, changes("Sag", 1, 5)...)
-	// Written between the question for the end and the first fetch.
+	// More is written between the question for the end and the first fetch.
+	b.fake.ControlKey(int16(kmsg.Fetch), func(kmsg.Request) (kmsg.Response, error, bool) {
+		b.fake.SleepControl(func() { publish(t, p, changes("Sag", 6, 9)...) })
+		return nil, nil, false
+	})
+	if offsets, next := b.read(t, nil); !cmp.Equal(offsets, []int64{0, 1, 2, 3, 4}) || !cmp.Equal(next, []int64{5}) {
+		t.Errorf("ReadLog shows %v and goes on from %v, want the first five", offsets, next)
+	}
+	if offsets, next := b.read(t, []int64{5}); len(offsets) != 4 || !cmp.Equal(next, []int64{9}) {
+		t.Errorf("ReadLog shows %v and goes on from %v, want the other four", offsets, next)
+	}
+}
+
+func TestReadLogGivesBackTheBrokersError(t *testing.T) {
+	t.Parallel()
+	b := onFake(t)
+	b.single(t)
+	b.ensure(t, "Sag")
+	publish(t, b.publisher(t), changes("Sag", 1, 5)...)
 	b.fake.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Fetch}, Err: kerr.NotLeaderForPartition})
 	next, err := b.topics.ReadLog(t.Context(), "Sag", nil, never(t))
 	if !errors.Is(err, kerr.NotLeaderForPartition) || !cmp.Equal(next, []int64{0}) {
-		t.Fatalf("ReadLog = %v, %v, want the broker's error and nothing read", next, err)
-	}
-	first := true
-	var seen int
-	next, err = b.topics.ReadLog(t.Context(), "Sag", nil, func(rs []*kgo.Record) error {
-		if first {
-			first = false
-			publish(t, p, changes("Sag", 6, 9)...)
-		}
-		seen += len(rs)
-		return nil
-	})
-	if err != nil || seen != 5 || !cmp.Equal(next, []int64{5}) {
-		t.Errorf("ReadLog = %v, %v after %d records, want 5 of them", next, err, seen)
+		t.Errorf("ReadLog = %v, %v, want the broker's error and nothing read", next, err)
 	}
 }
