@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 )
 
@@ -14,6 +15,9 @@ const (
 	// beyondStamps is a stamp that no row is after: the last day that the
 	// source's datetime knows.
 	beyondStamps = "9999-12-31T00:00:00.000"
+	// maxQuestions bounds a probe that is not full, and maxNullQuestions how many
+	// of its questions are for rows without a stamp.
+	maxQuestions, maxNullQuestions = 12, 3
 	// unknownName is a field that no set has.
 	unknownName = "odastreamprobe"
 )
@@ -141,12 +145,8 @@ func (p *prober) unknownField(ctx context.Context) error {
 // nulls looks for rows without a stamp, in the sets that may have some, or in
 // all. A row that has a stamp shows that the filter is ignored.
 func (p *prober) nulls(ctx context.Context) error {
-	sets := stampMayBeNull(p.declared, p.sets)
-	if p.report.Full {
-		sets = p.sets
-	}
 	var t tally
-	for _, set := range sets {
+	for _, set := range p.unstamped() {
 		s, err := p.ask(ctx, set, "$filter=opdateringsdato%20eq%20null&$orderby=id&$top=100")
 		if err != nil {
 			if errors.Is(err, ErrNotFound) {
@@ -170,6 +170,21 @@ func (p *prober) nulls(ctx context.Context) error {
 	}
 	p.report.add(f)
 	return nil
+}
+
+// unstamped are the sets to ask for rows without a stamp: all, or as many of
+// those that may hold some as a small probe has room for, others each day.
+func (p *prober) unstamped() []string {
+	if p.report.Full {
+		return p.sets
+	}
+	sets := stampMayBeNull(p.declared, p.sets)
+	room := min(len(sets), maxNullQuestions, maxQuestions-p.report.Requests)
+	if room <= 0 {
+		return nil
+	}
+	first := p.report.At.YearDay() % len(sets)
+	return slices.Concat(sets[first:], sets[:first])[:room]
 }
 
 // nullsOf judges what a set answered to the question for rows without a stamp.
