@@ -32,7 +32,7 @@ func titleMembers() []string {
 // Line is the change in one line: local time, action, key, title, and for an
 // update the members that changed, where they are known.
 func Line(c schema.Change) string {
-	line := fmt.Sprintf("%s  %-8s  %-18s  %s", c.Timestamp.Local().Format("15:04:05"), c.Action,
+	line := fmt.Sprintf("%s  %-8s  %-24s  %s", c.Timestamp.Local().Format("15:04:05"), c.Action,
 		fmt.Sprintf("%s/%d", c.Entity, c.ID), Title(c.Data))
 	if len(c.Changed) > 0 {
 		line += "  (" + strings.Join(c.Changed, ", ") + ")"

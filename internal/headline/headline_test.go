@@ -53,7 +53,7 @@ func TestLineNamesWhatChanged(t *testing.T) {
 	}{
 		"an update": {
 			schema.Change{Entity: "Sag", ID: 98765, Action: schema.Update, Timestamp: at, Changed: []string{"statusid", "titel"}, Data: []byte(`{"titel":"Om brød"}`)},
-			"15:10:00  update    Sag/98765           Om brød  (statusid, titel)",
+			"15:10:00  update    Sag/98765                 Om brød  (statusid, titel)",
 		},
 		"a delete": {
 			schema.Change{Entity: "MødeAktør", ID: 7, Action: schema.Delete, Timestamp: at},

@@ -1,0 +1,191 @@
+package trial
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"odastream/internal/daemon"
+	"odastream/internal/follow"
+	"odastream/internal/wiring"
+	"odastream/schema"
+	"odastream/stream"
+)
+
+// TopicPrefix is what every topic's name begins with in a trial.
+const TopicPrefix = "parliament-"
+
+// screen is what people see.
+type screen interface {
+	Println(text string) // a line that stays
+	Set(text string)     // how far the work is
+	Done(text string)    // how it ended
+}
+
+// trial is a trial at work.
+type trial struct {
+	cfg    Config
+	screen screen
+	log    *slog.Logger
+	began  time.Time
+
+	simulated bool
+	settings  Settings
+	entities  []schema.Entity
+	kafka     stream.Config
+	state     *state
+	servers   *servers
+	poller    *wiring.Poller
+	sink      *wiring.Sink
+	reader    *follow.Reader
+	former    former // what an earlier trial left
+	endpoints []endpoint
+	taken     []string // endpoints whose address is another program's
+	place     Place
+
+	closers []func() // of what was opened, in that order
+}
+
+// Run runs a trial until ctx ends, and returns nil then: everything has stopped
+// in order, and the next Run on the directory goes on. An error is one for the
+// person who started it: a *BusyError, an *OtherParliamentError, a
+// *settings.Error, or what else kept the trial from running. log gets what went
+// wrong along the way; the whole log lies in the state directory.
+func Run(ctx context.Context, cfg Config, screen screen, log *slog.Logger) error {
+	t := &trial{cfg: cfg, screen: screen, log: log, began: time.Now()}
+	defer t.close()
+	err := t.start(ctx)
+	if err == nil {
+		err = t.work(ctx)
+	}
+	if ctx.Err() != nil && (err == nil || errors.Is(err, context.Canceled)) {
+		return nil
+	}
+	return err
+}
+
+// start brings everything up and says what the trial runs on.
+func (t *trial) start(ctx context.Context) (err error) {
+	if t.cfg.Dir, err = filepath.Abs(t.cfg.Dir); err != nil {
+		return fmt.Errorf("find state directory: %w", err)
+	}
+	if t.simulated, err = t.chooseSource(ctx); err != nil {
+		return err
+	}
+	if t.settings, err = t.cfg.settings(t.simulated); err != nil {
+		return err
+	}
+	t.entities = t.settings.Entities.OrDefault()
+	if t.state, err = openState(t.cfg.Dir, t.simulated); err != nil {
+		return err
+	}
+	t.closers = append(t.closers, t.state.close)
+	t.log = slog.New(slog.NewMultiHandler(t.log.Handler(), t.state.handler()))
+	t.screen.Println("starting in " + t.state.dir + " …")
+	if t.servers, err = startServers(ctx, t.cfg, t.state, t.simulated, t.log); err != nil {
+		return err
+	}
+	t.closers = append(t.closers, func() { t.servers.stop(t.log) })
+	if err := t.connect(ctx); err != nil {
+		return err
+	}
+	t.serve(ctx)
+	if err := t.announce(); err != nil {
+		return err
+	}
+	t.describe(ctx)
+	return nil
+}
+
+// connect opens poller, sink and reader on the servers.
+func (t *trial) connect(ctx context.Context) (err error) {
+	t.kafka = stream.Config{Brokers: []string{t.servers.broker.Addr()}, TopicPrefix: TopicPrefix, Partitions: 3}
+	if t.simulated {
+		t.settings.Source.URL = t.servers.parliament.URL()
+	}
+	t.kafka.Source = t.settings.Source.URL
+	url := t.servers.postgres.URL()
+	pollerMetrics, sinkMetrics := daemon.NewRegistry(), daemon.NewRegistry()
+	t.poller, err = wiring.OpenPoller(ctx, wiring.PollerConfig{
+		DatabaseURL: url, Migrate: true, Kafka: t.kafka, Source: t.settings.Source,
+		Capture: t.settings.Capture, Entities: t.entities,
+	}, t.log, pollerMetrics)
+	if err != nil {
+		return err
+	}
+	t.closers = append(t.closers, t.poller.Close)
+	t.sink, err = wiring.OpenSink(ctx, wiring.SinkConfig{
+		DatabaseURL: url, Kafka: t.kafka, Sink: t.settings.Sink, Cache: t.settings.Cache,
+	}, t.log, sinkMetrics)
+	if err != nil {
+		return err
+	}
+	t.closers = append(t.closers, t.sink.Close)
+	if t.former, err = readFormer(ctx, url); err != nil {
+		return err
+	}
+	if err := freeLeases(ctx, url); err != nil {
+		return err
+	}
+	t.endpoints = []endpoint{
+		{"poller", pollerAddr, daemon.Job{Ready: t.poller.Ready, Status: func() any { return t.poller.Status() }}, pollerMetrics},
+		{"sink", sinkAddr, daemon.Job{Ready: t.sink.Ready, Status: func() any { return t.sink.Status() }}, sinkMetrics},
+	}
+	return t.openReader(ctx)
+}
+
+// openReader makes the topics, so that the sink finds them at once, and begins
+// to read at their ends.
+func (t *trial) openReader(ctx context.Context) error {
+	admin, err := stream.NewClient(t.kafka, t.log)
+	if err != nil {
+		return err
+	}
+	defer admin.Close()
+	names := make([]string, len(t.entities))
+	for i, e := range t.entities {
+		names[i] = e.Name
+	}
+	if err := stream.NewTopics(admin, t.kafka, t.log).Ensure(ctx, names); err != nil {
+		return err
+	}
+	if t.reader, err = follow.Open(ctx, t.kafka, names, follow.End, t.log); err != nil {
+		return err
+	}
+	t.closers = append(t.closers, t.reader.Close)
+	return nil
+}
+
+// work runs everything until ctx ends or something fails.
+func (t *trial) work(ctx context.Context) error {
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return t.poller.Run(ctx) })
+	g.Go(func() error { return t.sink.Run(ctx) })
+	g.Go(func() error { return t.servers.watchPostgres(ctx) })
+	g.Go(func() error { return t.showChanges(ctx) })
+	g.Go(func() error { return t.showLoad(ctx) })
+	if t.simulated {
+		g.Go(func() error { return t.servers.parliament.Run(ctx, t.cfg.Pace) })
+	}
+	return g.Wait()
+}
+
+// announce tells other commands where the trial is.
+func (t *trial) announce() error {
+	t.place.PID, t.place.Started, t.place.Simulated = os.Getpid(), t.began.UTC(), t.simulated
+	t.place.Source, t.place.Brokers, t.place.DatabaseURL = t.settings.Source.URL, t.servers.broker.Addr(), t.servers.postgres.URL()
+	return t.state.announce(t.place)
+}
+
+// close ends what was opened, the last first.
+func (t *trial) close() {
+	for i := len(t.closers) - 1; i >= 0; i-- {
+		t.closers[i]()
+	}
+}
