@@ -1,5 +1,10 @@
 package apply
 
+import "time"
+
+// LookEvery makes s look at the topics' ends and the stored offsets more often.
+func LookEvery(s *Sink, d time.Duration) { s.lookEvery = d }
+
 // Read is how many offsets the sink has taken in since its start, applied or not.
 func Read(s *Sink) (n int) {
 	owned, _ := s.public.Load().State()

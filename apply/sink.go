@@ -59,6 +59,7 @@ type Sink struct {
 	handover  time.Duration // how long a rebalance waits for a transaction
 	shortWait time.Duration // of retries: the first, and the longest
 	longWait  time.Duration
+	lookEvery time.Duration // at the topics' ends and the stored offsets
 }
 
 // How long things may take.
@@ -79,7 +80,7 @@ func New(cfg Config, kafka stream.Config, store store, letters deadLetters, log 
 		metrics: newMetrics(reg), state: newState(),
 		queue: make(chan task, 1), turn: make(chan struct{}, 1),
 		giveUp: math.MaxInt64, probe: probeTime, handover: handoverTime,
-		shortWait: 250 * time.Millisecond, longWait: 30 * time.Second,
+		shortWait: 250 * time.Millisecond, longWait: 30 * time.Second, lookEvery: watchEvery,
 	}
 }
 
@@ -136,9 +137,10 @@ func (s *Sink) run(ctx context.Context, consumer *stream.Consumer) error {
 	return nil
 }
 
-// watch keeps lag and reachability of the brokers up to date for Ready and Status.
+// watch keeps lag and reachability of the brokers up to date for Ready and Status,
+// and looks whether somebody moved the offsets.
 func (s *Sink) watch(ctx context.Context) error {
-	tick := time.NewTicker(watchEvery)
+	tick := time.NewTicker(s.lookEvery)
 	defer tick.Stop()
 	for {
 		select {
@@ -150,9 +152,50 @@ func (s *Sink) watch(ctx context.Context) error {
 		if err := s.consumer.RefreshEnds(asked); err != nil && ctx.Err() == nil {
 			s.log.Debug("topics' ends not read", "err", err)
 		}
+		s.audit(asked)
 		cancel()
 		s.metrics.lags(s.Status())
 	}
+}
+
+// audit compares the stored offsets with what this sink has written, and has
+// partitions read again that somebody else has moved. A partition without new
+// records would otherwise not notice that the database was restored from a backup,
+// and keep the gap until a restart.
+func (s *Sink) audit(ctx context.Context) {
+	select {
+	case s.turn <- struct{}{}: // no transaction is in flight, so the two must agree
+	default:
+		return
+	}
+	defer func() { <-s.turn }()
+	held, err := s.store.Positions(ctx)
+	if err != nil {
+		return // an outage is work's to tell
+	}
+	moved := s.moved(held)
+	if len(moved) == 0 {
+		return
+	}
+	s.log.Warn("stored offsets were moved by another writer, reading from them", "partitions", len(moved))
+	s.metrics.moved.Add(float64(len(moved)))
+	if err := s.consumer.Reseek(ctx, moved); err == nil {
+		s.state.forget(moved)
+	}
+}
+
+// moved names the owned partitions whose stored offset is another than expected.
+func (s *Sink) moved(held map[cache.TopicPartition]cache.Position) (moved []stream.TopicPartition) {
+	for _, topic := range s.Status().Topics {
+		for _, p := range topic.Partitions {
+			tp := stream.TopicPartition{Topic: topic.Topic, Partition: p.Partition}
+			pos, known := held[cache.TopicPartition(tp)]
+			if known && pos.Next != p.Next || !known && !s.state.untouched(tp) {
+				moved = append(moved, tp)
+			}
+		}
+	}
+	return moved
 }
 
 func (s *Sink) consumerConfig() stream.ConsumerConfig {

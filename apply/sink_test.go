@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/prometheus/client_golang/prometheus"
@@ -453,6 +454,59 @@ func TestBatchOvertakenByAnotherWriterIsDropped(t *testing.T) {
 	}
 	r.publish(100)
 	r.awaitModel()
+	if err := stop(); err != nil {
+		t.Errorf("Run ended with %v", err)
+	}
+}
+
+// A database restored from a backup has older rows with older offsets; Kafka's
+// own offset knows nothing of it.
+func TestRestoredDatabaseIsBroughtUpAgain(t *testing.T) {
+	t.Parallel()
+	cases := map[string]struct {
+		records   int // published after the restore
+		lookEvery time.Duration
+	}{
+		"with the next records":   {200, time.Hour},
+		"without any new records": {0, 100 * time.Millisecond},
+	}
+	for claim, c := range cases {
+		t.Run(claim, func(t *testing.T) {
+			t.Parallel()
+			r := newRig(t, kafkatest.Fake(t), "Sag", "Aktør")
+			s := r.sink(r.url, r.config(), nil)
+			apply.LookEvery(s, c.lookEvery)
+			stop := r.run(s)
+			r.publish(300)
+			r.awaitModel()
+			if _, err := r.pool.Exec(t.Context(), "TRUNCATE parliamentary_data, parliamentary_deleted, sink_offsets"); err != nil {
+				t.Fatal(err)
+			}
+			if c.records > 0 {
+				r.publish(c.records)
+			}
+			r.awaitModel()
+			if err := stop(); err != nil {
+				t.Errorf("Run ended with %v", err)
+			}
+		})
+	}
+}
+
+func TestOrderlyLookFindsNothingOdd(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, kafkatest.Fake(t), "Sag", "Aktør")
+	reg := prometheus.NewRegistry()
+	s := r.sink(r.url, r.config(), reg)
+	apply.LookEvery(s, time.Millisecond)
+	stop := r.run(s)
+	for range 20 {
+		r.publish(50)
+		r.awaitModel()
+	}
+	if got := sum(t, reg, "odastream_sink_moved_partitions_total"); got != 0 {
+		t.Errorf("partitions found moved = %v, though nobody moved any", got)
+	}
 	if err := stop(); err != nil {
 		t.Errorf("Run ended with %v", err)
 	}

@@ -97,6 +97,12 @@ func (s *state) forget(partitions []stream.TopicPartition) {
 	}
 }
 
+// untouched tells whether nothing was applied of a partition since it was taken.
+func (s *state) untouched(tp stream.TopicPartition) bool {
+	_, known, _ := s.of(tp)
+	return !known
+}
+
 // of gives what is known of one partition.
 func (s *state) of(tp stream.TopicPartition) (p progress, known bool, parked error) {
 	s.mu.Lock()

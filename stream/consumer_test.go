@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"maps"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -24,6 +25,7 @@ import (
 type offsetsInMemory struct {
 	mu     sync.Mutex
 	held   map[stream.TopicPartition]stream.Position
+	asked  int   // how often Positions was called
 	away   error // what Positions returns, if set
 	resets []stream.TopicPartition
 }
@@ -31,6 +33,7 @@ type offsetsInMemory struct {
 func (o *offsetsInMemory) positions(context.Context) (map[stream.TopicPartition]stream.Position, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	o.asked++
 	return maps.Clone(o.held), o.away
 }
 
@@ -273,7 +276,9 @@ func TestConsumerFindsTopicsMadeLaterAndLeavesDeadLettersAlone(t *testing.T) {
 	dead, first := b.topic("sag.dlq", 1), b.topic("sag", 1)
 	b.produce(dead, 0, 2)
 	b.produce(first, 0, 2)
-	b.read(c, o, total(2))
+	if diff := cmp.Diff(map[string][]int64{first + "/0": {0, 1}}, b.read(c, o, total(2))); diff != "" {
+		t.Errorf("offsets read (-want +got):\n%s", diff)
+	}
 	second := b.topic("of-an-unknown-entity", 2)
 	b.produce(second, 1, 3)
 	got := b.read(c, o, total(3))
@@ -319,7 +324,14 @@ func TestConsumerWaitsForAStoreThatIsAway(t *testing.T) {
 		if spans, err := c.Poll(t.Context(), 10, 50*time.Millisecond); err != nil || len(spans) > 0 {
 			t.Fatalf("Poll without offsets = %v, %v", spans, err)
 		}
-		if _, trouble := c.State(); trouble == "start offsets: the database is on holiday" {
+		_, trouble := c.State()
+		if strings.Contains(trouble, "group session") {
+			t.Fatalf("the consumer left its group for a store that is away: %s", trouble)
+		}
+		o.mu.Lock()
+		tries := o.asked
+		o.mu.Unlock()
+		if tries > 3 && trouble == "start offsets: the database is on holiday" {
 			break
 		}
 	}

@@ -7,6 +7,7 @@ package main
 
 import (
 	"context"
+	"io"
 	"os"
 
 	"odastream/internal/daemon"
@@ -19,7 +20,7 @@ func main() {
 	os.Exit(run(context.Background(), os.Args[1:], os.Environ(), os.Stdout, os.Stderr))
 }
 
-func run(ctx context.Context, args, environ []string, stdout, stderr *os.File) int {
+func run(ctx context.Context, args, environ []string, stdout, stderr io.Writer) int {
 	var set settings
 	return daemon.Main(ctx, daemon.Program{
 		Name: "sink", About: about,
