@@ -49,7 +49,7 @@ func onBoth(t *testing.T, test func(*testing.T, *bench)) {
 	})
 }
 
-func newBench(t *testing.T, brokers []string) *bench {
+func newBench(t testing.TB, brokers []string) *bench {
 	t.Helper()
 	b := &bench{cfg: Config{Brokers: brokers, TopicPrefix: kafkatest.Prefix(t), Partitions: 3}, log: &logBuffer{}}
 	cl, err := NewClient(b.cfg, b.log.logger())
@@ -58,6 +58,16 @@ func newBench(t *testing.T, brokers []string) *bench {
 	}
 	t.Cleanup(cl.Close)
 	b.cl, b.topics = cl, NewTopics(cl, b.cfg, b.log.logger())
+	return b
+}
+
+// benchFor gives a bench on a fake broker with the topic of Sag.
+func benchFor(t testing.TB) *bench {
+	t.Helper()
+	b := newBench(t, kafkatest.Fake(t))
+	if err := b.topics.Ensure(t.Context(), []string{"Sag"}); err != nil {
+		t.Fatal(err)
+	}
 	return b
 }
 

@@ -15,10 +15,14 @@ import (
 	"odastream/schema"
 )
 
-// DeliveryTimeout is the longest that one round trip of Publish may take. A lease
-// under which one publishes must have longer to run than this, twice over where
-// the changes have deletes among them (their tombstones go in a second round).
-const DeliveryTimeout = 5 * time.Second
+// DeliveryTimeout is the longest that one round trip of Publish may take, and
+// PublishTimeout the longest that Publish may take in all, whatever it meets: a
+// lease under which one publishes must have longer to run than that. A delete's
+// tombstone goes in a second round trip.
+const (
+	DeliveryTimeout = 5 * time.Second
+	PublishTimeout  = 2 * DeliveryTimeout
+)
 
 // linger is how long the client waits for more records of a batch: enough for
 // one Publish to be one batch a partition.
@@ -127,6 +131,9 @@ func (p *Publisher) Expect(entity string, partitions int) {
 // the broker's and may pass.
 func (p *Publisher) Publish(ctx context.Context, changes []schema.Change) ([]Ack, error) {
 	start := time.Now()
+	// Invariant 4: however many rounds it takes, it ends within the lease.
+	ctx, cancel := context.WithTimeout(ctx, PublishTimeout)
+	defer cancel()
 	records, topics := p.encode(changes)
 	if err := p.limits.load(ctx, topics); err != nil {
 		return nil, fmt.Errorf("publish %d changes: %w", len(changes), err)
