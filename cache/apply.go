@@ -93,7 +93,8 @@ const upsertRows = `WITH written AS (
     SELECT s.entity_type, s.entity_id, s.data, s.seq, s.opdateringsdato, now() + make_interval(secs => s.ttl)
     FROM pg_temp.odastream_stage s
     WHERE s.last AND NOT s.removes AND (
-        (SELECT NOT EXISTS (SELECT FROM parliamentary_deleted d WHERE d.entity_type = ANY ($1::text[])))
+        (SELECT NOT EXISTS (SELECT FROM unnest($1::text[]) AS e (name), LATERAL (
+             SELECT FROM parliamentary_deleted d WHERE d.entity_type = e.name ORDER BY d.entity_id LIMIT 1) x))
         OR s.seq > COALESCE((SELECT d.seq FROM parliamentary_deleted d
                              WHERE d.entity_type = s.entity_type AND d.entity_id = s.entity_id), 0))
     ON CONFLICT (entity_type, entity_id) DO UPDATE SET
@@ -108,10 +109,16 @@ const upsertRows = `WITH written AS (
 SELECT count(*) FILTER (WHERE inserted), count(*) FILTER (WHERE changed AND NOT inserted), count(*) FILTER (WHERE NOT changed)
 FROM written`
 
-// forgetDeleted takes rows that were created again out of the deleted ones.
-const forgetDeleted = `DELETE FROM parliamentary_deleted d USING pg_temp.odastream_stage s
-WHERE s.last AND NOT s.removes AND d.entity_type = ANY ($1::text[])
-  AND d.entity_type = s.entity_type AND d.entity_id = s.entity_id AND d.seq < s.seq`
+// forgetDeleted takes rows that were created again out of the deleted ones. The
+// OFFSET holds the planner to a look-up by key for each row of the stage: it knows
+// the size of neither table and would rather read the deleted ones whole.
+const forgetDeleted = `DELETE FROM parliamentary_deleted WHERE ctid = ANY (ARRAY(
+    SELECT x.ctid FROM pg_temp.odastream_stage s, LATERAL (
+        SELECT d.ctid FROM parliamentary_deleted d
+        WHERE d.entity_type = s.entity_type AND d.entity_id = s.entity_id AND d.seq < s.seq OFFSET 0) x
+    WHERE s.last AND NOT s.removes AND s.entity_type = ANY ($1::text[])
+      AND EXISTS (SELECT FROM unnest($1::text[]) AS e (name), LATERAL (
+             SELECT FROM parliamentary_deleted d WHERE d.entity_type = e.name ORDER BY d.entity_id LIMIT 1) x)))`
 
 // deleteRows moves the deleted rows of one entity ($1) to parliamentary_deleted,
 // with their last content: the row's, or what an earlier change of the same
