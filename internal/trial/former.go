@@ -29,16 +29,17 @@ func readFormer(ctx context.Context, url string) (f former, err error) {
 	return f, nil
 }
 
-// freeLeases ends the leases that a killed trial still holds. Nobody works under
-// them: we alone hold the lock of the directory.
-func freeLeases(ctx context.Context, url string) error {
+// forgetPollers ends the leases and announcements that a killed trial still
+// holds. Nobody works under them: we alone hold the lock of the directory.
+func forgetPollers(ctx context.Context, url string) error {
 	conn, err := pgx.Connect(ctx, url)
 	if err != nil {
-		return fmt.Errorf("end the leases of an earlier start: %w", err)
+		return fmt.Errorf("forget the poller of an earlier start: %w", err)
 	}
 	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }()
-	if _, err := conn.Exec(ctx, "UPDATE poller_leases SET expires_at = '-infinity'"); err != nil {
-		return fmt.Errorf("end the leases of an earlier start: %w", err)
+	_, err = conn.Exec(ctx, "UPDATE poller_leases SET expires_at = '-infinity'; DELETE FROM poller_members")
+	if err != nil {
+		return fmt.Errorf("forget the poller of an earlier start: %w", err)
 	}
 	return nil
 }

@@ -130,7 +130,7 @@ func (t *trial) connect(ctx context.Context) (err error) {
 	if t.former, err = readFormer(ctx, url); err != nil {
 		return err
 	}
-	if err := freeLeases(ctx, url); err != nil {
+	if err := forgetPollers(ctx, url); err != nil {
 		return err
 	}
 	t.endpoints = []endpoint{
