@@ -123,7 +123,8 @@ func (p *prober) describe(ctx context.Context) error {
 	if err != nil {
 		return p.failed("metadata", err)
 	}
-	p.report.Fingerprint, p.report.Drift = Fingerprint(p.declared), DriftOf(p.declared)
+	drift := DriftOf(p.declared)
+	p.report.Fingerprint, p.report.Drift = Fingerprint(p.declared), drift
 	f := Finding{
 		Name: "metadata", Verdict: VerdictOK, Means: "the schema is the one that this version was made for",
 		Seen: fmt.Sprintf("%d sets, fingerprint %s", len(p.declared), p.report.Fingerprint),
@@ -132,7 +133,7 @@ func (p *prober) describe(ctx context.Context) error {
 		f.Verdict, f.Seen, f.Means = VerdictNote, f.Seen+", known is "+known, "the schema has changed; the lines below name the difference"
 	}
 	p.report.add(f)
-	p.report.Findings = append(p.report.Findings, p.report.Drift.findings(p.sets)...)
+	p.report.Findings = append(p.report.Findings, drift.findings(p.sets)...)
 	return nil
 }
 

@@ -167,13 +167,18 @@ func TestRealMetadataOf2016DiffersByName(t *testing.T) {
 		NewSets:     []string{"Dokumentation", "Nyhed", "SagstrinSagstrin", "SagstrinTale", "Slettet", "SlettetMap", "TabelBeskrivelse", "Tale", "Video"},
 		MissingSets: []string{"EntitetBeskrivelse", "Sambehandlinger"},
 		NewFields: []FieldDrift{
-			{Set: "Fil", Field: "dokumentoffentlighedskode", Declared: "Edm.String?"}, {Set: "Fil", Field: "dokumentstatus", Declared: "Edm.String?"},
-			{Set: "KolloneBeskrivelse", Field: "feltnavn", Declared: "Edm.String?"}, {Set: "KolloneBeskrivelse", Field: "tabelnavn", Declared: "Edm.String?"},
-			{Set: "Møde", Field: "mødestatusid", Declared: "Edm.Int32?"}, {Set: "Møde", Field: "mødetypeid", Declared: "Edm.Int32?"},
+			{Set: "Fil", Field: "dokumentoffentlighedskode", Declared: "Edm.String?"},
+			{Set: "Fil", Field: "dokumentstatus", Declared: "Edm.String?"},
+			{Set: "KolloneBeskrivelse", Field: "feltnavn", Declared: "Edm.String?"},
+			{Set: "KolloneBeskrivelse", Field: "tabelnavn", Declared: "Edm.String?"},
+			{Set: "Møde", Field: "mødestatusid", Declared: "Edm.Int32?"},
+			{Set: "Møde", Field: "mødetypeid", Declared: "Edm.Int32?"},
 		},
 		MissingFields: []FieldDrift{
-			{Set: "KolloneBeskrivelse", Field: "entitetnavn", Known: "Edm.String?"}, {Set: "KolloneBeskrivelse", Field: "kollonenavn", Known: "Edm.String?"},
-			{Set: "Møde", Field: "statusid", Known: "Edm.Int32?"}, {Set: "Møde", Field: "typeid", Known: "Edm.Int32?"},
+			{Set: "KolloneBeskrivelse", Field: "entitetnavn", Known: "Edm.String?"},
+			{Set: "KolloneBeskrivelse", Field: "kollonenavn", Known: "Edm.String?"},
+			{Set: "Møde", Field: "statusid", Known: "Edm.Int32?"},
+			{Set: "Møde", Field: "typeid", Known: "Edm.Int32?"},
 		},
 		Retyped: []FieldDrift{
 			stamp("KolloneBeskrivelse", "Edm.DateTime", "Edm.DateTime?"), stamp("Sagstrin", "Edm.DateTime?", "Edm.DateTime"),

@@ -23,6 +23,7 @@ func commands() []command {
 		upCommand(),
 		statusCommand(),
 		tailCommand(),
+		doctorCommand(),
 		migrateCommand(),
 	}
 }
