@@ -55,6 +55,21 @@ func (c Config) Validate() error {
 	return errors.Join(faults...)
 }
 
+// Faults is Validate for programs that read settings: one line each, the names of
+// variables in braces and without their prefix. Nil: nothing is wrong.
+func (c Config) Faults() []string {
+	err := c.Validate()
+	if err == nil {
+		return nil
+	}
+	lines := strings.Split(err.Error(), "\n")
+	for i, line := range lines {
+		name, rest, _ := strings.Cut(line, " ")
+		lines[i] = "{" + name + "} " + rest
+	}
+	return lines
+}
+
 // base gives the address that the names of sets are added to, with a slash at
 // its end.
 func (c Config) base() (*url.URL, error) {

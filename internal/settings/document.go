@@ -1,0 +1,32 @@
+package settings
+
+import (
+	"fmt"
+	"strings"
+)
+
+// Undocumented lists the variables of the struct that of points to which document,
+// a Markdown text, has no true row for: `NAME`, its default, and its meaning at
+// the row's end.
+func Undocumented(document string, of any) []string {
+	var missing []string
+	for _, row := range Rows(of) {
+		if !documented(document, row) {
+			missing = append(missing, fmt.Sprintf("%s, default %s: %s", row.Name, row.Default, row.Meaning))
+		}
+	}
+	return missing
+}
+
+func documented(document string, row Row) bool {
+	for line := range strings.Lines(document) {
+		rest, found := strings.CutPrefix(line, "| `"+row.Name+"` | ")
+		if !found {
+			continue
+		}
+		fallback, meaning, _ := strings.Cut(rest, " | ")
+		return strings.HasSuffix(strings.TrimSuffix(strings.TrimSpace(meaning), " |"), row.Meaning) &&
+			(row.Default == "(none)" || strings.Contains(fallback, row.Default))
+	}
+	return false
+}
