@@ -46,7 +46,7 @@ func TestScripts(t *testing.T) {
 // enter ($STATE), and the address of a source that is none of up's own
 // ($SOURCE).
 func setup(env *testscript.Env) error {
-	state, err := os.MkdirTemp("/tmp", "odastream-") //nolint:usetesting // a test's own is closed to other accounts
+	state, err := os.MkdirTemp("/tmp", "odastream-") // a test's own is closed to other accounts
 	if err != nil {
 		return err
 	}

@@ -31,15 +31,18 @@ func TestLoadIsMeasuredAndSaid(t *testing.T) {
 				{Entity: "Sag", State: "loading", Rows: 1000, Expected: 99000},
 				{Entity: "Periode", State: "following", Rows: 162, Expected: 160},
 			}},
-			former{}, time.Second, "first load: 1/2 entities, 1,162 of 99,162 rows read, 1,501 in Postgres",
+			former{},
+			time.Second, "first load: 1/2 entities, 1,162 of 99,162 rows read, 1,501 in Postgres",
 		},
 		"a long one says how long": {
 			capture.Status{Entities: []capture.EntityStatus{{State: "loading", Rows: 1000, Expected: 101000}}},
-			former{}, 10 * time.Second, "first load: 0/1 entities, 1,000 of 101,000 rows read, 1,501 in Postgres, about 17 minutes to go",
+			former{},
+			10 * time.Second, "first load: 0/1 entities, 1,000 of 101,000 rows read, 1,501 in Postgres, about 17 minutes to go",
 		},
 		"what fails is named": {
 			capture.Status{Entities: []capture.EntityStatus{{Entity: "Fil", State: "failed"}, {Entity: "Sag", State: "absent"}}},
-			former{}, 0, "first load: 1/2 entities, 1,501 in Postgres, backing off: Fil",
+			former{},
+			0, "first load: 1/2 entities, 1,501 in Postgres, backing off: Fil",
 		},
 		"a later start catches up": {
 			statuses("scanning", "folding"), former{Loaded: 2}, 0, "catching up: 1/2 entities, 1,501 in Postgres",

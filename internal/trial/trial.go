@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -185,7 +186,7 @@ func (t *trial) announce() error {
 
 // close ends what was opened, the last first.
 func (t *trial) close() {
-	for i := len(t.closers) - 1; i >= 0; i-- {
-		t.closers[i]()
+	for _, end := range slices.Backward(t.closers) {
+		end()
 	}
 }
