@@ -1,6 +1,7 @@
 package capture
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
@@ -25,7 +26,7 @@ import (
 // world is a simulated parliament, a fake Kafka and a real Postgres, with a
 // poller between them that can be ended and begun again at any moment.
 type world struct {
-	t        *testing.T
+	t        testing.TB
 	sim      *odasim.Server
 	source   source
 	kafka    stream.Config
@@ -35,18 +36,20 @@ type world struct {
 	store    *checkpoint.Store
 	cfg      Config
 	entities []schema.Entity
+	quiet    bool // nothing is logged
+	workers  int  // ranges read at once; 0 is 4
 	// What a process goes through may be wrapped, to end it at a step boundary.
 	wrapStore     func(store) store
 	wrapPublisher func(publisher) publisher
 }
 
 // newWorld starts with an empty parliament of the given entities.
-func newWorld(t *testing.T, o odasim.Options, entities ...string) *world {
+func newWorld(t testing.TB, o odasim.Options, entities ...string) *world {
 	t.Helper()
 	return newWorldOn(t, kafkatest.Fake(t), o, entities...)
 }
 
-func newWorldOn(t *testing.T, brokers []string, o odasim.Options, entities ...string) *world {
+func newWorldOn(t testing.TB, brokers []string, o odasim.Options, entities ...string) *world {
 	t.Helper()
 	w := &world{
 		t: t, sim: odasim.New(o),
@@ -62,7 +65,7 @@ func newWorldOn(t *testing.T, brokers []string, o odasim.Options, entities ...st
 	}
 	server := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) { w.sim.ServeHTTP(rw, r) }))
 	t.Cleanup(server.Close)
-	client, err := oda.New(oda.Config{URL: server.URL + "/api", Concurrency: 8, Timeout: 20 * time.Second}, w.logger(), prometheus.NewRegistry())
+	client, err := oda.New(oda.Config{URL: server.URL + "/api", Concurrency: 16, Timeout: 20 * time.Second}, w.logger(), prometheus.NewRegistry())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -93,6 +96,9 @@ DELETE FROM poller_positions; DELETE FROM poller_scans; DELETE FROM poller_vanis
 }
 
 func (w *world) logger() *slog.Logger {
+	if w.quiet {
+		return slog.New(slog.DiscardHandler)
+	}
 	return slog.New(slog.NewTextHandler(w.t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn}))
 }
 
@@ -109,7 +115,7 @@ func (w *world) process() (p *Poller, stop func()) {
 		w.t.Fatal(err)
 	}
 	parts := Parts{
-		Source: w.source, Publisher: pub, Topics: stream.NewTopics(admin, w.kafka, w.logger()), Store: w.store, TopicName: w.kafka.Topic, Workers: 4,
+		Source: w.source, Publisher: pub, Topics: stream.NewTopics(admin, w.kafka, w.logger()), Store: w.store, TopicName: w.kafka.Topic, Workers: cmp.Or(w.workers, 4),
 	}
 	if w.wrapStore != nil {
 		parts.Store = w.wrapStore(parts.Store)
@@ -242,7 +248,7 @@ func (w *world) hash(c schema.Change) schema.Hash {
 	return h
 }
 
-func rowID(t *testing.T, data []byte) (id int64) {
+func rowID(t testing.TB, data []byte) (id int64) {
 	t.Helper()
 	if _, err := fmt.Sscanf(string(data), `{"id":%d,`, &id); err != nil {
 		t.Fatalf("row %s: %v", data, err)
