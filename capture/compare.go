@@ -2,7 +2,9 @@ package capture
 
 import (
 	"context"
+	"maps"
 	"math"
+	"slices"
 	"time"
 
 	"odastream/checkpoint"
@@ -26,18 +28,34 @@ func (w *writer) compare(ctx context.Context, batch []reading, rows []latest) (o
 	if len(ids)+len(windows) == 0 {
 		return out, nil
 	}
+	unsaved := w.saver.pending()
 	known, err := w.store.Entries(ctx, w.entity, ids, windows)
 	if err != nil {
 		return out, err
 	}
+	maps.Copy(known, unsaved)
 	for _, r := range rows {
 		w.compareRow(known, r, &out)
 	}
+	live := liveIDs(known)
 	for _, r := range batch {
-		w.findVanished(known, r, &out)
+		w.findVanished(live, r, &out)
 		w.bury(known, r, &out)
 	}
 	return out, nil
+}
+
+// liveIDs lists the rows that the ledger has and the topic does not hold as
+// deleted, ids ascending.
+func liveIDs(known map[int64]checkpoint.Entry) []int64 {
+	ids := make([]int64, 0, len(known))
+	for id, entry := range known {
+		if entry.State != checkpoint.Deleted {
+			ids = append(ids, id)
+		}
+	}
+	slices.Sort(ids)
+	return ids
 }
 
 // questions is what the ledger must be asked: for the rows of a scan's pages by
@@ -100,18 +118,19 @@ func (w *writer) action(entry checkpoint.Entry, known bool, r latest) (schema.Ac
 }
 
 // findVanished lists the rows of the ledger that a scan's page should hold and
-// does not.
-func (w *writer) findVanished(known map[int64]checkpoint.Entry, r reading, out *outcome) {
+// does not. The page's rows ascend, as oda has checked.
+func (w *writer) findVanished(live []int64, r reading, out *outcome) {
 	if r.window == nil {
 		return
 	}
-	here := make(map[int64]bool, len(r.rows))
-	for _, row := range r.rows {
-		here[row.ID] = true
-	}
-	for id, entry := range known {
-		inside := id > r.window.Low && id <= r.window.High
-		if inside && !here[id] && entry.State != checkpoint.Deleted && w.recent.missed(id, r.span) {
+	at, _ := slices.BinarySearch(live, r.window.Low+1)
+	here := r.rows
+	for ; at < len(live) && live[at] <= r.window.High; at++ {
+		id := live[at]
+		for len(here) > 0 && here[0].ID < id {
+			here = here[1:]
+		}
+		if (len(here) == 0 || here[0].ID != id) && w.recent.missed(id, r.span) {
 			out.vanished = append(out.vanished, id)
 		}
 	}

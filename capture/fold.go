@@ -55,6 +55,9 @@ var errTopicChanged = errors.New("topic is not the one the ledger knows any more
 // refoldTopic brings the ledger up to the topic's end in the midst of a session:
 // somebody else's record there is a zombie's.
 func (w *writer) refoldTopic(ctx context.Context) error {
+	if err := w.saver.settled(ctx); err != nil {
+		return err
+	}
 	state, err := w.topics.State(ctx, w.entity)
 	if err != nil {
 		return err

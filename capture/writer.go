@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 
+	"golang.org/x/sync/errgroup"
+
 	"odastream/checkpoint"
 	"odastream/oda"
 	"odastream/schema"
@@ -41,17 +43,18 @@ type reading struct {
 
 // writer is the only one that publishes an entity (invariant 4 within the
 // process): it takes readings in the order in which they come, several at once,
-// holds them against the ledger, publishes what differs and saves what was
-// acknowledged.
+// holds them against the ledger, publishes what differs and hands what was
+// acknowledged to its saver.
 type writer struct {
 	*session
+	saver    *saver
 	acked    *positions
 	missing  map[int64]bool    // rows that scans did not find and that are not settled
 	rejected map[[32]byte]bool // dead-lettered in this session, by SHA-256
 }
 
 func newWriter(s *session, acked *positions, missing []checkpoint.Missing) *writer {
-	w := &writer{session: s, acked: acked, missing: map[int64]bool{}, rejected: map[[32]byte]bool{}}
+	w := &writer{session: s, saver: newSaver(s), acked: acked, missing: map[int64]bool{}, rejected: map[[32]byte]bool{}}
 	for _, m := range missing {
 		w.missing[m.ID] = true
 	}
@@ -61,18 +64,26 @@ func newWriter(s *session, acked *positions, missing []checkpoint.Missing) *writ
 // run works until the queue is closed and empty, or the first error: what was
 // published then is unknown, and only a fold can tell.
 func (w *writer) run(ctx context.Context) error {
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error {
+		defer w.saver.close()
+		return w.writeAll(ctx)
+	})
+	group.Go(func() error { return w.saver.run(ctx) })
+	return group.Wait()
+}
+
+func (w *writer) writeAll(ctx context.Context) error {
 	for {
-		first, ok := <-w.queue
-		if !ok {
-			return nil
-		}
-		batch := w.collect(first)
-		if err := w.write(ctx, batch); err != nil {
-			return err
-		}
-		for _, r := range batch {
-			if r.saved != nil {
-				close(r.saved)
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case first, ok := <-w.queue:
+			if !ok {
+				return nil
+			}
+			if err := w.write(ctx, w.collect(first)); err != nil {
+				return err
 			}
 		}
 	}
@@ -95,7 +106,7 @@ func (w *writer) collect(first reading) []reading {
 	return batch
 }
 
-// write takes one batch from reading to saved.
+// write takes one batch from reading to acknowledged.
 func (w *writer) write(ctx context.Context, batch []reading) error {
 	if slices.ContainsFunc(batch, func(r reading) bool { return r.refold }) {
 		if err := w.refoldTopic(ctx); err != nil {
@@ -123,12 +134,9 @@ func (w *writer) write(ctx context.Context, batch []reading) error {
 		progress.Positions = w.acked.all()
 		progress.Partitions = len(progress.Positions)
 	}
+	w.noteMissing(batch, out)
 	// Invariant 1: published and acknowledged, then saved.
-	if err := w.store.Save(ctx, w.lease.current(), progress); err != nil {
-		return err
-	}
-	w.note(batch, out, progress)
-	return nil
+	return w.saver.save(ctx, written{batch: batch, out: out, progress: progress})
 }
 
 // settle brings a batch down to one version of each row, reading again those of
@@ -167,14 +175,12 @@ func (w *writer) publish(ctx context.Context, changes []schema.Change) error {
 	return nil
 }
 
-// note tells those who watch or wait what a batch did.
-func (w *writer) note(batch []reading, out outcome, p checkpoint.Progress) {
+// noteMissing remembers which rows are missing, and lets go of the batch's
+// requests: their rows are compared.
+func (w *writer) noteMissing(batch []reading, out outcome) {
 	began := make([]int64, len(batch))
 	for i, r := range batch {
 		began[i] = r.began
-		if len(r.rows) > 0 {
-			w.metrics.rows.WithLabelValues(w.entity, string(r.origin)).Add(float64(len(r.rows)))
-		}
 	}
 	w.recent.end(began...)
 	for _, id := range out.vanished {
@@ -182,13 +188,6 @@ func (w *writer) note(batch []reading, out outcome, p checkpoint.Progress) {
 	}
 	for _, id := range out.returned {
 		delete(w.missing, id)
-	}
-	w.metrics.saved(w.entity, out, p)
-	if len(out.changes) > 0 {
-		w.status.publishedMore(len(out.changes))
-		if w.loaded.Load() {
-			w.wakeRelated(w.entity)
-		}
 	}
 }
 
