@@ -120,9 +120,9 @@ ON CONFLICT (entity_type, entity_id) DO UPDATE
 SET seq = excluded.seq, hash = excluded.hash, stamp = excluded.stamp, fields = excluded.fields
 WHERE l.seq < excluded.seq`
 
-// foldLedgerQuery writes what was read back from the topic, the last record of
-// each key. A record older than the ledger's came from a former holder: the row
-// becomes dirty, until the record that the ledger knows is met further on.
+// foldLedgerQuery writes the last words of what was read back from the topic. A
+// record older than the ledger's came from a former holder: the row becomes dirty,
+// until the record that the ledger knows, or a newer one, is met further on.
 const foldLedgerQuery = `
 INSERT INTO poller_ledger AS l (entity_type, entity_id, seq, hash, stamp, fields)
 SELECT $1, * FROM unnest($2::bigint[], $3::bigint[], $4::bytea[], $5::text[], $6::bytea[])

@@ -25,9 +25,9 @@ type Position struct {
 
 // Progress is what one save moves. Zero members leave what is stored as it is.
 type Progress struct {
-	Entries    []Entry            // published and acknowledged
+	Entries    []Entry            // published and acknowledged, a row once; for Fold: as read, in the topic's order
 	Positions  map[int32]Position // by partition
-	Seq        int64              // highest used; never moves back
+	Seq        int64              // highest used, if above that of Entries; never moves back
 	Partitions int                // of the topic, remembered at the first publish
 
 	Pass      *Pass     // the running pass, with its LastID
@@ -54,15 +54,6 @@ func (s *Store) Save(ctx context.Context, lease Lease, p Progress) error {
 	})
 }
 
-// Fold stores what was read back from the topic: entries holds the last record of
-// each key, in p.Positions the offsets behind the last record read. An entry older
-// than the ledger's makes the row dirty. Errors are those of Save.
-func (s *Store) Fold(ctx context.Context, lease Lease, p Progress) error {
-	return s.fenced(ctx, lease, "fold", func(tx pgx.Tx) error {
-		return save(ctx, tx, lease.Entity, foldLedgerQuery, p)
-	})
-}
-
 const saveWatermarkQuery = `
 INSERT INTO poller_watermarks AS w
     (entity_type, watermark, wall_clock, loaded_at, scanned_at, consistent_through, seq, partitions, pass)
@@ -85,6 +76,9 @@ ON CONFLICT (entity_type, partition) DO UPDATE SET topic_id = excluded.topic_id,
 func save(ctx context.Context, tx pgx.Tx, entity, ledgerQuery string, p Progress) error {
 	if err := writeEntries(ctx, tx, ledgerQuery, entity, p.Entries); err != nil {
 		return err
+	}
+	for _, e := range p.Entries {
+		p.Seq = max(p.Seq, e.Seq)
 	}
 	pass, err := passJSON(p.Pass)
 	if err != nil {
