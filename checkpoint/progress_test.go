@@ -1,0 +1,201 @@
+package checkpoint
+
+import (
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+)
+
+// wantCheckpoint compares instants as such, and no list with an empty one.
+func wantCheckpoint(t *testing.T, s *Store, entity string, want Checkpoint) {
+	t.Helper()
+	if diff := cmp.Diff(want, load(t, s, entity), cmpopts.EquateEmpty()); diff != "" {
+		t.Errorf("Load(%s) (-want +got):\n%s", entity, diff)
+	}
+}
+
+func TestLoadOfAnEntityNeverWorkedOn(t *testing.T) {
+	t.Parallel()
+	s := open(t)
+	furnish(t, s, acquire(t, s, entity, "a"))
+	wantCheckpoint(t, s, "Aktør", Checkpoint{})
+	if got := entries(t, s, "Aktør", 1, 2, 3); len(got) != 0 {
+		t.Errorf("Entries of an entity never worked on = %v", got)
+	}
+	acquire(t, s, "Aktør", "a")
+	wantCheckpoint(t, s, "Aktør", Checkpoint{}) // a lease alone is no progress
+}
+
+func TestLoadGivesBackWhatWasSaved(t *testing.T) {
+	t.Parallel()
+	s := open(t)
+	lease := acquire(t, s, entity, "a")
+	want := Checkpoint{
+		Watermark: noon, LoadedAt: noon.Add(1000), ScannedAt: noon.Add(2000), ConsistentThrough: noon.Add(3000),
+		Seq: 1795445400123456, Partitions: 3,
+		Positions: map[int32]Position{0: {TopicID: [16]byte{1, 2}, NextOffset: 7}, 2: {TopicID: [16]byte{1, 2}, NextOffset: 1 << 40}},
+	}
+	mustSave(t, s, lease, Progress{
+		Watermark: want.Watermark, WallClock: "2026-11-23T13:00:00", LoadedAt: want.LoadedAt, ScannedAt: want.ScannedAt,
+		ConsistentThrough: want.ConsistentThrough, Seq: want.Seq, Partitions: want.Partitions, Positions: want.Positions,
+	})
+	wantCheckpoint(t, s, entity, want)
+	// Nothing of it moves with a save that says nothing.
+	mustSave(t, s, lease, Progress{})
+	mustFold(t, s, lease, Progress{})
+	wantCheckpoint(t, s, entity, want)
+	want.Pass = &Pass{After: "2026-11-23T12:59:00", Until: "2026-11-23T13:01:00", Goal: noon, LastID: 98765}
+	mustSave(t, s, lease, Progress{Pass: want.Pass})
+	wantCheckpoint(t, s, entity, want)
+}
+
+func TestInstantsAreNeverRoundedUp(t *testing.T) {
+	t.Parallel()
+	s := open(t)
+	mustSave(t, s, acquire(t, s, entity, "a"), Progress{Watermark: noon.Add(999)})
+	if got := load(t, s, entity).Watermark; !got.Equal(noon) {
+		t.Errorf("watermark is %s, want %s: what lies behind it was not seen", got, noon)
+	}
+}
+
+func TestProgressNeverMovesBack(t *testing.T) {
+	t.Parallel()
+	s := open(t)
+	lease := acquire(t, s, entity, "a")
+	mustSave(t, s, lease, Progress{
+		Watermark: noon, WallClock: "noon", ScannedAt: noon, ConsistentThrough: noon, Seq: 10, Partitions: 3,
+	})
+	before := dump(t, s)
+	mustSave(t, s, lease, Progress{
+		Watermark: noon.Add(-1000), WallClock: "before noon", ScannedAt: noon.Add(-1000), ConsistentThrough: noon.Add(-1000), Seq: 9, Partitions: 4,
+	})
+	if diff := cmp.Diff(before, dump(t, s)); diff != "" {
+		t.Errorf("an earlier save moved what is stored:\n%s", diff)
+	}
+	later := noon.Add(1000)
+	mustSave(t, s, lease, Progress{Watermark: later, WallClock: "after noon", ScannedAt: later, ConsistentThrough: later, Seq: 11})
+	wantCheckpoint(t, s, entity, Checkpoint{Watermark: later, ScannedAt: later, ConsistentThrough: later, Seq: 11, Partitions: 3})
+	if got := column(t, s, "SELECT wall_clock FROM poller_watermarks"); !cmp.Equal(got, []string{"after noon"}) {
+		t.Errorf("wall clock is %q, want that of the watermark", got)
+	}
+}
+
+func TestSeqIsAtLeastThatOfTheEntries(t *testing.T) {
+	t.Parallel()
+	s := open(t)
+	mustSave(t, s, acquire(t, s, entity, "a"), Progress{Entries: []Entry{live(1, 30), live(2, 20)}, Seq: 25})
+	if got := load(t, s, entity).Seq; got != 30 {
+		t.Errorf("seq is %d, want 30: the next one must lie above every entry", got)
+	}
+}
+
+func TestPassGoesOnUntilItsWatermark(t *testing.T) {
+	t.Parallel()
+	s := open(t)
+	lease := acquire(t, s, entity, "a")
+	first := &Pass{After: "a", Until: "b", Goal: noon, LastID: 1}
+	mustSave(t, s, lease, Progress{Pass: first})
+	mustSave(t, s, lease, Progress{Seq: 5})
+	wantCheckpoint(t, s, entity, Checkpoint{Seq: 5, Pass: first})
+	further := &Pass{After: "a", Until: "b", Goal: noon, LastID: 200}
+	mustSave(t, s, lease, Progress{Pass: further})
+	wantCheckpoint(t, s, entity, Checkpoint{Seq: 5, Pass: further})
+	mustSave(t, s, lease, Progress{Watermark: noon})
+	wantCheckpoint(t, s, entity, Checkpoint{Seq: 5, Watermark: noon})
+}
+
+func TestPositionsFollowTheTopic(t *testing.T) {
+	t.Parallel()
+	s := open(t)
+	lease := acquire(t, s, entity, "a")
+	former, present := [16]byte{1}, [16]byte{2}
+	mustSave(t, s, lease, Progress{Positions: map[int32]Position{0: {former, 100}, 1: {former, 50}}})
+	mustSave(t, s, lease, Progress{Positions: map[int32]Position{0: {former, 110}}})
+	wantCheckpoint(t, s, entity, Checkpoint{Positions: map[int32]Position{0: {former, 110}, 1: {former, 50}}})
+	// A topic made anew begins at 0 again.
+	mustFold(t, s, lease, Progress{Positions: map[int32]Position{0: {present, 0}, 1: {present, 3}}})
+	wantCheckpoint(t, s, entity, Checkpoint{Positions: map[int32]Position{0: {present, 0}, 1: {present, 3}}})
+}
+
+func TestNewerEntriesWin(t *testing.T) {
+	t.Parallel()
+	s := open(t)
+	lease := acquire(t, s, entity, "a")
+	full := live(1, 5)
+	full.Stamp, full.Fields = "2026-11-23T16:09:58.347", []byte("123456")
+	mustSave(t, s, lease, Progress{Entries: []Entry{full, live(2, 5), live(-7, 5), deleted(3, 5)}})
+	mustSave(t, s, lease, Progress{Entries: []Entry{live(1, 4), deleted(2, 6), live(3, 6)}})
+	want := map[int64]Entry{1: full, 2: deleted(2, 6), 3: live(3, 6), -7: live(-7, 5)}
+	if diff := cmp.Diff(want, entries(t, s, entity, 1, 2, 3, 4, -7)); diff != "" {
+		t.Errorf("Entries (-want +got):\n%s", diff)
+	}
+	if got := entries(t, s, entity); len(got) != 0 {
+		t.Errorf("Entries of no ids = %v, want none", got)
+	}
+	count, err := s.Count(t.Context(), entity)
+	if err != nil || count != 3 {
+		t.Errorf("Count = %d, %v, want the 3 live rows", count, err)
+	}
+}
+
+func TestEntriesInsideWindows(t *testing.T) {
+	t.Parallel()
+	s := open(t)
+	lease := acquire(t, s, entity, "a")
+	mustSave(t, s, lease, Progress{Entries: []Entry{live(-1, 1), live(0, 1), live(5, 1), deleted(10, 1), live(11, 1), live(20, 1)}})
+	got, err := s.Entries(t.Context(), entity, []int64{20, 21}, []Window{{Low: 0, High: 10}, {Low: -5, High: -1}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := map[int64]Entry{-1: live(-1, 1), 5: live(5, 1), 10: deleted(10, 1), 20: live(20, 1)}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("Entries of windows (-want +got):\n%s", diff)
+	}
+}
+
+func TestForgetKeepsSeqAndWatermark(t *testing.T) {
+	t.Parallel()
+	s := open(t)
+	lease, other := acquire(t, s, entity, "a"), acquire(t, s, "Aktør", "a")
+	for _, l := range []Lease{lease, other} {
+		furnish(t, s, l)
+		mustSave(t, s, l, Progress{LoadedAt: noon, ConsistentThrough: noon, Partitions: 3, Pass: &Pass{LastID: 1}, Lateness: []Lateness{{Bound: time.Minute, Rows: 1}}})
+	}
+	untouched := load(t, s, "Aktør")
+	if err := s.Forget(t.Context(), lease); err != nil {
+		t.Fatalf("Forget = %v", err)
+	}
+	wantCheckpoint(t, s, entity, Checkpoint{Watermark: noon.Add(-time.Hour), Seq: 7})
+	if got := entries(t, s, entity, 1, 2); len(got) != 0 {
+		t.Errorf("ledger after Forget = %v, want it empty", got)
+	}
+	if got, err := s.Vanished(t.Context(), entity); err != nil || len(got) != 0 {
+		t.Errorf("Vanished after Forget = %v, %v, want none", got, err)
+	}
+	wantCheckpoint(t, s, "Aktør", untouched)
+	if got := entries(t, s, "Aktør", 1, 2); len(got) != 2 {
+		t.Errorf("ledger of the other entity = %v, want both rows", got)
+	}
+	// The entity starts over under the same lease.
+	mustSave(t, s, lease, Progress{Entries: []Entry{live(1, 8)}, Partitions: 6})
+	wantCheckpoint(t, s, entity, Checkpoint{Watermark: noon.Add(-time.Hour), Seq: 8, Partitions: 6})
+}
+
+// All of a save gets in, or nothing.
+func TestSaveIsWholeOrNot(t *testing.T) {
+	t.Parallel()
+	s := open(t)
+	lease := acquire(t, s, entity, "a")
+	furnish(t, s, lease)
+	before := dump(t, s)
+	exec(t, s, "ALTER TABLE poller_positions ADD CONSTRAINT refused CHECK (next_offset < 1000)")
+	err := s.Save(t.Context(), lease, Progress{Entries: []Entry{live(9, 9)}, Watermark: noon, Positions: map[int32]Position{0: {NextOffset: 1000}}})
+	if err == nil {
+		t.Fatal("Save against a constraint succeeded")
+	}
+	if diff := cmp.Diff(before, dump(t, s)); diff != "" {
+		t.Errorf("the failed save changed:\n%s", diff)
+	}
+}

@@ -1,0 +1,135 @@
+package checkpoint
+
+import (
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+)
+
+func startScan(t *testing.T, s *Store, lease Lease, id int64, ranges ...Range) {
+	t.Helper()
+	if err := s.StartScan(t.Context(), lease, id, ranges); err != nil {
+		t.Fatalf("StartScan(%d) = %v", id, err)
+	}
+}
+
+func TestScanIsKeptRangeByRange(t *testing.T) {
+	t.Parallel()
+	s := open(t)
+	lease := acquire(t, s, entity, "a")
+	startScan(t, s, lease, 40, Range{Low: 100, Next: 100}, Range{Low: -10, High: 50, Next: -10}, Range{Low: 50, High: 100, Next: 50})
+	want := []Range{{Low: 100, Next: 100}, {Low: 50, High: 100, Next: 50}, {Low: -10, High: 50, Next: -10}} // newest ids first
+	wantCheckpoint(t, s, entity, Checkpoint{ScanID: 40, Ranges: want})
+	mustSave(t, s, lease, Progress{Ranges: []Range{{Low: 50, High: 100, Next: 70, Read: 20}, {Low: 100, Next: 300, Read: 100, Done: true}}})
+	want[1].Next, want[1].Read = 70, 20
+	want[0].Next, want[0].Read, want[0].Done = 300, 100, true
+	wantCheckpoint(t, s, entity, Checkpoint{ScanID: 40, Ranges: want})
+	// A page saved late moves nothing back.
+	mustSave(t, s, lease, Progress{Ranges: []Range{{Low: 50, High: 100, Next: 60, Read: 10}, {Low: 100, Next: 200, Read: 50}}})
+	wantCheckpoint(t, s, entity, Checkpoint{ScanID: 40, Ranges: want})
+	// A range of no scan under way is none.
+	mustSave(t, s, lease, Progress{Ranges: []Range{{Low: 77, Next: 80}}})
+	wantCheckpoint(t, s, entity, Checkpoint{ScanID: 40, Ranges: want})
+}
+
+func TestScanEndsWithItsTime(t *testing.T) {
+	t.Parallel()
+	s := open(t)
+	lease, other := acquire(t, s, entity, "a"), acquire(t, s, "Aktør", "a")
+	startScan(t, s, lease, 40, Range{Low: 0})
+	startScan(t, s, other, 41, Range{Low: 0})
+	mustSave(t, s, lease, Progress{Ranges: []Range{{Low: 0, Next: 9, Done: true}}, ScannedAt: noon, LoadedAt: noon})
+	wantCheckpoint(t, s, entity, Checkpoint{ScannedAt: noon, LoadedAt: noon})
+	wantCheckpoint(t, s, "Aktør", Checkpoint{ScanID: 41, Ranges: []Range{{}}})
+}
+
+func TestNewScanTakesTheFormersPlace(t *testing.T) {
+	t.Parallel()
+	s := open(t)
+	lease := acquire(t, s, entity, "a")
+	startScan(t, s, lease, 40, Range{Low: 0, High: 10}, Range{Low: 10})
+	mustSave(t, s, lease, Progress{Ranges: []Range{{Low: 0, Next: 9, Done: true}}})
+	startScan(t, s, lease, 50, Range{Low: 0, High: 99})
+	wantCheckpoint(t, s, entity, Checkpoint{ScanID: 50, Ranges: []Range{{Low: 0, High: 99}}})
+	startScan(t, s, lease, 60)
+	wantCheckpoint(t, s, entity, Checkpoint{ScanID: 60})
+}
+
+func vanished(t *testing.T, s *Store) []Missing {
+	t.Helper()
+	list, err := s.Vanished(t.Context(), entity)
+	if err != nil {
+		t.Fatalf("Vanished = %v", err)
+	}
+	return list
+}
+
+func TestVanishedRowsAreCountedOnceAScan(t *testing.T) {
+	t.Parallel()
+	s := open(t)
+	lease := acquire(t, s, entity, "a")
+	mustSave(t, s, lease, Progress{Entries: []Entry{live(1, 1), live(3, 1), live(4, 1), deleted(5, 1), live(6, 1)}})
+	startScan(t, s, lease, 40, Range{})
+	mustSave(t, s, lease, Progress{Vanished: []int64{3, 4}})
+	mustSave(t, s, lease, Progress{Vanished: []int64{3, 4}}) // the range again, after a restart
+	one, six := int64(1), int64(6)
+	want := []Missing{{ID: 3, Scans: 1, ScanID: 40, Below: &one, Above: &six}, {ID: 4, Scans: 1, ScanID: 40, Below: &one, Above: &six}}
+	ignoreTime := cmpopts.IgnoreFields(Missing{}, "SeenAt")
+	if diff := cmp.Diff(want, vanished(t, s), ignoreTime); diff != "" {
+		t.Errorf("Vanished after one scan (-want +got):\n%s", diff)
+	}
+	mustSave(t, s, lease, Progress{ScannedAt: noon})
+	startScan(t, s, lease, 50, Range{})
+	mustSave(t, s, lease, Progress{Vanished: []int64{4, 1}, Returned: []int64{3}})
+	three := int64(3)
+	want = []Missing{{ID: 1, Scans: 1, ScanID: 50, Above: &three}, {ID: 4, Scans: 2, ScanID: 50, Below: &three, Above: &six}}
+	if diff := cmp.Diff(want, vanished(t, s), ignoreTime); diff != "" {
+		t.Errorf("Vanished after the second (-want +got):\n%s", diff)
+	}
+}
+
+func TestRequestScanConfirmsWhatVanished(t *testing.T) {
+	t.Parallel()
+	s := open(t)
+	lease := acquire(t, s, entity, "a")
+	mustSave(t, s, lease, Progress{ScannedAt: noon, Vanished: []int64{3, 4}, Watermark: noon})
+	if n, err := s.RequestScan(t.Context(), entity, false); n != 0 || err != nil {
+		t.Errorf("RequestScan = %d, %v, want nothing confirmed", n, err)
+	}
+	wantCheckpoint(t, s, entity, Checkpoint{Watermark: noon})
+	if vanished(t, s)[0].Confirmed {
+		t.Error("row 3 is confirmed, and nobody did")
+	}
+	if n, err := s.RequestScan(t.Context(), entity, true); n != 2 || err != nil {
+		t.Errorf("RequestScan with confirm = %d, %v, want 2", n, err)
+	}
+	for _, m := range vanished(t, s) {
+		if !m.Confirmed {
+			t.Errorf("row %d is not confirmed", m.ID)
+		}
+	}
+}
+
+func TestLatenessAddsUp(t *testing.T) {
+	t.Parallel()
+	s := open(t)
+	lease := acquire(t, s, entity, "a")
+	mustSave(t, s, lease, Progress{Lateness: []Lateness{{Bound: time.Minute, Rows: 3, Worst: 40 * time.Second}, {Bound: time.Hour, Rows: 1, Worst: 61 * time.Second}}})
+	mustSave(t, s, lease, Progress{Lateness: []Lateness{{Bound: time.Minute, Rows: 2, Worst: 30*time.Second + 1}}})
+	exec(t, s, "UPDATE poller_lateness SET day = day - 3 WHERE seconds = 3600")
+	week := []Lateness{{Bound: time.Minute, Rows: 5, Worst: 40 * time.Second}, {Bound: time.Hour, Rows: 1, Worst: 61 * time.Second}}
+	for days, want := range map[int][]Lateness{7: week, 4: week, 3: week[:1], 1: week[:1]} {
+		got, err := s.LateRows(t.Context(), entity, days)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("LateRows of %d days (-want +got):\n%s", days, diff)
+		}
+	}
+	if got, err := s.LateRows(t.Context(), "Aktør", 7); err != nil || len(got) != 0 {
+		t.Errorf("LateRows of an entity never late = %v, %v", got, err)
+	}
+}
