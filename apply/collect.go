@@ -39,18 +39,25 @@ func (s *Sink) collect(ctx context.Context) error {
 		if p.rows > 0 && (ended || p.wait() <= 0) {
 			s.hand(ctx, task{segs: p.take()})
 		}
-		if ended {
-			if err := s.settle(ctx); err != nil {
-				return err
-			}
-			if stuck != nil {
-				return stuck
-			}
-			if len(s.consumer.Behind()) == 0 {
-				return nil
-			}
+		if !ended {
+			continue
+		}
+		if done, err := s.finish(ctx, stuck); done {
+			return err
 		}
 	}
+}
+
+// finish waits until everything that was read is applied. It is not done if some
+// of it has to be read again, because another sink had moved the partition.
+func (s *Sink) finish(ctx context.Context, stuck *stream.StuckError) (done bool, err error) {
+	if err := s.settle(ctx); err != nil {
+		return true, err
+	}
+	if stuck != nil {
+		return true, stuck
+	}
+	return len(s.consumer.Behind()) == 0, nil
 }
 
 func (s *Sink) hand(ctx context.Context, t task) {

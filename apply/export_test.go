@@ -5,6 +5,9 @@ import "time"
 // LookEvery makes s look at the topics' ends and the stored offsets more often.
 func LookEvery(s *Sink, d time.Duration) { s.lookEvery = d }
 
+// GiveUp makes Once of s bear an outage for d only.
+func GiveUp(s *Sink, d time.Duration) { s.onceFor = d }
+
 // Read is how many offsets the sink has taken in since its start, applied or not.
 func Read(s *Sink) (n int) {
 	owned, _ := s.public.Load().State()

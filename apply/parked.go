@@ -113,7 +113,7 @@ func (s *Sink) retry(ctx context.Context, t *parkedTopic) error {
 		t.segs, t.next = later, time.Now()
 	default:
 		t.try++
-		t.segs, t.err, t.next = append(rest[:len(rest):len(rest)], later...), err, time.Now().Add(s.delay(t.try))
+		t.segs, t.err, t.next = append(slices.Clip(rest), later...), err, time.Now().Add(s.delay(t.try))
 		s.metrics.retries.Inc()
 		s.state.park(partitions(t.segs), err)
 	}

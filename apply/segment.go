@@ -46,8 +46,7 @@ func newSegment(span stream.Span) segment {
 }
 
 func classOf(err error) stream.Class {
-	var decode *stream.DecodeError
-	if errors.As(err, &decode) {
+	if decode, ok := errors.AsType[*stream.DecodeError](err); ok {
 		return decode.Class
 	}
 	return stream.ClassDecode

@@ -2,6 +2,7 @@ package apply
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -69,7 +70,7 @@ func TestSplitLosesNothingAndLeavesNoGap(t *testing.T) {
 			t.Fatalf("split(%v, %d) = %v and %v", sketch(segs), n, sketch(left), sketch(right))
 		}
 		at := map[int32]int64{}
-		for _, seg := range append(left[:len(left):len(left)], right...) {
+		for _, seg := range append(slices.Clip(left), right...) {
 			if seg.From != at[seg.Partition] {
 				t.Fatalf("split(%v, %d): partition %d goes on at %d, want %d", sketch(segs), n, seg.Partition, seg.From, at[seg.Partition])
 			}

@@ -54,7 +54,8 @@ type Sink struct {
 	turn     chan struct{} // held by a transaction, and by a hand-over of partitions
 	parked   parking
 
-	giveUp    time.Duration // how long Once bears an outage; Run: for ever
+	giveUp    time.Duration // how long an outage is borne: for ever, or in Once onceFor
+	onceFor   time.Duration
 	probe     time.Duration // how long the database may take to show that it is there
 	handover  time.Duration // how long a rebalance waits for a transaction
 	shortWait time.Duration // of retries: the first, and the longest
@@ -79,7 +80,7 @@ func New(cfg Config, kafka stream.Config, store store, letters deadLetters, log 
 		cfg: cfg, kafka: kafka, opts: opts, store: store, letters: letters, log: log, reg: reg,
 		metrics: newMetrics(reg), state: newState(),
 		queue: make(chan task, 1), turn: make(chan struct{}, 1),
-		giveUp: math.MaxInt64, probe: probeTime, handover: handoverTime,
+		giveUp: math.MaxInt64, onceFor: onceGiveUp, probe: probeTime, handover: handoverTime,
 		shortWait: 250 * time.Millisecond, longWait: 30 * time.Second, lookEvery: watchEvery,
 	}
 }
@@ -93,7 +94,7 @@ func (s *Sink) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	defer consumer.Close()
+	defer consumer.Close() //nolint:contextcheck // it leaves the group although ctx has ended
 	if err := s.run(ctx, consumer); !errors.Is(err, context.Canceled) {
 		return err
 	}
@@ -104,12 +105,12 @@ func (s *Sink) Run(ctx context.Context) error {
 // they stand now, and returns nil; also when ctx ends. Topics left behind are
 // named by a *LeftBehindError or a *stream.StuckError.
 func (s *Sink) Once(ctx context.Context) error {
-	s.giveUp = onceGiveUp
+	s.giveUp = s.onceFor
 	consumer, err := stream.NewDirectConsumer(ctx, s.kafka, s.consumerConfig(), s.log, s.reg, s.opts...)
 	if err != nil {
 		return err
 	}
-	defer consumer.Close()
+	defer consumer.Close() //nolint:contextcheck // it leaves the group although ctx has ended
 	if err := s.run(ctx, consumer); !errors.Is(err, context.Canceled) {
 		return err
 	}

@@ -511,3 +511,88 @@ func TestOrderlyLookFindsNothingOdd(t *testing.T) {
 		t.Errorf("Run ended with %v", err)
 	}
 }
+
+func TestOnceNamesTopicsLeftBehind(t *testing.T) {
+	t.Parallel()
+	cases := map[string]struct {
+		topics []string // that cannot be applied
+		away   bool     // the database as a whole
+		want   []string
+	}{
+		"one topic":    {[]string{"Sag"}, false, []string{"Sag"}},
+		"two topics":   {[]string{"Sag", "Møde"}, false, []string{"Møde", "Sag"}},
+		"the database": {nil, true, []string{"Aktør", "Møde", "Sag"}},
+	}
+	for claim, c := range cases {
+		t.Run(claim, func(t *testing.T) {
+			t.Parallel()
+			r := newRig(t, kafkatest.Fake(t), "Sag", "Aktør", "Møde")
+			r.publish(300)
+			proxy := faultproxy.New(t, r.server())
+			inner := cache.New(r.connect(r.through(proxy.Addr())), r.config().Group, cache.Config{GIN: "off"}, slog.New(slog.DiscardHandler))
+			refused := errors.New("tablespace is full")
+			s := r.sinkOn(gate{inner, func(_ context.Context, b cache.Batch) error {
+				if c.away {
+					proxy.Down()
+				}
+				for _, m := range b.Moves {
+					for _, entity := range c.topics {
+						if m.Topic == r.kafka.Topic(entity) {
+							return refused
+						}
+					}
+				}
+				return nil
+			}}, r.config(), nil)
+			apply.GiveUp(s, 500*time.Millisecond)
+			err := s.Once(t.Context())
+			var left *apply.LeftBehindError
+			if !errors.As(err, &left) {
+				t.Fatalf("Once = %v, want a *LeftBehindError", err)
+			}
+			var want []string
+			for _, entity := range c.want {
+				want = append(want, r.kafka.Topic(entity))
+			}
+			slices.Sort(left.Topics)
+			slices.Sort(want)
+			if diff := cmp.Diff(want, left.Topics); diff != "" {
+				t.Errorf("topics left behind (-want +got):\n%s", diff)
+			}
+			if !c.away && !errors.Is(err, refused) {
+				t.Errorf("Once = %v, want the cause in it", err)
+			}
+			if err := proxy.Up(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			r.once(r.sink(r.url, r.config(), nil))
+			if diff := r.differ(); diff != "" {
+				t.Errorf("cache after another run: %s", diff)
+			}
+		})
+	}
+}
+
+func TestStopLetsTheTransactionInFlightEnd(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, kafkatest.Fake(t), "Sag")
+	arrived, open := make(chan struct{}, 10), make(chan struct{})
+	s := r.sinkOn(gate{r.store(), func(ctx context.Context, _ cache.Batch) error {
+		arrived <- struct{}{}
+		<-open
+		return ctx.Err()
+	}}, r.config(), nil)
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- s.Run(ctx) }()
+	r.publish(20)
+	<-arrived
+	cancel()
+	close(open)
+	if err := <-done; err != nil {
+		t.Errorf("Run = %v, want nil when told to stop", err)
+	}
+	if got := r.value("SELECT count(*) FROM sink_offsets"); got == "0" {
+		t.Error("the transaction in flight was given up")
+	}
+}

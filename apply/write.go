@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"odastream/cache"
@@ -47,7 +48,7 @@ func (s *Sink) halves(ctx context.Context, segs []segment) (rest []segment, err 
 	s.metrics.halved.Inc()
 	left, right := split(segs, count(segs)/2)
 	if rest, err = s.write(ctx, left); err != nil {
-		return append(rest[:len(rest):len(rest)], right...), err
+		return append(slices.Clip(rest), right...), err
 	}
 	return s.write(ctx, right)
 }

@@ -59,7 +59,7 @@ func (p *Proxy) Up(ctx context.Context) error {
 		return err
 	}
 	p.ln, p.addr = ln, ln.Addr().String()
-	go p.accept(ln)
+	go p.accept(ln) //nolint:contextcheck // ctx is of the call; what is accepted outlives it
 	return nil
 }
 
