@@ -1,0 +1,116 @@
+package checkpoint
+
+import (
+	"context"
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// A batch of the poller, and the ledger that it is held against.
+const (
+	benchRows   = 5000
+	benchLedger = 200_000
+)
+
+// benchEntries are a batch's entries with ids from first on, as wide as those of Sag.
+func benchEntries(first, seq int64) []Entry {
+	list := make([]Entry, benchRows)
+	for i := range list {
+		list[i] = live(first+int64(i), seq+int64(i))
+		list[i].Stamp = "2026-11-23T16:09:58.347"
+		list[i].Fields = make([]byte, 28*6)
+	}
+	return list
+}
+
+// BenchmarkSave is a batch's way into the ledger: new rows, as in a first load, and
+// changed ones; beside them new rows by COPY over a temporary table.
+func BenchmarkSave(b *testing.B) {
+	s := open(b)
+	lease := acquire(b, s, entity, "a")
+	seq := int64(1)
+	b.Run("new", func(b *testing.B) {
+		for b.Loop() {
+			mustSave(b, s, lease, Progress{Entries: benchEntries(seq, seq)})
+			seq += benchRows
+		}
+		perRow(b)
+	})
+	b.Run("changed", func(b *testing.B) {
+		for b.Loop() {
+			mustSave(b, s, lease, Progress{Entries: benchEntries(1, seq)})
+			seq += benchRows
+		}
+		perRow(b)
+	})
+	b.Run("new by copy", func(b *testing.B) {
+		for b.Loop() {
+			if err := s.fenced(b.Context(), lease, "copy", func(tx pgx.Tx) error {
+				return copyEntries(b.Context(), tx, benchEntries(seq, seq))
+			}); err != nil {
+				b.Fatal(err)
+			}
+			seq += benchRows
+		}
+		perRow(b)
+	})
+}
+
+func copyEntries(ctx context.Context, tx pgx.Tx, entries []Entry) error {
+	_, err := tx.Exec(ctx, `
+CREATE TEMPORARY TABLE IF NOT EXISTS saved (entity_id bigint, seq bigint, hash bytea, stamp text, fields bytea) ON COMMIT DELETE ROWS`)
+	if err != nil {
+		return err
+	}
+	_, err = tx.CopyFrom(ctx, pgx.Identifier{"saved"}, []string{"entity_id", "seq", "hash", "stamp", "fields"},
+		pgx.CopyFromSlice(len(entries), func(i int) ([]any, error) {
+			e := entries[i]
+			return []any{e.ID, e.Seq, e.hashBytes(), e.Stamp, []byte(e.Fields)}, nil
+		}))
+	if err != nil {
+		return err
+	}
+	_, err = tx.Exec(ctx, `
+INSERT INTO poller_ledger AS l (entity_type, entity_id, seq, hash, stamp, fields)
+SELECT $1, * FROM saved
+ON CONFLICT (entity_type, entity_id) DO UPDATE
+SET seq = excluded.seq, hash = excluded.hash, stamp = excluded.stamp, fields = excluded.fields
+WHERE l.seq < excluded.seq`, entity)
+	return err
+}
+
+// BenchmarkEntries is what holding a batch against the ledger costs.
+func BenchmarkEntries(b *testing.B) {
+	s := open(b)
+	lease := acquire(b, s, entity, "a")
+	for first := int64(1); first < benchLedger; first += benchRows {
+		mustSave(b, s, lease, Progress{Entries: benchEntries(first, first)})
+	}
+	exec(b, s, "ANALYZE poller_ledger")
+	ids := make([]int64, benchRows)
+	for i := range ids {
+		ids[i] = int64(i)*(benchLedger/benchRows) + 1 // all over the ledger
+	}
+	b.Run("ids", func(b *testing.B) {
+		for b.Loop() {
+			if got := entries(b, s, entity, ids...); len(got) != benchRows {
+				b.Fatalf("%d entries, want %d", len(got), benchRows)
+			}
+		}
+		perRow(b)
+	})
+	b.Run("window", func(b *testing.B) {
+		for b.Loop() {
+			got, err := s.Entries(b.Context(), entity, nil, []Window{{Low: 50_000, High: 50_000 + benchRows}})
+			if err != nil || len(got) != benchRows {
+				b.Fatalf("%d entries, %v, want %d", len(got), err, benchRows)
+			}
+		}
+		perRow(b)
+	})
+}
+
+func perRow(b *testing.B) {
+	b.ReportMetric(float64(b.N)*benchRows/b.Elapsed().Seconds(), "rows/s")
+}
