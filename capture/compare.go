@@ -90,7 +90,7 @@ func (w *writer) compareRow(known map[int64]checkpoint.Entry, r latest, out *out
 	}
 	out.changes = append(out.changes, c)
 	out.entries = append(out.entries, checkpoint.Entry{
-		ID: c.ID, Seq: c.Seq, Hash: r.hash, Stamp: r.Opdateringsdato, Fields: r.fields,
+		ID: c.ID, Seq: c.Seq, Hash: r.hash, Stamp: r.Opdateringsdato, Fields: r.fields, New: !ok,
 	})
 	if w.loaded.Load() && entry.Stamp != r.Opdateringsdato {
 		out.lateness.add(r.Opdateringsdato, r.behind)

@@ -43,7 +43,7 @@ CREATE TABLE poller_watermarks (
 -- the topic's last word cannot be trusted and the row is to be published again.
 -- stamp is the row's opdateringsdato as text, fields a short hash of each member.
 CREATE TABLE poller_ledger (
-    entity_type text   NOT NULL,
+    entity_type text   NOT NULL COLLATE "C",
     entity_id   bigint NOT NULL,
     seq         bigint NOT NULL,
     hash        bytea,
