@@ -15,6 +15,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"odastream/internal/kafkatest"
@@ -289,27 +290,76 @@ func TestConsumerFindsTopicsMadeLaterAndLeavesDeadLettersAlone(t *testing.T) {
 
 func TestConsumerStartsOverWhenATopicIsMadeAnewMeanwhile(t *testing.T) {
 	t.Parallel()
-	b, o := newBench(t, kafkatest.Fake(t)), &offsetsInMemory{}
+	brokers := map[string]func(t *testing.T) []string{
+		"fake": func(t *testing.T) []string { t.Helper(); return kafkatest.Fake(t) },
+		"real": func(t *testing.T) []string { t.Helper(); return kafkatest.Real(t) },
+	}
+	for name, brokers := range brokers {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b, o := newBench(t, brokers(t)), &offsetsInMemory{}
+			topic := b.topic("sag", 1)
+			b.produce(topic, 0, 5)
+			reg := prometheus.NewRegistry()
+			c := b.consumer(b.config(o), reg)
+			b.read(c, o, total(5))
+			if _, err := b.adm.DeleteTopic(t.Context(), topic); err != nil {
+				t.Fatal(err)
+			}
+			b.topicAgain("sag", 1)
+			b.cl.PurgeTopicsFromProducing(topic)
+			b.produce(topic, 0, 3)
+			got := b.read(c, o, total(3))
+			if diff := cmp.Diff(map[string][]int64{topic + "/0": {0, 1, 2}}, got); diff != "" {
+				t.Errorf("offsets read of the new topic (-want +got):\n%s", diff)
+			}
+			if got := resets(t, reg)["recreated"]; got != 1 {
+				t.Errorf("recreated topics counted = %v, want 1", got)
+			}
+			if o.held[stream.TopicPartition{Topic: topic}].TopicID != b.id(topic) {
+				t.Error("the store still has the old topic's id")
+			}
+		})
+	}
+}
+
+// topicAgain makes a topic of a name that was deleted just now, as soon as the
+// broker lets go of it.
+func (b bench) topicAgain(name string, partitions int32) {
+	b.t.Helper()
+	for {
+		_, err := b.adm.CreateTopic(b.t.Context(), partitions, 1, nil, b.cfg.TopicPrefix+name)
+		if err == nil {
+			return
+		}
+		if !errors.Is(err, kerr.TopicAlreadyExists) {
+			b.t.Fatal(err)
+		}
+	}
+}
+
+func TestConsumerTellsWhenBrokersAreGone(t *testing.T) {
+	t.Parallel()
+	cluster := kafkatest.Cluster(t)
+	b, o := newBench(t, cluster.ListenAddrs()), &offsetsInMemory{}
 	topic := b.topic("sag", 1)
-	b.produce(topic, 0, 5)
-	reg := prometheus.NewRegistry()
-	c := b.consumer(b.config(o), reg)
-	b.read(c, o, total(5))
-	if _, err := b.adm.DeleteTopic(t.Context(), topic); err != nil {
-		t.Fatal(err)
+	c := b.consumer(b.config(o), nil)
+	b.produce(topic, 0, 1)
+	b.read(c, o, total(1))
+	if err := c.RefreshEnds(t.Context()); err != nil {
+		t.Fatalf("RefreshEnds: %v", err)
 	}
-	b.topic("sag", 1)
-	b.cl.PurgeTopicsFromProducing(topic)
-	b.produce(topic, 0, 3)
-	got := b.read(c, o, total(3))
-	if diff := cmp.Diff(map[string][]int64{topic + "/0": {0, 1, 2}}, got); diff != "" {
-		t.Errorf("offsets read of the new topic (-want +got):\n%s", diff)
+	if _, trouble := c.State(); trouble != "" {
+		t.Errorf("trouble with a broker that answers = %q", trouble)
 	}
-	if got := resets(t, reg)["recreated"]; got != 1 {
-		t.Errorf("recreated topics counted = %v, want 1", got)
+	cluster.Close()
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+	defer cancel()
+	if err := c.RefreshEnds(ctx); err == nil {
+		t.Error("RefreshEnds without a broker = nil")
 	}
-	if o.held[stream.TopicPartition{Topic: topic}].TopicID != b.id(topic) {
-		t.Error("the store still has the old topic's id")
+	if _, trouble := c.State(); !strings.Contains(trouble, "KAFKA_BROKERS says where it is") {
+		t.Errorf("trouble without a broker = %q, want what to do", trouble)
 	}
 }
 
