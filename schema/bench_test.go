@@ -13,7 +13,18 @@ var sagRow = []byte(`{"id":98765,"typeid":3,"kategoriid":19,"statusid":11,"titel
 	`"statsbudgetsag":false,"begrundelse":"","paragrafnummer":null,"paragraf":"","afgørelsesdato":"2026-05-12T00:00:00","afgørelse":null,` +
 	`"rådsmødedato":null,"lovnummer":"561","lovnummerdato":"2026-05-21T00:00:00","retsinformationsurl":"https://www.retsinformation.dk/eli/lta/2026/561","fremsatundersagid":null,"deltundersagid":null}`)
 
-// BenchmarkContentHash is what each row that is read costs the poller.
+// BenchmarkFingerprint is what each row that is read costs the poller.
+func BenchmarkFingerprint(b *testing.B) {
+	b.SetBytes(int64(len(sagRow)))
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, _, err := Fingerprint(sagRow); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+// BenchmarkContentHash is what a row costs where only its hash is wanted.
 func BenchmarkContentHash(b *testing.B) {
 	b.SetBytes(int64(len(sagRow)))
 	b.ReportAllocs()

@@ -37,8 +37,9 @@ func Fingerprint(row []byte) (Hash, Fields, error) {
 }
 
 // Changed names the members of row whose value f does not hold, in the row's
-// order. It returns nil where it cannot tell: f is not known, or a member of the
-// former version is gone, whose name no hash gives back.
+// order. It returns nil where it cannot tell: f is not known, a member of the
+// former version is gone, whose name no hash gives back, or two of them had one
+// name, or two names with one hash.
 func (f Fields) Changed(row []byte) []string {
 	members, err := readMembers(make([]member, 0, usualMembers), row)
 	if err != nil || len(f) == 0 || len(f)%fieldSize != 0 {
@@ -47,6 +48,9 @@ func (f Fields) Changed(row []byte) []string {
 	before := make(map[uint16]uint32, len(f)/fieldSize)
 	for rest := f; len(rest) > 0; rest = rest[fieldSize:] {
 		before[binary.BigEndian.Uint16(rest)] = binary.BigEndian.Uint32(rest[2:])
+	}
+	if len(before) < len(f)/fieldSize {
+		return nil
 	}
 	var names []string
 	for _, m := range members {
