@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -120,17 +121,26 @@ func (c Change) valid() error {
 		return errors.New("entity is missing")
 	case c.Seq < 1:
 		return fmt.Errorf("seq is %d, want above 0", c.Seq)
-	case c.Action != Snapshot && c.Action != Create && c.Action != Update && c.Action != Delete:
+	case !slices.Contains([]Action{Snapshot, Create, Update, Delete}, c.Action):
 		return fmt.Errorf("action is %q, want snapshot, create, update or delete", c.Action)
-	case c.Origin != OriginTail && c.Origin != OriginScan && c.Origin != OriginSnapshot:
+	case !slices.Contains([]Origin{OriginTail, OriginScan, OriginSnapshot}, c.Origin):
 		return fmt.Errorf("origin is %q, want tail, scan or snapshot", c.Origin)
 	case c.Changed != nil && c.Action != Update:
 		return fmt.Errorf("changed is an update's, this is a %s", c.Action)
 	case c.Changed != nil && len(c.Changed) == 0:
 		return errors.New("changed names no member")
-	case c.Action == Delete && c.Data != nil:
-		return errors.New("a delete's data must be null")
-	case c.Action != Delete && (len(c.Data) == 0 || c.Data[0] != '{'):
+	}
+	return c.validData()
+}
+
+func (c Change) validData() error {
+	if c.Action == Delete {
+		if c.Data != nil {
+			return errors.New("a delete's data must be null")
+		}
+		return nil
+	}
+	if jsontext.Value(c.Data).Kind() != jsontext.KindBeginObject {
 		return errors.New("data must be an object")
 	}
 	return nil

@@ -183,8 +183,7 @@ func FuzzParseChange(f *testing.F) {
 			t.Fatalf("ParseChange(%q) wrote into it: %q", before, value)
 		}
 		if err != nil {
-			var fault *ParseError
-			if !errors.As(err, &fault) {
+			if _, ok := errors.AsType[*ParseError](err); !ok {
 				t.Fatalf("ParseChange(%q) = %v, want a *ParseError", value, err)
 			}
 			return
