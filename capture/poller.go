@@ -30,6 +30,7 @@ type Parts struct {
 	Publisher publisher
 	Topics    topics
 	Store     store
+	Prober    prober                     // nil: the source is taken on trust until a page breaks the rules
 	TopicName func(entity string) string // as the publisher names topics
 	Workers   int                        // ranges of one entity read at once; 0 is 1
 }
@@ -41,6 +42,8 @@ type Poller struct {
 	publisher publisher
 	topics    topics
 	store     store
+	prober    prober
+	contract  contract
 	topicName func(entity string) string
 	workers   int
 	log       *slog.Logger
@@ -57,7 +60,7 @@ type Poller struct {
 // New makes a Poller of entities. reg takes its metrics.
 func New(cfg Config, entities []schema.Entity, parts Parts, log *slog.Logger, reg prometheus.Registerer) *Poller {
 	p := &Poller{
-		cfg: cfg, source: parts.Source, publisher: parts.Publisher, topics: parts.Topics, store: parts.Store,
+		cfg: cfg, source: parts.Source, publisher: parts.Publisher, topics: parts.Topics, store: parts.Store, prober: parts.Prober,
 		topicName: parts.TopicName, workers: max(parts.Workers, 1),
 		log: log, metrics: newMetrics(reg), clock: &sourceClock{}, share: newShare(), wakers: map[string]chan struct{}{},
 		patience: secondLook, holder: holderName(),
@@ -98,6 +101,7 @@ func (p *Poller) Run(ctx context.Context) error {
 	}
 	var all sync.WaitGroup
 	all.Go(func() { p.keepShare(ctx) })
+	all.Go(func() { p.keepProbing(ctx) })
 	for _, e := range p.entities {
 		all.Go(func() { p.keepFollowing(ctx, e) })
 	}
@@ -149,6 +153,9 @@ func (p *Poller) followWhileMine(ctx context.Context, e *entityStatus) error {
 
 // work takes the entity's lease, works under it and gives it back.
 func (p *Poller) work(ctx context.Context, e *entityStatus, work task) error {
+	if err := p.contract.honoured(e.Entity); err != nil {
+		return err
+	}
 	lease, err := p.store.Acquire(ctx, e.Entity, p.holder, p.cfg.Lease)
 	if err != nil {
 		return err
@@ -190,6 +197,7 @@ func (p *Poller) Once(ctx context.Context) error {
 	if err := p.topics.Ensure(ctx, p.names()); err != nil {
 		return err
 	}
+	p.probe(ctx)
 	failures := make([]error, len(p.entities))
 	var group errgroup.Group
 	group.SetLimit(onceAtATime)

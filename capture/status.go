@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"odastream/checkpoint"
+	"odastream/oda"
 )
 
 // state is what a poller does with an entity just now.
@@ -123,11 +124,13 @@ type Status struct {
 	// ConsistentThrough is the earliest of those of all entities that this poller
 	// works on; zero where one of them has none yet.
 	ConsistentThrough time.Time `json:"consistent_through,omitzero"`
+	// Contract is what the last probe of the source found.
+	Contract []oda.Finding `json:"contract,omitempty"`
 }
 
 // Status tells how far each entity is.
 func (p *Poller) Status() Status {
-	status := Status{Holder: p.holder}
+	status := Status{Holder: p.holder, Contract: p.contract.findings()}
 	for _, e := range p.entities {
 		status.Entities = append(status.Entities, e.snapshot())
 	}

@@ -36,8 +36,9 @@ type world struct {
 	store    *checkpoint.Store
 	cfg      Config
 	entities []schema.Entity
-	quiet    bool // nothing is logged
-	workers  int  // ranges read at once; 0 is 4
+	prober   prober // nil: none
+	quiet    bool   // nothing is logged
+	workers  int    // ranges read at once; 0 is 4
 	// What a process goes through may be wrapped, to end it at a step boundary.
 	wrapStore     func(store) store
 	wrapPublisher func(publisher) publisher
@@ -115,7 +116,7 @@ func (w *world) process() (p *Poller, stop func()) {
 		w.t.Fatal(err)
 	}
 	parts := Parts{
-		Source: w.source, Publisher: pub, Topics: stream.NewTopics(admin, w.kafka, w.logger()), Store: w.store, TopicName: w.kafka.Topic, Workers: cmp.Or(w.workers, 4),
+		Source: w.source, Publisher: pub, Topics: stream.NewTopics(admin, w.kafka, w.logger()), Store: w.store, Prober: w.prober, TopicName: w.kafka.Topic, Workers: cmp.Or(w.workers, 4),
 	}
 	if w.wrapStore != nil {
 		parts.Store = w.wrapStore(parts.Store)
@@ -291,4 +292,13 @@ func (w *world) eventually(what string, ok func() bool) {
 		case <-tick.C:
 		}
 	}
+}
+
+// count asks the database for a number.
+func (w *world) count(sql string) (n int64) {
+	w.t.Helper()
+	if err := w.pool.QueryRow(w.t.Context(), sql).Scan(&n); err != nil {
+		w.t.Fatal(err)
+	}
+	return n
 }

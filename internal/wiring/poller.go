@@ -49,7 +49,7 @@ func OpenPoller(ctx context.Context, cfg PollerConfig, log *slog.Logger, reg pro
 		return nil, err
 	}
 	p.Poller = capture.New(cfg.Capture, cfg.Entities, capture.Parts{
-		Source: p.source, Publisher: p.publisher, Topics: stream.NewTopics(p.admin, cfg.Kafka, log),
+		Source: p.source, Prober: p.source, Publisher: p.publisher, Topics: stream.NewTopics(p.admin, cfg.Kafka, log),
 		Store: checkpoint.New(p.pool), TopicName: cfg.Kafka.Topic, Workers: cfg.Source.Concurrency,
 	}, log, reg)
 	return p, nil
