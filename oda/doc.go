@@ -7,6 +7,7 @@
 // is an error, never rows. It also keeps the manners: one rate, one number of
 // connections and one circuit breaker for everything a process asks.
 //
-// It knows nothing of Kafka, of Postgres, of which entities there are, nor of
-// what was asked before; it holds no rows between two calls.
+// It knows nothing of Kafka, of Postgres, nor of what was asked before; it holds
+// no rows between two calls. Which entities there are only Probe knows, to name
+// how the source's schema has changed.
 package oda

@@ -58,7 +58,7 @@ type prober struct {
 // run asks everything. Its error is one that ends the probe.
 func (p *prober) run(ctx context.Context) error {
 	for _, step := range []func(context.Context) error{
-		p.describe, p.choose, p.order, p.filters, p.stamps, p.unknownField, p.nulls,
+		p.describe, p.choose, p.order, p.stamps, p.filters, p.unknownField, p.nulls,
 	} {
 		if err := step(ctx); err != nil {
 			return err

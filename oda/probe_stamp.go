@@ -110,8 +110,21 @@ func (p *prober) stamps(ctx context.Context) error {
 		return nil
 	}
 	p.control(s, hits)
+	s.forget(slices.Concat(hits[0], hits[1]))
 	p.report.add(p.comparison(s, hits))
 	return nil
+}
+
+// forget drops the samples that came with another stamp than they were asked
+// for by: they changed meanwhile, and show nothing.
+func (s samples) forget(rows []Row) {
+	for _, r := range rows {
+		for digit, sample := range s.byDigit {
+			if sample.ID == r.ID && trimWall(sample.Opdateringsdato) != trimWall(r.Opdateringsdato) {
+				delete(s.byDigit, digit)
+			}
+		}
+	}
 }
 
 // control sees that the row asked for by its id alone came. A filter that leaves
@@ -152,7 +165,7 @@ func (p *prober) comparison(s samples, hits [2][]Row) Finding {
 	for _, digit := range []byte(lastDigits) {
 		r, ok := s.byDigit[digit]
 		if !ok {
-			seen = append(seen, fmt.Sprintf("no row ends in %c", digit))
+			seen = append(seen, fmt.Sprintf("…%c: no row to ask for", digit))
 			continue
 		}
 		got := outcome{eq: holds(hits[0], r.ID), gt: holds(hits[1], r.ID)}

@@ -13,7 +13,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/jackc/pgx/v5"
 	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"odastream/internal/kafkatest"
 	"odastream/internal/pgtest"
@@ -157,7 +159,6 @@ func TestDoctorNamesTroubleAndWhatToDo(t *testing.T) {
 		}, []string{
 			"source metadata", "source page-cap",
 		}},
-		"a source's address that is none": {func(*testing.T, *ward) []string { return []string{"ODA_URL=mars"} }, []string{"source settings"}},
 		"no Postgres": {func(*testing.T, *ward) []string {
 			return []string{"DATABASE_URL=postgres://u:secret@127.0.0.1:1/x"}
 		}, []string{"postgres reachable"}},
@@ -253,9 +254,31 @@ func TestDoctorJudgesTopicsByTheContract(t *testing.T) {
 	}
 }
 
+func TestDoctorSaysWhichSettingsItMayNotRead(t *testing.T) {
+	t.Parallel()
+	w := newWard(t, odasim.Options{})
+	cluster := kafkatest.Cluster(t)
+	w.brokers = cluster.ListenAddrs()
+	topic(t, w, "cleanup.policy", "delete")
+	cluster.ControlKey(int16(kmsg.DescribeConfigs), func(req kmsg.Request) (kmsg.Response, error, bool) {
+		cluster.KeepControl()
+		resp := req.ResponseKind().(*kmsg.DescribeConfigsResponse)
+		for _, asked := range req.(*kmsg.DescribeConfigsRequest).Resources {
+			r := kmsg.NewDescribeConfigsResponseResource()
+			r.ResourceType, r.ResourceName, r.ErrorCode = asked.ResourceType, asked.ResourceName, kerr.TopicAuthorizationFailed.Code
+			resp.Resources = append(resp.Resources, r)
+		}
+		return resp, nil, true
+	})
+	status, found := lines(t, w.environ("ODA_ENTITIES=Sag"))
+	if f := found["kafka settings"]; status != 0 || f.Verdict != oda.VerdictNote || !strings.Contains(f.Seen, "those of 1 topics") {
+		t.Errorf("doctor = %d, settings %+v, want 0 and a note of one topic", status, f)
+	}
+}
+
 func TestDoctorRefusesBadSettings(t *testing.T) {
 	t.Parallel()
-	status, out := doctor(t, []string{"ODA_RATE=fast", "MIGRATE=maybe"})
+	status, out := doctor(t, []string{"ODA_RATE=fast", "MIGRATE=maybe", "KAFKA_BROKERS=127.0.0.1:1"})
 	if status != 2 || !strings.Contains(out, "ODA_RATE is ") || !strings.Contains(out, "MIGRATE is ") {
 		t.Errorf("doctor = %d, %q, want 2 and both variables", status, out)
 	}
