@@ -66,8 +66,10 @@ CREATE TABLE backup_w AS SELECT * FROM poller_watermarks`)
 	w.mustOnce()
 	// The topic's newest seq is far ahead of the clock.
 	far := time.Now().Add(time.Hour).UnixMicro()
-	w.publishBehind(schema.Change{Entity: "Sag", ID: 5, Action: schema.Update, Seq: far, Timestamp: time.Now(),
-		Origin: schema.OriginTail, Data: sagRow(5, "forkert", stampAt(w.sim.Now()))})
+	w.publishBehind(schema.Change{
+		Entity: "Sag", ID: 5, Action: schema.Update, Seq: far, Timestamp: time.Now(),
+		Origin: schema.OriginTail, Data: sagRow(5, "forkert", stampAt(w.sim.Now())),
+	})
 	w.exec(`TRUNCATE poller_ledger, poller_positions, poller_watermarks; INSERT INTO poller_ledger SELECT * FROM backup;
 INSERT INTO poller_positions SELECT * FROM backup_p; INSERT INTO poller_watermarks SELECT * FROM backup_w`)
 	w.cfg.ScanEvery = time.Nanosecond

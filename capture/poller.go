@@ -132,8 +132,7 @@ func (p *Poller) keepFollowing(ctx context.Context, e *entityStatus) {
 			pause = p.cfg.Interval // it went well for long
 		}
 		p.report(ctx, e, err, pause)
-		var held *checkpoint.HeldError
-		if errors.As(err, &held) {
+		if held, ok := errors.AsType[*checkpoint.HeldError](err); ok {
 			_ = wait(ctx, min(p.cfg.Lease/3, held.For+time.Millisecond)) // its error is the loop's condition
 			continue
 		}

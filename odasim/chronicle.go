@@ -6,9 +6,9 @@ import (
 	"math/rand/v2"
 	"time"
 
-	"odastream/schema"
-
 	"github.com/go-json-experiment/json/jsontext"
+
+	"odastream/schema"
 )
 
 // chronicle writes what happens in the parliament into its sets: all of it at

@@ -143,7 +143,7 @@ func TestBoundsLeaveNothingOut(t *testing.T) {
 	rapid.Check(t, func(r *rapid.T) {
 		f := drawFilter(r, 3, 30)
 		b := f.bounds()
-		for id := int64(0); id < 32; id++ {
+		for id := range int64(32) {
 			for stamp := int64(-1); stamp < 8; stamp++ {
 				one := row{id: id, stamp: stamp}
 				if stamp < 0 {

@@ -12,9 +12,9 @@ import (
 	"testing/synctest"
 	"time"
 
-	"odastream/schema"
-
 	diff "github.com/google/go-cmp/cmp"
+
+	"odastream/schema"
 )
 
 // everyRow gives all rows of all sets.

@@ -2,6 +2,7 @@ package odasim
 
 import (
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -94,11 +95,11 @@ func caseTitle(kind int) string {
 
 // resume is a text of a few hundred characters, or none.
 func (c *chronicle) resume(subject string) string {
-	text := ""
+	var text strings.Builder
 	for range c.random.IntN(7) {
-		text += "Formålet er at styrke " + subject + " og sikre, at reglerne følges i hele landet. "
+		text.WriteString("Formålet er at styrke " + subject + " og sikre, at reglerne følges i hele landet. ")
 	}
-	return text
+	return text.String()
 }
 
 // recentPeriod gives the period of the happening.

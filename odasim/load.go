@@ -61,7 +61,7 @@ func (s *Server) loadFile(t *set, path string) error {
 	if err != nil {
 		return fmt.Errorf("load %s: %w", t.name, err)
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }() // it was only read
 	var in io.Reader = f
 	if strings.HasSuffix(path, ".gz") {
 		z, err := gzip.NewReader(f)

@@ -183,7 +183,7 @@ func (w *walk) down() {
 		if w.passes(b) {
 			continue
 		}
-		for i := len(b.ids) - 1; i >= 0; i-- {
+		for i := range slices.Backward(b.ids) {
 			if w.matches(b.row(i)) && !w.take(b.data[i]) {
 				return
 			}

@@ -46,7 +46,8 @@ func TestWirePages(t *testing.T) {
 	s, row := threeVotes(t)
 	for claim, c := range map[string]wire{
 		"a page with a small $top has no link": {
-			"/Stemme", []string{"$top", "1"},
+			"/Stemme",
+			[]string{"$top", "1"},
 			`{"odata.metadata":"https://oda.ft.dk/api/$metadata#Stemme","value":[` + row("1", "653") + `]}`,
 		},
 		"a full page without $top links to the rest": {
@@ -55,25 +56,30 @@ func TestWirePages(t *testing.T) {
 				`],"odata.nextLink":"https://oda.ft.dk/api/Stemme?$skip=2"}`,
 		},
 		"the count is a string behind the metadata": {
-			"/Stemme", []string{"$orderby", "id desc", "$top", "1", "$inlinecount", "allpages"},
+			"/Stemme",
+			[]string{"$orderby", "id desc", "$top", "1", "$inlinecount", "allpages"},
 			`{"odata.metadata":"https://oda.ft.dk/api/$metadata#Stemme","odata.count":"3","value":[` + row("3", "7") + `]}`,
 		},
 		"$top above the cap is capped and counted down in the link": {
-			"/Stemme", []string{"$top", "3", "$filter", "id gt 0"},
+			"/Stemme",
+			[]string{"$top", "3", "$filter", "id gt 0"},
 			`{"odata.metadata":"https://oda.ft.dk/api/$metadata#Stemme","value":[` + row("1", "653") + `,` + row("2", "653") +
 				`],"odata.nextLink":"https://oda.ft.dk/api/Stemme?$filter=id%20gt%200&$top=1&$skip=2"}`,
 		},
 		"the link counts $skip up": {
-			"/Stemme", []string{"$skip", "0"},
+			"/Stemme",
+			[]string{"$skip", "0"},
 			`{"odata.metadata":"https://oda.ft.dk/api/$metadata#Stemme","value":[` + row("1", "653") + `,` + row("2", "653") +
 				`],"odata.nextLink":"https://oda.ft.dk/api/Stemme?$skip=2"}`,
 		},
 		"the last page without $top has no link": {
-			"/Stemme", []string{"$skip", "1"},
+			"/Stemme",
+			[]string{"$skip", "1"},
 			`{"odata.metadata":"https://oda.ft.dk/api/$metadata#Stemme","value":[` + row("2", "653") + `,` + row("3", "7") + `]}`,
 		},
 		"an empty page": {
-			"/Stemme", []string{"$filter", "id gt 3"},
+			"/Stemme",
+			[]string{"$filter", "id gt 3"},
 			`{"odata.metadata":"https://oda.ft.dk/api/$metadata#Stemme","value":[]}`,
 		},
 		"a set without rows": {
@@ -101,7 +107,8 @@ func TestWireRows(t *testing.T) {
 			`{"odata.metadata":"https://oda.ft.dk/api/$metadata#Akt%C3%B8r","value":[{"id":12,"navn":"Åse \"Ø\" \n","opdateringsdato":"2014-09-11T16:37:20.137"}]}`,
 		},
 		"$select keeps the row's order": {
-			"/Stemme", []string{"$select", "aktørid, id", "$top", "1"},
+			"/Stemme",
+			[]string{"$select", "aktørid, id", "$top", "1"},
 			`{"odata.metadata":"https://oda.ft.dk/api/$metadata#Stemme","value":[{"id":1,"aktørid":5}]}`,
 		},
 	} {

@@ -125,12 +125,23 @@ func (c Change) valid() error {
 		return fmt.Errorf("action is %q, want snapshot, create, update or delete", c.Action)
 	case !slices.Contains([]Origin{OriginTail, OriginScan, OriginSnapshot}, c.Origin):
 		return fmt.Errorf("origin is %q, want tail, scan or snapshot", c.Origin)
-	case c.Changed != nil && c.Action != Update:
-		return fmt.Errorf("changed is an update's, this is a %s", c.Action)
-	case c.Changed != nil && len(c.Changed) == 0:
-		return errors.New("changed names no member")
+	}
+	if err := c.validChanged(); err != nil {
+		return err
 	}
 	return c.validData()
+}
+
+func (c Change) validChanged() error {
+	switch {
+	case c.Changed == nil:
+		return nil
+	case c.Action != Update:
+		return fmt.Errorf("changed is an update's, this is a %s", c.Action)
+	case len(c.Changed) == 0:
+		return errors.New("changed names no member")
+	}
+	return nil
 }
 
 func (c Change) validData() error {

@@ -1,6 +1,7 @@
 package stream
 
 import (
+	"slices"
 	"strconv"
 	"time"
 	"unicode/utf8"
@@ -64,7 +65,7 @@ func (d DeadLetter) record(limit int) *kgo.Record {
 		Topic:   deadLetterName(d.Record.Topic),
 		Key:     d.Record.Key,
 		Value:   d.Record.Value,
-		Headers: append(d.Record.Headers[:len(d.Record.Headers):len(d.Record.Headers)], d.headers()...),
+		Headers: append(slices.Clip(d.Record.Headers), d.headers()...),
 	}
 	if d.Class == ClassTooLarge {
 		return shorten(rec)
@@ -84,7 +85,7 @@ func fitted(rec *kgo.Record, limit int) *kgo.Record {
 func shorten(rec *kgo.Record) *kgo.Record {
 	short := *rec
 	short.Value = rec.Value[:min(len(rec.Value), keptBytes):min(len(rec.Value), keptBytes)]
-	short.Headers = append(rec.Headers[:len(rec.Headers):len(rec.Headers)],
+	short.Headers = append(slices.Clip(rec.Headers),
 		kgo.RecordHeader{Key: HeaderDeadSize, Value: []byte(strconv.Itoa(len(rec.Value)))})
 	return &short
 }

@@ -204,7 +204,7 @@ func TestTheLimitIsTheTopicsOwn(t *testing.T) {
 	onBoth(t, func(t *testing.T, b *bench) {
 		limit := "200000"
 		name := b.cfg.Topic("Sag")
-		if _, err := b.topics.adm.CreateTopic(t.Context(), 3, 1, map[string]*string{configMaxMessage: &limit, configCleanup: kadm.StringPtr("compact")}, name); err != nil {
+		if _, err := b.topics.adm.CreateTopic(t.Context(), 3, 1, map[string]*string{configMaxMessage: &limit, configCleanup: new("compact")}, name); err != nil {
 			t.Fatal(err)
 		}
 		b.ensure(t, "Sag")

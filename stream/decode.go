@@ -47,8 +47,10 @@ func Decode(rec *kgo.Record) (Message, error) {
 		return Message{}, &DecodeError{classOf(err), err}
 	}
 	if change.Entity != entity || change.ID != id {
-		return Message{}, &DecodeError{ClassSchema,
-			fmt.Errorf("key %q is not that of the change of %s", rec.Key, schema.Key(change.Entity, change.ID))}
+		return Message{}, &DecodeError{
+			ClassSchema,
+			fmt.Errorf("key %q is not that of the change of %s", rec.Key, schema.Key(change.Entity, change.ID)),
+		}
 	}
 	return Message{Change: change}, nil
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -91,8 +92,8 @@ func murmur2(data []byte) uint32 {
 		k := binary.LittleEndian.Uint32(data) * m
 		h = h*m ^ (k^k>>24)*m
 	}
-	for i := len(data) - 1; i >= 0; i-- {
-		h ^= uint32(data[i]) << (8 * i)
+	for i, d := range slices.Backward(data) {
+		h ^= uint32(d) << (8 * i)
 		if i == 0 {
 			h *= m
 		}

@@ -107,7 +107,7 @@ func TestReadLogTellsWhatIsOutOfRange(t *testing.T) {
 	onBoth(t, func(t *testing.T, b *bench) {
 		b.single(t)
 		// Kafka cuts nothing off a topic that is only compacted.
-		config := map[string]*string{configCleanup: kadm.StringPtr("compact,delete")}
+		config := map[string]*string{configCleanup: new("compact,delete")}
 		if _, err := b.topics.adm.CreateTopic(t.Context(), 1, 1, config, b.cfg.Topic("Sag")); err != nil {
 			t.Fatal(err)
 		}
@@ -217,8 +217,8 @@ func (b *bench) transaction(t *testing.T, keys ...string) {
 // compactNow makes a broker compact a topic as soon as it can.
 func compactNow() map[string]*string {
 	return map[string]*string{
-		configCleanup: kadm.StringPtr("compact"), "segment.ms": kadm.StringPtr("100"), "segment.bytes": kadm.StringPtr("1048576"),
-		"min.cleanable.dirty.ratio": kadm.StringPtr("0"), "max.compaction.lag.ms": kadm.StringPtr("100"), configTombstones: kadm.StringPtr("0"),
+		configCleanup: new("compact"), "segment.ms": new("100"), "segment.bytes": new("1048576"),
+		"min.cleanable.dirty.ratio": new("0"), "max.compaction.lag.ms": new("100"), configTombstones: new("0"),
 	}
 }
 

@@ -66,9 +66,9 @@ func TestMadeTopicsHaveTheContractsSettings(t *testing.T) {
 func TestAnExistingTopicIsLeftAloneAndItsDifferencesAreLogged(t *testing.T) {
 	t.Parallel()
 	onBoth(t, func(t *testing.T, b *bench) {
-		old := map[string]*string{configCleanup: kadm.StringPtr("delete"), configMaxMessage: kadm.StringPtr("2000000")}
-		forgetful := map[string]*string{configCleanup: kadm.StringPtr("compact"), configTombstones: kadm.StringPtr("1000")}
-		dead := map[string]*string{configCleanup: kadm.StringPtr("compact")}
+		old := map[string]*string{configCleanup: new("delete"), configMaxMessage: new("2000000")}
+		forgetful := map[string]*string{configCleanup: new("compact"), configTombstones: new("1000")}
+		dead := map[string]*string{configCleanup: new("compact")}
 		for topic, config := range map[string]map[string]*string{
 			b.cfg.Topic("Sag"): old, b.cfg.DeadLetterTopic("Sag"): dead, b.cfg.Topic("Stemme"): forgetful,
 		} {

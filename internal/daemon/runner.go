@@ -38,7 +38,7 @@ func (r runner) run(ctx context.Context) int {
 			return ExitFault
 		}
 	}
-	defer srv.close()
+	defer srv.close(ctx)
 
 	job, err := r.start(ctx, srv)
 	if err != nil {

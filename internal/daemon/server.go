@@ -132,11 +132,12 @@ func (s *server) started(job Job, registry *prometheus.Registry) {
 
 func (s *server) stopping() { s.set(func() { s.reason = "stopping" }) }
 
-func (s *server) close() {
+// close ends the server; that ctx has ended does not cut off who is being answered.
+func (s *server) close(ctx context.Context) {
 	if s == nil {
 		return
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), closeWithin)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeWithin)
 	defer cancel()
 	if err := s.http.Shutdown(ctx); err != nil {
 		_ = s.http.Close() // a request hangs: the program ends all the same

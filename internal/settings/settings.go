@@ -105,7 +105,7 @@ func (v variable) set(dst reflect.Value, raw string) error {
 		return err
 	}
 	dst.Set(one.Elem().Field(0))
-	if list, ok := dst.Interface().([]string); ok {
+	if list, ok := reflect.TypeAssert[[]string](dst); ok {
 		for i := range list { // "a, b" means "a,b"
 			list[i] = strings.TrimSpace(list[i])
 		}
@@ -125,7 +125,7 @@ func crossFaults(s reflect.Value, prefix string) []string {
 			faults = append(faults, crossFaults(s.Field(i), prefix+f.Tag.Get("envPrefix"))...)
 		}
 	}
-	checked, ok := s.Addr().Interface().(faulty)
+	checked, ok := reflect.TypeAssert[faulty](s.Addr())
 	if !ok {
 		return faults
 	}

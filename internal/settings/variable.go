@@ -63,7 +63,7 @@ func newVariable(name, options string, f reflect.StructField, field reflect.Valu
 
 // isText tells whether the field's type reads itself from text.
 func (v variable) isText() bool {
-	_, ok := v.field.Addr().Interface().(encoding.TextUnmarshaler)
+	_, ok := reflect.TypeAssert[encoding.TextUnmarshaler](v.field.Addr())
 	return ok
 }
 
