@@ -26,4 +26,4 @@ func Serve(ctx context.Context, addr string, job Job, registry *prometheus.Regis
 }
 
 // Close stops answering.
-func (e *Endpoints) Close() { e.server.close() }
+func (e *Endpoints) Close() { e.server.close(context.Background()) }
