@@ -1,0 +1,50 @@
+package capture
+
+import (
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"odastream/oda"
+	"odastream/odasim"
+)
+
+func TestSplitCoversEveryIDOnce(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		extent := oda.Extent{MaxID: rapid.Int64Range(0, 60_000_000).Draw(t, "max"), Count: rapid.Int64Range(-1, 2_000_000).Draw(t, "count")}
+		ranges := split(extent)
+		if len(ranges) == 0 || len(ranges) > maxRanges {
+			t.Fatalf("%+v gives %d ranges", extent, len(ranges))
+		}
+		if ranges[0].High != 0 || ranges[len(ranges)-1].Low != beforeAll {
+			t.Fatalf("%+v does not reach both ends: %+v", extent, ranges)
+		}
+		for i, r := range ranges {
+			if r.Next != r.Low || r.Done {
+				t.Fatalf("range %+v does not start at its beginning", r)
+			}
+			if i > 0 && r.High != ranges[i-1].Low {
+				t.Fatalf("%+v: %+v does not meet %+v", extent, r, ranges[i-1])
+			}
+		}
+	})
+}
+
+// Sparse ids must cost requests by rows, not by ids: each range costs one more.
+func TestScanOfSparseIDsCostsRequestsByRows(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, odasim.Options{}, "AktørAktør")
+	w.sim.SetNow(atNoon())
+	const rows = 20_000
+	for i := range int64(rows) {
+		w.put("AktørAktør", i*2851+1, "r", stampAt(atNoon().AddDate(0, 0, -1)))
+	}
+	before := w.sim.Requests()
+	w.mustOnce()
+	w.checkTopic("AktørAktør")
+	pages, others := int64(rows/100), int64(rows/rangeRows+20)
+	if got := w.sim.Requests() - before; got > pages+others {
+		t.Errorf("first load of %d rows took %d requests, want at most %d", rows, got, pages+others)
+	}
+}
