@@ -37,6 +37,17 @@ func BenchmarkSave(b *testing.B) {
 		}
 		perRow(b)
 	})
+	b.Run("new and known to be", func(b *testing.B) {
+		for b.Loop() {
+			list := benchEntries(seq, seq)
+			for i := range list {
+				list[i].New = true
+			}
+			mustSave(b, s, lease, Progress{Entries: list})
+			seq += benchRows
+		}
+		perRow(b)
+	})
 	b.Run("changed", func(b *testing.B) {
 		for b.Loop() {
 			mustSave(b, s, lease, Progress{Entries: benchEntries(1, seq)})

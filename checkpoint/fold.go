@@ -25,6 +25,7 @@ func lastWords(records []Entry) []Entry {
 	places := make(map[int64]int, len(records))
 	rows := make([]Entry, 0, len(records))
 	for _, e := range records {
+		e.New = false // the ledger is asked, whatever the reader believes
 		i, met := places[e.ID]
 		switch {
 		case !met:

@@ -199,3 +199,34 @@ func TestSaveIsWholeOrNot(t *testing.T) {
 		t.Errorf("the failed save changed:\n%s", diff)
 	}
 }
+
+// Rows that are new are copied in, beside others in one save; one that is known
+// after all ends the save.
+func TestNewEntriesAreCopiedIn(t *testing.T) {
+	t.Parallel()
+	s := open(t)
+	lease := acquire(t, s, entity, "a")
+	mustSave(t, s, lease, Progress{Entries: []Entry{live(1, 5), live(2, 5)}})
+	fresh, gone, spoilt := live(3, 6), deleted(4, 7), dirty(5, 8)
+	fresh.Stamp, fresh.Fields = "2026-11-23T16:09:58.347", []byte("123456")
+	want := map[int64]Entry{1: live(1, 9), 2: live(2, 5), 3: fresh, 4: gone, 5: spoilt}
+	fresh.New, gone.New, spoilt.New = true, true, true
+	mustSave(t, s, lease, Progress{Entries: []Entry{fresh, live(1, 9), gone, spoilt}})
+	if diff := cmp.Diff(want, entries(t, s, entity, 1, 2, 3, 4, 5)); diff != "" {
+		t.Errorf("Entries (-want +got):\n%s", diff)
+	}
+	before := dump(t, s)
+	known := live(2, 20)
+	known.New = true
+	if err := s.Save(t.Context(), lease, Progress{Entries: []Entry{live(1, 21), known}, Watermark: noon}); err == nil {
+		t.Error("Save of a known row as new succeeded")
+	}
+	if diff := cmp.Diff(before, dump(t, s)); diff != "" {
+		t.Errorf("the failed save changed:\n%s", diff)
+	}
+	// What a topic holds may be known or not: Fold asks the ledger.
+	mustFold(t, s, lease, Progress{Entries: []Entry{known}})
+	if diff := cmp.Diff(map[int64]Entry{2: live(2, 20)}, entries(t, s, entity, 2)); diff != "" {
+		t.Errorf("Entries after Fold (-want +got):\n%s", diff)
+	}
+}
