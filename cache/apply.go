@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
@@ -15,15 +16,17 @@ type application struct {
 	entries  []entry
 	entities []string // sorted
 	deleting []string // the entities that have a row to delete
+	history  bool     // whether history is written
 
-	result Result
-	lost   []string
+	result     Result
+	reappeared int64 // rows that left the deleted ones
+	lost       []string
 }
 
 // run makes one try. The trips to the server are four: begin, copy, everything
 // else, commit.
 func (a *application) run(ctx context.Context) (Result, error) {
-	a.result, a.lost = Result{}, nil
+	a.result, a.reappeared, a.lost = Result{}, 0, nil
 	err := a.store.pool.AcquireFunc(ctx, func(conn *pgxpool.Conn) error {
 		if err := makeStage(ctx, conn.Conn()); err != nil {
 			return err
@@ -49,17 +52,29 @@ func (a *application) write(ctx context.Context, tx pgx.Tx) error {
 	if err := tx.SendBatch(ctx, b).Close(); err != nil {
 		return err
 	}
-	return movedError(a.lost) // Invariant 2: nothing is kept when an offset was lost
+	if err := movedError(a.lost); err != nil {
+		return err // Invariant 2: nothing is kept when an offset was lost
+	}
+	if !a.history && a.result.Updated+int(a.reappeared) > 0 {
+		return errHistory
+	}
+	return nil
 }
 
 func (a *application) queueRows(b *pgx.Batch) {
 	if len(a.entries) == 0 {
 		return
 	}
+	if a.history {
+		queueHistory(b, a.entities)
+	}
 	b.Queue(upsertRows, a.entities).QueryRow(func(row pgx.Row) error {
 		return row.Scan(&a.result.Inserted, &a.result.Updated, &a.result.Unchanged)
 	})
-	b.Queue(forgetDeleted, a.entities)
+	b.Queue(forgetDeleted, a.entities).Exec(func(tag pgconn.CommandTag) error {
+		a.reappeared = tag.RowsAffected()
+		return nil
+	})
 	for _, entity := range a.deleting {
 		b.Queue(deleteRows, entity).QueryRow(func(row pgx.Row) error {
 			var deleted, unchanged int
@@ -89,8 +104,8 @@ func (a *application) settle() {
 // rows costs nothing while the batch's entities ($1) have none, which is so
 // throughout a first load. Equal content raises the seq alone.
 const upsertRows = `WITH written AS (
-    INSERT INTO parliamentary_data AS p (entity_type, entity_id, data, seq, opdateringsdato, expires_at)
-    SELECT s.entity_type, s.entity_id, s.data, s.seq, s.opdateringsdato, now() + make_interval(secs => s.ttl)
+    INSERT INTO parliamentary_data AS p (entity_type, entity_id, data, seq, opdateringsdato, expires_at, since)
+    SELECT s.entity_type, s.entity_id, s.data, s.seq, s.opdateringsdato, now() + make_interval(secs => s.ttl), s.since
     FROM pg_temp.odastream_stage s
     WHERE s.last AND NOT s.removes AND (
         (SELECT NOT EXISTS (SELECT FROM unnest($1::text[]) AS e (name), LATERAL (
@@ -102,7 +117,9 @@ const upsertRows = `WITH written AS (
         opdateringsdato = excluded.opdateringsdato,
         data = CASE WHEN p.data = excluded.data THEN p.data ELSE excluded.data END,
         updated_at = CASE WHEN p.data = excluded.data THEN p.updated_at ELSE excluded.updated_at END,
-        expires_at = CASE WHEN p.data = excluded.data THEN p.expires_at ELSE excluded.expires_at END
+        expires_at = CASE WHEN p.data = excluded.data THEN p.expires_at ELSE excluded.expires_at END,
+        since = CASE WHEN p.data - 'opdateringsdato' = excluded.data - 'opdateringsdato' THEN COALESCE(p.since, p.seq)
+                     ELSE GREATEST(excluded.since, p.seq + 1) END
     WHERE p.seq < excluded.seq
     RETURNING p.created_at = now() AS inserted, p.updated_at = now() AS changed
 )
@@ -147,7 +164,8 @@ const deleteRows = `WITH gone AS (
     ON CONFLICT (entity_type, entity_id) DO UPDATE SET
         seq = excluded.seq,
         data = COALESCE(excluded.data, d.data),
-        deleted_at = CASE WHEN excluded.data IS NULL THEN d.deleted_at ELSE excluded.deleted_at END
+        deleted_at = CASE WHEN excluded.data IS NULL AND NOT d.expired THEN d.deleted_at ELSE excluded.deleted_at END,
+        expired = false
     WHERE d.seq < excluded.seq
     RETURNING deleted_at = now() AS changed
 )

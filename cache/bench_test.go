@@ -16,7 +16,7 @@ import (
 
 const benchRows = 5000 // a batch, SINK_BATCH_ROWS' default
 
-// BenchmarkApply measures a first load, newer content and stale records, each
+// BenchmarkApply measures a first load, newer content with its history, and stale records, each
 // batch beside a plain COPY of as many rows straight into the table, which is the
 // limit. The two take turns, so that a busy machine slows both.
 func BenchmarkApply(b *testing.B) {
@@ -26,18 +26,18 @@ func BenchmarkApply(b *testing.B) {
 		if err := store.Prepare(b.Context()); err != nil {
 			b.Fatal(err)
 		}
-		b.Run("first/gin="+gin, func(b *testing.B) { benchApply(b, store, 1, 1) })
-		b.Run("update/gin="+gin, func(b *testing.B) { benchApply(b, store, 0, 1) })
-		b.Run("stale/gin="+gin, func(b *testing.B) { benchApply(b, store, 0, 0) })
+		b.Run("first/gin="+gin, func(b *testing.B) { benchApply(b, store, schema.Snapshot, 1, 1) })
+		b.Run("update/gin="+gin, func(b *testing.B) { benchApply(b, store, schema.Update, 0, 1) })
+		b.Run("stale/gin="+gin, func(b *testing.B) { benchApply(b, store, schema.Update, 0, 0) })
 	}
 }
 
 // benchApply applies batch after batch; idStep and seqStep say what grows.
-func benchApply(b *testing.B, store *Store, idStep, seqStep int64) {
-	if _, err := store.pool.Exec(b.Context(), "TRUNCATE parliamentary_data"); err != nil {
+func benchApply(b *testing.B, store *Store, action schema.Action, idStep, seqStep int64) {
+	if _, err := store.pool.Exec(b.Context(), "TRUNCATE parliamentary_data, parliamentary_history"); err != nil {
 		b.Fatal(err)
 	}
-	if _, err := store.Apply(b.Context(), Batch{Records: benchBatch(0, 1)}); err != nil {
+	if _, err := store.Apply(b.Context(), Batch{Records: benchBatch(schema.Snapshot, 0, 1)}); err != nil {
 		b.Fatal(err)
 	}
 	const beyond = 1_000_000_000 // the copied rows' ids, met by no batch
@@ -47,11 +47,11 @@ func benchApply(b *testing.B, store *Store, idStep, seqStep int64) {
 	for b.Loop() {
 		b.StopTimer()
 		n++
-		rows := textRows(benchBatch(beyond+n*benchRows, 1))
+		rows := textRows(benchBatch(schema.Snapshot, beyond+n*benchRows, 1))
 		start := time.Now()
 		copyText(b, store.pool, rows)
 		copied += time.Since(start)
-		batch := Batch{Records: benchBatch(n*idStep*benchRows, 1+n*seqStep)}
+		batch := Batch{Records: benchBatch(action, n*idStep*benchRows, 1+n*seqStep)}
 		b.StartTimer()
 		if _, err := store.Apply(b.Context(), batch); err != nil {
 			b.Fatal(err)
@@ -84,7 +84,7 @@ func copyText(b *testing.B, pool *pgxpool.Pool, rows io.Reader) {
 
 // benchBatch returns rows of about 1 kB, neighbours in id shuffled as partitions
 // of a topic shuffle them.
-func benchBatch(first, seq int64) []Record {
+func benchBatch(action schema.Action, first, seq int64) []Record {
 	records := make([]Record, benchRows)
 	for i := range records {
 		id := first + int64(i*7919%benchRows)
@@ -93,7 +93,7 @@ func benchBatch(first, seq int64) []Record {
 		records[i] = Record{
 			TopicPartition: TopicPartition{Topic: "parliament-sag"}, Offset: id,
 			Change: schema.Change{
-				Entity: "Sag", ID: id, Action: schema.Update, Seq: seq, Timestamp: time.Unix(0, 0),
+				Entity: "Sag", ID: id, Action: action, Seq: seq, Timestamp: time.Unix(0, 0),
 				Opdateringsdato: "2026-11-23T16:09:58.347", Data: []byte(data),
 			},
 		}

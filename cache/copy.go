@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+
+	"odastream/schema"
 )
 
 // The table that a batch is copied into before any shared row is locked. It is
@@ -22,14 +24,16 @@ const (
     removes         boolean NOT NULL,
     data            jsonb,
     opdateringsdato timestamp,
-    ttl             bigint
+    ttl             bigint,
+    creates         boolean NOT NULL,
+    since           bigint NOT NULL
 ) ON COMMIT DELETE ROWS;
 ALTER TABLE odastream_stage ALTER data SET STORAGE EXTERNAL;
 ALTER TABLE odastream_stage SET (toast_tuple_target = 8160)`
 
 	copyStage = `COPY pg_temp.odastream_stage FROM STDIN (FORMAT binary)`
 
-	stageColumns = 8
+	stageColumns = 10
 	// stageMade marks a connection that has its stage.
 	stageMade = "odastream_stage"
 )
@@ -83,8 +87,9 @@ func (r *stageReader) fill(want int) {
 			r.ended = true
 			return
 		}
-		e := r.entries[0]
-		r.buf = appendRow(r.buf, e, r.ttl[e.Change.Entity])
+		if e := r.entries[0]; !e.again {
+			r.buf = appendRow(r.buf, e, r.ttl[e.Change.Entity])
+		}
 		r.entries = r.entries[1:]
 	}
 }
@@ -103,9 +108,12 @@ func appendRow(b []byte, e entry, ttl time.Duration) []byte {
 		b = appendNull(b)
 	}
 	if ttl > 0 {
-		return appendInt64(b, int64(ttl/time.Second))
+		b = appendInt64(b, int64(ttl/time.Second))
+	} else {
+		b = appendNull(b)
 	}
-	return appendNull(b)
+	b = appendBool(b, e.Change.Action == schema.Create)
+	return appendInt64(b, e.since)
 }
 
 func appendJSON(b []byte, e entry) []byte {

@@ -99,7 +99,7 @@ func state(tb testing.TB, pool *pgxpool.Pool) string {
 func forget(tb testing.TB, pool *pgxpool.Pool) {
 	tb.Helper()
 	if _, err := pool.Exec(context.Background(), `DELETE FROM parliamentary_data; DELETE FROM parliamentary_deleted;
-DELETE FROM dead_letters; DELETE FROM sink_offsets`); err != nil {
+DELETE FROM parliamentary_history; DELETE FROM dead_letters; DELETE FROM sink_offsets`); err != nil {
 		tb.Fatal(err)
 	}
 }

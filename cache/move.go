@@ -142,8 +142,10 @@ func movedError(lost []string) error {
 	return fmt.Errorf("%s: %w", strings.Join(lost, ", "), ErrMoved)
 }
 
-// Whoever writes rows of a partition holds its lock until the commit.
-const lockPartitions = `SELECT pg_advisory_xact_lock(k) FROM unnest($1::bigint[]) AS k`
+// Whoever writes rows of a partition holds its lock until the commit, and keeps
+// the expiry of rows out, which knows no partitions.
+const lockPartitions = `SELECT pg_advisory_xact_lock_shared(` + expiryLock + `)
+UNION ALL SELECT pg_advisory_xact_lock(k) FROM unnest($1::bigint[]) AS k`
 
 // lockKeys returns the locks of the batch's partitions in the order in which
 // every writer takes them.

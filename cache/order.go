@@ -3,12 +3,16 @@ package cache
 import (
 	"cmp"
 	"slices"
+
+	"odastream/schema"
 )
 
 // entry is a record of a batch in the order in which it is written.
 type entry struct {
 	*Record
-	last bool // no other record of the batch for this key is newer
+	last  bool  // no other record of the batch for this key is newer
+	again bool  // an earlier record of the batch has this key and seq
+	since int64 // seq of the batch's first record since the key was last removed
 }
 
 // ordered returns the records sorted by key and seq, the newest of each key
@@ -32,7 +36,28 @@ func ordered(records []Record) []entry {
 		}
 		entries[newest].last = true
 	}
+	for i := range entries {
+		entries[i].since = entries[i].Change.Seq
+		if i == 0 || compareKeys(entries[i-1], entries[i]) != 0 {
+			continue
+		}
+		entries[i].again = entries[i-1].Change.Seq == entries[i].Change.Seq
+		if !entries[i-1].removes() || entries[i].again {
+			entries[i].since = entries[i-1].since
+		}
+	}
 	return entries
+}
+
+// onlySnapshots says whether no record of the batch can write history, unless the
+// cache holds its key already.
+func onlySnapshots(entries []entry) bool {
+	for i, e := range entries {
+		if e.Change.Action != schema.Snapshot || i > 0 && !e.again && compareKeys(entries[i-1], e) == 0 {
+			return false
+		}
+	}
+	return true
 }
 
 func compareKeys(a, b entry) int {

@@ -14,14 +14,15 @@ import (
 // maxName is the length of Postgres's identifiers, in bytes.
 const maxName = 63
 
-// makePartitions makes those partitions of parliamentary_data that entities lack.
+// makePartitions makes those partitions of parliamentary_data that entities lack,
+// and those of the history that are due.
 func (s *Store) makePartitions(ctx context.Context, entities []string) error {
 	for _, entity := range entities {
 		if err := s.makePartition(ctx, entity); err != nil {
 			return fmt.Errorf("make partition of %s: %w", entity, err)
 		}
 	}
-	return nil
+	return s.makeMonths(ctx)
 }
 
 // The statements of makePartition. What exists is asked of the catalog's rows, not

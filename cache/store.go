@@ -2,6 +2,7 @@ package cache
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 
@@ -25,15 +26,16 @@ func New(pool *pgxpool.Pool, group string, cfg Config, log *slog.Logger) *Store 
 
 // Each statement must see what was committed while it waited for the locks, and
 // must be planned for the stage as it is now, not as it was with the first batch.
+// A batch is sorted in memory, and is too small to be worth compiling for.
 var txOptions = pgx.TxOptions{
-	BeginQuery: "BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL plan_cache_mode = force_custom_plan",
+	BeginQuery: "BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL plan_cache_mode = force_custom_plan; SET LOCAL work_mem = '64MB'; SET LOCAL jit = off",
 }
 
-// Apply writes the batch in one transaction: its rows, its dead letters and its
-// moves, all of it or none (Invariant 2). Of each key only the newest change
+// Apply writes the batch in one transaction: its rows, their history, its dead
+// letters and its moves, all of it or none (Invariant 2). Of each key only the newest change
 // counts, and that only if the cache holds no newer one, deleted or not
 // (Invariant 3), so a batch may be applied any number of times. A partition for an
-// entity unknown until now is made on the way.
+// entity unknown until now, or for the history of a new month, is made on the way.
 //
 // It returns ErrMoved when another writer has one of the partitions, and an error
 // for which IsRecordFault is true when a record cannot be stored. After any error
@@ -42,12 +44,19 @@ var txOptions = pgx.TxOptions{
 func (s *Store) Apply(ctx context.Context, batch Batch) (Result, error) {
 	entries := ordered(batch.Records)
 	entities, deleting := entitiesOf(entries)
-	a := application{store: s, batch: &batch, entries: entries, entities: entities, deleting: deleting}
+	a := application{
+		store: s, batch: &batch, entries: entries, entities: entities, deleting: deleting,
+		history: !onlySnapshots(entries),
+	}
 	result, err := a.run(ctx)
 	if isMissingPartition(err) {
 		if err = s.makePartitions(ctx, entities); err == nil {
 			result, err = a.run(ctx)
 		}
+	}
+	if errors.Is(err, errHistory) {
+		a.history = true
+		result, err = a.run(ctx)
 	}
 	if err != nil {
 		return Result{}, fmt.Errorf("apply %d records: %w", len(batch.Records), err)

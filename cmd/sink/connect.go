@@ -11,6 +11,6 @@ import (
 func (s *settings) open(ctx context.Context, env daemon.Env) (*wiring.Sink, error) {
 	return wiring.OpenSink(ctx, wiring.SinkConfig{
 		DatabaseURL: s.DatabaseURL, Migrate: s.Migrate == "on",
-		Kafka: s.Kafka, Sink: s.Sink, Cache: s.Cache,
+		Kafka: s.Kafka, Sink: s.Sink, Cache: s.Cache, History: s.History,
 	}, env.Log, env.Registry)
 }

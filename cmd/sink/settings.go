@@ -14,6 +14,7 @@ type settings struct {
 	Kafka       stream.Config  `envPrefix:"KAFKA_"`
 	Sink        apply.Config   `envPrefix:"SINK_"`
 	Cache       cache.Config   `envPrefix:"CACHE_"`
+	History     cache.History  `envPrefix:"HISTORY_"`
 	HTTPAddr    string         `env:"HTTP_ADDR" envDefault:":8081" emptyOK:"true" help:"address of /metrics /healthz /readyz /status; empty: off"`
 	Log         daemon.Logging `envPrefix:"LOG_"`
 }
@@ -22,7 +23,7 @@ type settings struct {
 // reason to warn.
 func elsewhere() []string {
 	return []string{
-		"HISTORY_KEEP", "POLL_INTERVAL", "POLL_INTERVAL_MAX", "POLL_OVERLAP", "POLL_LEASE",
+		"POLL_INTERVAL", "POLL_INTERVAL_MAX", "POLL_OVERLAP", "POLL_LEASE",
 		"ODA_URL", "ODA_ENTITIES", "ODA_RATE", "ODA_CONCURRENCY", "ODA_TIMEOUT", "ODA_CONTACT", "SCAN_EVERY",
 	}
 }

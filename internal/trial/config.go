@@ -38,8 +38,9 @@ type Settings struct {
 	Source   oda.Config      `envPrefix:"ODA_"`
 	Entities wiring.Entities `env:"ODA_ENTITIES" help:"comma-separated entity sets; default: all 50 less Almdel, Aktstykke, Debat, EUsag, Forslag"`
 	Capture  capture.Config
-	Sink     apply.Config `envPrefix:"SINK_"`
-	Cache    cache.Config `envPrefix:"CACHE_"`
+	Sink     apply.Config  `envPrefix:"SINK_"`
+	Cache    cache.Config  `envPrefix:"CACHE_"`
+	History  cache.History `envPrefix:"HISTORY_"`
 }
 
 // Check reports what is wrong with the environment, all faults at once, as a

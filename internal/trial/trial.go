@@ -122,7 +122,7 @@ func (t *trial) connect(ctx context.Context) (err error) {
 	}
 	t.closers = append(t.closers, t.poller.Close)
 	t.sink, err = wiring.OpenSink(ctx, wiring.SinkConfig{
-		DatabaseURL: url, Kafka: t.kafka, Sink: t.settings.Sink, Cache: t.settings.Cache,
+		DatabaseURL: url, Kafka: t.kafka, Sink: t.settings.Sink, Cache: t.settings.Cache, History: t.settings.History,
 	}, t.log, sinkMetrics)
 	if err != nil {
 		return err

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"sync"
 
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/prometheus/client_golang/prometheus"
@@ -23,12 +24,15 @@ type SinkConfig struct {
 	Kafka       stream.Config
 	Sink        apply.Config
 	Cache       cache.Config
+	History     cache.History
 }
 
 // Sink is an apply.Sink with what it stands on. Close it after its Run or Once
 // has returned.
 type Sink struct {
 	*apply.Sink
+	store     *cache.Store
+	history   cache.History
 	pool      *pgxpool.Pool
 	publisher *stream.Publisher
 	admin     *kgo.Client
@@ -38,8 +42,8 @@ type Sink struct {
 // builds the sink. An error that trying again cannot mend is daemon.Permanent;
 // what was opened before an error is closed.
 func OpenSink(ctx context.Context, cfg SinkConfig, log *slog.Logger, reg prometheus.Registerer) (*Sink, error) {
-	s := &Sink{}
-	store, err := s.openPostgres(ctx, cfg, log)
+	s := &Sink{history: cfg.History}
+	err := s.openPostgres(ctx, cfg, log)
 	if err == nil {
 		err = s.openKafka(ctx, cfg.Kafka, log, reg)
 	}
@@ -48,25 +52,25 @@ func OpenSink(ctx context.Context, cfg SinkConfig, log *slog.Logger, reg prometh
 		return nil, err
 	}
 	letters := apply.Letters{Publisher: s.publisher, Topics: stream.NewTopics(s.admin, cfg.Kafka, log), Kafka: cfg.Kafka}
-	s.Sink = apply.New(cfg.Sink, cfg.Kafka, store, letters, log, reg)
+	s.Sink = apply.New(cfg.Sink, cfg.Kafka, s.store, letters, log, reg)
 	return s, nil
 }
 
-func (s *Sink) openPostgres(ctx context.Context, cfg SinkConfig, log *slog.Logger) (*cache.Store, error) {
+func (s *Sink) openPostgres(ctx context.Context, cfg SinkConfig, log *slog.Logger) error {
 	poolConfig, err := cache.PoolConfig(cfg.DatabaseURL)
 	if err != nil {
-		return nil, daemon.Permanent(fmt.Errorf("DATABASE_URL: %w", err))
+		return daemon.Permanent(fmt.Errorf("DATABASE_URL: %w", err))
 	}
 	if s.pool, err = connect.Pool(ctx, poolConfig); err != nil {
-		return nil, err
+		return err
 	}
 	if cfg.Migrate {
 		if err := connect.Migrate(ctx, cfg.DatabaseURL, log); err != nil {
-			return nil, err
+			return err
 		}
 	}
-	store := cache.New(s.pool, cfg.Sink.Group, cfg.Cache, log)
-	return store, store.Prepare(ctx)
+	s.store = cache.New(s.pool, cfg.Sink.Group, cfg.Cache, log)
+	return s.store.Prepare(ctx)
 }
 
 func (s *Sink) openKafka(ctx context.Context, cfg stream.Config, log *slog.Logger, reg prometheus.Registerer) (err error) {
@@ -77,6 +81,35 @@ func (s *Sink) openKafka(ctx context.Context, cfg stream.Config, log *slog.Logge
 		return daemon.Permanent(err)
 	}
 	return connect.Kafka(ctx, s.publisher)
+}
+
+// Run is apply.Sink's, with the upkeep of the cache beside it.
+func (s *Sink) Run(ctx context.Context) error {
+	stop := s.upkeep(ctx)
+	defer stop()
+	return s.Sink.Run(ctx)
+}
+
+// upkeep goes on until ctx ends or stop is called, which waits for it.
+func (s *Sink) upkeep(ctx context.Context) (stop func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	var wg sync.WaitGroup
+	wg.Go(func() { s.store.Upkeep(ctx, s.history) })
+	return func() {
+		cancel()
+		wg.Wait()
+	}
+}
+
+// Once is apply.Sink's, and then tends the cache once: with --once nobody else does.
+func (s *Sink) Once(ctx context.Context) error {
+	if err := s.Sink.Once(ctx); err != nil || ctx.Err() != nil {
+		return err
+	}
+	if _, err := s.store.Expire(ctx); err != nil {
+		return err
+	}
+	return s.store.TendHistory(ctx, s.history)
 }
 
 // Close gives up all connections. A second call is no error.

@@ -1,0 +1,192 @@
+package cache
+
+import (
+	"context"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/jackc/pgx/v5"
+
+	"odastream/internal/pgtest"
+	"odastream/schema"
+)
+
+// newExpiring returns a Store that keeps Omtryk for an hour and Sag for ever.
+func newExpiring(t *testing.T) *Store {
+	t.Helper()
+	return New(open(t, pgtest.Migrated(t)), "test", Config{GIN: "off", TTL: TTL{"Omtryk": time.Hour}}, quiet())
+}
+
+func omtryk(id, seq int64, data string) Record { return record("Omtryk", id, seq, data) }
+
+// lapse lets an entity's rows be over their time.
+func lapse(t *testing.T, s *Store) {
+	t.Helper()
+	mustExec(t, s, `UPDATE parliamentary_data SET expires_at = now() - interval '1s' WHERE expires_at IS NOT NULL`)
+}
+
+func mustExpire(t *testing.T, s *Store, want int) {
+	t.Helper()
+	if got, err := s.Expire(t.Context()); err != nil || got != want {
+		t.Fatalf("Expire = %d, %v, want %d", got, err, want)
+	}
+}
+
+func TestExpire(t *testing.T) {
+	t.Parallel()
+	s := newExpiring(t)
+	mustApply(t, s, omtryk(1, 10, `{"a":1}`), omtryk(2, 10, `{"a":1}`), sag(1, 10, `{"a":1}`))
+	mustExpire(t, s, 0) // none is over
+	lapse(t, s)
+	mustExpire(t, s, 2)
+	for claim, tt := range map[string]struct {
+		batch []Record
+		want  Result
+		state string
+	}{
+		"a replay does not bring an expired row back": {
+			batch: []Record{omtryk(1, 9, `{"a":0}`), omtryk(1, 10, `{"a":1}`)},
+			want:  Result{Stale: 1, Superseded: 1}, state: "-Omtryk:1 10 \n-Omtryk:2 10 \nSag:1 10 {\"a\": 1}",
+		},
+		"a newer change brings it back": {
+			batch: []Record{omtryk(1, 11, `{"a":2}`)},
+			want:  Result{Inserted: 1}, state: "Omtryk:1 11 {\"a\": 2}\n-Omtryk:2 10 \nSag:1 10 {\"a\": 1}",
+		},
+		"its delete is a deletion": {
+			batch: []Record{omtryk(1, 11, "")},
+			want:  Result{Deleted: 1}, state: "-Omtryk:1 11 \n-Omtryk:2 10 \nSag:1 10 {\"a\": 1}",
+		},
+	} {
+		t.Run(claim, func(t *testing.T) {
+			forget(t, s.pool)
+			mustApply(t, s, omtryk(1, 10, `{"a":1}`), omtryk(2, 10, `{"a":1}`), sag(1, 10, `{"a":1}`))
+			lapse(t, s)
+			mustExpire(t, s, 2)
+			if got := mustApply(t, s, tt.batch...); got != tt.want {
+				t.Errorf("Apply = %+v, want %+v", got, tt.want)
+			}
+			if diff := cmp.Diff(tt.state, state(t, s.pool)); diff != "" {
+				t.Errorf("the cache (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestExpiredRowsAreCountedApart(t *testing.T) {
+	t.Parallel()
+	s := newExpiring(t)
+	mustApply(t, s, omtryk(1, 10, `{"a":1}`), omtryk(2, 10, `{"a":1}`), omtryk(3, 10, `{}`), omtryk(4, 10, ""))
+	mustExpire(t, s, 0)
+	lapse(t, s)
+	mustExpire(t, s, 3)
+	mustApply(t, s, omtryk(2, 11, ""), omtryk(3, 11, `{"a":2}`))
+	if got, want := dump(t, s.pool, `SELECT * FROM parliamentary_expired`), "Omtryk 1"; got != want {
+		t.Errorf("expired rows, one deleted and one changed since = %q, want %q", got, want)
+	}
+	if got, want := dump(t, s.pool, `SELECT entity_id, action FROM parliamentary_history`), "3 create"; got != want {
+		t.Errorf("history of expired rows = %q, want %q: expiry is no change of the source", got, want)
+	}
+	if got := asOf(t, s, "Omtryk", 1, 10) + asOf(t, s, "Omtryk", 3, 10) + asOf(t, s, "Omtryk", 3, 11); got != `<nil><nil>{"a": 2}` {
+		t.Errorf("as_of of expired rows = %s", got)
+	}
+}
+
+// More rows than one transaction takes.
+func TestExpireInBatches(t *testing.T) {
+	t.Parallel()
+	s := newExpiring(t)
+	var records []Record
+	for id := range int64(2*expireRows + 5) {
+		records = append(records, omtryk(id, 1, `{}`).as(schema.Snapshot))
+	}
+	mustApply(t, s, records...)
+	lapse(t, s)
+	mustExpire(t, s, len(records))
+	mustExpire(t, s, 0)
+	if got := mustApply(t, s, records...); got != (Result{Stale: len(records)}) {
+		t.Errorf("Apply of all once more = %+v, want all stale", got)
+	}
+}
+
+// The expiry waits for a batch that has begun, since that looked at the deleted
+// rows before the expiry wrote its own: an older change would come back.
+func TestExpireWaitsForABatch(t *testing.T) {
+	t.Parallel()
+	s := newExpiring(t)
+	mustApply(t, s, omtryk(1, 10, `{"a":1}`))
+	lapse(t, s)
+	tx, err := s.pool.Begin(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = tx.Rollback(context.WithoutCancel(t.Context())) }()
+	if _, err := tx.Exec(t.Context(), lockPartitions, []int64{lockKey(TopicPartition{Topic: "parliament-omtryk"})}); err != nil {
+		t.Fatal(err)
+	}
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		if got, err := s.Expire(context.WithoutCancel(t.Context())); err != nil || got != 1 {
+			t.Errorf("Expire = %d, %v, want 1", got, err)
+		}
+	})
+	const waiting = `SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted
+AND database = (SELECT oid FROM pg_database WHERE datname = current_database())`
+	for deadline := time.Now().Add(20 * time.Second); dump(t, s.pool, waiting) != "1"; {
+		if time.Now().After(deadline) {
+			t.Error("Expire did not wait for the batch")
+			break
+		}
+	}
+	if got := dump(t, s.pool, `SELECT count(*) FROM parliamentary_data`); got != "1" {
+		t.Errorf("rows while a batch is written = %s, want 1", got)
+	}
+	if err := tx.Commit(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	wg.Wait()
+}
+
+// Upkeep ticks for as long as the sink runs, and a failure is no end.
+func TestUpkeepGoesOn(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithTimeout(t.Context(), 48*time.Hour+time.Second)
+		defer cancel()
+		var rows, months int
+		tick(ctx, func(context.Context) { rows++ }, func(context.Context) { months++ })
+		if rows != 48*60+1 || months != 3 {
+			t.Errorf("in two days rows were looked at %d times and months %d times, want %d and 3", rows, months, 48*60+1)
+		}
+	})
+	s := newExpiring(t)
+	s.pool.Close()
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	s.Upkeep(ctx, History{}) // returns
+}
+
+// One Upkeep on a real database: it expires and makes months at its start.
+func TestUpkeepBegins(t *testing.T) {
+	t.Parallel()
+	s := newExpiring(t)
+	mustApply(t, s, omtryk(1, 10, `{"a":1}`))
+	lapse(t, s)
+	for _, name := range historyMonths(t, s) {
+		mustExec(t, s, "DROP TABLE "+pgx.Identifier{name}.Sanitize())
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	var wg sync.WaitGroup
+	wg.Go(func() { s.Upkeep(ctx, History{}) })
+	for deadline := time.Now().Add(20 * time.Second); len(historyMonths(t, s)) != monthsAhead+1 ||
+		dump(t, s.pool, `SELECT count(*) FROM parliamentary_data`) != "0"; {
+		if time.Now().After(deadline) {
+			t.Error("Upkeep neither expired the row nor made the months")
+			break
+		}
+	}
+	cancel()
+	wg.Wait()
+}
