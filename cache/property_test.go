@@ -124,7 +124,7 @@ UNION ALL SELECT entity_type || entity_id, seq FROM parliamentary_deleted`)
 		var key string
 		var seq int64
 		if err := rows.Scan(&key, &seq); err != nil || here[key] || seq < w.seqs[key] {
-			w.faults = append(w.faults, fmt.Errorf("%s: seq %d after %d, twice %v (%v)", key, seq, w.seqs[key], here[key], err))
+			w.faults = append(w.faults, fmt.Errorf("%s: seq %d after %d, twice %v (%w)", key, seq, w.seqs[key], here[key], err))
 		}
 		w.seqs[key], here[key] = seq, true
 	}

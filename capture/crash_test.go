@@ -29,8 +29,8 @@ func (s crashingStore) Fold(ctx context.Context, lease checkpoint.Lease, p check
 	return s.crash(func() error { return s.store.Fold(ctx, lease, p) })
 }
 
-func (s crashingStore) StartScan(ctx context.Context, lease checkpoint.Lease, id int64, ranges []checkpoint.Range) error {
-	return s.crash(func() error { return s.store.StartScan(ctx, lease, id, ranges) })
+func (s crashingStore) StartScan(ctx context.Context, lease checkpoint.Lease, id int64, began time.Time, ranges []checkpoint.Range) error {
+	return s.crash(func() error { return s.store.StartScan(ctx, lease, id, began, ranges) })
 }
 
 func (s crashingStore) crash(save func() error) error {

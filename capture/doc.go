@@ -55,7 +55,7 @@ type store interface {
 	DirtyIDs(ctx context.Context, entity string, after int64, limit int) ([]int64, error)
 	Save(ctx context.Context, lease checkpoint.Lease, p checkpoint.Progress) error
 	Fold(ctx context.Context, lease checkpoint.Lease, p checkpoint.Progress) error
-	StartScan(ctx context.Context, lease checkpoint.Lease, id int64, ranges []checkpoint.Range) error
+	StartScan(ctx context.Context, lease checkpoint.Lease, id int64, began time.Time, ranges []checkpoint.Range) error
 	Vanished(ctx context.Context, entity string) ([]checkpoint.Missing, error)
 	Count(ctx context.Context, entity string) (int64, error)
 	LateRows(ctx context.Context, entity string, days int) ([]checkpoint.Lateness, error)

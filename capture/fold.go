@@ -106,25 +106,20 @@ func startOffsets(at checkpoint.Checkpoint, state stream.TopicState) []int64 {
 	return from
 }
 
-// foldRecords stores the last record of each key. What is no change stays on the
-// topic for the sink to dead-letter; the ledger knows nothing of it.
+// foldRecords stores every record in its order: an older one behind a newer one
+// makes the row dirty, wherever a batch ends. What is no change stays on the topic
+// for the sink to dead-letter; the ledger knows nothing of it.
 func (s *session) foldRecords(ctx context.Context, topicID [16]byte, records []*kgo.Record) error {
-	last := make(map[int64]checkpoint.Entry, len(records))
-	positions := map[int32]checkpoint.Position{}
+	p := checkpoint.Progress{Positions: map[int32]checkpoint.Position{}, Entries: make([]checkpoint.Entry, 0, len(records))}
 	for _, rec := range records {
-		positions[rec.Partition] = checkpoint.Position{TopicID: topicID, NextOffset: rec.Offset + 1}
+		p.Positions[rec.Partition] = checkpoint.Position{TopicID: topicID, NextOffset: rec.Offset + 1}
 		entry, err := entryOf(rec)
 		if err != nil {
 			s.log.Warn("record on the entity's topic is no change of ours", "partition", rec.Partition, "offset", rec.Offset, "error", err)
 			continue
 		}
 		s.ticks.raise(entry.Seq)
-		last[entry.ID] = entry
-	}
-	p := checkpoint.Progress{Positions: positions, Entries: make([]checkpoint.Entry, 0, len(last))}
-	for _, entry := range last {
 		p.Entries = append(p.Entries, entry)
-		p.Seq = max(p.Seq, entry.Seq)
 	}
 	s.metrics.folded.Add(float64(len(records)))
 	return s.store.Fold(ctx, s.lease.current(), p)

@@ -96,7 +96,9 @@ func (p *Poller) names() []string {
 // Run follows all entities until ctx ends and returns nil then. An entity that
 // fails backs off alone; only that the topics cannot be made ends Run.
 func (p *Poller) Run(ctx context.Context) error {
-	if err := p.topics.Ensure(ctx, p.names()); err != nil {
+	if err := p.topics.Ensure(ctx, p.names()); ctx.Err() != nil {
+		return nil // told to stop
+	} else if err != nil {
 		return err
 	}
 	var all sync.WaitGroup

@@ -28,7 +28,7 @@ func (s *session) scan(ctx context.Context, at checkpoint.Checkpoint) error {
 	if err := s.submit(ctx, reading{refold: true}); err != nil {
 		return err
 	}
-	id, ranges, err := s.planScan(ctx, at)
+	began, ranges, err := s.planScan(ctx, at)
 	if err != nil {
 		return err
 	}
@@ -53,7 +53,7 @@ func (s *session) scan(ctx context.Context, at checkpoint.Checkpoint) error {
 	if err != nil {
 		return err
 	}
-	if err := s.complete(ctx, id, settled); err != nil {
+	if err := s.complete(ctx, began, settled); err != nil {
 		return err
 	}
 	if held != nil {
@@ -64,10 +64,10 @@ func (s *session) scan(ctx context.Context, at checkpoint.Checkpoint) error {
 
 // complete saves that a scan is over; a first load is with it. What the source was
 // when the scan began is published by now, if all that vanished is settled.
-func (s *session) complete(ctx context.Context, id int64, settled bool) error {
+func (s *session) complete(ctx context.Context, began time.Time, settled bool) error {
 	done := checkpoint.Progress{ScannedAt: time.Now()}
 	if settled {
-		done.ConsistentThrough = s.clock.at(time.UnixMicro(id))
+		done.ConsistentThrough = began
 	}
 	if !s.loaded.Load() {
 		done.LoadedAt = done.ScannedAt
@@ -82,18 +82,21 @@ func (s *session) complete(ctx context.Context, id int64, settled bool) error {
 	return nil
 }
 
-// planScan returns the ranges of the scan under way, or those of a new one.
-func (s *session) planScan(ctx context.Context, at checkpoint.Checkpoint) (id int64, ranges []checkpoint.Range, err error) {
+// planScan returns the ranges of the scan under way, or those of a new one, and
+// what the source's clock showed when it began. The seq of its beginning is no time
+// to go by: a topic written to by a fast clock has it run ahead.
+func (s *session) planScan(ctx context.Context, at checkpoint.Checkpoint) (began time.Time, ranges []checkpoint.Range, err error) {
+	began = s.clock.at(time.Now())
 	extent, err := s.source.Extent(ctx, s.entity, oda.Scan)
 	if err != nil {
-		return 0, nil, err
+		return began, nil, err
 	}
 	s.status.expect(extent.Count)
 	if len(at.Ranges) > 0 {
-		return at.ScanID, at.Ranges, nil
+		return at.ScanBegan, at.Ranges, nil
 	}
-	id, ranges = s.ticks.next(), split(extent)
-	return id, ranges, s.store.StartScan(ctx, s.lease.current(), id, ranges)
+	ranges = split(extent)
+	return began, ranges, s.store.StartScan(ctx, s.lease.current(), s.ticks.next(), began, ranges)
 }
 
 // split cuts the ids of an entity into ranges, newest first. The newest has no

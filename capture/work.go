@@ -19,12 +19,9 @@ func once(ctx context.Context, s *session, at checkpoint.Checkpoint) error {
 	if err != nil {
 		return err
 	}
-	var held *HeldBackError
-	if s.scanDue(at) {
-		s.status.enter(s.scanState(), nil)
-		if err := s.scan(ctx, at); err != nil && !errors.As(err, &held) {
-			return err
-		}
+	held, err := s.scanOnce(ctx, at)
+	if err != nil {
+		return err
 	}
 	s.status.enter(stateFollowing, nil)
 	if t.resume != nil { // its bounds are of the past: what came since is for a pass of our own
@@ -43,6 +40,24 @@ func once(ctx context.Context, s *session, at checkpoint.Checkpoint) error {
 		return err
 	}
 	return held
+}
+
+// scanOnce makes the scan that is due. One that a former process began is brought
+// to its end, and where what that one had read is older than ScanEvery by now,
+// followed by one of our own.
+func (s *session) scanOnce(ctx context.Context, at checkpoint.Checkpoint) (held *HeldBackError, err error) {
+	for s.scanDue(at) {
+		s.status.enter(s.scanState(), nil)
+		held = nil
+		if err := s.scan(ctx, at); err != nil && !errors.As(err, &held) {
+			return nil, err
+		}
+		if len(at.Ranges) == 0 || s.cfg.ScanEvery == 0 || s.clock.at(time.Now()).Sub(at.ScanBegan) < s.cfg.ScanEvery {
+			break
+		}
+		at.Ranges = nil
+	}
+	return held, nil
 }
 
 // follow is the work of the daemon: the tail for ever, and beside it a scan

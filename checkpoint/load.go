@@ -19,8 +19,8 @@ type Checkpoint struct {
 	Partitions        int       // 0 when nothing was published yet
 	Pass              *Pass     // nil when none was under way
 	Positions         map[int32]Position
-	ScanID            int64   // seq at which the scan under way began; 0: none
-	Ranges            []Range // of the scan under way, newest ids first; none: no scan
+	ScanBegan         time.Time // source's clock when the scan under way began; zero: none is
+	Ranges            []Range   // of the scan under way, newest ids first; none: no scan
 }
 
 // Load reads the checkpoint of entity. An entity never worked on has the zero
@@ -41,16 +41,16 @@ func (s *Store) Load(ctx context.Context, entity string) (Checkpoint, error) {
 
 func (s *Store) loadWatermark(ctx context.Context, entity string) (Checkpoint, error) {
 	var c Checkpoint
-	var watermark, loadedAt, scannedAt, through *time.Time
+	var watermark, loadedAt, scannedAt, through, began *time.Time
 	err := s.pool.QueryRow(ctx, `
-SELECT watermark, loaded_at, scanned_at, consistent_through, seq, partitions, pass, scan_id
+SELECT watermark, loaded_at, scanned_at, consistent_through, seq, partitions, pass, scan_began
 FROM poller_watermarks WHERE entity_type = $1`, entity).
-		Scan(&watermark, &loadedAt, &scannedAt, &through, &c.Seq, &c.Partitions, &c.Pass, &c.ScanID)
+		Scan(&watermark, &loadedAt, &scannedAt, &through, &c.Seq, &c.Partitions, &c.Pass, &began)
 	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
 		return Checkpoint{}, err
 	}
 	c.Watermark, c.LoadedAt = instant(watermark), instant(loadedAt)
-	c.ScannedAt, c.ConsistentThrough = instant(scannedAt), instant(through)
+	c.ScannedAt, c.ConsistentThrough, c.ScanBegan = instant(scannedAt), instant(through), instant(began)
 	return c, nil
 }
 

@@ -115,7 +115,7 @@ func (s *Store) Forget(ctx context.Context, lease Lease) error {
 			`DELETE FROM poller_scans WHERE entity_type = $1`,
 			`DELETE FROM poller_vanished WHERE entity_type = $1`,
 			`UPDATE poller_watermarks SET loaded_at = NULL, scanned_at = NULL, consistent_through = NULL,
-    scan_id = 0, pass = NULL, partitions = 0 WHERE entity_type = $1`,
+    scan_id = 0, scan_began = NULL, pass = NULL, partitions = 0 WHERE entity_type = $1`,
 		} {
 			batch.Queue(query, lease.Entity)
 		}

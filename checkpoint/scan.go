@@ -26,16 +26,16 @@ SELECT low, high, next, read, done FROM poller_scans WHERE entity_type = $1 ORDE
 }
 
 // StartScan stores the ranges of a new scan; one that was under way is forgotten.
-// id is the seq at which it begins, above every one used before. Errors are those
-// of Save.
-func (s *Store) StartScan(ctx context.Context, lease Lease, id int64, ranges []Range) error {
+// id is the seq at which it begins, above every one used before, and began what
+// the source's clock showed then. Errors are those of Save.
+func (s *Store) StartScan(ctx context.Context, lease Lease, id int64, began time.Time, ranges []Range) error {
 	return s.fenced(ctx, lease, "scan", func(tx pgx.Tx) error {
 		if _, err := tx.Exec(ctx, `DELETE FROM poller_scans WHERE entity_type = $1`, lease.Entity); err != nil {
 			return err
 		}
 		_, err := tx.Exec(ctx, `
-INSERT INTO poller_watermarks (entity_type, scan_id) VALUES ($1, $2)
-ON CONFLICT (entity_type) DO UPDATE SET scan_id = excluded.scan_id`, lease.Entity, id)
+INSERT INTO poller_watermarks (entity_type, scan_id, scan_began) VALUES ($1, $2, $3)
+ON CONFLICT (entity_type) DO UPDATE SET scan_id = excluded.scan_id, scan_began = excluded.scan_began`, lease.Entity, id, began)
 		if err != nil {
 			return err
 		}
@@ -70,7 +70,7 @@ func queueScan(batch *pgx.Batch, entity string, p Progress) {
 	}
 	if !p.ScannedAt.IsZero() {
 		batch.Queue(`DELETE FROM poller_scans WHERE entity_type = $1`, entity)
-		batch.Queue(`UPDATE poller_watermarks SET scan_id = 0 WHERE entity_type = $1`, entity)
+		batch.Queue(`UPDATE poller_watermarks SET scan_id = 0, scan_began = NULL WHERE entity_type = $1`, entity)
 	}
 }
 

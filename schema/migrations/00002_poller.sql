@@ -21,7 +21,8 @@ CREATE TABLE poller_members (
 -- How far an entity has been seen. The watermark is an instant; wall_clock is the
 -- same as Danish text, for people. loaded_at is when the first load was complete,
 -- scanned_at when a scan was last complete, scan_id the seq at which the scan
--- under way began, 0 without one. Before consistent_through nothing of the source
+-- under way began, 0 without one, and scan_began what the source's clock showed
+-- then. Before consistent_through nothing of the source
 -- is outstanding. seq is the highest ever read or written, partitions the number
 -- that keys were spread over.
 CREATE TABLE poller_watermarks (
@@ -32,6 +33,7 @@ CREATE TABLE poller_watermarks (
     scanned_at         timestamptz,
     consistent_through timestamptz,
     scan_id            bigint      NOT NULL DEFAULT 0,
+    scan_began         timestamptz,
     seq                bigint      NOT NULL DEFAULT 0,
     partitions         int         NOT NULL DEFAULT 0,
     pass               jsonb,

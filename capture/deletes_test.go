@@ -1,0 +1,149 @@
+package capture
+
+import (
+	"errors"
+	"testing"
+	"time"
+
+	"odastream/odasim"
+	"odastream/schema"
+)
+
+// many is a world with n rows that were loaded, each once scan a whole scan.
+func many(t *testing.T, n int64) *world {
+	t.Helper()
+	w := newWorld(t, odasim.Options{}, "Sag")
+	w.sim.SetNow(atNoon())
+	w.cfg.ScanEvery = time.Nanosecond
+	for id := range n {
+		w.put("Sag", id+1, "først", stampAt(atNoon().AddDate(0, 0, -1)))
+	}
+	w.mustOnce()
+	return w
+}
+
+func (w *world) deletes() (n int) {
+	for _, c := range w.changes("Sag") {
+		if c.Action == schema.Delete {
+			n++
+		}
+	}
+	return n
+}
+
+func (w *world) vanish(from, to int64) {
+	for id := from; id <= to; id++ {
+		w.sim.Delete("Sag", id)
+	}
+}
+
+// Red without the second look's reading, and without the tombstone.
+func TestAVanishedRowIsDeletedAndOneThatReturnsIsCreated(t *testing.T) {
+	t.Parallel()
+	w := many(t, 250)
+	w.vanish(100, 101)
+	w.vanish(250, 250)
+	w.mustOnce()
+	w.checkTopic("Sag")
+	tombstones := 0
+	for _, m := range w.messages("Sag") {
+		if m.Tombstone {
+			tombstones++
+		}
+	}
+	if got := w.deletes(); got != 3 || tombstones != 3 {
+		t.Errorf("%d deletes and %d tombstones, want 3 of each", got, tombstones)
+	}
+	w.mustOnce()
+	if got := w.deletes(); got != 3 {
+		t.Errorf("%d deletes after another scan, want 3 still", got)
+	}
+	w.put("Sag", 100, "igen", stampAt(w.sim.Now()))
+	w.mustOnce()
+	w.checkTopic("Sag")
+	var last schema.Change
+	for _, c := range w.changes("Sag") {
+		if c.ID == 100 {
+			last = c
+		}
+	}
+	if last.Action != schema.Create {
+		t.Errorf("the row that returned is a %s, want a create", last.Action)
+	}
+}
+
+func TestTooManyDeletesAtOnceAreHeldBackUntilASecondScanAgrees(t *testing.T) {
+	t.Parallel()
+	w := many(t, 600)
+	w.vanish(1, 150)
+	var held *HeldBackError
+	if err := w.once(); !errors.As(err, &held) || held.Rows != 150 || held.Collapsed {
+		t.Fatalf("poller --once gives %v, want 150 rows held back", err)
+	}
+	if got := w.deletes(); got != 0 {
+		t.Errorf("%d deletes were published though held back", got)
+	}
+	frontier := w.frontier()
+	w.sim.Advance(2 * time.Second) // the source's clock is known to the second
+	if err := w.once(); err != nil {
+		t.Fatalf("the second scan agrees, poller --once gives %v", err)
+	}
+	w.checkTopic("Sag")
+	if got := w.deletes(); got != 150 {
+		t.Errorf("%d deletes, want 150", got)
+	}
+	if !w.frontier().After(frontier) {
+		t.Error("consistent_through did not move once everything was settled")
+	}
+}
+
+// frontier is what consistent_through says.
+func (w *world) frontier() time.Time {
+	w.t.Helper()
+	at, err := w.store.Load(w.t.Context(), "Sag")
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return at.ConsistentThrough
+}
+
+func TestASetThatCollapsesDeletesNothingUntilAPersonConfirms(t *testing.T) {
+	t.Parallel()
+	w := many(t, 300)
+	w.vanish(21, 300)
+	for range 3 {
+		var held *HeldBackError
+		if err := w.once(); !errors.As(err, &held) || !held.Collapsed {
+			t.Fatalf("poller --once gives %v, want a collapse held back", err)
+		}
+	}
+	if got := w.deletes(); got != 0 {
+		t.Fatalf("%d deletes were published of a set that collapsed", got)
+	}
+	if confirmed, err := w.store.RequestScan(t.Context(), "Sag", true); err != nil || confirmed != 280 {
+		t.Fatalf("RequestScan confirms %d rows (%v), want 280", confirmed, err)
+	}
+	w.mustOnce()
+	w.checkTopic("Sag")
+}
+
+func TestASetThatAnswers404DeletesNothing(t *testing.T) {
+	t.Parallel()
+	w := many(t, 50)
+	if err := w.sim.SetMissing("Sag", true); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if err := w.once(); err == nil {
+			t.Fatal("poller --once is content though the set is gone")
+		}
+	}
+	if err := w.sim.SetMissing("Sag", false); err != nil {
+		t.Fatal(err)
+	}
+	w.mustOnce()
+	if got := w.deletes(); got != 0 {
+		t.Errorf("%d deletes were published", got)
+	}
+	w.checkTopic("Sag")
+}

@@ -1,0 +1,246 @@
+package capture
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"odastream/checkpoint"
+	"odastream/oda"
+	"odastream/schema"
+	"odastream/stream"
+)
+
+// death is what becomes of the step at which a process ends.
+type death int
+
+const (
+	diesBefore death = iota // nothing of it happens
+	diesWithin              // half of a publish is acknowledged; a save, which is one transaction, is not
+	diesAfter               // all of it happens, and the process never learns
+	stumbles                // nothing of it happens, but the process lives: a fault of the environment
+)
+
+func (d death) String() string {
+	return [...]string{"dies before", "dies within", "dies after", "stumbles before"}[d]
+}
+
+// life ends a process at a step, a save or a publish: from then on nothing that
+// it does has any effect, as after a SIGKILL.
+type life struct {
+	how death
+
+	mu   sync.Mutex
+	left int // steps up to and with the last one; 0: it does not die
+	dead bool
+}
+
+func (l *life) step(do, half func() error) error {
+	last, dead := l.next()
+	switch {
+	case dead:
+		return errCrash
+	case !last:
+		return do()
+	case l.how == diesAfter:
+		if err := do(); err != nil {
+			return err
+		}
+	case l.how == diesWithin:
+		if err := half(); err != nil {
+			return err
+		}
+	}
+	return errCrash
+}
+
+// next counts a step.
+func (l *life) next() (last, dead bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.dead {
+		return false, true
+	}
+	l.left--
+	last = l.left == 0
+	l.dead = last && l.how != stumbles
+	return last, false
+}
+
+// end ends the process now.
+func (l *life) end() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.dead = true
+}
+
+func (l *life) over() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.dead {
+		return errCrash
+	}
+	return nil
+}
+
+// mortalStore is the store as a process with a life sees it.
+type mortalStore struct {
+	store
+	life *life
+}
+
+func nothing() error { return nil }
+
+func (s mortalStore) Save(ctx context.Context, lease checkpoint.Lease, p checkpoint.Progress) error {
+	return s.life.step(func() error { return s.store.Save(ctx, lease, p) }, nothing)
+}
+
+func (s mortalStore) Fold(ctx context.Context, lease checkpoint.Lease, p checkpoint.Progress) error {
+	return s.life.step(func() error { return s.store.Fold(ctx, lease, p) }, nothing)
+}
+
+func (s mortalStore) StartScan(ctx context.Context, lease checkpoint.Lease, id int64, began time.Time, ranges []checkpoint.Range) error {
+	return s.life.step(func() error { return s.store.StartScan(ctx, lease, id, began, ranges) }, nothing)
+}
+
+func (s mortalStore) Forget(ctx context.Context, lease checkpoint.Lease) error {
+	return s.life.step(func() error { return s.store.Forget(ctx, lease) }, nothing)
+}
+
+func (s mortalStore) Announce(ctx context.Context, holder string, ttl time.Duration) ([]string, error) {
+	if err := s.life.over(); err != nil {
+		return nil, err
+	}
+	return s.store.Announce(ctx, holder, ttl)
+}
+
+func (s mortalStore) Withdraw(ctx context.Context, holder string) error {
+	if err := s.life.over(); err != nil {
+		return err
+	}
+	return s.store.Withdraw(ctx, holder)
+}
+
+func (s mortalStore) Acquire(ctx context.Context, entity, holder string, ttl time.Duration) (checkpoint.Lease, error) {
+	if err := s.life.over(); err != nil {
+		return checkpoint.Lease{}, err
+	}
+	return s.store.Acquire(ctx, entity, holder, ttl)
+}
+
+func (s mortalStore) Renew(ctx context.Context, lease checkpoint.Lease, ttl time.Duration) (checkpoint.Lease, error) {
+	if err := s.life.over(); err != nil {
+		return lease, err
+	}
+	return s.store.Renew(ctx, lease, ttl)
+}
+
+func (s mortalStore) Release(ctx context.Context, lease checkpoint.Lease) error {
+	if err := s.life.over(); err != nil {
+		return err
+	}
+	return s.store.Release(ctx, lease)
+}
+
+// mortalPublisher is the publisher as a process with a life sees it.
+type mortalPublisher struct {
+	publisher
+	life *life
+}
+
+func (p mortalPublisher) Publish(ctx context.Context, changes []schema.Change) (acks []stream.Ack, err error) {
+	err = p.life.step(func() error {
+		acks, err = p.publisher.Publish(ctx, changes)
+		return err
+	}, func() error {
+		_, err := p.publisher.Publish(ctx, changes[:(len(changes)+1)/2])
+		return err
+	})
+	return acks, err
+}
+
+// living has the world's next processes share a life; the returned function has
+// them live for ever again.
+func (w *world) living(l *life) (restore func()) {
+	wrapStore, wrapPublisher := w.wrapStore, w.wrapPublisher
+	w.wrapStore = func(s store) store { return mortalStore{s, l} }
+	w.wrapPublisher = func(p publisher) publisher { return mortalPublisher{p, l} }
+	return func() { w.wrapStore, w.wrapPublisher = wrapStore, wrapPublisher }
+}
+
+// moody is the source with something in store before certain requests: an error
+// to answer with, a row that changes, a process told to stop. It is asked for
+// pages one at a time where it has something in store.
+type moody struct {
+	source
+
+	mu    sync.Mutex
+	asked int
+	mood  func(asked int, set string, w oda.Window) error // nil: even-tempered
+}
+
+func (m *moody) Page(ctx context.Context, set string, w oda.Window, lane oda.Lane) (oda.Page, error) {
+	if err := m.stir(set, w); err != nil {
+		return oda.Page{}, err
+	}
+	return m.source.Page(ctx, set, w, lane)
+}
+
+func (m *moody) stir(set string, w oda.Window) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.asked++
+	if m.mood == nil {
+		return nil
+	}
+	return m.mood(m.asked, set, w)
+}
+
+// feel gives the source another mood and counts from 1 again.
+func (m *moody) feel(mood func(asked int, set string, w oda.Window) error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.asked, m.mood = 0, mood
+}
+
+func (m *moody) pages() int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.asked
+}
+
+// trouble is an answer of the source's client after all its tries.
+func trouble(set string, kind error) error {
+	return &oda.Error{Set: set, Kind: kind, Tries: 1, Cause: fmt.Errorf("so the test wants it")}
+}
+
+// moods puts a moody source between the world's pollers and its parliament.
+func (w *world) moods() *moody {
+	m := &moody{source: w.source}
+	w.source = m
+	return m
+}
+
+// renewTopic deletes an entity's topic and makes it anew, empty.
+func (w *world) renewTopic(entity string) {
+	w.t.Helper()
+	before, err := w.topics.State(w.t.Context(), entity)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.deleteTopic(entity)
+	// A client of its own: that of the world still has the old topic in mind.
+	client, err := stream.NewClient(w.kafka, w.logger())
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	defer client.Close()
+	if err := stream.NewTopics(client, w.kafka, w.logger()).Ensure(w.t.Context(), []string{entity}); err != nil {
+		w.t.Fatal(err)
+	}
+	w.eventually("the new topic is seen", func() bool {
+		now, err := w.topics.State(w.t.Context(), entity)
+		return err == nil && now.ID != before.ID
+	})
+}

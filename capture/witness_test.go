@@ -1,0 +1,293 @@
+package capture
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"odastream/checkpoint"
+	"odastream/schema"
+)
+
+// version is a row as it was at the source from some moment on.
+type version struct {
+	data   []byte // nil: the row was not there
+	since  time.Time
+	prompt bool // stamped when it came, as it should be: the watermark must not pass it unseen
+}
+
+// witness watches the source and everything that was done to the topic behind
+// the poller's back, and judges the topic by it.
+type witness struct {
+	w      *world
+	entity string
+
+	mu      sync.Mutex
+	rows    map[int64][]version
+	first   map[int64]int   // version from which on the topic that there is now may show the row
+	forged  map[string]bool // records that no holder of the lease wrote, by forgery
+	doubted map[int64]bool  // rows with such a record
+	shaken  bool            // the source's clock went back
+	filled  bool            // the topic holds what the ledger says
+}
+
+func newWitness(w *world, entity string) *witness {
+	return &witness{
+		w: w, entity: entity, rows: map[int64][]version{}, first: map[int64]int{},
+		forged: map[string]bool{}, doubted: map[int64]bool{},
+	}
+}
+
+// alter changes the source and takes note of what it is then. prompt says that
+// what do writes carries the moment of its writing.
+func (s *witness) alter(prompt bool, do func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.look(false)
+	do()
+	s.look(prompt && !s.shaken)
+}
+
+// look notes what has changed at the source.
+func (s *witness) look(prompt bool) {
+	here := map[int64]bool{}
+	for _, data := range s.w.sim.Rows(s.entity) {
+		id := rowID(s.w.t, data)
+		here[id] = true
+		s.note(id, version{slices.Clone(data), s.w.sim.Now(), prompt})
+	}
+	for id := range s.rows {
+		if !here[id] {
+			s.note(id, version{nil, s.w.sim.Now(), false})
+		}
+	}
+}
+
+func (s *witness) note(id int64, v version) {
+	list := s.rows[id]
+	if len(list) == 0 {
+		list = []version{{}}
+	}
+	if !s.same(list[len(list)-1].data, v.data) {
+		list = append(list, v)
+	}
+	s.rows[id] = list
+}
+
+// same compares content as a reader does: without the stamp, absence included.
+func (s *witness) same(a, b []byte) bool {
+	if a == nil || b == nil {
+		return a == nil && b == nil
+	}
+	return string(content(a)) == string(content(b))
+}
+
+// content is a row without its stamp, by encoding/json and not by package schema.
+func content(data []byte) []byte {
+	members := map[string]json.RawMessage{}
+	if err := json.Unmarshal(data, &members); err != nil {
+		return data
+	}
+	delete(members, "opdateringsdato")
+	plain, err := json.Marshal(members)
+	if err != nil {
+		return data
+	}
+	return plain
+}
+
+func forgery(c schema.Change) string { return c.EventID() + string(c.Data) }
+
+// forge notes that a record was written by somebody without a lease.
+func (s *witness) forge(c schema.Change) {
+	s.forged[forgery(c)], s.doubted[c.ID] = true, true
+}
+
+// anew notes that the topic is empty: it may show no row as it was before.
+func (s *witness) anew() {
+	for id, list := range s.rows {
+		s.first[id] = len(list) - 1
+	}
+	s.filled = false
+}
+
+// judge returns what is wrong with the topic and the checkpoint.
+func (s *witness) judge(at checkpoint.Checkpoint) []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.look(false)
+	byKey := map[int64][]schema.Change{}
+	for _, c := range s.w.changes(s.entity) {
+		byKey[c.ID] = append(byKey[c.ID], c)
+	}
+	var faults []string
+	for id, list := range byKey {
+		faults = append(faults, s.judgeKey(s.rows[id], s.first[id], list)...)
+	}
+	if s.filled && !at.LoadedAt.IsZero() {
+		faults = append(faults, s.judgeMarks(at, byKey)...)
+	}
+	return faults
+}
+
+// judgeKey holds a row's records against its versions at the source: they are
+// some of them, in their order, none twice, with growing seq.
+func (s *witness) judgeKey(versions []version, at int, list []schema.Change) (faults []string) {
+	fail := func(c schema.Change, format string, args ...any) {
+		faults = append(faults, fmt.Sprintf("%s %s seq %d %s: ", c.Key(), c.Action, c.Seq, c.Data)+fmt.Sprintf(format, args...))
+	}
+	var before *schema.Change // the record before, if a holder of the lease wrote it
+	highest, known := int64(0), true
+	for i := range list {
+		c := &list[i]
+		if s.forged[forgery(*c)] {
+			before, known = nil, false
+			continue
+		}
+		if c.Seq <= highest {
+			fail(*c, "seq is not above %d", highest)
+		}
+		highest = c.Seq
+		if to := s.find(versions, at, c.Data); to < 0 {
+			fail(*c, "the source was never so since it was version %d of %d", at, len(versions))
+		} else {
+			at = to
+		}
+		if known {
+			if why := s.follows(before, *c); why != "" {
+				fail(*c, "%s", why)
+			}
+		}
+		before, known = c, true
+	}
+	return faults
+}
+
+// find is the first version from at on that has this content, -1 if none.
+func (s *witness) find(versions []version, at int, data []byte) int {
+	for i := at; i < len(versions); i++ {
+		if s.same(versions[i].data, data) {
+			return i
+		}
+	}
+	return -1
+}
+
+// follows says what is wrong with c after the record before it; nil: there is none.
+func (s *witness) follows(before *schema.Change, c schema.Change) string {
+	there := before != nil && before.Action != schema.Delete
+	switch {
+	case there && s.same(before.Data, c.Data) && c.Action != schema.Delete:
+		return "the same content as in the record before"
+	case c.Action == schema.Delete && !there:
+		return "a delete of what is not on the topic"
+	case c.Action == schema.Update && !there:
+		return "an update of what is not on the topic"
+	case (c.Action == schema.Create || c.Action == schema.Snapshot) && there:
+		return "the row is on the topic already"
+	case c.Action == schema.Update:
+		if want := differing(before.Data, c.Data); !slices.Equal(c.Changed, want) {
+			return fmt.Sprintf("changed is %q, want %q", c.Changed, want)
+		}
+	}
+	return ""
+}
+
+// differing names the members of b that a has not the same, in b's order; nil if
+// a has one that b has not.
+func differing(a, b []byte) (names []string) {
+	was, is := map[string]json.RawMessage{}, map[string]json.RawMessage{}
+	if json.Unmarshal(a, &was) != nil || json.Unmarshal(b, &is) != nil {
+		return nil
+	}
+	for name := range was {
+		if _, still := is[name]; !still {
+			return nil
+		}
+	}
+	for _, name := range memberNames(b) {
+		if name != "opdateringsdato" && string(was[name]) != string(is[name]) {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// judgeMarks holds watermark and frontier against what is published: neither has
+// passed anything that is not.
+func (s *witness) judgeMarks(at checkpoint.Checkpoint, byKey map[int64][]schema.Change) (faults []string) {
+	if s.shaken {
+		return nil // moments of the source cannot be ordered any more
+	}
+	const rounding = 10 * time.Millisecond // a stamp's, up and down
+	for id, versions := range s.rows {
+		v := versions[len(versions)-1]
+		if s.doubted[id] || s.same(v.data, topicHas(byKey[id])) {
+			continue
+		}
+		if v.prompt && !at.Watermark.Before(v.since.Add(rounding)) {
+			faults = append(faults, fmt.Sprintf("watermark %s has passed %s of %s, which is not published", at.Watermark, v.data, v.since))
+		}
+		if at.ConsistentThrough.After(v.since) {
+			faults = append(faults, fmt.Sprintf("consistent through %s, but %d is %q since %s, which is not published", at.ConsistentThrough, id, v.data, v.since))
+		}
+	}
+	return faults
+}
+
+// topicHas is a row as a reader of the topic has it in the end; nil: not.
+func topicHas(list []schema.Change) []byte {
+	var newest schema.Change
+	for _, c := range list {
+		if c.Seq > newest.Seq {
+			newest = c
+		}
+	}
+	return newest.Data
+}
+
+// judgeEnd is judge when all is said and done: whichever way one reads the topic,
+// in its order, compacted or by seq, the result is the source.
+func (s *witness) judgeEnd(at checkpoint.Checkpoint) []string {
+	faults := s.judge(at)
+	inOrder, bySeq, seqs := map[int64][]byte{}, map[int64][]byte{}, map[int64]int64{}
+	for _, m := range s.w.messages(s.entity) {
+		c := m.Change
+		inOrder[c.ID] = c.Data
+		if c.Seq >= seqs[c.ID] {
+			seqs[c.ID], bySeq[c.ID] = c.Seq, c.Data
+		}
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for id, versions := range s.rows {
+		is := versions[len(versions)-1].data
+		if !s.same(is, inOrder[id]) {
+			faults = append(faults, fmt.Sprintf("%d is %q at the end of the topic, %q at the source", id, inOrder[id], is))
+		}
+		if !s.same(is, bySeq[id]) {
+			faults = append(faults, fmt.Sprintf("%d is %q by its highest seq, %q at the source", id, bySeq[id], is))
+		}
+	}
+	return faults
+}
+
+// memberNames lists the members of a row in their order.
+func memberNames(row []byte) (names []string) {
+	dec := json.NewDecoder(bytes.NewReader(row))
+	if _, err := dec.Token(); err != nil {
+		return nil
+	}
+	for dec.More() {
+		name, err := dec.Token()
+		var value json.RawMessage
+		if err != nil || dec.Decode(&value) != nil {
+			return names
+		}
+		names = append(names, fmt.Sprint(name))
+	}
+	return names
+}
