@@ -24,6 +24,9 @@ func commands() []command {
 		statusCommand(),
 		tailCommand(),
 		doctorCommand(),
+		verifyCommand(),
+		scanCommand(),
+		explainCommand(),
 		migrateCommand(),
 	}
 }

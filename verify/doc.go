@@ -1,0 +1,30 @@
+// Package verify holds the copy against the source: row by row, or by numbers and
+// samples, and says in one sentence whether every row is in the ledger and in the
+// cache.
+//
+// It keeps one invariant: nothing is called a difference at a first look. What
+// seems to differ is looked at again, at the source, in the ledger and in the
+// cache, until it agrees or the patience ends; what changed meanwhile is counted
+// apart.
+//
+// It changes nothing, and knows nothing of Kafka.
+package verify
+
+import (
+	"context"
+
+	"odastream/checkpoint"
+	"odastream/oda"
+)
+
+// source is what is asked of the source; *oda.Client is one.
+type source interface {
+	Page(ctx context.Context, set string, w oda.Window, lane oda.Lane) (oda.Page, error)
+	Count(ctx context.Context, set string, w oda.Window, lane oda.Lane) (int64, error)
+}
+
+// ledger is the poller's memory; *checkpoint.Store is one.
+type ledger interface {
+	Load(ctx context.Context, entity string) (checkpoint.Checkpoint, error)
+	Entries(ctx context.Context, entity string, ids []int64, windows []checkpoint.Window) (map[int64]checkpoint.Entry, error)
+}

@@ -1,0 +1,220 @@
+package verify
+
+import (
+	"context"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"odastream/checkpoint"
+	"odastream/oda"
+	"odastream/schema"
+)
+
+// Explanation is all that is known of one row, place by place. A place that does
+// not know the row is nil.
+type Explanation struct {
+	Entity      string        `json:"entity"`
+	ID          int64         `json:"id"`
+	AsOf        time.Time     `json:"asOf"`
+	Source      *SourceRow    `json:"source"`
+	SourceError string        `json:"sourceError,omitempty"` // why Source is not known
+	Ledger      *LedgerRow    `json:"ledger"`
+	Cache       *CacheRow     `json:"cache"`
+	Deleted     *DeletedRow   `json:"deleted"`
+	DeadLetters []FailedWrite `json:"deadLetters,omitempty"`
+	Watermark   *time.Time    `json:"watermark"` // of the entity
+	Verdict     string        `json:"verdict"`
+}
+
+// SourceRow is a row as the source has it now.
+type SourceRow struct {
+	Opdateringsdato string `json:"opdateringsdato"` // "" for null
+	Hash            string `json:"hash"`            // of the content, hexadecimal
+	Data            string `json:"data"`            // byte for byte
+}
+
+// LedgerRow is what the poller knows to be in the topic.
+type LedgerRow struct {
+	State           string    `json:"state"` // "live", "deleted", "dirty": to be published again
+	Seq             int64     `json:"seq"`
+	At              time.Time `json:"at"`                        // seq as a time
+	Hash            string    `json:"hash,omitempty"`            // "" unless live
+	Opdateringsdato string    `json:"opdateringsdato,omitempty"` // "" unless live
+}
+
+// CacheRow is a row of parliamentary_data.
+type CacheRow struct {
+	Seq       int64      `json:"seq"`
+	At        time.Time  `json:"at"` // seq as a time
+	CreatedAt time.Time  `json:"createdAt"`
+	UpdatedAt time.Time  `json:"updatedAt"`
+	ExpiresAt *time.Time `json:"expiresAt"`
+	Data      string     `json:"data"` // as jsonb spells it
+}
+
+// DeletedRow is a row of parliamentary_deleted.
+type DeletedRow struct {
+	Seq       int64     `json:"seq"`
+	At        time.Time `json:"at"` // seq as a time
+	DeletedAt time.Time `json:"deletedAt"`
+	Expired   bool      `json:"expired"` // by CACHE_TTL, not at the source
+}
+
+// FailedWrite is a row of dead_letters.
+type FailedWrite struct {
+	Topic     string    `json:"topic"`
+	Partition int32     `json:"partition"`
+	Offset    int64     `json:"offset"`
+	Class     string    `json:"class"`
+	Error     string    `json:"error"`
+	State     string    `json:"state"`
+	FailedAt  time.Time `json:"failedAt"`
+}
+
+// Explain tells all that source, ledger and cache know of one row. A source that
+// does not answer stands in it; an error is the database's (ErrNoTables: it was
+// never migrated) or the end of ctx.
+func (v *Verifier) Explain(ctx context.Context, entity string, id int64) (Explanation, error) {
+	x := Explanation{Entity: entity, ID: id, AsOf: time.Now().UTC().Truncate(time.Second)}
+	c := &check{run: &run{Verifier: v}, out: &Entity{Name: entity}}
+	var seen view
+	var err error
+	if seen, err = c.explain(ctx, &x); err != nil {
+		return x, asNoTables(fmt.Errorf("explain %s: %w", schema.Key(entity, id), err))
+	}
+	x.Verdict = x.verdict(seen)
+	return x, nil
+}
+
+// explain reads each place, the source first.
+func (c *check) explain(ctx context.Context, x *Explanation) (seen view, err error) {
+	rows, err := c.fetch(ctx, []int64{x.ID})
+	if fault, ok := errors.AsType[*oda.Error](err); ok && ctx.Err() == nil {
+		x.SourceError = fault.Error()
+	} else if err != nil {
+		return seen, err
+	}
+	seen = view{id: x.ID, source: rows[x.ID]}
+	if s := seen.source; s.present {
+		x.Source = &SourceRow{Opdateringsdato: s.stamp, Hash: hex.EncodeToString(s.hash[:]), Data: string(s.data)}
+	}
+	at, err := c.ledger.Load(ctx, x.Entity)
+	if err != nil {
+		return seen, err
+	}
+	x.Watermark = optional(at.Watermark)
+	known, err := c.ledger.Entries(ctx, x.Entity, []int64{x.ID}, nil)
+	if err != nil {
+		return seen, err
+	}
+	if e, ok := known[x.ID]; ok {
+		seen.entry, x.Ledger = e, ledgerRow(e)
+	}
+	cached, err := c.storedOf(ctx, []int64{x.ID})
+	if err != nil {
+		return seen, err
+	}
+	seen.stored = cached[x.ID]
+	if seen.cacheFinding() == Different {
+		if seen.stored.agrees, err = c.agrees(ctx, x.ID, seen.source.data); err != nil {
+			return seen, err
+		}
+	}
+	return seen, c.readPlaces(ctx, x)
+}
+
+func ledgerRow(e checkpoint.Entry) *LedgerRow {
+	row := &LedgerRow{Seq: e.Seq, At: seqTime(e.Seq), Opdateringsdato: e.Stamp}
+	switch e.State {
+	case checkpoint.Deleted:
+		row.State = "deleted"
+	case checkpoint.Dirty:
+		row.State = "dirty"
+	default:
+		row.State, row.Hash = "live", hex.EncodeToString(e.Hash[:])
+	}
+	return row
+}
+
+func seqTime(seq int64) time.Time { return time.UnixMicro(seq).UTC() }
+
+// readPlaces reads the cache's tables.
+func (c *check) readPlaces(ctx context.Context, x *Explanation) error {
+	row, del := CacheRow{}, DeletedRow{}
+	err := c.pool.QueryRow(ctx, `
+SELECT seq, created_at, updated_at, expires_at, data::text FROM parliamentary_data
+WHERE entity_type = $1 AND entity_id = $2`, x.Entity, x.ID).
+		Scan(&row.Seq, &row.CreatedAt, &row.UpdatedAt, &row.ExpiresAt, &row.Data)
+	if err == nil {
+		row.At, row.CreatedAt, row.UpdatedAt, x.Cache = seqTime(row.Seq), row.CreatedAt.UTC(), row.UpdatedAt.UTC(), &row
+	} else if !errors.Is(err, pgx.ErrNoRows) {
+		return err
+	}
+	err = c.pool.QueryRow(ctx, `
+SELECT seq, deleted_at, expired FROM parliamentary_deleted WHERE entity_type = $1 AND entity_id = $2`, x.Entity, x.ID).
+		Scan(&del.Seq, &del.DeletedAt, &del.Expired)
+	if err == nil {
+		del.At, del.DeletedAt, x.Deleted = seqTime(del.Seq), del.DeletedAt.UTC(), &del
+	} else if !errors.Is(err, pgx.ErrNoRows) {
+		return err
+	}
+	rows, err := c.pool.Query(ctx, `
+SELECT topic, partition, "offset", class, error, state, failed_at FROM dead_letters WHERE key = $1 ORDER BY failed_at`,
+		schema.Key(x.Entity, x.ID))
+	if err != nil {
+		return err
+	}
+	x.DeadLetters, err = pgx.CollectRows(rows, pgx.RowToStructByPos[FailedWrite])
+	return err
+}
+
+// verdict is the sentence under it all, the first cause first.
+func (x *Explanation) verdict(v view) string {
+	switch d, wrong := v.difference(); {
+	case x.SourceError != "":
+		return "the source did not answer, so nothing can be said of what is newest"
+	case !wrong && x.Source != nil && v.stored.expired:
+		return "the row is published; CACHE_TTL has removed it from the cache"
+	case !wrong && x.Source != nil:
+		return "the row is the same at the source, in the ledger and in the cache"
+	case !wrong && x.Ledger != nil || !wrong && x.Deleted != nil:
+		return "the row was deleted at the source, and is deleted everywhere"
+	case !wrong:
+		return "nobody knows the row: the source has none with this id, and had none while odastream looked"
+	case d.Ledger == Extra:
+		return "the row is gone at the source and its delete is not published: the next scan finds it, odastream scan " + x.Entity + " asks for one now"
+	case d.Dirty:
+		return "the topic's last record of the row is not the newest: the poller publishes the row again with its next pass"
+	case d.Ledger != "":
+		return "the source's row is " + string(d.Ledger) + " in the ledger, so it is not published: " + x.unpublished()
+	case x.openLetter():
+		return "the row is published, and the sink could not apply it: odastream dlq show says why, dlq retry tries again"
+	default:
+		return "the row is published, and " + string(d.Cache) + " in the cache: see that the sink runs (odastream status); odastream rebuild " +
+			x.Entity + " mends the cache"
+	}
+}
+
+func (x *Explanation) openLetter() bool {
+	for _, l := range x.DeadLetters {
+		if l.State == "open" {
+			return true
+		}
+	}
+	return false
+}
+
+// unpublished says what is to be done about a row that the poller has yet to see.
+func (x *Explanation) unpublished() string {
+	if x.Watermark == nil {
+		return "the entity was never read; start a poller"
+	}
+	if x.Source.Opdateringsdato > oda.LatestWall(*x.Watermark, *x.Watermark) {
+		return "it is stamped after the entity's watermark, and the poller's next pass reads it; see that it runs (odastream status)"
+	}
+	return "it is stamped before the entity's watermark, so it is a silent edit or came late; odastream scan " + x.Entity + " asks for a scan now"
+}

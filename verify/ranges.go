@@ -1,0 +1,141 @@
+package verify
+
+import (
+	"context"
+	"math"
+	"math/rand/v2"
+
+	"odastream/checkpoint"
+	"odastream/oda"
+	"odastream/schema"
+)
+
+const (
+	pageRows  = 100  // of an answer of the source
+	rangeRows = 5000 // a range holds at least so many rows of the ledger
+	maxRanges = 64   // of an entity
+	beforeAll = -1   // an id below every row's
+)
+
+// idRange is the rows with ids above low, up to high; high 0 is open.
+type idRange struct{ low, high int64 }
+
+func everything() oda.Window { return oda.Window{MinID: beforeAll} }
+
+// end is the last id of the range.
+func (r idRange) end() int64 {
+	if r.high == 0 {
+		return math.MaxInt64
+	}
+	return r.high
+}
+
+// ranges cuts the entity by the ledger's rows and not by ids: where ids are
+// sparse a range is wide, and no request goes to where nothing is.
+func (c *check) ranges(ctx context.Context) ([]idRange, error) {
+	step := max(rangeRows, (c.out.Ledger+maxRanges-1)/maxRanges)
+	bounds, err := c.bounds(ctx, step)
+	if err != nil {
+		return nil, err
+	}
+	list := make([]idRange, 0, len(bounds)+1)
+	low := int64(beforeAll)
+	for _, high := range bounds {
+		if high == 0 {
+			continue // an upper bound of 0 would be open
+		}
+		list = append(list, idRange{low: low, high: high})
+		low = high
+	}
+	return append(list, idRange{low: low}), nil
+}
+
+// readRange compares a range row by row and gives the number of its rows at the
+// source.
+func (c *check) readRange(ctx context.Context, r idRange) (n int64, err error) {
+	for at := r.low; ; {
+		page, err := c.source.Page(ctx, c.out.Name, oda.Window{MinID: at, MaxID: r.high}, oda.Scan)
+		if err != nil {
+			return n, err
+		}
+		n += int64(len(page.Rows) + len(page.Rejects))
+		last, more := page.LastID()
+		if !more {
+			return n, c.compareWindow(ctx, at, r.end(), page)
+		}
+		if err := c.compareWindow(ctx, at, last, page); err != nil || last == r.high {
+			return n, err
+		}
+		at = last
+	}
+}
+
+// sample compares windows of a page each, at random ids.
+func (c *check) sample(ctx context.Context) error {
+	lowest, highest, err := c.extent(ctx)
+	if err != nil || highest <= lowest {
+		return err
+	}
+	for range c.options.Sample {
+		at := lowest - 1 + rand.Int64N(highest-lowest+1)
+		page, err := c.source.Page(ctx, c.out.Name, oda.Window{MinID: at}, oda.Scan)
+		if err != nil {
+			return err
+		}
+		end, ok := page.LastID()
+		if !ok {
+			end = math.MaxInt64
+		}
+		if err := c.compareWindow(ctx, at, end, page); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// compareWindow holds the page, which is all that the source has above low and up
+// to end, against ledger and cache, and notes what does not agree.
+func (c *check) compareWindow(ctx context.Context, low, end int64, page oda.Page) error {
+	known, err := c.ledger.Entries(ctx, c.out.Name, nil, []checkpoint.Window{{Low: low, High: end}})
+	if err != nil {
+		return err
+	}
+	stored, err := c.storedBetween(ctx, low, end)
+	if err != nil {
+		return err
+	}
+	at := sourceRows(page)
+	for id := range at {
+		c.note(view{id: id, source: at[id], entry: known[id], stored: stored[id]})
+	}
+	for id, entry := range known {
+		if _, seen := at[id]; !seen {
+			c.note(view{id: id, entry: entry, stored: stored[id]})
+		}
+	}
+	for id, row := range stored {
+		if _, seen := at[id]; !seen {
+			c.note(view{id: id, entry: known[id], stored: row})
+		}
+	}
+	c.mu.Lock()
+	c.out.Compared += int64(len(at))
+	c.out.Rejected += int64(len(page.Rejects))
+	c.mu.Unlock()
+	c.read.Add(int64(len(at)))
+	c.tell(c.out.Name)
+	return nil
+}
+
+// sourceRows gives the page's rows by id.
+func sourceRows(page oda.Page) map[int64]atSource {
+	rows := make(map[int64]atSource, len(page.Rows))
+	for _, r := range page.Rows {
+		hash, err := schema.ContentHash(r.Data)
+		if err != nil {
+			continue // a page's rows are JSON objects: the client has seen to it
+		}
+		rows[r.ID] = atSource{present: true, hash: hash, stamp: r.Opdateringsdato, data: r.Data}
+	}
+	return rows
+}

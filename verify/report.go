@@ -1,0 +1,215 @@
+package verify
+
+import (
+	"fmt"
+	"strings"
+	"time"
+)
+
+// Report is what a verification found. It is encoded as JSON for programs.
+type Report struct {
+	AsOf     time.Time `json:"asOf"` // when it began, UTC; what changed later is nobody's fault
+	Seconds  float64   `json:"seconds"`
+	OK       bool      `json:"ok"` // no difference and no trouble anywhere
+	Sentence string    `json:"sentence"`
+	Full     bool      `json:"full"` // every row was compared by content
+	// ConsistentThrough is the earliest of all entities: before it nothing of the
+	// source is outstanding. Nil while it is not known for one of them.
+	ConsistentThrough *time.Time `json:"consistentThrough"`
+	Entities          []Entity   `json:"entities"` // in load order
+}
+
+// Entity is what was found of one entity set.
+type Entity struct {
+	Name   string `json:"entity"`
+	Source int64  `json:"source"` // rows at the source, by its own count of id ranges, or as read
+	Ledger int64  `json:"ledger"` // live rows that the poller knows to be in the topic
+	Cache  int64  `json:"cache"`  // rows of parliamentary_data that have not expired
+
+	Deleted     int64 `json:"deleted"`     // remembered as deleted
+	Expired     int64 `json:"expired"`     // taken, or to be taken, out of the cache by CACHE_TTL
+	DeadLetters int64 `json:"deadLetters"` // open ones
+
+	Whole     bool  `json:"whole"`     // every row was compared by content
+	Compared  int64 `json:"compared"`  // rows whose content was compared
+	Rejected  int64 `json:"rejected"`  // seen at the source among them, but no rows: the poller dead-letters these
+	Missing   int   `json:"missing"`   // at the source, and not in the ledger or not in the cache
+	Extra     int   `json:"extra"`     // not at the source
+	Different int   `json:"different"` // with other content than at the source
+	Moving    int   `json:"moving"`    // changed since AsOf and not yet everywhere: no difference
+	// AtLeast: there are so many differences that not all were looked at again.
+	AtLeast bool `json:"atLeast,omitempty"`
+
+	Watermark         *time.Time `json:"watermark"`
+	LoadedAt          *time.Time `json:"loadedAt"`
+	ConsistentThrough *time.Time `json:"consistentThrough"`
+
+	Absent      bool         `json:"absent,omitempty"`  // the source has never had the set: no fault
+	Trouble     string       `json:"trouble,omitempty"` // why it could not be verified
+	Differences []Difference `json:"differences,omitempty"`
+}
+
+// Finding is what is wrong with a row in one place. The zero value: nothing.
+type Finding string
+
+// The findings.
+const (
+	Missing   Finding = "missing"   // at the source, not here
+	Extra     Finding = "extra"     // here, not at the source
+	Different Finding = "different" // here with other content
+)
+
+// Difference is one row that differs.
+type Difference struct {
+	ID     int64   `json:"id"`
+	Ledger Finding `json:"ledger,omitempty"`
+	Cache  Finding `json:"cache,omitempty"`
+	Dirty  bool    `json:"dirty,omitempty"` // the ledger itself marks the row to be published again
+}
+
+// kind is what the row counts as: the worse of its two findings.
+func (d Difference) kind() Finding {
+	for _, k := range []Finding{Missing, Extra, Different} {
+		if d.Ledger == k || d.Cache == k {
+			return k
+		}
+	}
+	return ""
+}
+
+// String says it in words: "missing in the ledger and in the cache".
+func (d Difference) String() string {
+	if d.Ledger == d.Cache {
+		return string(d.Ledger) + " in the ledger and in the cache"
+	}
+	var parts []string
+	if d.Dirty {
+		parts = append(parts, "marked in the ledger to be published again")
+	} else if d.Ledger != "" {
+		parts = append(parts, string(d.Ledger)+" in the ledger")
+	}
+	if d.Cache != "" {
+		parts = append(parts, string(d.Cache)+" in the cache")
+	}
+	return strings.Join(parts, ", ")
+}
+
+func (e *Entity) add(d Difference) {
+	switch d.kind() {
+	case Missing:
+		e.Missing++
+	case Extra:
+		e.Extra++
+	case Different:
+		e.Different++
+	}
+	e.Differences = append(e.Differences, d)
+}
+
+func (e Entity) differs() bool { return e.Missing+e.Extra+e.Different > 0 }
+
+// conclude fills in what follows from the entities.
+func (r *Report) conclude() {
+	r.OK = true
+	var first *time.Time
+	known := true
+	for _, e := range r.Entities {
+		if e.differs() || e.Trouble != "" {
+			r.OK = false
+		}
+		if e.Absent {
+			continue
+		}
+		if e.ConsistentThrough == nil {
+			known = false
+		} else if first == nil || e.ConsistentThrough.Before(*first) {
+			first = e.ConsistentThrough
+		}
+	}
+	if known {
+		r.ConsistentThrough = first
+	}
+	r.Sentence = r.sentence()
+}
+
+func (r *Report) sentence() string {
+	at := "as of " + r.AsOf.Format(time.RFC3339) + ", "
+	if r.OK {
+		return at + r.goodNews()
+	}
+	var rows int
+	var ledger, cache, gone, troubled bool
+	var where []string
+	atLeast := ""
+	for _, e := range r.Entities {
+		if !e.differs() && e.Trouble == "" {
+			continue
+		}
+		where = append(where, e.Name)
+		rows += e.Missing + e.Extra + e.Different
+		troubled = troubled || e.Trouble != ""
+		if e.AtLeast {
+			atLeast = "at least "
+		}
+		for _, d := range e.Differences {
+			gone = gone || d.Ledger == Extra
+			ledger = ledger || d.Ledger != "" && d.Ledger != Extra
+			cache = cache || d.Cache != "" && d.Ledger == ""
+		}
+	}
+	what := fmt.Sprintf("%s%s of %s differ", atLeast, plural(rows, "row"), names(where))
+	if rows == 0 {
+		what = names(where) + " could not be verified"
+	}
+	return at + what + ": " + remedy(ledger, cache, gone, troubled)
+}
+
+// goodNews says no more than was looked at.
+func (r *Report) goodNews() string {
+	moving := 0
+	for _, e := range r.Entities {
+		moving += e.Moving
+	}
+	news := "every row of every entity at the source is in the ledger and in the cache"
+	if !r.Full {
+		news += " by number, and every row that was compared is the same"
+	}
+	if moving > 0 {
+		news += fmt.Sprintf(" (%s changed since and not counted)", plural(moving, "row"))
+	}
+	return news
+}
+
+// remedy says what to do, the first cause first: what the ledger lacks the cache
+// cannot have.
+func remedy(ledger, cache, gone, troubled bool) string {
+	var todo []string
+	if ledger {
+		todo = append(todo, "see that the poller runs, and run odastream scan ENTITY if it stays")
+	}
+	if gone {
+		todo = append(todo, "run odastream scan ENTITY, which looks for rows that vanished")
+	}
+	if cache {
+		todo = append(todo, "see that the sink runs and what odastream dlq list shows, and run odastream rebuild ENTITY if it stays")
+	}
+	if troubled {
+		todo = append(todo, "see the reason beside each")
+	}
+	return strings.Join(todo, "; ")
+}
+
+func names(list []string) string {
+	const most = 5
+	if len(list) > most {
+		return fmt.Sprintf("%s and %d more", strings.Join(list[:most], ", "), len(list)-most)
+	}
+	return strings.Join(list, ", ")
+}
+
+func plural(n int, noun string) string {
+	if n != 1 {
+		noun += "s"
+	}
+	return fmt.Sprintf("%d %s", n, noun)
+}

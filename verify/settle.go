@@ -1,0 +1,158 @@
+package verify
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"time"
+
+	"odastream/oda"
+)
+
+// firstPause is that before the second look; each further one is twice as long.
+const firstPause = time.Second
+
+// futureStamps is how far beyond our clock a stamp may lie and still be of now.
+const futureStamps = time.Minute
+
+// suspect is a row that did not agree at the first look.
+type suspect struct {
+	first *atSource // as the source had it then; nil: it was not asked
+	last  view      // at the last look
+}
+
+// note remembers a row that does not agree.
+func (c *check) note(v view) {
+	if _, wrong := v.difference(); wrong {
+		v.source.data = nil // the page need not live on
+		c.suspect(v.id, &v.source)
+	}
+}
+
+func (c *check) suspect(id int64, first *atSource) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if _, known := c.suspects[id]; known {
+		return
+	}
+	if len(c.suspects) >= mostSuspects {
+		c.out.AtLeast = true
+		return
+	}
+	c.suspects[id] = suspect{first: first}
+}
+
+// settle looks at the suspects again until none is left or the patience ends,
+// and reports the rest.
+func (c *check) settle(ctx context.Context) error {
+	pause := min(firstPause, c.options.Patience)
+	for left := c.options.Patience; left > 0 && len(c.suspects) > 0; pause *= 2 {
+		pause = min(pause, left)
+		left -= pause
+		if err := wait(ctx, pause); err != nil {
+			return err
+		}
+		if err := c.lookAgain(ctx); err != nil {
+			return err
+		}
+	}
+	for _, id := range slices.Sorted(maps.Keys(c.suspects)) {
+		s := c.suspects[id]
+		d, _ := s.last.difference()
+		if c.moved(s) {
+			c.out.Moving++
+			continue
+		}
+		c.out.add(d)
+	}
+	return nil
+}
+
+func wait(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// moved tells whether a row changed since the verification began, so that it may
+// be on its way: by its stamp, by what two looks saw, or by a seq, which is a
+// time. A time beyond now is a wrong clock and proves nothing.
+func (c *check) moved(s suspect) bool {
+	now := time.Now()
+	since := func(seq int64) bool { return seq >= c.began.UnixMicro() && seq <= now.UnixMicro() }
+	stamp := s.last.source.stamp
+	return s.first != nil && !s.first.same(s.last.source) ||
+		stamp >= oda.EarliestWall(c.began, c.began) && stamp <= oda.LatestWall(now, now.Add(futureStamps)) ||
+		since(s.last.entry.Seq) || since(s.last.stored.seq)
+}
+
+// lookAgain asks source, ledger and cache for the suspects and clears those that
+// agree now.
+func (c *check) lookAgain(ctx context.Context) error {
+	ids := slices.Sorted(maps.Keys(c.suspects))
+	rows, err := c.fetch(ctx, ids)
+	if err != nil {
+		return err
+	}
+	known, err := c.ledger.Entries(ctx, c.out.Name, ids, nil)
+	if err != nil {
+		return err
+	}
+	cached, err := c.storedOf(ctx, ids)
+	if err != nil {
+		return err
+	}
+	for _, id := range ids {
+		v := view{id: id, source: rows[id], entry: known[id], stored: cached[id]}
+		if v.cacheFinding() == Different {
+			if v.stored.agrees, err = c.agrees(ctx, id, v.source.data); err != nil {
+				return err
+			}
+		}
+		if _, wrong := v.difference(); !wrong {
+			delete(c.suspects, id)
+			continue
+		}
+		s := c.suspects[id]
+		s.last, s.last.source.data = v, nil
+		if s.first == nil {
+			s.first = &s.last.source
+		}
+		c.suspects[id] = s
+	}
+	return nil
+}
+
+// fetch reads the rows with the given ids, ascending, from the source. A page
+// answers for every id up to its last row, and an empty one for all that it was
+// asked for, so that there are never more requests than ids.
+func (c *check) fetch(ctx context.Context, ids []int64) (map[int64]atSource, error) {
+	found := make(map[int64]atSource, len(ids))
+	for len(ids) > 0 {
+		asked := ids[:min(len(ids), pageRows)]
+		w := oda.Window{MinID: asked[0] - 1, MaxID: asked[len(asked)-1]}
+		page, err := c.source.Page(ctx, c.out.Name, w, oda.Scan)
+		if err != nil {
+			return nil, err
+		}
+		upTo, more := page.LastID()
+		if !more {
+			upTo = w.MaxID
+		}
+		rows := sourceRows(page)
+		answered := 0
+		for answered < len(asked) && asked[answered] <= upTo {
+			if row, ok := rows[asked[answered]]; ok {
+				found[asked[answered]] = row
+			}
+			answered++
+		}
+		ids = ids[answered:]
+	}
+	return found, nil
+}
