@@ -61,14 +61,14 @@ func (s *servers) stop(log *slog.Logger) {
 	}
 	if s.parliament != nil {
 		if err := s.parliament.Close(); err != nil {
-			log.Warn("simulated parliament not closed in order", "err", err)
+			log.Error("simulated parliament not closed in order", "err", err)
 		}
 	}
 	if s.postgres == nil {
 		return
 	}
 	if err := s.postgres.Stop(); err != nil {
-		log.Warn("Postgres not stopped in order", "err", err)
+		log.Error("Postgres not stopped in order", "err", err)
 	}
 }
 

@@ -87,7 +87,7 @@ func (t *trial) start(ctx context.Context) (err error) {
 		return err
 	}
 	t.closers = append(t.closers, t.state.close)
-	t.log = slog.New(slog.NewMultiHandler(t.log.Handler(), t.state.handler()))
+	t.log = slog.New(slog.NewMultiHandler(hush{t.log.Handler(), ctx.Done()}, t.state.handler()))
 	t.screen.Println("starting in " + t.state.dir + " …")
 	if t.servers, err = startServers(ctx, t.cfg, t.state, t.simulated, t.log); err != nil {
 		return err
