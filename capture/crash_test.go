@@ -3,6 +3,7 @@ package capture
 import (
 	"context"
 	"errors"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -18,7 +19,7 @@ var errCrash = errors.New("crash")
 type crashingStore struct {
 	store
 	after bool
-	left  *int
+	left  *atomic.Int64
 }
 
 func (s crashingStore) Save(ctx context.Context, lease checkpoint.Lease, p checkpoint.Progress) error {
@@ -34,8 +35,8 @@ func (s crashingStore) StartScan(ctx context.Context, lease checkpoint.Lease, id
 }
 
 func (s crashingStore) crash(save func() error) error {
-	*s.left--
-	if *s.left > 0 || *s.left < 0 && !s.after {
+	left := s.left.Add(-1)
+	if left > 0 || left < 0 && !s.after {
 		return save()
 	}
 	if s.after {
@@ -51,11 +52,11 @@ func (s crashingStore) crash(save func() error) error {
 type crashingPublisher struct {
 	publisher
 	half bool
-	left *int
+	left *atomic.Int64
 }
 
 func (p crashingPublisher) Publish(ctx context.Context, changes []schema.Change) ([]stream.Ack, error) {
-	if *p.left--; *p.left != 0 {
+	if p.left.Add(-1) != 0 {
 		return p.publisher.Publish(ctx, changes)
 	}
 	if p.half {
@@ -70,17 +71,17 @@ func (p crashingPublisher) Publish(ctx context.Context, changes []schema.Change)
 // nothing twice (invariants 1 and 8). Red without the fold at the session's start.
 func TestACrashAtAnyStepLosesAndRepeatsNothing(t *testing.T) {
 	t.Parallel()
-	for name, arm := range map[string]func(w *world, left *int){
-		"before a save": func(w *world, left *int) {
+	for name, arm := range map[string]func(w *world, left *atomic.Int64){
+		"before a save": func(w *world, left *atomic.Int64) {
 			w.wrapStore = func(s store) store { return crashingStore{store: s, left: left} }
 		},
-		"after a save": func(w *world, left *int) {
+		"after a save": func(w *world, left *atomic.Int64) {
 			w.wrapStore = func(s store) store { return crashingStore{store: s, left: left, after: true} }
 		},
-		"before a publish": func(w *world, left *int) {
+		"before a publish": func(w *world, left *atomic.Int64) {
 			w.wrapPublisher = func(p publisher) publisher { return crashingPublisher{publisher: p, left: left} }
 		},
-		"within a publish": func(w *world, left *int) {
+		"within a publish": func(w *world, left *atomic.Int64) {
 			w.wrapPublisher = func(p publisher) publisher { return crashingPublisher{publisher: p, left: left, half: true} }
 		},
 	} {
@@ -104,13 +105,14 @@ func TestACrashAtAnyStepLosesAndRepeatsNothing(t *testing.T) {
 
 // crashAt lets a process die at its step-th save or publish, during a first load
 // and during what follows. It is false once there is no such step.
-func (w *world) crashAt(step int, arm func(*world, *int)) bool {
+func (w *world) crashAt(step int, arm func(*world, *atomic.Int64)) bool {
 	w.t.Helper()
 	w.sim.SetNow(atNoon())
 	for id := range int64(70) {
 		w.put("Sag", id+1, "først", stampAt(atNoon()))
 	}
-	left := step
+	var left atomic.Int64
+	left.Store(int64(step))
 	arm(w, &left)
 	crashed := 0
 	for range 4 {

@@ -173,7 +173,7 @@ SELECT topic, partition, "offset", class, error, state, failed_at FROM dead_lett
 }
 
 // verdict is the sentence under it all, the first cause first.
-func (x *Explanation) verdict(v view) string {
+func (x *Explanation) verdict(v view) string { //nolint:cyclop // a table of causes, of which the first counts
 	switch d, wrong := v.difference(); {
 	case x.SourceError != "":
 		return "the source did not answer, so nothing can be said of what is newest"

@@ -132,7 +132,7 @@ func (r *Report) conclude() {
 	r.Sentence = r.sentence()
 }
 
-func (r *Report) sentence() string {
+func (r *Report) sentence() string { //nolint:cyclop // one flag a line, gathered in one loop
 	at := "as of " + r.AsOf.Format(time.RFC3339) + ", "
 	if r.OK {
 		return at + r.goodNews()
