@@ -71,8 +71,11 @@ func (s *witness) note(id int64, v version) {
 	if len(list) == 0 {
 		list = []version{{}}
 	}
-	if !s.same(list[len(list)-1].data, v.data) {
+	switch last := &list[len(list)-1]; {
+	case !s.same(last.data, v.data):
 		list = append(list, v)
+	case !bytes.Equal(last.data, v.data): // another stamp, or none: by that one it may be found no more
+		last.prompt = false
 	}
 	s.rows[id] = list
 }

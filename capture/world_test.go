@@ -93,7 +93,7 @@ func (w *world) anew(o odasim.Options) {
 	w.wrapStore, w.wrapPublisher = nil, nil
 	w.topics = stream.NewTopics(w.client, w.kafka, w.logger())
 	w.exec(`DELETE FROM poller_leases; DELETE FROM poller_watermarks; DELETE FROM poller_ledger;
-DELETE FROM poller_positions; DELETE FROM poller_scans; DELETE FROM poller_vanished; DELETE FROM poller_lateness`)
+DELETE FROM poller_members; DELETE FROM poller_positions; DELETE FROM poller_scans; DELETE FROM poller_vanished; DELETE FROM poller_lateness`)
 }
 
 func (w *world) logger() *slog.Logger {
@@ -150,9 +150,7 @@ func (w *world) mustOnce() {
 // expireLeases lets the time pass that a killed process's leases run on.
 func (w *world) expireLeases() {
 	w.t.Helper()
-	if _, err := w.pool.Exec(w.t.Context(), `UPDATE poller_leases SET expires_at = '-infinity'`); err != nil {
-		w.t.Fatal(err)
-	}
+	w.exec(`UPDATE poller_leases SET expires_at = '-infinity'; DELETE FROM poller_members`)
 }
 
 // put puts a row with this id, text and stamp.
