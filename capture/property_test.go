@@ -27,20 +27,19 @@ const (
 )
 
 // TestMain draws more than a thousand histories in all, as many as there is time
-// for before a change is taken.
+// for before a change is taken. It has more tests run at once than there are
+// processors: most of a test is waiting.
 func TestMain(m *testing.M) {
 	flag.Parse()
-	checks := histories
+	settings := map[string]string{"rapid.checks": histories, "test.parallel": "12"}
 	if testing.Short() {
-		checks = few
+		settings["rapid.checks"] = few
 	}
-	flag.Visit(func(f *flag.Flag) {
-		if f.Name == "rapid.checks" {
-			checks = f.Value.String()
+	flag.Visit(func(f *flag.Flag) { delete(settings, f.Name) })
+	for name, value := range settings {
+		if err := flag.Set(name, value); err != nil {
+			panic(err)
 		}
-	})
-	if err := flag.Set("rapid.checks", checks); err != nil {
-		panic(err)
 	}
 	m.Run()
 }
