@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -180,6 +181,9 @@ func TestRecordThatPostgresRefusesIsFoundAmongItsBatch(t *testing.T) {
 	r.once(r.sink(r.url, r.config(), reg))
 	if got, want := r.dead(), at(bad, "data 22P05"); got != want {
 		t.Errorf("dead_letters = %q, want %q", got, want)
+	}
+	if got, want := r.value(`SELECT seq::text FROM dead_letters`), strconv.FormatInt(r.seq-60, 10); got != want {
+		t.Errorf("seq of the dead letter = %s, want that of its record, %s", got, want)
 	}
 	if diff := r.differ(); diff != "" {
 		t.Errorf("cache: %s", diff)

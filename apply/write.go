@@ -1,6 +1,7 @@
 package apply
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -96,6 +97,7 @@ func (s *Sink) deadLetter(seg segment, it item) cache.DeadLetter {
 	return cache.DeadLetter{
 		TopicPartition: cache.TopicPartition(seg.TopicPartition), Offset: it.record.Offset, Key: string(it.record.Key),
 		Class: string(it.fault.class), SQLState: it.fault.sqlstate, Error: it.fault.text, FailedAt: time.Now(),
+		Seq: cmp.Or(it.message.Change.Seq, stream.EventSeq(it.record)),
 	}
 }
 

@@ -35,6 +35,7 @@ type DeadLetter struct {
 	SQLState string // "" if Postgres had no part in it
 	Error    string
 	FailedAt time.Time
+	Seq      int64 // of the change that the record is; 0 if it does not tell
 }
 
 // Batch is what one transaction applies.

@@ -9,12 +9,12 @@ import (
 
 // A record that fails once more stays as a person left it (its state), unless the
 // topic was made anew and the offset is another record's now.
-const insertDeadLetters = `INSERT INTO dead_letters AS d (topic, partition, "offset", key, class, sqlstate, error, failed_at)
-SELECT DISTINCT ON (l.topic, l.partition, l."offset") l.topic, l.partition, l."offset", l.key, l.class, NULLIF(l.sqlstate, ''), l.error, l.failed_at
-FROM unnest($1::text[], $2::integer[], $3::bigint[], $4::text[], $5::text[], $6::text[], $7::text[], $8::timestamptz[])
-    AS l (topic, partition, "offset", key, class, sqlstate, error, failed_at)
+const insertDeadLetters = `INSERT INTO dead_letters AS d (topic, partition, "offset", key, class, sqlstate, error, failed_at, seq)
+SELECT DISTINCT ON (l.topic, l.partition, l."offset") l.topic, l.partition, l."offset", l.key, l.class, NULLIF(l.sqlstate, ''), l.error, l.failed_at, NULLIF(l.seq, 0)
+FROM unnest($1::text[], $2::integer[], $3::bigint[], $4::text[], $5::text[], $6::text[], $7::text[], $8::timestamptz[], $9::bigint[])
+    AS l (topic, partition, "offset", key, class, sqlstate, error, failed_at, seq)
 ON CONFLICT (topic, partition, "offset") DO UPDATE SET key = excluded.key, class = excluded.class, sqlstate = excluded.sqlstate,
-    error = excluded.error, state = 'open', failed_at = excluded.failed_at, changed_at = now()
+    error = excluded.error, state = 'open', failed_at = excluded.failed_at, seq = excluded.seq, changed_at = now()
 WHERE d.key IS DISTINCT FROM excluded.key`
 
 func queueDeadLetters(b *pgx.Batch, letters []DeadLetter) {
@@ -23,14 +23,15 @@ func queueDeadLetters(b *pgx.Batch, letters []DeadLetter) {
 	}
 	var topics, keys, classes, states, errs []string
 	var partitions []int32
-	var offsets []int64
+	var offsets, seqs []int64
 	var failed []time.Time
 	for _, l := range letters {
 		topics, partitions, offsets = append(topics, l.Topic), append(partitions, l.Partition), append(offsets, l.Offset)
 		keys, classes, states = append(keys, storable(l.Key)), append(classes, l.Class), append(states, l.SQLState)
 		errs, failed = append(errs, storable(l.Error)), append(failed, l.FailedAt)
+		seqs = append(seqs, l.Seq)
 	}
-	b.Queue(insertDeadLetters, topics, partitions, offsets, keys, classes, states, errs, failed)
+	b.Queue(insertDeadLetters, topics, partitions, offsets, keys, classes, states, errs, failed, seqs)
 }
 
 // storable replaces what a text column refuses, so that a dead letter can always

@@ -42,7 +42,11 @@ func (e *ErrOutOfRange) Error() string {
 // ErrPartitionsChanged (from has another length than the topic), *ErrOutOfRange;
 // an error of fn is returned wrapped; all others are the broker's and may pass.
 func (t *Topics) ReadLog(ctx context.Context, entity string, from []int64, fn func([]*kgo.Record) error) (next []int64, err error) {
-	topic := t.cfg.Topic(entity)
+	return t.readTopic(ctx, t.cfg.Topic(entity), from, fn)
+}
+
+// readTopic is ReadLog of a topic by its name.
+func (t *Topics) readTopic(ctx context.Context, topic string, from []int64, fn func([]*kgo.Record) error) (next []int64, err error) {
 	state, leaders, err := t.state(ctx, topic)
 	if err != nil {
 		return from, err

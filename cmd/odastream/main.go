@@ -9,6 +9,8 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
+	"strings"
 
 	"odastream/internal/daemon"
 )
@@ -19,7 +21,7 @@ func main() {
 
 // commands are in the order in which --help shows them.
 func commands() []command {
-	return []command{
+	return slices.Concat([]command{
 		upCommand(),
 		statusCommand(),
 		tailCommand(),
@@ -28,7 +30,7 @@ func commands() []command {
 		scanCommand(),
 		explainCommand(),
 		migrateCommand(),
-	}
+	}, dlqCommands())
 }
 
 func run(ctx context.Context, args, environ []string, stdout, stderr io.Writer) int {
@@ -46,10 +48,24 @@ func run(ctx context.Context, args, environ []string, stdout, stderr io.Writer) 
 		return daemon.ExitDone
 	}
 	for _, c := range commands() {
-		if c.name == name {
-			return c.start(ctx, call{args: args[1:], environ: environ, stdout: stdout, stderr: stderr})
+		if rest, called := c.called(args); called {
+			return c.start(ctx, call{args: rest, environ: environ, stdout: stdout, stderr: stderr})
 		}
+	}
+	if name == "dlq" {
+		fmt.Fprintln(stderr, "odastream dlq: want list, show, retry or discard; each has --help")
+		return daemon.ExitBadSettings
 	}
 	fmt.Fprintf(stderr, "odastream: there is no command %q: odastream --help shows what there is\n", name)
 	return daemon.ExitBadSettings
+}
+
+// called says whether args call c, whose name is of one word or two, and gives
+// those behind the name.
+func (c command) called(args []string) (rest []string, ok bool) {
+	words := strings.Fields(c.name)
+	if len(args) < len(words) || !slices.Equal(args[:len(words)], words) {
+		return nil, false
+	}
+	return args[len(words):], true
 }

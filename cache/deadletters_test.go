@@ -1,0 +1,152 @@
+package cache
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func seqLetter(offset int64, key string, seq int64) DeadLetter {
+	l := letter(offset, key, "22P05", "refused")
+	l.Seq = seq
+	return l
+}
+
+// states shows each letter that f selects as offset, state and the cache's seq.
+func states(t *testing.T, s *Store, f LetterFilter) string {
+	t.Helper()
+	letters, err := s.Letters(t.Context(), f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var lines []string
+	for _, l := range letters {
+		lines = append(lines, fmt.Sprintf("%d %s %d", l.Offset, l.State, l.Held))
+	}
+	return strings.Join(lines, ", ")
+}
+
+func TestALetterIsSupersededByTheVersionThatTheCacheHolds(t *testing.T) {
+	t.Parallel()
+	s := newStore(t)
+	letters := []DeadLetter{
+		seqLetter(1, "Sag:1", 10), seqLetter(2, "Sag:2", 10), seqLetter(3, "Sag:3", 10), seqLetter(4, "Sag:4", 10),
+		seqLetter(5, "Sag:5", 0), seqLetter(6, "no key", 10), seqLetter(7, "Sag:99999999999999999999", 10), seqLetter(8, "Aktør:-1", 10),
+	}
+	if _, err := s.Apply(t.Context(), Batch{
+		DeadLetters: letters,
+		Records:     []Record{sag(1, 9, `{}`), sag(2, 10, `{}`), sag(3, 11, `{}`), sag(4, 11, ""), sag(5, 99, `{}`), record("Aktør", -1, 10, `{}`)},
+	}); err != nil {
+		t.Fatal(err)
+	}
+	const want = "1 open 9, 2 superseded 10, 3 superseded 11, 4 superseded 11, 5 open 99, 6 open 0, 7 open 0, 8 superseded 10"
+	if diff := cmp.Diff(want, states(t, s, LetterFilter{})); diff != "" {
+		t.Errorf("letters (-want +got):\n%s", diff)
+	}
+	const stored = `SELECT string_agg("offset" || ' ' || state, ', ' ORDER BY "offset") FROM dead_letters WHERE state <> 'open'`
+	if got := dump(t, s.pool, stored); got != "<nil>" {
+		t.Errorf("Letters stored %s", got)
+	}
+	for _, want := range []int{4, 0} {
+		if got, err := s.SettleSuperseded(t.Context()); got != want || err != nil {
+			t.Errorf("SettleSuperseded() = %d, %v, want %d", got, err, want)
+		}
+	}
+	if got, want := dump(t, s.pool, stored), "2 superseded, 3 superseded, 4 superseded, 8 superseded"; got != want {
+		t.Errorf("stored: %s, want %s", got, want)
+	}
+}
+
+func TestLettersAreSelected(t *testing.T) {
+	t.Parallel()
+	s := newStore(t)
+	late := seqLetter(2, "Sag:2", 2)
+	late.Class, late.FailedAt = "schema", late.FailedAt.Add(time.Hour)
+	other := seqLetter(2, "Sag:3", 3)
+	other.Partition = 1
+	foreign := seqLetter(9, "Emneord:1", 4)
+	foreign.Topic = "parliament-emneord"
+	if _, err := s.Apply(t.Context(), Batch{DeadLetters: []DeadLetter{seqLetter(1, "Sag:1", 1), late, other, foreign}}); err != nil {
+		t.Fatal(err)
+	}
+	where := late.Where()
+	for claim, tc := range map[string]struct {
+		filter LetterFilter
+		want   string
+	}{
+		"all":       {LetterFilter{}, "9 open 0, 1 open 0, 2 open 0, 2 open 0"},
+		"by topic":  {LetterFilter{Topic: "parliament-emneord"}, "9 open 0"},
+		"by class":  {LetterFilter{Class: "schema"}, "2 open 0"},
+		"by key":    {LetterFilter{Key: "Sag:1"}, "1 open 0"},
+		"since":     {LetterFilter{Since: late.FailedAt}, "2 open 0"},
+		"before":    {LetterFilter{Before: late.FailedAt, Topic: "parliament-sag"}, "1 open 0, 2 open 0"},
+		"one":       {LetterFilter{At: &where, Class: "schema"}, "2 open 0"},
+		"one wrong": {LetterFilter{At: &where, Class: "data"}, ""},
+		"by state":  {LetterFilter{States: []LetterState{LetterRetried}}, ""},
+	} {
+		t.Run(claim, func(t *testing.T) {
+			t.Parallel()
+			if got := states(t, s, tc.filter); got != tc.want {
+				t.Errorf("Letters(%+v) = %s, want %s", tc.filter, got, tc.want)
+			}
+		})
+	}
+}
+
+func TestOnlyAnOpenLetterIsSettled(t *testing.T) {
+	t.Parallel()
+	for claim, tc := range map[string]struct {
+		was, as LetterState
+		want    bool
+	}{
+		"open is retried":            {LetterOpen, LetterRetried, true},
+		"open is discarded":          {LetterOpen, LetterDiscarded, true},
+		"superseded is discarded":    {LetterSuperseded, LetterDiscarded, true},
+		"superseded is not retried":  {LetterSuperseded, LetterRetried, false},
+		"discarded is not retried":   {LetterDiscarded, LetterRetried, false},
+		"retried is not discarded":   {LetterRetried, LetterDiscarded, false},
+		"discarded is not discarded": {LetterDiscarded, LetterDiscarded, false},
+	} {
+		t.Run(claim, func(t *testing.T) {
+			t.Parallel()
+			s := newStore(t)
+			l := seqLetter(1, "Sag:1", 1)
+			if _, err := s.Apply(t.Context(), Batch{DeadLetters: []DeadLetter{l}}); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := s.pool.Exec(t.Context(), `UPDATE dead_letters SET state = $1, changed_at = '2026-01-01'`, tc.was); err != nil {
+				t.Fatal(err)
+			}
+			when, got, err := s.Settle(t.Context(), l.Where(), tc.as)
+			if got != tc.want || err != nil || got && time.Since(when) > time.Hour {
+				t.Errorf("Settle(%s) of one that is %s = %s, %v, %v", tc.as, tc.was, when, got, err)
+			}
+			state := tc.was
+			if tc.want {
+				state = tc.as
+			}
+			if got, want := dump(t, s.pool, `SELECT state, changed_at > '2026-01-02' FROM dead_letters`), fmt.Sprint(state, " ", tc.want); got != want {
+				t.Errorf("stored: %s, want %s", got, want)
+			}
+		})
+	}
+}
+
+func TestALetterThatFailsAgainHasTheNewError(t *testing.T) {
+	t.Parallel()
+	s := newStore(t)
+	l := seqLetter(1, "Sag:1", 1)
+	if _, err := s.Apply(t.Context(), Batch{DeadLetters: []DeadLetter{l}}); err != nil {
+		t.Fatal(err)
+	}
+	l.Class, l.SQLState, l.Error = "schema", "", "no id\x00"
+	if err := s.FailAgain(t.Context(), l); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff("parliament-sag 0 1 Sag:1 schema - no id\uFFFD open true", dump(t, s.pool, showLetters)); diff != "" {
+		t.Errorf("letter (-want +got):\n%s", diff)
+	}
+}
