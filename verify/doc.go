@@ -21,6 +21,7 @@ import (
 type source interface {
 	Page(ctx context.Context, set string, w oda.Window, lane oda.Lane) (oda.Page, error)
 	Count(ctx context.Context, set string, w oda.Window, lane oda.Lane) (int64, error)
+	Extent(ctx context.Context, set string, lane oda.Lane) (oda.Extent, error)
 }
 
 // ledger is the poller's memory; *checkpoint.Store is one.

@@ -76,19 +76,19 @@ func optional(t time.Time) *time.Time {
 // compare looks at the source. Of an entity whose first load is under way only
 // the number is asked.
 func (c *check) compare(ctx context.Context) error {
-	count, err := c.source.Count(ctx, c.out.Name, everything(), oda.Scan)
+	extent, err := c.source.Extent(ctx, c.out.Name, oda.Scan)
 	if err != nil {
 		return err
 	}
-	c.out.Source = count
+	c.out.Source = extent.Count
 	if c.out.LoadedAt == nil {
 		return nil
 	}
-	ranges, err := c.ranges(ctx)
+	ranges, err := c.ranges(ctx, extent.MaxID)
 	if err != nil {
 		return err
 	}
-	c.out.Whole = c.options.Full || max(count, c.out.Ledger) <= int64(c.options.Sample)*pageRows
+	c.out.Whole = c.options.Full || max(extent.Count, c.out.Ledger) <= int64(c.options.Sample)*pageRows
 	if err := c.readRanges(ctx, ranges); err != nil {
 		return err
 	}

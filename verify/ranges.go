@@ -20,8 +20,6 @@ const (
 // idRange is the rows with ids above low, up to high; high 0 is open.
 type idRange struct{ low, high int64 }
 
-func everything() oda.Window { return oda.Window{MinID: beforeAll} }
-
 // end is the last id of the range.
 func (r idRange) end() int64 {
 	if r.high == 0 {
@@ -31,23 +29,33 @@ func (r idRange) end() int64 {
 }
 
 // ranges cuts the entity by the ledger's rows and not by ids: where ids are
-// sparse a range is wide, and no request goes to where nothing is.
-func (c *check) ranges(ctx context.Context) ([]idRange, error) {
+// sparse a range is wide, and no request goes to where nothing is. The last ends
+// at the highest id that anybody has: rows that come while we read have higher
+// ones, and reading them would have no end.
+func (c *check) ranges(ctx context.Context, highest int64) ([]idRange, error) {
 	step := max(rangeRows, (c.out.Ledger+maxRanges-1)/maxRanges)
 	bounds, err := c.bounds(ctx, step)
 	if err != nil {
 		return nil, err
 	}
-	list := make([]idRange, 0, len(bounds)+1)
+	_, ours, err := c.extent(ctx)
+	if err != nil {
+		return nil, err
+	}
+	bounds = append(bounds, max(highest, ours))
+	list := make([]idRange, 0, len(bounds))
 	low := int64(beforeAll)
 	for _, high := range bounds {
-		if high == 0 {
-			continue // an upper bound of 0 would be open
+		if high <= max(low, 0) {
+			continue // the last bound again; and one of 0 would be open
 		}
 		list = append(list, idRange{low: low, high: high})
 		low = high
 	}
-	return append(list, idRange{low: low}), nil
+	if len(list) == 0 {
+		list = append(list, idRange{low: low}) // nobody has any row
+	}
+	return list, nil
 }
 
 // readRange compares a range row by row and gives the number of its rows at the

@@ -45,10 +45,12 @@ WHERE n % $2 = 0 ORDER BY entity_id`, c.out.Name, step)
 	return pgx.CollectRows(rows, pgx.RowTo[int64])
 }
 
-// extent gives the lowest and the highest id of the ledger, 0 without rows.
+// extent gives the lowest and the highest id of ledger and cache, 0 without rows.
 func (c *check) extent(ctx context.Context) (lowest, highest int64, err error) {
 	err = c.pool.QueryRow(ctx, `
-SELECT coalesce(min(entity_id), 0), coalesce(max(entity_id), 0) FROM poller_ledger WHERE entity_type = $1`, c.out.Name).
+SELECT coalesce(least(low, l), 0), coalesce(greatest(high, h), 0)
+FROM (SELECT min(entity_id) AS low, max(entity_id) AS high FROM poller_ledger WHERE entity_type = $1) known,
+     (SELECT min(entity_id) AS l, max(entity_id) AS h FROM parliamentary_data WHERE entity_type = $1) cached`, c.out.Name).
 		Scan(&lowest, &highest)
 	return lowest, highest, err
 }
