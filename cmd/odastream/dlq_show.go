@@ -67,22 +67,7 @@ func (f *showing) run(ctx context.Context, c call) error {
 // poller's is in the topic alone, and is named by its place there.
 func show(ctx context.Context, b *letterbox, where cache.TopicPartitionOffset) (shownLetter, error) {
 	if topic, own := strings.CutSuffix(where.Topic, ".dlq"); own {
-		l, ok, err := b.find(ctx, topic, func(l stream.StoredLetter) bool { return l.Partition == where.Partition && l.Offset == where.Offset })
-		if err != nil {
-			return shownLetter{}, err
-		}
-		if !ok {
-			return shownLetter{}, fmt.Errorf("there is no dead letter %s", where)
-		}
-		s := shownLetter{letterLine: letterLine{
-			Letter: where.String(), Key: string(l.Record.Key), Class: string(l.Class), SQLState: l.SQLState, State: statePoller,
-			Seq: stream.EventSeq(l.Record), FailedAt: l.FailedAt.UTC(), Error: l.Err,
-		}}
-		if l.HasOffset {
-			s.State = "see " + originOf(l).String()
-		}
-		s.record(l)
-		return s, nil
+		return showOwn(ctx, b, topic, where)
 	}
 	letters, err := b.Letters(ctx, cache.LetterFilter{At: &where})
 	if err != nil {
@@ -104,6 +89,26 @@ func show(ctx context.Context, b *letterbox, where cache.TopicPartitionOffset) (
 		s.record(l)
 	}
 	return s, ctx.Err()
+}
+
+// showOwn finds a letter by its own place in the dead-letter topic.
+func showOwn(ctx context.Context, b *letterbox, topic string, where cache.TopicPartitionOffset) (shownLetter, error) {
+	l, ok, err := b.find(ctx, topic, func(l stream.StoredLetter) bool { return l.Partition == where.Partition && l.Offset == where.Offset })
+	if err != nil {
+		return shownLetter{}, err
+	}
+	if !ok {
+		return shownLetter{}, fmt.Errorf("there is no dead letter %s", where)
+	}
+	s := shownLetter{letterLine: letterLine{
+		Letter: where.String(), Key: string(l.Record.Key), Class: string(l.Class), SQLState: l.SQLState, State: statePoller,
+		Seq: stream.EventSeq(l.Record), FailedAt: l.FailedAt.UTC(), Error: l.Err,
+	}}
+	if l.HasOffset {
+		s.State = "see " + originOf(l).String()
+	}
+	s.record(l)
+	return s, nil
 }
 
 // record adds what the topic holds.
