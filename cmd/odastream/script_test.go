@@ -4,23 +4,25 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"fmt"
+	"errors"
+	"log/slog"
 	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
-	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"odastream/internal/pgtest"
 	"odastream/internal/trial"
 	"odastream/odasim"
+	"odastream/schema"
 	"odastream/stream"
 )
 
@@ -37,7 +39,7 @@ func TestScripts(t *testing.T) {
 			return setup(env)
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"waitfor": waitFor, "look": look, "topics": countTopics, "sigkill": sigkill,
+			"waitfor": waitFor, "look": look, "topics": holdTopics, "sigkill": sigkill,
 		},
 	})
 }
@@ -114,84 +116,76 @@ func look(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// countTopics STATEDIR FILE reads all topics of the running up and writes how
-// many snapshot records they hold, and every record that is there twice.
-func countTopics(ts *testscript.TestScript, neg bool, args []string) {
-	if neg || len(args) != 2 {
-		ts.Fatalf("usage: topics STATEDIR FILE")
+// holdTopics STATEDIR FILE [FORMER] reads all topics of the running up and writes
+// the ids of their snapshot records, in order. It fails if a change is there
+// twice, or a snapshot that FORMER does not have: compaction takes records away,
+// nothing but publishing adds one, and that under another seq.
+func holdTopics(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: topics STATEDIR FILE [FORMER]")
 	}
-	text, err := os.ReadFile(filepath.Join(args[0], "up.json"))
-	ts.Check(err)
-	var place trial.Place
-	ts.Check(json.Unmarshal(text, &place))
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
-	seen, err := recordsOf(ctx, place.Brokers)
+	snapshots, twice, err := snapshotsOf(ctx, readPlace(ts, args[0]).Brokers)
 	ts.Check(err)
-	var out strings.Builder
-	snapshots := 0
-	for id, r := range seen {
-		if r.action == "dk.ft.oda.snapshot" {
-			snapshots++
-		}
-		if r.n > 1 {
-			fmt.Fprintf(&out, "%s: %d times\n", id, r.n)
+	if len(twice) > 0 {
+		ts.Fatalf("published twice:\n%s", strings.Join(twice, "\n"))
+	}
+	ts.Check(os.WriteFile(ts.MkAbs(args[1]), []byte(strings.Join(snapshots, "\n")+"\n"), 0o600))
+	if len(args) < 3 {
+		return
+	}
+	former := strings.Fields(ts.ReadFile(args[2]))
+	for _, id := range snapshots {
+		if _, had := slices.BinarySearch(former, id); !had {
+			ts.Fatalf("%s is a snapshot that was not there before", id)
 		}
 	}
-	fmt.Fprintf(&out, "%d snapshots\n", snapshots)
-	ts.Check(os.WriteFile(ts.MkAbs(args[1]), []byte(out.String()), 0o600))
 }
 
-type seenRecord struct {
-	action string
-	n      int
+// readPlace is where the running up announces itself.
+func readPlace(ts *testscript.TestScript, dir string) (place trial.Place) {
+	text, err := os.ReadFile(filepath.Join(dir, "up.json"))
+	ts.Check(err)
+	ts.Check(json.Unmarshal(text, &place))
+	return place
 }
 
-// recordsOf gives the records of all entity topics by their content: two with
-// one content are one change published twice.
-func recordsOf(ctx context.Context, broker string) (map[string]seenRecord, error) {
-	cl, err := kgo.NewClient(kgo.SeedBrokers(broker))
+// snapshotsOf gives the ids of the snapshot records of all entity topics, sorted,
+// and the changes that are there twice: with one key and one content.
+func snapshotsOf(ctx context.Context, broker string) (snapshots, twice []string, err error) {
+	cfg := stream.Config{Brokers: []string{broker}, TopicPrefix: trial.TopicPrefix}
+	quiet := slog.New(slog.DiscardHandler)
+	cl, err := stream.NewClient(cfg, quiet)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	defer cl.Close()
-	ends, err := kadm.NewClient(cl).ListEndOffsets(ctx)
-	if err != nil {
-		return nil, err
-	}
-	seen := map[string]seenRecord{}
-	left := int64(0)
-	ends.Each(func(o kadm.ListedOffset) { left += o.Offset })
-	reader, err := kgo.NewClient(kgo.SeedBrokers(broker), kgo.ConsumeRegex(), kgo.ConsumeTopics("^parliament-"),
-		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))
-	if err != nil {
-		return nil, err
-	}
-	defer reader.Close()
-	for left > 0 {
-		fetches := reader.PollFetches(ctx)
-		if err := ctx.Err(); err != nil {
-			return nil, fmt.Errorf("%d records not read: %w", left, err)
-		}
-		for _, r := range fetches.Records() {
-			left--
-			if m, err := stream.Decode(r); err == nil {
-				id := fmt.Sprintf("%s %s", r.Key, m.Change.Data)
-				one := seen[id]
-				seen[id] = seenRecord{typeOf(r), one.n + 1}
+	topics, seen := stream.NewTopics(cl, cfg, quiet), map[string]bool{}
+	for _, e := range schema.Entities() {
+		_, err := topics.ReadLog(ctx, e.Name, nil, func(records []*kgo.Record) error {
+			for _, r := range records {
+				m, err := stream.Decode(r)
+				if err != nil {
+					return err
+				}
+				if m.Change.Action == schema.Snapshot {
+					snapshots = append(snapshots, m.Change.EventID())
+				}
+				content := string(r.Key) + " " + string(m.Change.Data)
+				if seen[content] {
+					twice = append(twice, content)
+				}
+				seen[content] = true
 			}
+			return nil
+		})
+		if err != nil && !errors.Is(err, stream.ErrNoTopic) {
+			return nil, nil, err
 		}
 	}
-	return seen, nil
-}
-
-func typeOf(r *kgo.Record) string {
-	for _, h := range r.Headers {
-		if h.Key == "ce_type" {
-			return string(h.Value)
-		}
-	}
-	return ""
+	slices.Sort(snapshots)
+	return snapshots, twice, nil
 }
 
 // sigkill STATEDIR ends the running up as a crash would, and waits until it is
@@ -200,11 +194,7 @@ func sigkill(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 1 {
 		ts.Fatalf("usage: sigkill STATEDIR")
 	}
-	text, err := os.ReadFile(filepath.Join(args[0], "up.json"))
-	ts.Check(err)
-	var place trial.Place
-	ts.Check(json.Unmarshal(text, &place))
-	process, err := os.FindProcess(place.PID)
+	process, err := os.FindProcess(readPlace(ts, args[0]).PID)
 	ts.Check(err)
 	ts.Check(process.Kill())
 }
