@@ -18,8 +18,11 @@ type sheet struct {
 // extent reads a sheet that was asked for with one row, the last.
 func (s sheet) extent() (Extent, error) {
 	extent := Extent{Count: s.count}
-	if len(s.rejects) > 0 {
-		return Extent{}, fault(ErrNotOData, "the row with the highest id %s", s.rejects[0].Reason)
+	for _, r := range s.rejects {
+		if r.ID == 0 {
+			return Extent{}, fault(ErrNotOData, "the row with the highest id %s", r.Reason)
+		}
+		extent.MaxID = max(extent.MaxID, r.ID) // a broken row is there all the same
 	}
 	for i, row := range s.rows {
 		if i > 0 && row.ID >= s.rows[i-1].ID {
@@ -27,7 +30,7 @@ func (s sheet) extent() (Extent, error) {
 		}
 		extent.MaxID = max(extent.MaxID, row.ID)
 	}
-	if len(s.rows) == 0 && s.count > 0 {
+	if len(s.rows)+len(s.rejects) == 0 && s.count > 0 {
 		return Extent{}, fault(ErrNotHonoured, "no row of %d", s.count)
 	}
 	return extent, nil
