@@ -120,7 +120,7 @@ func (w *writer) action(entry checkpoint.Entry, known bool, r latest) (schema.Ac
 // findVanished lists the rows of the ledger that a scan's page should hold and
 // does not. The page's rows ascend, as oda has checked.
 func (w *writer) findVanished(live []int64, r reading, out *outcome) {
-	if r.window == nil {
+	if r.window == nil || r.blind() {
 		return
 	}
 	at, _ := slices.BinarySearch(live, r.window.Low+1)
@@ -130,7 +130,7 @@ func (w *writer) findVanished(live []int64, r reading, out *outcome) {
 		for len(here) > 0 && here[0].ID < id {
 			here = here[1:]
 		}
-		if (len(here) == 0 || here[0].ID != id) && w.recent.missed(id, r.span) {
+		if (len(here) == 0 || here[0].ID != id) && !r.rejected(id) && w.recent.missed(id, r.span) {
 			out.vanished = append(out.vanished, id)
 		}
 	}

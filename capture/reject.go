@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -16,6 +17,17 @@ import (
 // maxRejects is how many different rejects a session remembers, so that a broken
 // row is not dead-lettered at every look.
 const maxRejects = 10_000
+
+// blind tells whether an element of the page could be any row that is not on it:
+// then the page proves nothing gone.
+func (r reading) blind() bool {
+	return slices.ContainsFunc(r.rejects, func(reject oda.Reject) bool { return reject.ID == 0 })
+}
+
+// rejected tells whether the row is on the page, broken: it is not gone.
+func (r reading) rejected(id int64) bool {
+	return slices.ContainsFunc(r.rejects, func(reject oda.Reject) bool { return reject.ID == id })
+}
 
 // deadLetter publishes what stood among a batch's rows but is none (invariant 5).
 func (w *writer) deadLetter(ctx context.Context, batch []reading) error {

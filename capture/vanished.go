@@ -136,21 +136,28 @@ func (s *session) look(ctx context.Context, group []checkpoint.Missing) error {
 		}
 		verdict.ended = page.ended
 		verdict.rows = append(verdict.rows, page.rows...)
+		verdict.rejects = append(verdict.rejects, page.rejects...)
 		if !page.more || page.last == asked.MaxID {
 			break
 		}
 		asked.MinID = page.last
 	}
-	verdict.gone = gone(group, verdict.rows)
+	verdict.gone = gone(group, verdict)
 	return s.submit(ctx, verdict)
 }
 
-// gone lists the rows of a group that are not among rows, none unless the known
-// neighbours are.
-func gone(group []checkpoint.Missing, rows []row) []int64 {
-	here := make(map[int64]bool, len(rows))
-	for _, r := range rows {
+// gone lists the rows of a group that a look at them did not find, none unless it
+// found the known neighbours.
+func gone(group []checkpoint.Missing, look reading) []int64 {
+	here := make(map[int64]bool, len(look.rows))
+	for _, r := range look.rows {
 		here[r.ID] = true
+	}
+	for _, r := range look.rejects {
+		here[r.ID] = true
+	}
+	if look.blind() {
+		return nil
 	}
 	below, above := group[0].Below, group[0].Above
 	if below != nil && !here[*below] || above != nil && !here[*above] {
