@@ -92,7 +92,8 @@ func (w *writer) compareRow(known map[int64]checkpoint.Entry, r latest, out *out
 	out.entries = append(out.entries, checkpoint.Entry{
 		ID: c.ID, Seq: c.Seq, Hash: r.hash, Stamp: r.Opdateringsdato, Fields: r.fields, New: !ok,
 	})
-	if w.loaded.Load() && entry.Stamp != r.Opdateringsdato {
+	// Of a row that is repaired it is not known whether its stamp is new.
+	if w.loaded.Load() && entry.State != checkpoint.Dirty && entry.Stamp != r.Opdateringsdato {
 		out.lateness.add(r.Opdateringsdato, r.behind)
 	}
 }

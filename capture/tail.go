@@ -15,7 +15,10 @@ const (
 	// source spreads its stamps over a fraction of a second, and a pass may land in it.
 	nearLookBack = 5 * time.Second
 	// wideEvery is how many passes go by between two that look POLL_OVERLAP back, and
-	// how many of those between two that look back as far as rows were ever late.
+	// how many of those between two that look back as far as rows were ever late. It
+	// is also the part of such a look-back that may go by before the next one, however
+	// few passes that are: else a row that comes late to an entity at rest would be
+	// behind the next wide pass already.
 	wideEvery = 5
 	// ahead is how far past the source's now a pass asks.
 	ahead = time.Minute
@@ -35,7 +38,11 @@ type tail struct {
 	resume    *checkpoint.Pass // a pass that a former session did not finish
 	passes    int
 	width     time.Duration // longest window that the source answers; 0: any
-	futureAt  time.Time     // when what lies ahead was last read
+	short     bool          // the last pass was cut short by width: what came since is not seen
+	wideAt    time.Time     // source's time when a pass last looked Overlap back
+	lateAt    time.Time     // and when one looked lateBack back
+	lateBack  time.Duration
+	futureAt  time.Time // when what lies ahead was last read
 }
 
 // pass reads all that is stamped since the watermark, less the look-back, and
@@ -51,13 +58,12 @@ func (t *tail) pass(ctx context.Context, lookBack time.Duration) error {
 	}
 	t.resume = nil
 	err := t.readPass(ctx, p)
-	if errors.Is(err, oda.ErrTimeout) && (lookBack > nearLookBack || t.narrow(p)) {
+	if errors.Is(err, oda.ErrTimeout) && (t.near(lookBack) || t.narrow(p)) {
 		return t.pass(ctx, nearLookBack)
 	}
 	if err != nil {
 		return err
 	}
-	t.passes++
 	t.width *= 2
 	return t.settled(ctx, checkpoint.Progress{Watermark: p.Goal, WallClock: oda.Wall(p.Goal)})
 }
@@ -67,7 +73,8 @@ func (t *tail) pass(ctx context.Context, lookBack time.Duration) error {
 func (t *tail) plan(lookBack time.Duration) (checkpoint.Pass, error) {
 	now := t.clock.at(time.Now())
 	from, goal, until := t.watermark.Add(-lookBack), now, now.Add(ahead)
-	if end := t.watermark.Add(t.width); t.width > 0 && end.Before(now) {
+	end := t.watermark.Add(t.width)
+	if t.short = t.width > 0 && end.Before(now); t.short {
 		goal, until = end, end
 	}
 	if until.Before(from) { // the source's clock went back: look at what it stamps now
@@ -97,6 +104,16 @@ func (t *tail) readPass(ctx context.Context, p *checkpoint.Pass) error {
 			return err
 		}
 	}
+}
+
+// near tells whether a pass that the source could not answer in time can do with a
+// shorter look-back.
+func (t *tail) near(lookBack time.Duration) bool {
+	if lookBack <= nearLookBack {
+		return false
+	}
+	t.log.Warn("source did not answer in time: looking back less far, what is late is left to the scan", "look_back", lookBack)
+	return true
 }
 
 // narrow halves the window of a pass that the source could not answer in time. It
@@ -136,8 +153,30 @@ func (t *tail) future(ctx context.Context) error {
 	}
 }
 
+// catchUp makes passes until one has seen all that there is.
+func (t *tail) catchUp(ctx context.Context, lookBack time.Duration) error {
+	for {
+		if err := t.pass(ctx, lookBack); err != nil || !t.short {
+			return err
+		}
+		lookBack = nearLookBack
+	}
+}
+
+// finishFormer brings the pass of a former session to its end. Its bounds are of
+// the past: what came since, and what came late, is for a pass of our own.
+func (t *tail) finishFormer(ctx context.Context) error {
+	if t.resume == nil {
+		return nil
+	}
+	return t.pass(ctx, nearLookBack)
+}
+
 // step is one look at the entity as a daemon takes it.
 func (t *tail) step(ctx context.Context) error {
+	if err := t.finishFormer(ctx); err != nil {
+		return err
+	}
 	lookBack, err := t.lookBack(ctx)
 	if err != nil {
 		return err
@@ -145,6 +184,7 @@ func (t *tail) step(ctx context.Context) error {
 	if err := t.pass(ctx, lookBack); err != nil {
 		return err
 	}
+	t.passes++
 	if time.Since(t.futureAt) < ahead {
 		return nil
 	}
@@ -152,11 +192,15 @@ func (t *tail) step(ctx context.Context) error {
 }
 
 // lookBack is the next pass's, one of three tiers.
-func (t *tail) lookBack(ctx context.Context) (time.Duration, error) {
+func (t *tail) lookBack(ctx context.Context) (back time.Duration, err error) {
+	now := t.clock.at(time.Now())
 	switch {
-	case t.passes%(wideEvery*wideEvery) == 0:
-		return t.lateLookBack(ctx)
-	case t.passes%wideEvery == 0:
+	case t.passes%(wideEvery*wideEvery) == 0 || now.Sub(t.lateAt) >= t.lateBack/wideEvery:
+		t.lateBack, err = t.lateLookBack(ctx)
+		t.lateAt, t.wideAt = now, now
+		return t.lateBack, err
+	case t.passes%wideEvery == 0 || now.Sub(t.wideAt) >= t.cfg.Overlap/wideEvery:
+		t.wideAt = now
 		return t.cfg.Overlap, nil
 	}
 	return nearLookBack, nil

@@ -24,16 +24,14 @@ func once(ctx context.Context, s *session, at checkpoint.Checkpoint) error {
 		return err
 	}
 	s.status.enter(stateFollowing, nil)
-	if t.resume != nil { // its bounds are of the past: what came since is for a pass of our own
-		if err := t.pass(ctx, s.cfg.Overlap); err != nil {
-			return err
-		}
+	if err := t.finishFormer(ctx); err != nil {
+		return err
 	}
 	lookBack, err := t.lateLookBack(ctx)
 	if err != nil {
 		return err
 	}
-	if err := t.pass(ctx, lookBack); err != nil {
+	if err := t.catchUp(ctx, lookBack); err != nil {
 		return err
 	}
 	if err := t.future(ctx); err != nil || held == nil {

@@ -1,0 +1,107 @@
+package capture
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"odastream/odasim"
+)
+
+// clockChanges are those of 2026 and 2027: in March the clock leaves the hour from
+// two out, in October it runs through it twice.
+func clockChanges() []time.Time {
+	return []time.Time{
+		time.Date(2026, 3, 29, 1, 0, 0, 0, time.UTC), time.Date(2026, 10, 25, 1, 0, 0, 0, time.UTC),
+		time.Date(2027, 3, 28, 1, 0, 0, 0, time.UTC), time.Date(2027, 10, 31, 1, 0, 0, 0, time.UTC),
+	}
+}
+
+// Around a clock change the tail alone finds every row, those too that come late by
+// minutes on either side, be it looked at all the time or not at all for an hour.
+// Red where instants are turned to UTC before they are compared, and without the
+// look-back.
+func TestTheTailLosesNothingOverAClockChange(t *testing.T) {
+	t.Parallel()
+	for claim, follow := range map[string]func(w *world, change time.Time){
+		"poller --once each three minutes": func(w *world, change time.Time) {
+			w.liveThrough(change, 3*time.Minute, func(time.Duration) { w.mustOnce() })
+		},
+		"an outage across the hour": func(w *world, change time.Time) {
+			w.liveThrough(change, 3*time.Minute, func(since time.Duration) {
+				if since < -12*time.Minute || since > 66*time.Minute {
+					w.mustOnce()
+				}
+			})
+		},
+		"a daemon that looks each minute": func(w *world, change time.Time) {
+			look, stop := w.followByHand()
+			defer stop()
+			w.liveThrough(change, time.Minute, func(time.Duration) { look() })
+		},
+		"a daemon that rests": func(w *world, change time.Time) {
+			look, stop := w.followByHand()
+			defer stop()
+			w.liveThrough(change, 5*time.Minute, func(time.Duration) { look() })
+		},
+	} {
+		for _, compare := range []odasim.Compare{odasim.CompareTicks, odasim.CompareText} {
+			t.Run(claim+", stamps as "+string(compare), func(t *testing.T) {
+				t.Parallel()
+				w := newWorld(t, odasim.Options{}, "Sag")
+				for _, change := range clockChanges() {
+					w.anew(odasim.Options{Compare: compare, PageCap: 20})
+					w.cfg.ScanEvery = 0
+					w.sim.SetNow(change.Add(-30 * time.Minute))
+					w.mustOnce()
+					follow(w, change)
+					w.checkTopic("Sag")
+					for _, c := range w.changes("Sag") {
+						if c.Origin == "scan" {
+							t.Fatalf("%s was found by a scan: the tail was to find it", c.Key())
+						}
+					}
+				}
+			})
+		}
+	}
+}
+
+// liveThrough lets the source work from before a clock change until after the hour
+// that it repeats. In each step rows come, some of them minutes after their stamp,
+// and are looked for; since is the time from the change on.
+func (w *world) liveThrough(change time.Time, step time.Duration, look func(since time.Duration)) {
+	w.t.Helper()
+	id := int64(0)
+	for since := -30*time.Minute + step; since <= 90*time.Minute; since += step {
+		w.sim.SetNow(change.Add(since))
+		for _, late := range []time.Duration{0, 2 * time.Minute, 6*time.Minute + 30*time.Second} {
+			id++
+			row := sagRow(id, fmt.Sprintf("%s after the change, late by %s", since, late), stampAt(w.sim.Now()))
+			if err := w.sim.PutLate("Sag", row, w.sim.Now().Add(late)); err != nil {
+				w.t.Fatal(err)
+			}
+		}
+		look(since)
+	}
+	w.sim.SetNow(change.Add(97 * time.Minute))
+	look(97 * time.Minute)
+}
+
+// followByHand is a daemon that looks when it is told to, and knows the source's
+// clock: a test sets it further than it could ever run between two looks.
+func (w *world) followByHand() (look, stop func()) {
+	w.t.Helper()
+	w.cfg.Interval, w.cfg.IntervalMax = time.Hour, time.Hour
+	p, stop := w.follow()
+	watermark := func() time.Time { return p.Status().Entities[0].Watermark }
+	w.eventually("the daemon follows", func() bool { return !watermark().IsZero() })
+	return func() {
+		before := watermark()
+		p.clock.mu.Lock()
+		p.clock.skews = []time.Duration{w.sim.Now().Sub(time.Now())}
+		p.clock.mu.Unlock()
+		p.wakers["Sag"] <- struct{}{}
+		w.eventually("a pass is over", func() bool { return watermark().After(before) })
+	}, stop
+}
