@@ -18,9 +18,12 @@ const (
 	// firstPort is Kafka's own, so that clients find the broker without being
 	// told where it is.
 	firstPort = 9092
-	// cleanEvery is how often topics are compacted, in milliseconds. The broker's
-	// own hour is longer than most trials.
-	cleanEvery = "10000"
+	// cleanEvery is how often topics are compacted, in milliseconds: in effect
+	// never. This broker compacts by reading and writing anew all that it holds,
+	// in the one loop that also answers its clients. At 10 s and a few thousand
+	// small batches it answered nobody for longer than a produce may take, and took
+	// gigabytes for it. Without compaction a topic only grows, by its changes.
+	cleanEvery = "31536000000"
 )
 
 // Broker is a running fake of Kafka on 127.0.0.1.
