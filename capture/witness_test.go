@@ -5,7 +5,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strconv"
 	"sync"
+	"testing"
 	"time"
 
 	"odastream/checkpoint"
@@ -293,4 +295,22 @@ func memberNames(row []byte) (names []string) {
 		names = append(names, fmt.Sprint(name))
 	}
 	return names
+}
+
+// member is a row's member as it is written; "" if it has none of this name.
+func member(row []byte, name string) string {
+	members := map[string]json.RawMessage{}
+	if err := json.Unmarshal(row, &members); err != nil {
+		return ""
+	}
+	return string(members[name])
+}
+
+func idOf(t testing.TB, row []byte) int64 {
+	t.Helper()
+	id, err := strconv.ParseInt(member(row, "id"), 10, 64)
+	if err != nil {
+		t.Fatalf("row %s: %v", row, err)
+	}
+	return id
 }
