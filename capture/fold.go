@@ -20,13 +20,9 @@ const repairBatch = 1000
 // returns how far that is. Where the topic is not the one that the ledger knows,
 // the ledger is forgotten first: everything is to be published anew.
 func (s *session) fold(ctx context.Context, at checkpoint.Checkpoint) (*positions, checkpoint.Checkpoint, error) {
-	state, err := s.topics.State(ctx, s.entity)
+	state, err := s.topicState(ctx)
 	if err != nil {
 		return nil, at, err
-	}
-	if at.Partitions != 0 && at.Partitions != state.Partitions() {
-		return nil, at, fmt.Errorf("topic of %s has %d partitions, its keys were spread over %d: "+
-			"delete the topic, and it is made anew and filled: %w", s.entity, state.Partitions(), at.Partitions, stream.ErrPartitionsChanged)
 	}
 	if why := foreign(at, state); why != "" {
 		s.log.Warn("topic is not the one the ledger knows: publishing the entity anew", "reason", why)
@@ -37,6 +33,10 @@ func (s *session) fold(ctx context.Context, at checkpoint.Checkpoint) (*position
 			return nil, at, err
 		}
 	}
+	if at.Partitions != 0 && at.Partitions != state.Partitions() {
+		return nil, at, fmt.Errorf("topic of %s has %d partitions, its keys were spread over %d: "+
+			"delete the topic, and it is made anew and filled: %w", s.entity, state.Partitions(), at.Partitions, stream.ErrPartitionsChanged)
+	}
 	s.ticks.raise(at.Seq)
 	next, err := s.topics.ReadLog(ctx, s.entity, startOffsets(at, state), func(records []*kgo.Record) error {
 		return s.foldRecords(ctx, state.ID, records)
@@ -46,6 +46,19 @@ func (s *session) fold(ctx context.Context, at checkpoint.Checkpoint) (*position
 	}
 	p := newPositions(state.ID, next)
 	return p, at, s.store.Fold(ctx, s.lease.current(), checkpoint.Progress{Positions: p.all()})
+}
+
+// topicState looks the topic up, and makes it anew if it was deleted since the
+// poller began.
+func (s *session) topicState(ctx context.Context) (stream.TopicState, error) {
+	state, err := s.topics.State(ctx, s.entity)
+	if !errors.Is(err, stream.ErrNoTopic) {
+		return state, err
+	}
+	if err := s.topics.Ensure(ctx, []string{s.entity}); err != nil {
+		return state, err
+	}
+	return s.topics.State(ctx, s.entity)
 }
 
 // errTopicChanged ends a session: the next one begins with a topic that the ledger

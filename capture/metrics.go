@@ -79,4 +79,13 @@ func (m *metrics) saved(entity string, out outcome, p checkpoint.Progress) {
 	}
 }
 
+// heldBack takes note of what a scan held back; nil: nothing.
+func (m *metrics) heldBack(entity string, held *HeldBackError) {
+	rows := 0
+	if held != nil {
+		rows = held.Rows
+	}
+	m.held.WithLabelValues(entity).Set(float64(rows))
+}
+
 func seconds(t time.Time) float64 { return float64(t.UnixMilli()) / 1e3 }

@@ -53,6 +53,7 @@ func (s *session) scan(ctx context.Context, at checkpoint.Checkpoint) error {
 	if err != nil {
 		return err
 	}
+	s.metrics.heldBack(s.entity, held)
 	if err := s.complete(ctx, began, settled); err != nil {
 		return err
 	}

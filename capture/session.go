@@ -82,7 +82,7 @@ func (s *session) run(ctx, held context.Context, work task) error {
 		return err
 	}
 	s.loaded.Store(!at.LoadedAt.IsZero())
-	s.status.consistent(at.ConsistentThrough)
+	s.status.begin(at.ConsistentThrough)
 	if len(acked.at) > 0 {
 		s.publisher.Expect(s.entity, len(acked.at))
 	}

@@ -93,6 +93,16 @@ func (s *entityStatus) followed(watermark time.Time) {
 	s.Watermark = watermark.UTC()
 }
 
+// begin takes over the frontier that a session begins with: none on a topic made anew.
+func (s *entityStatus) begin(through time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.ConsistentThrough = time.Time{}
+	if !through.IsZero() {
+		s.ConsistentThrough = through.UTC()
+	}
+}
+
 func (s *entityStatus) consistent(through time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
