@@ -97,10 +97,21 @@ DELETE FROM poller_members; DELETE FROM poller_positions; DELETE FROM poller_sca
 }
 
 func (w *world) logger() *slog.Logger {
-	if w.quiet {
-		return slog.New(slog.DiscardHandler)
-	}
-	return slog.New(slog.NewTextHandler(w.t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn}))
+	return slog.New(hush{slog.NewTextHandler(w.t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn}), w})
+}
+
+// hush logs nothing while its world is quiet.
+type hush struct {
+	slog.Handler
+	world *world
+}
+
+func (h hush) Enabled(ctx context.Context, level slog.Level) bool {
+	return !h.world.quiet && h.Handler.Enabled(ctx, level)
+}
+
+func (h hush) WithAttrs(attrs []slog.Attr) slog.Handler {
+	return hush{h.Handler.WithAttrs(attrs), h.world}
 }
 
 // process is a poller with a producer of its own, as a fresh process has. stop
