@@ -99,7 +99,7 @@ func (w *world) followByHand() (look, stop func()) {
 	return func() {
 		before := watermark()
 		p.clock.mu.Lock()
-		p.clock.skews = []time.Duration{w.sim.Now().Sub(time.Now())}
+		p.clock.skews = []time.Duration{time.Until(w.sim.Now())}
 		p.clock.mu.Unlock()
 		p.wakers["Sag"] <- struct{}{}
 		w.eventually("a pass is over", func() bool { return watermark().After(before) })
