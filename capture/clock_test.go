@@ -1,10 +1,12 @@
 package capture
 
 import (
+	"errors"
 	"fmt"
 	"testing"
 	"time"
 
+	"odastream/oda"
 	"odastream/odasim"
 )
 
@@ -42,7 +44,10 @@ func TestTheTailLosesNothingOverAClockChange(t *testing.T) {
 		"a daemon that rests": func(w *world, change time.Time) {
 			look, stop := w.followByHand()
 			defer stop()
-			w.liveThrough(change, 5*time.Minute, func(time.Duration) { look() })
+			w.liveThrough(change, 5*time.Minute, func(time.Duration) {
+				look()
+				w.checkTopic("Sag") // each of its looks is a wide one
+			})
 		},
 	} {
 		for _, compare := range []odasim.Compare{odasim.CompareTicks, odasim.CompareText} {
@@ -104,4 +109,72 @@ func (w *world) followByHand() (look, stop func()) {
 		p.wakers["Sag"] <- struct{}{}
 		w.eventually("a pass is over", func() bool { return watermark().After(before) })
 	}, stop
+}
+
+// The watermark is when a pass began, not when it ended: what is written meanwhile
+// to rows that were read already is still to be found.
+func TestTheWatermarkIsWhenThePassBegan(t *testing.T) {
+	t.Parallel()
+	w := many(t, 50)
+	w.cfg.ScanEvery = 0
+	w.sim.Advance(time.Hour)
+	w.mustOnce()
+	mood := w.moods()
+	var written time.Time
+	mood.feel(func(asked int, _ string, asks oda.Window) error {
+		if asks.After != "" && asks.MinID >= 0 && written.IsZero() { // within a tail pass
+			written = w.sim.Now()
+			w.put("Sag", 1, "imens", stampAt(written))
+		}
+		return nil
+	})
+	for id := range int64(5) {
+		w.put("Sag", 10*id+2, "først", stampAt(w.sim.Now()))
+	}
+	// The source's clock is known to the second: the pass has to last for longer.
+	w.sim.SetFaults(odasim.Faults{Latency: 1200 * time.Millisecond})
+	w.mustOnce()
+	if written.IsZero() {
+		t.Fatal("nothing was written within the pass: the test shows nothing")
+	}
+	if at := w.load("Sag").Watermark; at.After(written) {
+		t.Errorf("watermark is %s, past what was written at %s behind the pass", at, written)
+	}
+	w.sim.SetFaults(odasim.Faults{})
+	w.mustOnce()
+	w.checkTopic("Sag")
+}
+
+// A daemon that finishes the pass of a former process looks wide at once as well:
+// what came late in between is behind that pass, and the next wide one may be far.
+func TestAFormerPassIsFollowedByAWideOne(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, odasim.Options{PageCap: 20}, "Sag")
+	w.sim.SetNow(atNoon())
+	w.mustOnce()
+	w.sim.Advance(time.Hour)
+	for id := range int64(50) {
+		w.put("Sag", id+10, "først", stampAt(w.sim.Now()))
+	}
+	mood := w.moods()
+	mood.feel(func(_ int, _ string, asks oda.Window) error {
+		if asks.After != "" && asks.MinID >= 20 {
+			return errCrash
+		}
+		return nil
+	})
+	if err := w.once(); !errors.Is(err, errCrash) {
+		t.Fatalf("poller --once gives %v, want the crash", err)
+	}
+	if w.load("Sag").Pass == nil {
+		t.Fatal("no pass is under way: the test shows nothing")
+	}
+	mood.feel(nil)
+	w.put("Sag", 1, "sent", stampAt(w.sim.Now().Add(-3*time.Minute)))
+	w.sim.Advance(time.Minute)
+	w.cfg.Interval, w.cfg.IntervalMax = time.Hour, time.Hour
+	p, stop := w.follow()
+	defer stop()
+	w.eventually("the daemon follows", func() bool { return !p.Status().Entities[0].Watermark.IsZero() })
+	w.checkTopic("Sag")
 }
