@@ -1,12 +1,15 @@
 package capture
 
 import (
+	"context"
 	"errors"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"odastream/odasim"
 	"odastream/schema"
+	"odastream/stream"
 )
 
 // many is a world with n rows that were loaded, each once scan a whole scan.
@@ -146,4 +149,37 @@ func TestASetThatAnswers404DeletesNothing(t *testing.T) {
 		t.Errorf("%d deletes were published", got)
 	}
 	w.checkTopic("Sag")
+}
+
+// countingPublisher notes the largest number of changes that were sent at once.
+type countingPublisher struct {
+	publisher
+	most *atomic.Int64
+}
+
+func (p countingPublisher) Publish(ctx context.Context, changes []schema.Change) ([]stream.Ack, error) {
+	p.most.Store(max(p.most.Load(), int64(len(changes))))
+	return p.publisher.Publish(ctx, changes)
+}
+
+// Deletes that a person confirms may be many: they go out in parts, each of which
+// is through before the broker, or the lease, gives it up.
+func TestManyConfirmedDeletesArePublishedInParts(t *testing.T) {
+	t.Parallel()
+	w := many(t, 12_000)
+	w.vanish(21, 11_990)
+	var held *HeldBackError
+	if err := w.once(); !errors.As(err, &held) {
+		t.Fatalf("poller --once gives %v, want the deletes held back", err)
+	}
+	if _, err := w.store.RequestScan(t.Context(), "Sag", true); err != nil {
+		t.Fatal(err)
+	}
+	var most atomic.Int64
+	w.wrapPublisher = func(p publisher) publisher { return countingPublisher{p, &most} }
+	w.mustOnce()
+	w.checkTopic("Sag")
+	if got := w.deletes(); got != 11_970 || most.Load() > batchRows {
+		t.Errorf("%d deletes, up to %d at once, want 11970, and %d at most", got, most.Load(), batchRows)
+	}
 }

@@ -162,16 +162,19 @@ func (w *writer) settle(ctx context.Context, batch []reading) ([]latest, error) 
 	return rows, nil
 }
 
-// publish sends changes while the lease has longer to run than that may take.
+// publish sends changes, so many at a time as are sure to be through in time, while
+// the lease has longer to run than that may take.
 func (w *writer) publish(ctx context.Context, changes []schema.Change) error {
-	if err := w.lease.ensure(ctx); err != nil {
-		return err
+	for some := range slices.Chunk(changes, batchRows) {
+		if err := w.lease.ensure(ctx); err != nil {
+			return err
+		}
+		acks, err := w.publisher.Publish(ctx, some)
+		if err != nil {
+			return err
+		}
+		w.acked.add(acks)
 	}
-	acks, err := w.publisher.Publish(ctx, changes)
-	if err != nil {
-		return err
-	}
-	w.acked.add(acks)
 	return nil
 }
 
