@@ -291,3 +291,31 @@ func width(t *testing.T, w oda.Window) time.Duration {
 	}
 	return to.Sub(from)
 }
+
+// A mass job stamps a whole set anew, each row with a stamp of its own, not in the
+// order of ids, while nothing in them changes: nothing is published, and what does
+// change in the midst of it is.
+func TestAMassOfEmptyStampsPublishesOnlyWhatChanges(t *testing.T) {
+	t.Parallel()
+	const rows = 5000
+	w := many(t, rows)
+	w.cfg.ScanEvery = 0
+	for i := range int64(rows) {
+		id := (i*2377)%rows + 1 // each once
+		w.sim.SetNow(atNoon().Add(time.Duration(i) * 2 * time.Hour / rows))
+		if err := w.sim.Edit("Sag", id, "opdateringsdato", stampAt(w.sim.Now())); err != nil {
+			t.Fatal(err)
+		}
+		if i == rows/2 {
+			w.put("Sag", id, "ændret", stampAt(w.sim.Now()))
+		}
+		if i%1000 == 500 {
+			w.mustOnce()
+		}
+	}
+	w.mustOnce()
+	w.checkTopic("Sag")
+	if got := len(w.messages("Sag")); got != rows+1 {
+		t.Errorf("topic holds %d records, want one more than the %d of before", got, rows)
+	}
+}

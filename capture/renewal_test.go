@@ -52,6 +52,26 @@ func TestATopicMadeAnewMayHaveAnotherNumberOfPartitions(t *testing.T) {
 	}
 }
 
+// A topic that was made anew is another one, however many records it holds by now.
+func TestATopicMadeAnewAndWrittenToBySomebodyElseIsFilled(t *testing.T) {
+	t.Parallel()
+	w := loaded(t)
+	old := w.changes("Sag")
+	w.renewTopic("Sag")
+	for range 2 {
+		for i := range old {
+			old[i].Data = sagRow(old[i].ID, "forkert", stampAt(atNoon()))
+		}
+		w.publishBehind(old...)
+	}
+	w.mustOnce()
+	last := map[int64]schema.Change{}
+	for _, c := range w.changes("Sag") {
+		last[c.ID] = c
+	}
+	w.checkContent("Sag", last)
+}
+
 // After an unclean election a topic may end before what was acknowledged: what it
 // lost is published again, and what it kept is not.
 func TestATopicCutAtItsEndIsMended(t *testing.T) {
