@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"odastream/oda"
 	"odastream/odasim"
 	"odastream/schema"
 	"odastream/stream"
@@ -181,5 +182,31 @@ func TestManyConfirmedDeletesArePublishedInParts(t *testing.T) {
 	w.checkTopic("Sag")
 	if got := w.deletes(); got != 11_970 || most.Load() > batchRows {
 		t.Errorf("%d deletes, up to %d at once, want 11970, and %d at most", got, most.Load(), batchRows)
+	}
+}
+
+// What is edited in silence behind a scan that is under way is outstanding when it
+// is over: the frontier is the moment at which the scan began.
+func TestTheFrontierIsWhenTheScanBegan(t *testing.T) {
+	t.Parallel()
+	w := many(t, 350)
+	w.sim.Advance(time.Hour)
+	mood := w.moods()
+	var edited time.Time
+	mood.feel(func(_ int, _ string, asks oda.Window) error {
+		if asks.After == "" && asks.MinID >= 100 && asks.MinID < 350 && edited.IsZero() { // within the scan
+			edited = w.sim.Now()
+			return w.sim.Edit("Sag", 1, "titel", "rettet i stilhed")
+		}
+		return nil
+	})
+	// The source's clock is known to the second: the scan has to last for longer.
+	w.sim.SetFaults(odasim.Faults{Latency: 1200 * time.Millisecond})
+	w.mustOnce()
+	if edited.IsZero() {
+		t.Fatal("nothing was edited within the scan: the test shows nothing")
+	}
+	if at := w.frontier(); at.After(edited) {
+		t.Errorf("consistent through %s, but what was edited at %s is not published", at, edited)
 	}
 }
