@@ -80,6 +80,8 @@ func TestTooManyDeletesAtOnceAreHeldBackUntilASecondScanAgrees(t *testing.T) {
 	t.Parallel()
 	w := many(t, 600)
 	w.vanish(1, 150)
+	frontier := w.frontier()
+	w.sim.Advance(2 * time.Second) // the source's clock is known to the second
 	var held *HeldBackError
 	if err := w.once(); !errors.As(err, &held) || held.Rows != 150 || held.Collapsed {
 		t.Fatalf("poller --once gives %v, want 150 rows held back", err)
@@ -87,8 +89,9 @@ func TestTooManyDeletesAtOnceAreHeldBackUntilASecondScanAgrees(t *testing.T) {
 	if got := w.deletes(); got != 0 {
 		t.Errorf("%d deletes were published though held back", got)
 	}
-	frontier := w.frontier()
-	w.sim.Advance(2 * time.Second) // the source's clock is known to the second
+	if at := w.frontier(); !at.Equal(frontier) {
+		t.Errorf("consistent_through moved from %s to %s while deletes are held back", frontier, at)
+	}
 	if err := w.once(); err != nil {
 		t.Fatalf("the second scan agrees, poller --once gives %v", err)
 	}
