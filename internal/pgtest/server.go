@@ -113,10 +113,18 @@ func sweep(ctx context.Context, url string) error {
 	return nil
 }
 
+// drop also takes a database whose drop was cut off by a kill: Postgres calls that
+// one invalid and lets it be dropped, but not altered.
 func drop(ctx context.Context, conn *pgx.Conn, name string) error {
 	quoted := pgx.Identifier{name}.Sanitize()
-	if _, err := conn.Exec(ctx, "ALTER DATABASE "+quoted+" IS_TEMPLATE false"); err != nil {
+	var template bool
+	if err := conn.QueryRow(ctx, "SELECT datistemplate FROM pg_database WHERE datname = $1", name).Scan(&template); err != nil {
 		return err
+	}
+	if template {
+		if _, err := conn.Exec(ctx, "ALTER DATABASE "+quoted+" IS_TEMPLATE false"); err != nil {
+			return err
+		}
 	}
 	_, err := conn.Exec(ctx, "DROP DATABASE "+quoted+" WITH (FORCE)")
 	return err
