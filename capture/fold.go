@@ -38,14 +38,22 @@ func (s *session) fold(ctx context.Context, at checkpoint.Checkpoint) (*position
 			"delete the topic, and it is made anew and filled: %w", s.entity, state.Partitions(), at.Partitions, stream.ErrPartitionsChanged)
 	}
 	s.ticks.raise(at.Seq)
+	p, err := s.foldFrom(ctx, at, state)
+	if err != nil {
+		return nil, at, err
+	}
+	return p, at, s.store.Fold(ctx, s.lease.current(), checkpoint.Progress{Positions: p.all()})
+}
+
+// foldFrom folds what the topic holds behind the positions of at.
+func (s *session) foldFrom(ctx context.Context, at checkpoint.Checkpoint, state stream.TopicState) (*positions, error) {
 	next, err := s.topics.ReadLog(ctx, s.entity, startOffsets(at, state), func(records []*kgo.Record) error {
 		return s.foldRecords(ctx, state.ID, records)
 	})
 	if err != nil {
-		return nil, at, fmt.Errorf("fold topic of %s into the ledger: %w", s.entity, err)
+		return nil, fmt.Errorf("fold topic of %s into the ledger: %w", s.entity, err)
 	}
-	p := newPositions(state.ID, next)
-	return p, at, s.store.Fold(ctx, s.lease.current(), checkpoint.Progress{Positions: p.all()})
+	return newPositions(state.ID, next), nil
 }
 
 // topicState looks the topic up, and makes it anew if it was deleted since the
@@ -79,13 +87,11 @@ func (w *writer) refoldTopic(ctx context.Context) error {
 	if why := foreign(at, state); why != "" {
 		return fmt.Errorf("fold topic of %s: %w: %s", w.entity, errTopicChanged, why)
 	}
-	next, err := w.topics.ReadLog(ctx, w.entity, startOffsets(at, state), func(records []*kgo.Record) error {
-		return w.foldRecords(ctx, state.ID, records)
-	})
+	acked, err := w.foldFrom(ctx, at, state)
 	if err != nil {
-		return fmt.Errorf("fold topic of %s into the ledger: %w", w.entity, err)
+		return err
 	}
-	w.acked = newPositions(state.ID, next)
+	w.acked = acked
 	return nil
 }
 

@@ -68,12 +68,7 @@ func (s *saver) settled(ctx context.Context) error {
 	if err := s.save(ctx, written{batch: []reading{{saved: saved}}}); err != nil {
 		return err
 	}
-	select {
-	case <-saved:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
+	return closed(ctx, saved)
 }
 
 func (s *saver) close() { close(s.queue) }

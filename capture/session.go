@@ -147,6 +147,11 @@ func (s *session) settled(ctx context.Context, p checkpoint.Progress) error {
 	if err := s.submit(ctx, reading{progress: p, saved: saved}); err != nil {
 		return err
 	}
+	return closed(ctx, saved)
+}
+
+// closed waits until saved is closed, or ctx has ended.
+func closed(ctx context.Context, saved <-chan struct{}) error {
 	select {
 	case <-saved:
 		return nil

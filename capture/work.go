@@ -45,9 +45,7 @@ func once(ctx context.Context, s *session, at checkpoint.Checkpoint) error {
 // followed by one of our own.
 func (s *session) scanOnce(ctx context.Context, at checkpoint.Checkpoint) (held *HeldBackError, err error) {
 	for s.scanDue(at) {
-		s.status.enter(s.scanState(), nil)
-		held = nil
-		if err := s.scan(ctx, at); err != nil && !errors.As(err, &held) {
+		if held, err = s.scanNow(ctx, at); err != nil {
 			return nil, err
 		}
 		if len(at.Ranges) == 0 || s.cfg.ScanEvery == 0 || s.clock.at(time.Now()).Sub(at.ScanBegan) < s.cfg.ScanEvery {
@@ -56,6 +54,16 @@ func (s *session) scanOnce(ctx context.Context, at checkpoint.Checkpoint) (held 
 		at.Ranges = nil
 	}
 	return held, nil
+}
+
+// scanNow scans, and tells what was held back from what went wrong.
+func (s *session) scanNow(ctx context.Context, at checkpoint.Checkpoint) (held *HeldBackError, err error) {
+	s.status.enter(s.scanState(), nil)
+	err = s.scan(ctx, at)
+	if errors.As(err, &held) {
+		return held, nil
+	}
+	return nil, err
 }
 
 // follow is the work of the daemon: the tail for ever, and beside it a scan
@@ -125,31 +133,34 @@ const askAgain = 30 * time.Second
 // asks for one.
 func (s *session) runScans(ctx context.Context, at checkpoint.Checkpoint) error {
 	for {
-		var held *HeldBackError
+		var reason error
 		if s.scanDue(at) {
-			s.status.enter(s.scanState(), nil)
-			if err := s.scan(ctx, at); err != nil && !errors.As(err, &held) {
+			held, err := s.scanNow(ctx, at)
+			if err != nil {
 				return err
+			}
+			if held != nil {
+				s.log.Error("deletes are held back", "rows", held.Rows, "error", held)
+				reason = held
 			}
 		}
-		if held != nil {
-			s.log.Error("deletes are held back", "rows", held.Rows, "error", held)
-			s.status.enter(stateFollowing, held)
-		} else {
-			s.status.enter(stateFollowing, nil)
+		s.status.enter(stateFollowing, reason)
+		var err error
+		if at, err = s.nextScan(ctx); err != nil {
+			return err
 		}
-		for next := at; ; {
-			if err := wait(ctx, askAgain); err != nil {
-				return err
-			}
-			var err error
-			if next, err = s.store.Load(ctx, s.entity); err != nil {
-				return err
-			}
-			if s.scanDue(next) {
-				at = next
-				break
-			}
+	}
+}
+
+// nextScan waits until a scan is due and returns the checkpoint that says so.
+func (s *session) nextScan(ctx context.Context) (checkpoint.Checkpoint, error) {
+	for {
+		if err := wait(ctx, askAgain); err != nil {
+			return checkpoint.Checkpoint{}, err
+		}
+		at, err := s.store.Load(ctx, s.entity)
+		if err != nil || s.scanDue(at) {
+			return at, err
 		}
 	}
 }

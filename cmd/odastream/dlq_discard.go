@@ -21,9 +21,8 @@ record stays in the topic as long as that keeps it. The cache is not changed. It
 
 // discarding is the command line of dlq discard.
 type discarding struct {
-	letterFlags
-	since, at string
-	yes, dry  bool
+	letterChoice
+	yes bool
 }
 
 func dlqDiscardCommand() command {
@@ -32,30 +31,16 @@ func dlqDiscardCommand() command {
 		flags: func(set *flag.FlagSet) action {
 			f := &discarding{}
 			f.declare(set)
-			f.declareFilter(set)
-			set.StringVar(&f.since, "since", "", "only those that failed since this `time`: 24h, or 2026-11-23T15:00:00Z")
-			set.StringVar(&f.at, "letter", "", "only this `TOPIC/PARTITION@OFFSET`")
 			set.BoolVar(&f.yes, "yes", false, "do not ask")
-			set.BoolVar(&f.dry, "dry-run", false, "say what would be done, and do nothing")
 			return f.run
 		},
 	}
 }
 
 func (f *discarding) run(ctx context.Context, c call) error {
-	filter, err := f.filter(cache.LetterOpen, cache.LetterSuperseded)
+	filter, err := f.choice(cache.LetterOpen, cache.LetterSuperseded)
 	if err != nil {
 		return err
-	}
-	if filter.Since, err = parseSince("since", f.since, time.Now()); err != nil {
-		return err
-	}
-	if f.at != "" {
-		where, err := parseLetter(f.at)
-		if err != nil {
-			return err
-		}
-		filter.At = &where
 	}
 	if f.at == "" && f.topic == "" && f.class == "" && f.key == "" && f.since == "" {
 		return fmt.Errorf("%w: say which: --letter, --topic, --class, --key or --since", errUsage)

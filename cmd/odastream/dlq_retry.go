@@ -6,7 +6,6 @@ import (
 	"flag"
 	"fmt"
 	"io"
-	"time"
 
 	"golang.org/x/time/rate"
 
@@ -25,11 +24,9 @@ Exit status 1 if any could not be applied. An outage of Postgres or Kafka ends i
 
 // retrying is the command line of dlq retry.
 type retrying struct {
-	letterFlags
-	since, at string
-	canary    int
-	rate      float64
-	dry       bool
+	letterChoice
+	canary int
+	rate   float64
 }
 
 func dlqRetryCommand() command {
@@ -38,31 +35,17 @@ func dlqRetryCommand() command {
 		flags: func(set *flag.FlagSet) action {
 			f := &retrying{}
 			f.declare(set)
-			f.declareFilter(set)
-			set.StringVar(&f.since, "since", "", "only those that failed since this `time`: 24h, or 2026-11-23T15:00:00Z")
-			set.StringVar(&f.at, "letter", "", "only this `TOPIC/PARTITION@OFFSET`")
 			set.IntVar(&f.canary, "canary", 0, "stop if any of the first `N` cannot be applied")
 			set.Float64Var(&f.rate, "rate", 100, "`records` a second; 0: no limit")
-			set.BoolVar(&f.dry, "dry-run", false, "say what would be done, and do nothing")
 			return f.run
 		},
 	}
 }
 
 func (f *retrying) run(ctx context.Context, c call) error {
-	filter, err := f.filter()
+	filter, err := f.choice()
 	if err != nil {
 		return err
-	}
-	if filter.Since, err = parseSince("since", f.since, time.Now()); err != nil {
-		return err
-	}
-	if f.at != "" {
-		where, err := parseLetter(f.at)
-		if err != nil {
-			return err
-		}
-		filter.At = &where
 	}
 	switch {
 	case f.canary < 0:
