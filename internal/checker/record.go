@@ -1,0 +1,64 @@
+package checker
+
+import (
+	"cmp"
+	"slices"
+)
+
+// Key names a row.
+type Key struct {
+	Entity string
+	ID     int64
+}
+
+// Partition names one partition of one topic.
+type Partition struct {
+	Topic  string
+	Number int32
+}
+
+// Place is where a record stands.
+type Place struct {
+	Partition
+	Offset int64
+}
+
+// Record is what a judgement needs of one record on a topic.
+type Record struct {
+	Place
+	Key
+	Seq  int64
+	Data string // the row as JSON; "": the record takes the row away
+	// Create marks what the source showed for the first time after the first load:
+	// it is history, although nothing was there before.
+	Create bool
+	// Broken: no database can hold it, so it belongs into dead_letters.
+	Broken bool
+}
+
+// Log is every record of every topic. The zero value is of topics without records.
+type Log struct {
+	partitions map[Partition][]Record // by offset
+}
+
+// NewLog sorts records into their partitions.
+func NewLog(records []Record) *Log {
+	l := &Log{partitions: map[Partition][]Record{}}
+	for _, r := range records {
+		l.partitions[r.Partition] = append(l.partitions[r.Partition], r)
+	}
+	for _, rs := range l.partitions {
+		slices.SortFunc(rs, func(a, b Record) int { return cmp.Compare(a.Offset, b.Offset) })
+	}
+	return l
+}
+
+// Applied says whether look is at the end of each partition.
+func (l *Log) Applied(look Look) bool {
+	for p, rs := range l.partitions {
+		if look.Offsets[p] <= rs[len(rs)-1].Offset {
+			return false
+		}
+	}
+	return true
+}
