@@ -33,7 +33,8 @@ WHERE table_schema = 'parliament' AND table_name = $1 ORDER BY ordinal_position`
 			t.Errorf("columns of parliament.%s (-want +got):\n%s", e.Suffix, diff)
 		}
 	}
-	if got := dump(t, s.pool, `SELECT count(*) FROM pg_views WHERE schemaname = 'parliament' AND viewname <> 'consistent_through'`); got != fmt.Sprint(len(schema.Entities())) {
+	if got := dump(t, s.pool, `SELECT count(*) FROM pg_views WHERE schemaname = 'parliament' AND viewname NOT IN
+('consistent_through', 'partimedlemskab', 'stemmer', 'afstemning_resultat', 'sag_forloeb')`); got != fmt.Sprint(len(schema.Entities())) {
 		t.Errorf("views = %s, want %d", got, len(schema.Entities()))
 	}
 }
