@@ -165,6 +165,7 @@ type store interface {
 	Apply(ctx context.Context, b cache.Batch) (cache.Result, error)
 	Positions(ctx context.Context) (map[cache.TopicPartition]cache.Position, error)
 	Reset(ctx context.Context, tp cache.TopicPartition, was, now cache.Position) error
+	OpenSide(ctx context.Context, topic cache.SideTopic) (*cache.SideTable, error)
 }
 
 func (r *rig) sinkOn(s store, cfg apply.Config, reg prometheus.Registerer) *apply.Sink {

@@ -22,6 +22,7 @@ import (
 type store interface {
 	Apply(ctx context.Context, b cache.Batch) (cache.Result, error)
 	offsets
+	sides
 }
 
 // offsets are the truth about how far each partition is applied (Invariant 2).
@@ -149,13 +150,17 @@ func (s *Sink) watch(ctx context.Context) error {
 			return ctx.Err()
 		case <-tick.C:
 		}
-		asked, cancel := context.WithTimeout(ctx, watchEvery/2)
-		if err := s.consumer.RefreshEnds(asked); err != nil && ctx.Err() == nil {
-			s.log.Debug("topics' ends not read", "err", err)
-		}
-		s.audit(asked)
-		cancel()
+		s.refresh(ctx)
+		s.audit(ctx)
 		s.metrics.lags(s.Status())
+	}
+}
+
+func (s *Sink) refresh(ctx context.Context) {
+	asked, cancel := context.WithTimeout(ctx, watchEvery/2)
+	defer cancel()
+	if err := s.consumer.RefreshEnds(asked); err != nil && ctx.Err() == nil {
+		s.log.Debug("topics' ends not read", "err", err)
 	}
 }
 
@@ -170,7 +175,9 @@ func (s *Sink) audit(ctx context.Context) {
 		return
 	}
 	defer func() { <-s.turn }()
-	held, err := s.store.Positions(ctx)
+	asked, cancel := context.WithTimeout(ctx, watchEvery/2)
+	defer cancel()
+	held, err := s.store.Positions(asked)
 	if err != nil {
 		return // an outage is work's to tell
 	}
@@ -180,9 +187,12 @@ func (s *Sink) audit(ctx context.Context) {
 	}
 	s.log.Warn("stored offsets were moved by another writer, reading from them", "partitions", len(moved))
 	s.metrics.moved.Add(float64(len(moved)))
-	if err := s.consumer.Reseek(ctx, moved); err == nil {
-		s.state.forget(moved)
+	// It takes its time where a topic has to be looked through first.
+	if err := s.consumer.Reseek(ctx, moved); err != nil {
+		s.log.Warn("offsets not read again, trying once more", "err", err)
+		return
 	}
+	s.state.forget(moved)
 }
 
 // moved names the owned partitions whose stored offset is another than expected.
@@ -206,6 +216,7 @@ func (s *Sink) consumerConfig() stream.ConsumerConfig {
 		Reset: func(ctx context.Context, tp stream.TopicPartition, was, now stream.Position) error {
 			return s.store.Reset(ctx, cache.TopicPartition(tp), position(was), position(now))
 		},
+		Aged:       s.aged,
 		Revoked:    s.revoked,
 		FetchBytes: int32(min(max(s.cfg.BatchBytes, 1<<20), 64<<20)),
 	}
@@ -218,7 +229,7 @@ func (s *Sink) positions(ctx context.Context) (map[stream.TopicPartition]stream.
 	}
 	all := make(map[stream.TopicPartition]stream.Position, len(held))
 	for tp, p := range held {
-		all[stream.TopicPartition(tp)] = stream.Position{TopicID: p.TopicID, Next: p.Next}
+		all[stream.TopicPartition(tp)] = stream.Position{TopicID: p.TopicID, Next: p.Next, Age: max(time.Since(p.UpdatedAt), 1)}
 	}
 	return all, nil
 }

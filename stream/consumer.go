@@ -33,6 +33,11 @@ type ConsumerConfig struct {
 	// start: its topic was made anew, or no longer holds the offset. Its error means
 	// that nothing changed; all is looked up and tried again. Required.
 	Reset func(ctx context.Context, tp TopicPartition, was, now Position) error
+	// Aged is called before a partition is read on from an offset that is older than
+	// its topic keeps deletes: some of those that lie behind it may be gone. It has to
+	// find the rows that they were of. With its error all is looked up and tried
+	// again. Nil: age means nothing.
+	Aged func(ctx context.Context, topic string) error
 	// Revoked is called before partitions go to another member, and no record of
 	// them is handed out after it began. It may take a few seconds to let work in
 	// flight end; the group waits. Nil: nothing to wait for.

@@ -50,6 +50,7 @@ func (c *Consumer) Reseek(ctx context.Context, partitions []TopicPartition) erro
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.trouble = ""
 	for tp, p := range found {
 		old := c.parts[tp]
 		if old == nil {
@@ -97,6 +98,9 @@ func (c *Consumer) locate(ctx context.Context, want []TopicPartition) (map[Topic
 		}
 		p.start = p.at
 		found[tp] = p
+	}
+	if err := c.lookThrough(ctx, aged(found, held)); err != nil {
+		return nil, err
 	}
 	return found, nil
 }

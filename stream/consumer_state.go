@@ -85,6 +85,7 @@ const (
 	resetRecreated  = "recreated"
 	resetOutOfRange = "out_of_range"
 	resetDataLoss   = "data_loss"
+	resetAged       = "aged"
 )
 
 type consumerMetrics struct {
@@ -95,10 +96,10 @@ func newConsumerMetrics(reg prometheus.Registerer) *consumerMetrics {
 	m := &consumerMetrics{
 		resets: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "odastream_consumer_resets_total",
-			Help: "Partitions read from elsewhere than the stored offset: topic recreated, offset out_of_range, broker's data_loss.",
+			Help: "Partitions read from elsewhere than the stored offset: topic recreated, offset out_of_range, broker's data_loss; or looked through from the start: offset aged.",
 		}, []string{"reason"}),
 	}
-	for _, reason := range []string{resetRecreated, resetOutOfRange, resetDataLoss} {
+	for _, reason := range []string{resetRecreated, resetOutOfRange, resetDataLoss, resetAged} {
 		m.resets.WithLabelValues(reason)
 	}
 	if reg != nil {

@@ -3,6 +3,7 @@ package stream
 import (
 	"encoding/hex"
 	"fmt"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 )
@@ -27,6 +28,9 @@ func (tp TopicPartition) String() string {
 type Position struct {
 	TopicID [16]byte // the topic that Next belongs to; zero if the broker gives no ids
 	Next    int64    // offset of the next record to apply
+	// Age is how long ago Next was stored: deletes of since then may be gone from
+	// the topic. 0: nobody knows, and Next counts as new.
+	Age time.Duration
 }
 
 // Span is a run of records of one partition without a gap: whoever has applied

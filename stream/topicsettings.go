@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -16,6 +18,11 @@ type topicSettings struct {
 	cleanup    string
 	tombstones int64 // delete.retention.ms
 	maxMessage int   // bytes
+}
+
+// keeps is for how long a reader may be away without missing a delete.
+func (s topicSettings) keeps() time.Duration {
+	return time.Duration(min(s.tombstones, math.MaxInt64/int64(time.Millisecond))) * time.Millisecond
 }
 
 // settings reads what the broker says of each topic. Where reading settings is
@@ -42,6 +49,15 @@ func (t *Topics) settings(ctx context.Context, names []string) (map[string]topic
 		out[name] = readSettings(r.Configs)
 	}
 	return out, nil
+}
+
+// Compacted tells whether the topic of an entity keeps the newest record of every
+// key: its cleanup.policy is compact and nothing else. Where the settings cannot be
+// read it is taken to be so. Errors are the broker's and may pass.
+func (t *Topics) Compacted(ctx context.Context, entity string) (bool, error) {
+	topic := t.cfg.Topic(entity)
+	settings, err := t.settings(ctx, []string{topic})
+	return settings[topic].cleanup == "compact", err
 }
 
 func readSettings(configs []kadm.Config) topicSettings {

@@ -1,0 +1,164 @@
+package cache
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// Damage is a key that is not in the cache as it is in the topic.
+type Damage struct {
+	ID      int64
+	Verdict Verdict
+}
+
+// Examine looks at ids under the locks, and tells which of them are damaged; with
+// mend it writes each as the topic has it, in the same transaction. Only damage
+// is given. A row that the topic does not have is removed without a trace: it was
+// added by hand.
+//
+// No history is written: nothing has changed at the source. readOn adds what was
+// written to the topic since it was last read; with an error of Examine that is
+// taken back, and has to be added again.
+func (t *SideTable) Examine(ctx context.Context, ids []int64, mend bool, readOn func(context.Context) error) (damage []Damage, err error) {
+	err = t.withPartition(ctx, func() error {
+		damage = nil
+		return t.lockedly(ctx, readOn, func(tx pgx.Tx, next []int64) error {
+			found, err := t.find(ctx, tx, ids, next)
+			if err != nil || !mend || len(found) == 0 {
+				damage = found
+				return err
+			}
+			b := &pgx.Batch{}
+			b.Queue(mendDeleted, t.Entity)
+			b.Queue(mendRows, t.Entity, t.ttl())
+			b.Queue(mendMemory, t.Entity)
+			damage = found
+			return tx.SendBatch(ctx, b).Close()
+		})
+	})
+	if err != nil {
+		return nil, fmt.Errorf("examine %d rows of %s: %w", len(ids), t.Entity, err)
+	}
+	return damage, nil
+}
+
+// Forget looks at ids under the locks, and deletes those rows of which the topic
+// holds nothing: it had their deletes, and compaction took them away. They are
+// remembered as deleted, and their history says so, with the newest seq that the
+// topic has (Invariant 3): at that moment they were gone.
+func (t *SideTable) Forget(ctx context.Context, ids []int64, readOn func(context.Context) error) (removed int, err error) {
+	err = t.withPartition(ctx, func() error {
+		return t.lockedly(ctx, readOn, func(tx pgx.Tx, next []int64) error {
+			found, err := t.find(ctx, tx, ids, next)
+			if removed = len(found); err != nil || removed == 0 {
+				return err
+			}
+			_, err = tx.Exec(ctx, forgetRows, t.Entity)
+			return err
+		})
+	})
+	if err != nil {
+		return 0, fmt.Errorf("remove %d rows of %s: %w", len(ids), t.Entity, err)
+	}
+	return removed, nil
+}
+
+// Renew says that the group's offsets of the topic are as good as new: what
+// happened before them is in the cache, deletes included.
+func (t *SideTable) Renew(ctx context.Context) error {
+	const query = `UPDATE sink_offsets SET updated_at = now() WHERE group_id = $1 AND topic = $2 AND topic_id = $3`
+	if _, err := t.conn.Exec(ctx, query, t.store.group, t.Topic, t.TopicID); err != nil {
+		return fmt.Errorf("renew offsets of %s: %w", t.Topic, err)
+	}
+	return nil
+}
+
+// withPartition runs do, once more where it lacked a partition.
+func (t *SideTable) withPartition(ctx context.Context, do func() error) error {
+	err := do()
+	if isMissingPartition(err) {
+		if err = t.store.makePartitions(ctx, []string{t.Entity}); err == nil {
+			err = do()
+		}
+	}
+	return err
+}
+
+// find fills odastream_found.
+func (t *SideTable) find(ctx context.Context, tx pgx.Tx, ids, next []int64) ([]Damage, error) {
+	rows, err := tx.Query(ctx, t.judged(selectIDs)+keepJudged, t.Entity, ids, next)
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, pgx.RowToStructByPos[Damage])
+}
+
+func (t *SideTable) ttl() *int64 {
+	if ttl := t.store.cfg.TTL[t.Entity]; ttl > 0 {
+		seconds := int64(ttl / time.Second)
+		return &seconds
+	}
+	return nil
+}
+
+// The statements that mend what odastream_found names.
+const (
+	keepJudged = `, found AS (
+    SELECT entity_id, verdict FROM judged WHERE verdict IN ('missing', 'different', 'extra', 'undeleted')
+), kept AS (
+    INSERT INTO pg_temp.odastream_found SELECT * FROM found
+)
+SELECT entity_id, verdict FROM found ORDER BY entity_id`
+
+	newest = `LATERAL (SELECT s.seq, s.removes, s.data, s.opdateringsdato FROM pg_temp.odastream_side s
+    WHERE s.entity_id = f.entity_id ORDER BY s.seq DESC, s.part, s."offset" LIMIT 1) w`
+
+	// Of a row that the topic has as deleted the content is kept, if the row is of
+	// before the delete.
+	mendDeleted = `WITH removed AS (
+    DELETE FROM parliamentary_data p USING pg_temp.odastream_found f
+    WHERE p.entity_type = $1 AND p.entity_id = f.entity_id AND f.verdict = 'extra' RETURNING p.entity_id, p.seq, p.data
+)
+INSERT INTO parliamentary_deleted AS d (entity_type, entity_id, seq, data)
+SELECT $1, f.entity_id, w.seq, CASE WHEN r.seq < w.seq THEN r.data END
+FROM pg_temp.odastream_found f JOIN ` + newest + ` ON w.removes LEFT JOIN removed r ON r.entity_id = f.entity_id
+WHERE f.verdict IN ('extra', 'undeleted') ORDER BY f.entity_id
+ON CONFLICT (entity_type, entity_id) DO UPDATE SET seq = excluded.seq, data = COALESCE(d.data, excluded.data), expired = false`
+
+	// The last change that the history has of a row made its content; without one
+	// what the row itself says is the best that is known.
+	mendRows = `INSERT INTO parliamentary_data AS p (entity_type, entity_id, data, seq, opdateringsdato, expires_at, since)
+SELECT $1, f.entity_id, w.data, w.seq, w.opdateringsdato, now() + make_interval(secs => $2), h.seq
+FROM pg_temp.odastream_found f JOIN ` + newest + ` ON NOT w.removes,
+LATERAL (SELECT max(h.seq) AS seq FROM parliamentary_history h
+    WHERE h.entity_type = $1 AND h.entity_id = f.entity_id AND h.seq <= w.seq) h
+WHERE f.verdict IN ('missing', 'different') ORDER BY f.entity_id
+ON CONFLICT (entity_type, entity_id) DO UPDATE SET
+    seq = excluded.seq,
+    opdateringsdato = excluded.opdateringsdato,
+    data = CASE WHEN p.data = excluded.data THEN p.data ELSE excluded.data END,
+    updated_at = CASE WHEN p.data = excluded.data THEN p.updated_at ELSE excluded.updated_at END,
+    expires_at = CASE WHEN p.data = excluded.data THEN p.expires_at ELSE excluded.expires_at END,
+    since = COALESCE(excluded.since, CASE WHEN p.since <= excluded.seq THEN p.since END)`
+
+	mendMemory = `DELETE FROM parliamentary_deleted d USING pg_temp.odastream_found f
+WHERE d.entity_type = $1 AND d.entity_id = f.entity_id AND f.verdict IN ('missing', 'different')`
+
+	forgetRows = `WITH last AS (
+    SELECT COALESCE(max(seq), 0) AS seq FROM pg_temp.odastream_side
+), removed AS (
+    DELETE FROM parliamentary_data p USING pg_temp.odastream_found f
+    WHERE p.entity_type = $1 AND p.entity_id = f.entity_id
+    RETURNING p.entity_id, p.seq, p.data, p.since
+), told AS (
+    INSERT INTO parliamentary_history (entity_type, entity_id, seq, action, before, since)
+    SELECT $1, r.entity_id, GREATEST(last.seq, r.seq), 'delete', r.data, COALESCE(r.since, r.seq) FROM removed r, last
+)
+INSERT INTO parliamentary_deleted AS d (entity_type, entity_id, seq, data)
+SELECT $1, r.entity_id, GREATEST(last.seq, r.seq), r.data FROM removed r, last ORDER BY r.entity_id
+ON CONFLICT (entity_type, entity_id) DO UPDATE SET
+    seq = GREATEST(d.seq, excluded.seq), data = excluded.data, deleted_at = excluded.deleted_at, expired = false`
+)
