@@ -48,6 +48,7 @@ lint: $(LINT) ## hold the style and the direction of imports (.golangci.yml)
 	$(LINT) run --allow-parallel-runners ./...
 	cd tools/composecheck && ../../$(LINT) run --allow-parallel-runners ./...
 	cd tools/dockerfilecheck && ../../$(LINT) run --allow-parallel-runners ./...
+	cd tools/mutants && ../../$(LINT) run --allow-parallel-runners ./...
 
 .PHONY: format
 format: $(LINT) ## format the code as lint wants it
@@ -67,6 +68,13 @@ fuzz: ## run each fuzz target FUZZ_COUNT times (20000)
 bench: postgres ## run each benchmark BENCH_COUNT times (10), for benchstat
 	$(GO) run ./internal/testenv -no-kafka -- $(GO) test -run '^$$' -bench . -benchmem -count $(BENCH_COUNT) $(PKG)
 
+# Half an hour: each rule is broken in turn, and the tests that keep it are run.
+MUTANTS ?= .
+.PHONY: mutants
+mutants: postgres ## break each rule once and see a test fail; writes docs/mutants.md
+	$(GO) -C tools/mutants build -o ../../$(BIN)/mutants .
+	$(GO) run ./internal/testenv -no-kafka -- $(BIN)/mutants -root . -only '$(MUTANTS)' -o $(if $(filter .,$(MUTANTS)),docs/mutants.md,$(BIN)/mutants.md)
+
 .PHONY: compose-check
 compose-check: ## check the Compose file and the Dockerfile, without Docker
 	mkdir -p $(BIN)
@@ -79,6 +87,7 @@ compose-check: ## check the Compose file and the Dockerfile, without Docker
 tools-test: ## test the tools, which are modules of their own
 	$(GO) -C tools/composecheck test ./...
 	$(GO) -C tools/dockerfilecheck test ./...
+	$(GO) -C tools/mutants test ./...
 
 .PHONY: clean
 clean: ## remove what was built; databases and jars in the user's cache stay

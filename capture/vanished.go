@@ -149,23 +149,21 @@ func (s *session) look(ctx context.Context, group []checkpoint.Missing) error {
 // gone lists the rows of a group that a look at them did not find, none unless it
 // found the known neighbours.
 func gone(group []checkpoint.Missing, look reading) []int64 {
+	if look.blind() {
+		return nil
+	}
 	here := make(map[int64]bool, len(look.rows))
 	for _, r := range look.rows {
 		here[r.ID] = true
 	}
-	for _, r := range look.rejects {
-		here[r.ID] = true
-	}
-	if look.blind() {
-		return nil
-	}
+	absent := func(id int64) bool { return !here[id] && !look.rejected(id) }
 	below, above := group[0].Below, group[0].Above
-	if below != nil && !here[*below] || above != nil && !here[*above] {
+	if below != nil && absent(*below) || above != nil && absent(*above) {
 		return nil
 	}
 	var ids []int64
 	for _, m := range group {
-		if !here[m.ID] {
+		if absent(m.ID) {
 			ids = append(ids, m.ID)
 		}
 	}

@@ -53,7 +53,7 @@ func TestMain(m *testing.M) {
 
 // rig is a parliament, a database and a prefix of topics on the broker.
 type rig struct {
-	t      *testing.T
+	t      testing.TB
 	dir    string
 	sim    *odasim.Server
 	source string
@@ -64,7 +64,7 @@ type rig struct {
 	env    []string
 }
 
-func newRig(t *testing.T, brokers []string, o odasim.Options, env ...string) *rig {
+func newRig(t testing.TB, brokers []string, o odasim.Options, env ...string) *rig {
 	t.Helper()
 	dir, err := programs()
 	if err != nil {
@@ -283,7 +283,7 @@ func capture(t *testing.T, name string) string {
 
 func quiet() *slog.Logger { return slog.New(slog.DiscardHandler) }
 
-func rowID(t *testing.T, data []byte) (id int64) {
+func rowID(t testing.TB, data []byte) (id int64) {
 	t.Helper()
 	if _, err := fmt.Sscanf(string(data), `{"id":%d`, &id); err != nil {
 		t.Fatalf("row %s: %v", data, err)

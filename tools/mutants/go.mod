@@ -1,0 +1,3 @@
+module odastream/tools/mutants
+
+go 1.26.0

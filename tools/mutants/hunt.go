@@ -1,0 +1,98 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// mutant is one rule and a way to break it.
+type mutant struct {
+	invariant int    // of docs/architecture.md; 0: a rule of its own
+	rule      string // what holds
+	file      string // slash-separated, from the project's root
+	old       string // what keeps the rule; once in file
+	new       string // what it is replaced by
+	pkg       string // whose tests are to find it
+	tests     string // regexp of their names
+	flags     []string
+
+	found []string // tests that failed
+}
+
+// broken is the file with the rule broken.
+func (m mutant) broken(root string) ([]byte, error) {
+	text, err := os.ReadFile(filepath.Join(root, filepath.FromSlash(m.file)))
+	if err != nil {
+		return nil, err
+	}
+	if n := strings.Count(string(text), m.old); n != 1 {
+		return nil, fmt.Errorf("mutant %q: its text stands %d times in %s, want once: the code has moved on, mend the list", m.rule, n, m.file)
+	}
+	return []byte(strings.Replace(string(text), m.old, m.new, 1)), nil
+}
+
+// hunt runs the tests on the broken program and returns those that failed.
+func (m mutant) hunt(ctx context.Context, root string) (found []string, err error) {
+	broken, err := m.broken(root)
+	if err != nil {
+		return nil, err
+	}
+	dir, err := os.MkdirTemp("", "mutant-")
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	overlay, err := lay(dir, filepath.Join(root, filepath.FromSlash(m.file)), broken)
+	if err != nil {
+		return nil, err
+	}
+	args := append([]string{"test", "-count=1", "-short", "-overlay", overlay, "-run", m.tests, m.pkg}, m.flags...)
+	cmd := exec.CommandContext(ctx, "go", args...)
+	cmd.Dir = root
+	out, err := cmd.CombinedOutput()
+	var exit *exec.ExitError
+	switch {
+	case err == nil:
+		return nil, nil
+	case !errors.As(err, &exit) || ctx.Err() != nil:
+		return nil, fmt.Errorf("mutant %q: %w", m.rule, err)
+	}
+	if found = failed(out); len(found) == 0 {
+		return nil, fmt.Errorf("mutant %q: go test ended without a test that failed:\n%s", m.rule, out)
+	}
+	return found, nil
+}
+
+// lay writes the broken file and the overlay that puts it over the real one.
+func lay(dir, file string, broken []byte) (overlay string, err error) {
+	instead := filepath.Join(dir, filepath.Base(file))
+	if err := os.WriteFile(instead, broken, 0o600); err != nil {
+		return "", err
+	}
+	text, err := json.Marshal(map[string]map[string]string{"Replace": {file: instead}})
+	if err != nil {
+		return "", err
+	}
+	overlay = filepath.Join(dir, "overlay.json")
+	return overlay, os.WriteFile(overlay, text, 0o600)
+}
+
+var failure = regexp.MustCompile(`(?m)^--- FAIL: (\S+)`)
+
+// failed lists the tests that failed, each once, by go test's output. A program
+// that hangs or dies has its test named by the panic.
+func failed(out []byte) (names []string) {
+	for _, m := range failure.FindAllSubmatch(out, -1) {
+		names = append(names, string(m[1]))
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}

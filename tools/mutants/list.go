@@ -1,0 +1,263 @@
+package main
+
+import "slices"
+
+const (
+	anyHistory = "TestAnyHistoryEndsAtTheSource"
+	anyOrder   = "TestAnyOrderEndsAtTheSameCache"
+)
+
+// histories are as many as a mutant gets to be found in, and no search for a
+// shorter one.
+var histories = []string{"-rapid.checks=40", "-rapid.shrinktime=0s", "-rapid.nofailfile"}
+
+// mutants is the list, capture first.
+func mutants() []mutant {
+	return slices.Concat(ofTheSource(), ofTheTail(), ofTheScan(), ofTheTopic(), ofTheLease(), ofTheCache(), ofTheSink())
+}
+
+func ofTheSource() []mutant {
+	return []mutant{
+		{
+			invariant: 7, rule: "a row outside the window that was asked for spoils its page", file: "oda/window.go",
+			old: "if err := r.admitID(id); err != nil || !r.stamped {", new: "if err := r.admitID(id); err != nil || true {",
+			pkg: "./oda", tests: "TestStampsOutsideTheWindowAreNotHonoured",
+		},
+		{
+			rule: "the stamp is no content: a row stamped anew is not published", file: "schema/hash.go",
+			old: "if string(name) != stampName {", new: "if len(name) > 0 {",
+			pkg: "./capture", tests: "TestAMassOfEmptyStampsPublishesOnlyWhatChanges",
+		},
+	}
+}
+
+func ofTheTail() []mutant {
+	return []mutant{
+		{
+			rule: "a pass reads each page from behind the last row of the one before", file: "capture/tail.go",
+			old: "p.LastID = r.last\n", new: "p.LastID = r.last + 1\n",
+			pkg: "./capture", tests: "TestTailReadsTiesLargerThanAPage",
+		},
+		{
+			rule: "a pass looks back behind the watermark", file: "capture/tail.go",
+			old: "t.watermark.Add(-lookBack), now, now.Add(ahead)", new: "t.watermark, now, now.Add(ahead)",
+			pkg: "./capture", tests: "TestRowsLateWithinTheOverlapAreFound",
+		},
+		{
+			rule: "the lower bound is the earliest text of the Danish clock in the look-back", file: "capture/tail.go",
+			old: "oda.EarliestWall(from, until)", new: "oda.Wall(from)",
+			pkg: "./capture", tests: "TestTheTailLosesNothingOverAClockChange",
+		},
+		{
+			rule: "the watermark is the beginning of the pass", file: "capture/tail.go",
+			old: "until := t.watermark.Add(-lookBack), now, now.Add(ahead)", new: "until := t.watermark.Add(-lookBack), now.Add(ahead), now.Add(ahead)",
+			pkg: "./capture", tests: "TestTheWatermarkIsWhenThePassBegan",
+		},
+		{
+			rule: "a pass of a former session is followed by one of our own", file: "capture/tail.go",
+			old: "if t.resume == nil {\n\t\treturn nil\n\t}\n\treturn t.pass(ctx, nearLookBack)", new: "return nil",
+			pkg: "./capture", tests: "TestAFormerPassIsFollowedByAWideOne",
+		},
+		{
+			rule: "of two readings at once the later one counts", file: "capture/recent.go",
+			old: "case known && before.began > reading.ended:", new: "case known && before.began > reading.ended && false:",
+			pkg: "./capture", tests: "TestRecent",
+		},
+		{
+			rule: "a row that two readings at once show differently is read again", file: "capture/recent.go",
+			old: "before.ended > reading.began && before.hash != row.hash:", new: "before.ended > reading.began && before.hash != row.hash && false:",
+			pkg: "./capture", tests: "TestRecent",
+		},
+		{
+			rule: "lateness counts against the watermark at which the row was asked for", file: "capture/compare.go",
+			old: "out.lateness.add(r.Opdateringsdato, r.behind)", new: "out.lateness.add(r.Opdateringsdato, 0)",
+			pkg: "./capture", tests: "TestLatenessCountsWhatCameLateAndNothingElse",
+		},
+	}
+}
+
+func ofTheScan() []mutant {
+	return []mutant{
+		{
+			invariant: 5, rule: "a row is compared by its content: an edit without a stamp is found", file: "capture/compare.go",
+			old: "entry.Hash == r.hash", new: "entry.Stamp == r.Opdateringsdato",
+			pkg: "./capture", tests: anyHistory, flags: histories,
+		},
+		{
+			rule: "a second look that lacks a known neighbour proves nothing", file: "capture/vanished.go",
+			old: "if below != nil && absent(*below) || above != nil && absent(*above) {", new: "if below != nil && above != nil && here[-1] {",
+			pkg: "./capture", tests: "TestAPageThatLacksARowDeletesNothing|" + anyHistory, flags: histories,
+		},
+		{
+			rule: "too many deletes at once are held back", file: "capture/vanished.go",
+			old: "few := int64(len(missing)) <= limit", new: "few := limit >= 0",
+			pkg: "./capture", tests: "TestTooManyDeletesAtOnceAreHeldBackUntilASecondScanAgrees",
+		},
+		{
+			rule: "a set that collapses deletes nothing by itself", file: "capture/vanished.go",
+			old: "m.Confirmed || agreed && !collapsed", new: "m.Confirmed || agreed",
+			pkg: "./capture", tests: "TestASetThatCollapsesDeletesNothingUntilAPersonConfirms",
+		},
+		{
+			rule: "a row that another reading saw meanwhile has not vanished", file: "capture/recent.go",
+			old: "return !seen || s.ended < by.began", new: "return !seen || s.ended < by.began || true",
+			pkg: "./capture", tests: "TestRecentProvesARowGoneOnlyIfNobodySawIt",
+		},
+		{
+			rule: "a row that is broken is not gone", file: "capture/reject.go",
+			old: "return reject.ID == id })", new: "return reject.ID == id && false })",
+			pkg: "./capture", tests: "TestARowThatIsBrokenIsNotGone",
+		},
+		{
+			rule: "an element without an id may be the row that is missing", file: "capture/reject.go",
+			old: "return reject.ID == 0 })", new: "return reject.ID == 0 && false })",
+			pkg: "./capture", tests: "TestAnElementWithoutAnIDMayBeTheMissingRow",
+		},
+		{
+			rule: "the frontier is the beginning of the scan", file: "capture/scan.go",
+			old: "done.ConsistentThrough = began", new: "done.ConsistentThrough = done.ScannedAt",
+			pkg: "./capture", tests: "TestTheFrontierIsWhenTheScanBegan",
+		},
+		{
+			rule: "the frontier stands still while deletes are held back", file: "capture/scan.go",
+			old: "\tif settled {\n", new: "\tif settled || true {\n",
+			pkg: "./capture", tests: "TestTooManyDeletesAtOnceAreHeldBackUntilASecondScanAgrees|" + anyHistory, flags: histories,
+		},
+		{
+			rule: "a scan that was cut off is followed by a whole one", file: "capture/work.go",
+			old: "if len(at.Ranges) == 0 || s.cfg.ScanEvery == 0 ||", new: "if true || s.cfg.ScanEvery == 0 ||",
+			pkg: "./capture", tests: "TestAResumedScanIsFollowedByOneOfItsOwn",
+		},
+	}
+}
+
+func ofTheTopic() []mutant {
+	return []mutant{
+		{
+			invariant: 1, rule: "what was not acknowledged is not saved", file: "capture/writer.go",
+			old: "if err := w.publish(ctx, out.changes); err != nil {\n\t\t\treturn err\n\t\t}", new: "_ = w.publish(ctx, out.changes)",
+			pkg: "./capture", tests: "TestACrashAtAnyStepLosesAndRepeatsNothing|" + anyHistory, flags: histories,
+		},
+		{
+			invariant: 8, rule: "the ledger is brought up to the topic's end before work begins", file: "capture/fold.go",
+			old: "from[partition] = known.NextOffset", new: "from[partition] = max(known.NextOffset, state.End[partition])",
+			pkg: "./capture", tests: "TestACrashAtAnyStepLosesAndRepeatsNothing",
+		},
+		{
+			invariant: 8, rule: "what is acknowledged and not saved yet is known to the next comparison", file: "capture/compare.go",
+			old: "maps.Copy(known, unsaved)", new: "maps.Copy(unsaved, known)",
+			pkg: "./capture", tests: "TestOnceBringsEveryRowOntoItsTopic|" + anyHistory, flags: histories,
+		},
+		{
+			invariant: 3, rule: "seq goes on above the highest one on the topic", file: "capture/fold.go",
+			old: "s.ticks.raise(entry.Seq)\n", new: "",
+			pkg: "./capture", tests: "TestARestoredDatabaseGoesOnAboveTheTopicsSeq",
+		},
+		{
+			invariant: 8, rule: "a topic made anew is filled anew", file: "capture/fold.go",
+			old: "case known.TopicID != state.ID:", new: "case known.TopicID != state.ID && false:",
+			pkg: "./capture", tests: "TestATopicMadeAnewIsFilledAgain",
+		},
+		{
+			invariant: 8, rule: "a topic that was cut is filled anew", file: "capture/fold.go",
+			old: "case known.NextOffset > state.End[partition]:", new: "case known.NextOffset > state.End[partition] && false:",
+			pkg: "./capture", tests: "TestATopicCutAtItsEndIsMended",
+		},
+		{
+			invariant: 4, rule: "a record of a former holder that came late is published over", file: "checkpoint/ledger.go",
+			old: "ELSE ''::bytea END`", new: "ELSE excluded.hash END`",
+			pkg: "./capture", tests: "TestAZombiesLateRecordIsRepaired",
+		},
+		{
+			invariant: 4, rule: "each scan looks for late records first", file: "capture/writer.go",
+			old: "func(r reading) bool { return r.refold })", new: "func(r reading) bool { return r.refold && false })",
+			pkg: "./capture", tests: "TestAStalledPollerSavesNothingAndItsLateRecordIsRepaired|TestADeletedRowThatAZombieRevivesIsDeletedAgain|" + anyHistory, flags: histories,
+		},
+	}
+}
+
+func ofTheLease() []mutant {
+	const fence = "WHERE entity_type = $1 AND holder = $2 AND epoch = $3 FOR UPDATE`"
+	return []mutant{
+		{
+			invariant: 4, rule: "a save whose lease was taken saves nothing", file: "checkpoint/lease.go",
+			old: fence, new: "WHERE entity_type = $1 AND $2 <> '' AND $3::bigint > 0 FOR UPDATE`",
+			pkg: "./checkpoint", tests: "TestSaveOfALostLeaseChangesNothing",
+		},
+		{
+			invariant: 4, rule: "a lease does not change hands in the midst of a save", file: "checkpoint/lease.go",
+			old: fence, new: "WHERE entity_type = $1 AND holder = $2 AND epoch = $3`",
+			pkg: "./checkpoint", tests: "TestTakeoverWaitsForASaveUnderWay|TestNoSaveGetsInAfterATakeover",
+		},
+		{
+			invariant: 4, rule: "a lease that runs is taken by nobody else", file: "checkpoint/lease.go",
+			old: "WHERE l.expires_at <= clock_timestamp() OR l.holder = excluded.holder", new: "WHERE true",
+			pkg: "./checkpoint", tests: "TestAcquireIsRefusedWhileAnotherHolds|TestRaceForALeaseHasOneWinner",
+		},
+	}
+}
+
+func ofTheCache() []mutant {
+	return []mutant{
+		{
+			invariant: 3, rule: "a row never goes back to an older seq", file: "cache/apply.go",
+			old: "WHERE p.seq < excluded.seq\n    RETURNING p.created_at", new: "RETURNING p.created_at",
+			pkg: "./cache", tests: anyOrder, flags: histories,
+		},
+		{
+			invariant: 3, rule: "an older change does not bring back a deleted row", file: "cache/apply.go",
+			old: "OR s.seq > COALESCE(", new: "OR 0 <= COALESCE(",
+			pkg: "./cache", tests: anyOrder, flags: histories,
+		},
+		{
+			invariant: 3, rule: "an older delete leaves a newer row", file: "cache/apply.go",
+			old: "p.entity_id = g.entity_id AND p.seq < g.seq", new: "p.entity_id = g.entity_id",
+			pkg: "./cache", tests: anyOrder, flags: histories,
+		},
+		{
+			invariant: 2, rule: "an offset moves only from where it was", file: "cache/move.go",
+			old: "o.topic_id = m.topic_id AND o.next_offset = m.was\n", new: "o.topic_id = m.topic_id\n",
+			pkg: "./cache", tests: "TestMoves|TestOneOfTwoWritersMoves",
+		},
+		{
+			invariant: 2, rule: "a batch whose offset was moved by another is dropped whole", file: "cache/apply.go",
+			old: "movedError(a.lost); err", new: "movedError(nil); err",
+			pkg: "./cache", tests: "TestMoves|TestOneOfTwoWritersMoves",
+		},
+		{
+			rule: "a batch that changes rows writes their history", file: "cache/apply.go",
+			old: "if !a.history && a.result", new: "if false && a.result",
+			pkg: "./cache", tests: "TestHistory|TestAsOfAnyHistory", flags: histories,
+		},
+		{
+			rule: "a history's predecessor is the record before it in the batch", file: "cache/history.go",
+			old: "ELSE lag(s.data) OVER w END AS was", new: "ELSE p.data END AS was",
+			pkg: "./cache", tests: "TestHistory|TestAsOfAnyHistory", flags: histories,
+		},
+		{
+			rule: "expiry keeps a row's seq", file: "cache/upkeep.go",
+			old: "SELECT entity_type, entity_id, seq, true FROM removed", new: "SELECT entity_type, entity_id, 0, true FROM removed",
+			pkg: "./cache", tests: "TestExpire",
+		},
+	}
+}
+
+func ofTheSink() []mutant {
+	return []mutant{
+		{
+			invariant: 2, rule: "a dead letter is acknowledged before the offset passes its record", file: "apply/write.go",
+			old: "if err := s.letter(ctx, segs); err != nil {\n\t\treturn segs, err\n\t}", new: "_ = s.letter(ctx, segs)",
+			pkg: "./apply", tests: "TestOffsetWaitsForTheDeadLetter",
+		},
+		{
+			invariant: 6, rule: "an unknown error is the environment's", file: "cache/fault.go",
+			old: "\t\treturn pg.Code, true\n\t}\n\treturn \"\", false", new: "\t\treturn pg.Code, true\n\t}\n\treturn pg.Code, true",
+			pkg: "./apply", tests: "TestOutageOfPostgresDeadLettersNothing",
+		},
+		{
+			invariant: 6, rule: "a record is at fault only if it was refused alone", file: "apply/write.go",
+			old: "switch alone := count(segs) == 1; {", new: "switch alone := count(segs) >= 1; {",
+			pkg: "./apply", tests: "TestRecordThatPostgresRefusesIsFoundAmongItsBatch",
+		},
+	}
+}

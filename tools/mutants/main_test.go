@@ -1,0 +1,67 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// The list must keep up with the code: a mutant whose text is gone breaks nothing.
+func TestEachMutantBreaksItsFile(t *testing.T) {
+	t.Parallel()
+	for _, m := range mutants() {
+		broken, err := m.broken("../..")
+		if err != nil {
+			t.Error(err)
+			continue
+		}
+		real, err := os.ReadFile(filepath.Join("../..", m.file))
+		if err != nil || slices.Equal(real, broken) {
+			t.Errorf("mutant %q changes nothing in %s (%v)", m.rule, m.file, err)
+		}
+	}
+}
+
+func TestRulesHaveNamesOfTheirOwn(t *testing.T) {
+	t.Parallel()
+	seen := map[string]bool{}
+	for _, m := range mutants() {
+		if seen[m.rule] {
+			t.Errorf("two mutants are called %q", m.rule)
+		}
+		seen[m.rule] = true
+	}
+}
+
+// A module with a rule, a test that keeps it and one that does not.
+func TestAMutantIsFoundOnlyByATestThatFails(t *testing.T) {
+	t.Parallel()
+	root := t.TempDir()
+	for name, text := range map[string]string{
+		"go.mod":    "module m\n\ngo 1.26\n",
+		"m.go":      "package m\n\nfunc Double(n int) int { return 2 * n }\n",
+		"m_test.go": "package m\n\nimport \"testing\"\n\nfunc TestKeeps(t *testing.T) {\n\tif Double(3) != 6 {\n\t\tt.Fail()\n\t}\n}\n\nfunc TestLooksAway(*testing.T) {}\n",
+	} {
+		if err := os.WriteFile(filepath.Join(root, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	m := mutant{rule: "doubles", file: "m.go", old: "2 * n", new: "n", pkg: ".", tests: "."}
+	if found, err := m.hunt(t.Context(), root); err != nil || !slices.Equal(found, []string{"TestKeeps"}) {
+		t.Errorf("hunt = %v, %v, want TestKeeps alone", found, err)
+	}
+	m.tests = "TestLooksAway"
+	if found, err := m.hunt(t.Context(), root); err != nil || len(found) > 0 {
+		t.Errorf("hunt with a test that looks away = %v, %v, want nothing found", found, err)
+	}
+	m.new = "undefined"
+	if _, err := m.hunt(t.Context(), root); err == nil || !strings.Contains(err.Error(), "without a test that failed") {
+		t.Errorf("hunt of what does not compile = %v, want an error", err)
+	}
+	m.old = "3 * n"
+	if _, err := m.hunt(t.Context(), root); err == nil || !strings.Contains(err.Error(), "stands 0 times") {
+		t.Errorf("hunt of a text that is gone = %v, want an error", err)
+	}
+}
