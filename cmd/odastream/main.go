@@ -29,6 +29,7 @@ func commands() []command {
 		verifyCommand(),
 		scanCommand(),
 		explainCommand(),
+		rebuildCommand(),
 		migrateCommand(),
 	}, dlqCommands())
 }
