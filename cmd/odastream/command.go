@@ -16,7 +16,7 @@ import (
 // command is one of odastream's commands.
 type command struct {
 	name  string
-	args  string // as usage shows them: "ENTITY"; each is required
+	args  string // as usage shows them: "ENTITY"; each is required, unless in brackets
 	about string // one line
 	more  string // what else --help says, under it
 	// flags declares the command's flags and gives what it does once they are set.
@@ -47,7 +47,7 @@ func (c command) start(ctx context.Context, in call) int {
 	case errors.Is(err, flag.ErrHelp):
 		c.usage(in.stdout, set)
 		return daemon.ExitDone
-	case err == nil && len(rest) != len(strings.Fields(c.args)):
+	case err == nil && !c.takes(len(rest)):
 		err = fmt.Errorf("want %s, got %d arguments", strings.TrimSpace("odastream "+c.name+" "+c.args), len(rest))
 	}
 	if err != nil {
@@ -58,7 +58,13 @@ func (c command) start(ctx context.Context, in call) int {
 	return status(do(ctx, in), c.name, in.stderr)
 }
 
-// killedError is the end by a second signal, or for want of an end.
+// takes says whether the command takes n arguments.
+func (c command) takes(n int) bool {
+	most := len(strings.Fields(c.args))
+	return n <= most && n >= most-strings.Count(c.args, "[")
+}
+
+// statusError is the end by a second signal, or for want of an end.
 type statusError int
 
 func (e statusError) Error() string { return fmt.Sprintf("exit status %d", int(e)) }

@@ -30,6 +30,7 @@ func commands() []command {
 		scanCommand(),
 		explainCommand(),
 		rebuildCommand(),
+		replayCommand(),
 		migrateCommand(),
 	}, dlqCommands())
 }
