@@ -218,8 +218,15 @@ func (s *Sink) consumerConfig() stream.ConsumerConfig {
 		},
 		Aged:       s.aged,
 		Revoked:    s.revoked,
-		FetchBytes: int32(min(max(s.cfg.BatchBytes, 1<<20), 64<<20)),
+		FetchBytes: fetchBytes(s.cfg.BatchBytes),
 	}
+}
+
+// fetchBytes is how much a broker sends ahead: records are compressed on their way,
+// to a tenth as a rule, and lie unpacked in memory, so that a quarter of a batch is
+// more than one.
+func fetchBytes(batch Bytes) int32 {
+	return int32(min(max(batch/4, 1<<20), 64<<20))
 }
 
 func (s *Sink) positions(ctx context.Context) (map[stream.TopicPartition]stream.Position, error) {
