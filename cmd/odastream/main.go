@@ -31,6 +31,7 @@ func commands() []command {
 		explainCommand(),
 		rebuildCommand(),
 		replayCommand(),
+		exportCommand(),
 		migrateCommand(),
 	}, dlqCommands())
 }
