@@ -134,34 +134,36 @@ func TestABackupOlderThanTheTopicKeepsDeletesConverges(t *testing.T) {
 			brokers, compact := open(t)
 			r := newRig(t, brokers, "Sag")
 			r.ageBackup("Sag", compact)
-			t.Run("restored before a start", func(t *testing.T) {
-				r.exec(restore)
-				reg := prometheus.NewRegistry()
-				r.once(r.sink(r.url, r.config(), reg))
-				r.wantConverged()
-				if got := sum(t, reg, "odastream_consumer_resets_total", "aged"); got != 1 {
-					t.Errorf("topics looked through = %v, want 1", got)
-				}
-				r.touch("Sag")
-				reg = prometheus.NewRegistry()
-				r.once(r.sink(r.url, r.config(), reg))
-				r.wantConverged()
-			})
-			t.Run("restored under a running sink", func(t *testing.T) {
-				s := r.sink(r.url, r.config(), nil)
-				apply.LookEvery(s, 100*time.Millisecond)
-				stop := r.run(s)
-				r.touch("Sag")
-				r.awaitModel()
-				r.exec(restore)
-				r.awaitModel()
-				if err := stop(); err != nil {
-					t.Errorf("Run ended with %v", err)
-				}
-				r.wantConverged()
-			})
+			r.restoredBeforeAStart()
+			r.restoredUnderARunningSink()
 		})
 	}
+}
+
+func (r *rig) restoredBeforeAStart() {
+	r.t.Helper()
+	r.exec(restore)
+	reg := prometheus.NewRegistry()
+	r.once(r.sink(r.url, r.config(), reg))
+	r.wantConverged()
+	if got := sum(r.t, reg, "odastream_consumer_resets_total", "aged"); got != 1 {
+		r.t.Errorf("topics looked through = %v, want 1", got)
+	}
+}
+
+func (r *rig) restoredUnderARunningSink() {
+	r.t.Helper()
+	s := r.sink(r.url, r.config(), nil)
+	apply.LookEvery(s, 100*time.Millisecond)
+	stop := r.run(s)
+	r.touch("Sag")
+	r.awaitModel()
+	r.exec(restore)
+	r.awaitModel()
+	if err := stop(); err != nil {
+		r.t.Errorf("Run ended with %v", err)
+	}
+	r.wantConverged()
 }
 
 // wantConverged compares the cache with what was published; deleted rows are
