@@ -1,12 +1,15 @@
 package capture
 
 import (
+	"context"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/twmb/franz-go/pkg/kadm"
 
+	"odastream/oda"
 	"odastream/odasim"
 	"odastream/schema"
 	"odastream/stream"
@@ -103,19 +106,54 @@ func TestAZombiesLateRecordIsRepaired(t *testing.T) {
 	w.mustOnce()
 	w.publishBehind(old)
 	w.mustOnce()
-	changes := w.changes("Sag")
-	var last schema.Change
-	for _, c := range changes {
-		if c.ID == old.ID {
-			last = c
-		}
-	}
-	if want := w.sim.Row("Sag", old.ID); string(last.Data) != string(want) {
-		t.Errorf("topic ends with %s, want %s", last.Data, want)
-	}
+	w.checkLast(old.ID)
 	w.mustOnce()
 	if got := len(w.messages("Sag")); got != 10+1+1+1 {
 		t.Errorf("topic holds %d records, want 13: repaired once", got)
+	}
+}
+
+// It may publish while its successor, which has folded the topic already, is at
+// work: the successor's next scan finds that. Red without the fold of each scan.
+func TestAZombiesRecordInTheMidstOfASessionIsRepaired(t *testing.T) {
+	t.Parallel()
+	w := loaded(t)
+	old := w.changes("Sag")[0]
+	w.sim.Advance(time.Second)
+	w.put("Sag", old.ID, "ændret", stampAt(w.sim.Now()))
+	w.mustOnce()
+	var late sync.Once
+	w.source = meanwhile{w.source, func() { late.Do(func() { w.publishBehind(old) }) }}
+	w.cfg.ScanEvery = time.Nanosecond
+	w.mustOnce()
+	w.checkLast(old.ID)
+	if got := len(w.messages("Sag")); got != 10+1+1+1 {
+		t.Errorf("topic holds %d records, want 13: repaired once", got)
+	}
+}
+
+// meanwhile is a source beside which something happens with each page.
+type meanwhile struct {
+	source
+	happens func()
+}
+
+func (m meanwhile) Page(ctx context.Context, set string, w oda.Window, lane oda.Lane) (oda.Page, error) {
+	m.happens()
+	return m.source.Page(ctx, set, w, lane)
+}
+
+// checkLast fails unless the last record of the row is what the source has.
+func (w *world) checkLast(id int64) {
+	w.t.Helper()
+	var last schema.Change
+	for _, c := range w.changes("Sag") {
+		if c.ID == id {
+			last = c
+		}
+	}
+	if want := w.sim.Row("Sag", id); string(last.Data) != string(want) {
+		w.t.Errorf("topic ends with %s, want %s", last.Data, want)
 	}
 }
 
