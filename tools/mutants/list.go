@@ -252,7 +252,7 @@ func ofTheSink() []mutant {
 		{
 			invariant: 6, rule: "an unknown error is the environment's", file: "cache/fault.go",
 			old: "\t\treturn pg.Code, true\n\t}\n\treturn \"\", false", new: "\t\treturn pg.Code, true\n\t}\n\treturn pg.Code, true",
-			pkg: "./apply", tests: "TestOutageOfPostgresDeadLettersNothing",
+			pkg: "./cache", tests: "TestIsRecordFault",
 		},
 		{
 			invariant: 6, rule: "a record is at fault only if it was refused alone", file: "apply/write.go",
