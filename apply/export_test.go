@@ -16,3 +16,8 @@ func Read(s *Sink) (n int) {
 	}
 	return n
 }
+
+// Hurry makes s retry as often as a short test wants it to.
+func Hurry(s *Sink) {
+	s.shortWait, s.longWait, s.handover, s.probe = 10*time.Millisecond, 200*time.Millisecond, 500*time.Millisecond, 500*time.Millisecond
+}

@@ -1,0 +1,98 @@
+package apply_test
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"odastream/apply"
+	"odastream/cache"
+	"odastream/stream"
+)
+
+// Times of a group in a hurry. A frozen process is one that was frozen longer
+// than the session.
+const (
+	shortSession   = 300 * time.Millisecond
+	shortRebalance = time.Second
+	shortIdle      = "200ms" // idle_in_transaction_session_timeout, below the session
+)
+
+// process is a sink with a life of its own: it shares nothing with the others
+// but what its link leads to, and can be killed or frozen at any write.
+type process struct {
+	link *link
+	stop context.CancelFunc
+	done chan error
+}
+
+// boot starts a process. What it leaves behind is tidied up in the background,
+// which ends tells.
+func boot(t *testing.T, h processConfig, log *slog.Logger, ends *sync.WaitGroup) *process {
+	t.Helper()
+	p := &process{link: newLink(), done: make(chan error, 1)}
+	cfg, err := cache.PoolConfig(h.url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg.ConnConfig.RuntimeParams["idle_in_transaction_session_timeout"] = shortIdle
+	cfg.ConnConfig.DialFunc = p.link.dialer(toPostgres)
+	pool, err := pgxpool.NewWithConfig(context.Background(), cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	store := cache.New(pool, h.sink.Group, cache.Config{GIN: "off"}, log)
+	s := apply.New(h.sink, h.kafka, store, tiedLetters{p.link, h.letters}, log, nil,
+		kgo.Dialer(p.link.dialer(toKafka)), kgo.SessionTimeout(shortSession), kgo.HeartbeatInterval(shortSession/5),
+		kgo.RebalanceTimeout(shortRebalance), kgo.MetadataMinAge(10*time.Millisecond), kgo.RequestTimeoutOverhead(6*time.Second), kgo.FetchMaxWait(100*time.Millisecond),
+		kgo.RetryBackoffFn(func(int) time.Duration { return 20 * time.Millisecond }))
+	apply.Hurry(s)
+	apply.LookEvery(s, h.lookEvery)
+	ctx, stop := context.WithCancel(context.Background())
+	p.stop = stop
+	ends.Go(func() {
+		p.done <- s.Run(ctx)
+		pool.Close()
+	})
+	return p
+}
+
+// processConfig is what the processes of a history have in common.
+type processConfig struct {
+	url       string
+	kafka     stream.Config
+	sink      apply.Config
+	letters   apply.Letters
+	lookEvery time.Duration
+}
+
+// kill ends the process at once; its goroutines end soon, and nobody hears of it.
+func (p *process) kill() {
+	p.link.kill()
+	p.stop()
+}
+
+// tiedLetters are dead letters that a dead process does not write.
+type tiedLetters struct {
+	link  *link
+	inner apply.Letters
+}
+
+func (l tiedLetters) DeadLetter(ctx context.Context, letters ...stream.DeadLetter) error {
+	if err := l.link.pass(); err != nil {
+		return err
+	}
+	if err := l.inner.DeadLetter(ctx, letters...); err != nil {
+		return err
+	}
+	if l.link.isDead() {
+		return errors.New("died while Kafka acknowledged")
+	}
+	return nil
+}
