@@ -1,0 +1,64 @@
+// Package newsroom gives the examples' tests a broker in this process, with topics
+// as the poller makes them.
+//
+// It knows nothing of the examples.
+package newsroom
+
+import (
+	"log/slog"
+	"testing"
+	"time"
+
+	"odastream/internal/kafkatest"
+	"odastream/schema"
+	"odastream/stream"
+)
+
+// Newsroom is a broker; Config reaches it. It ends with the test.
+type Newsroom struct {
+	stream.Config
+	publisher *stream.Publisher
+}
+
+// Open starts a broker with the topics of the entities, of one partition each, so
+// that changes come in the order in which they were published.
+func Open(t testing.TB, entities ...string) *Newsroom {
+	t.Helper()
+	n := &Newsroom{Config: stream.Config{Brokers: kafkatest.Fake(t), TopicPrefix: "parliament-", Partitions: 1}}
+	quiet := slog.New(slog.DiscardHandler)
+	admin, err := stream.NewClient(n.Config, quiet)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer admin.Close()
+	if err := stream.NewTopics(admin, n.Config, quiet).Ensure(t.Context(), entities); err != nil {
+		t.Fatal(err)
+	}
+	if n.publisher, err = stream.NewPublisher(n.Config, quiet, nil); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(n.publisher.Close)
+	return n
+}
+
+// Publish writes changes as the poller does, one after the other.
+func (n *Newsroom) Publish(t testing.TB, changes ...schema.Change) {
+	t.Helper()
+	for _, c := range changes {
+		if _, err := n.publisher.Publish(t.Context(), []schema.Change{c}); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// Change is a change that the tail found; of a delete data is "".
+func Change(entity string, id, seq int64, action schema.Action, data string) schema.Change {
+	c := schema.Change{
+		Entity: entity, ID: id, Action: action, Seq: seq, Timestamp: time.UnixMicro(seq).UTC(),
+		Opdateringsdato: "2026-11-23T16:09:58.347", Origin: schema.OriginTail, Data: []byte(data),
+	}
+	if data == "" {
+		c.Data = nil
+	}
+	return c
+}
