@@ -1,6 +1,6 @@
 // Package faultproxy stands between a program and a server in tests, and takes
 // the server away and brings it back: connections break in the middle of what
-// they say, and new ones are refused, as in a failover.
+// they say, and new ones are refused, as in a failover. It can be slow, too.
 //
 // Invariant: after Down has returned no byte passes until Up. The package knows
 // nothing of what is said.
@@ -13,6 +13,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 )
 
 // Proxy forwards TCP connections. Its methods are safe for concurrent use.
@@ -25,6 +26,7 @@ type Proxy struct {
 	conns   map[net.Conn]bool
 	after   int // bytes from the client after which the proxy goes down; 0: never
 	tripped chan struct{}
+	delay   time.Duration
 }
 
 // New starts a proxy to target, a host:port or the path of a Unix socket; it is
@@ -93,6 +95,13 @@ func (p *Proxy) DownAfter(n int) <-chan struct{} {
 	return p.tripped
 }
 
+// Delay holds up each piece of what either side says for d from now on; 0 ends it.
+func (p *Proxy) Delay(d time.Duration) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.delay = d
+}
+
 func (p *Proxy) accept(ln net.Listener) {
 	for {
 		client, err := ln.Accept()
@@ -118,10 +127,10 @@ func (p *Proxy) forward(client net.Conn) {
 		return
 	}
 	go func() {
-		_, _ = io.Copy(client, server)
+		_, _ = io.Copy(late{client, p}, server)
 		_ = client.Close()
 	}()
-	_, _ = io.Copy(counted{server, p}, client)
+	_, _ = io.Copy(counted{late{server, p}, p}, client)
 	_ = server.Close()
 }
 
@@ -139,9 +148,26 @@ func (p *Proxy) keep(conns ...net.Conn) bool {
 	return p.ln != nil
 }
 
+// late passes what is said after the proxy's delay.
+type late struct {
+	io.Writer
+	p *Proxy
+}
+
+// Write waits and passes b.
+func (l late) Write(b []byte) (int, error) {
+	l.p.mu.Lock()
+	delay := l.p.delay
+	l.p.mu.Unlock()
+	if delay > 0 {
+		<-time.After(delay)
+	}
+	return l.Writer.Write(b)
+}
+
 // counted passes what a client says, up to the byte at which the proxy goes down.
 type counted struct {
-	net.Conn
+	io.Writer
 	p *Proxy
 }
 
@@ -156,7 +182,7 @@ func (c counted) Write(b []byte) (int, error) {
 		c.p.after -= len(b)
 	}
 	c.p.mu.Unlock()
-	n, err := c.Conn.Write(b)
+	n, err := c.Writer.Write(b)
 	if trip {
 		c.p.mu.Lock()
 		defer c.p.mu.Unlock()

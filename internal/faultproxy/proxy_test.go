@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"testing"
+	"time"
 
 	"odastream/internal/faultproxy"
 )
@@ -92,5 +93,28 @@ func TestDownAfterCutsInTheMiddle(t *testing.T) {
 	<-tripped
 	if _, err := dial(t, p.Addr()); err == nil {
 		t.Error("the proxy still accepts connections")
+	}
+}
+
+func TestProxyIsSlowUntilItIsTold(t *testing.T) {
+	t.Parallel()
+	p := faultproxy.New(t, echo(t))
+	c, err := dial(t, p.Addr())
+	if err != nil {
+		t.Fatal(err)
+	}
+	const delay = 30 * time.Millisecond
+	p.Delay(delay)
+	began := time.Now()
+	if got, err := ask(c, "hello"); err != nil || got != "hello\n" {
+		t.Fatalf("through the slow proxy came %q, %v", got, err)
+	}
+	if took := time.Since(began); took < 2*delay {
+		t.Errorf("question and answer took %s, want %s for each", took, delay)
+	}
+	p.Delay(time.Hour)
+	p.Delay(0)
+	if got, err := ask(c, "hello"); err != nil || got != "hello\n" {
+		t.Errorf("through the proxy, quick again, came %q, %v", got, err)
 	}
 }
