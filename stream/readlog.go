@@ -11,7 +11,7 @@ import (
 )
 
 const (
-	fetchBytes   = 8 << 20 // asked for at a time; a single larger batch still comes whole
+	fetchBytes   = 2 << 20 // asked for at a time, compressed: in memory it is up to some tens as much; a single larger batch still comes whole
 	fetchMillis  = 100     // how long the broker may wait for a first byte
 	emptyFetches = 2       // so many empty answers in a row: nothing is left before the end
 )
