@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
@@ -88,10 +89,11 @@ func (f *Finding) add(id int64) {
 }
 
 // How many rows are looked at at a time: without a lock, and under the locks, for
-// which sinks wait.
+// which sinks wait; and how many records are copied at a time.
 const (
 	rangeRows  = 10_000
 	lockedRows = 1_000
+	copiedRows = 2_000
 )
 
 // Rebuild reads the entity's topic from its start to its end and mends what the
@@ -227,7 +229,18 @@ func (s *side) catchUp(ctx context.Context) error {
 	return err
 }
 
+// add brings records into the side table, part by part: what was fetched may be
+// long once it is unpacked.
 func (s *side) add(ctx context.Context, records []*kgo.Record) error {
+	for part := range slices.Chunk(records, copiedRows) {
+		if err := s.copy(ctx, part); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *side) copy(ctx context.Context, records []*kgo.Record) error {
 	s.records += int64(len(records))
 	batch := make([]cache.Record, 0, len(records))
 	for _, r := range records {

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"os"
+	"runtime/debug"
 	"strconv"
 	"strings"
 	"testing"
@@ -80,9 +81,18 @@ func (r *copyRig) change(id int64, action schema.Action, size int) schema.Change
 	r.seq++
 	c := schema.Change{Entity: r.entity, ID: id, Action: action, Seq: r.seq, Timestamp: time.UnixMicro(r.seq), Origin: schema.OriginTail, Opdateringsdato: "2026-11-23T16:09:58.347"}
 	if action != schema.Delete {
-		c.Data = fmt.Appendf(nil, `{"id":%d,"typeid":%d,"fill":%q,"opdateringsdato":"2026-11-23T16:09:58.347"}`, id, r.seq, strings.Repeat("Æ", size/2))
+		c.Data = fmt.Appendf(nil, `{"id":%d,"typeid":%d,"fill":%q,"opdateringsdato":"2026-11-23T16:09:58.347"}`, id, r.seq, filler(r.seq, size))
 	}
 	return c
+}
+
+// filler is text that compresses about as real rows do.
+func filler(seed int64, size int) string {
+	random, text := rand.New(rand.NewPCG(uint64(seed), 7)), make([]byte, size)
+	for i := range text {
+		text[i] = "abcdeghi"[random.IntN(8)]
+	}
+	return string(text)
 }
 
 func (r *copyRig) publish(t *testing.T, changes ...schema.Change) {
@@ -258,15 +268,17 @@ func TestRebuildMendsExactlyTheDamageWhileTheSinkRuns(t *testing.T) {
 	n := rebuildRows(t)
 	r := newCopyRig(t, kafkatest.Real(t), "Stemme")
 	r.load(t, n, 600)
+	t.Logf("%d rows are in the cache", n)
 	r.exec(t, damageDone)
+	t.Log("and damaged")
 
 	ctx, cancel := context.WithCancel(t.Context())
 	stopped := make(chan error, 1)
 	go func() { stopped <- r.sink().Run(ctx) }()
 	live := r.publishOn(t, ctx, n)
-	began := time.Now()
+	peak, began := memoryPeak(), time.Now()
 	status, out := r.rebuild(t, "--json")
-	took := time.Since(began)
+	took, memory := time.Since(began), peak()
 	cancel()
 	if err := <-stopped; err != nil {
 		t.Errorf("sink: %v", err)
@@ -278,7 +290,10 @@ func TestRebuildMendsExactlyTheDamageWhileTheSinkRuns(t *testing.T) {
 	if err := json.Unmarshal([]byte(out), &report); err != nil || status != 0 {
 		t.Fatalf("rebuild = %d, %v:\n%s", status, err, out)
 	}
-	t.Logf("%d rows, %d changes meanwhile: rebuilt in %s, %d mended, %d pending", n, alive.changes, took.Round(time.Millisecond), report.Mended, report.Pending)
+	t.Logf("%d rows, %d changes meanwhile: rebuilt in %s, %d mended, %d pending; up to %d MiB, of poller's part and sink as well", n, alive.changes, took.Round(time.Millisecond), report.Mended, report.Pending, memory)
+	if memory > mostMemory {
+		t.Errorf("the process had up to %d MiB, want at most %d however many rows there are", memory, mostMemory)
+	}
 	got := []int{report.Different.Count, report.Missing.Count, report.Extra.Count, report.Undeleted.Count, report.Mended}
 	if diff := cmp.Diff([]int{n / 100, n / 100, n / 100, 0, n / 100 * 3}, got); diff != "" {
 		t.Errorf("different, missing, extra, undeleted, mended (-want +got):\n%s", diff)
@@ -299,6 +314,26 @@ func TestRebuildMendsExactlyTheDamageWhileTheSinkRuns(t *testing.T) {
 	}
 	status, out = r.rebuild(t, "--dry-run")
 	want(t, status, out, 0, "no difference")
+}
+
+// mostMemory is what rebuild, sink and publisher may need together, in MiB.
+const mostMemory = 400
+
+// memoryPeak gives what tells how much memory the process has had since, at most,
+// in MiB; 0 where the system does not tell.
+func memoryPeak() func() int {
+	debug.FreeOSMemory()
+	_ = os.WriteFile("/proc/self/clear_refs", []byte("5"), 0) // it is Linux's alone
+	return func() int {
+		text, _ := os.ReadFile("/proc/self/status")
+		for line := range strings.Lines(string(text)) {
+			if kib, ok := strings.CutPrefix(line, "VmHWM:"); ok {
+				n, _ := strconv.Atoi(strings.TrimSpace(strings.TrimSuffix(strings.TrimSpace(kib), "kB")))
+				return n / 1024
+			}
+		}
+		return 0
+	}
 }
 
 // alive is what was published while a rebuild ran.
