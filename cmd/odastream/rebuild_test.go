@@ -342,13 +342,14 @@ type alive struct {
 	model   map[int64]int64 // id → seq, of rows that changed and are there
 }
 
-// publishOn changes, makes and deletes rows until ctx ends.
+// publishOn changes, makes and deletes rows, a thousand a second, until ctx ends.
 func (r *copyRig) publishOn(t *testing.T, ctx context.Context, n int) <-chan alive {
 	done := make(chan alive, 1)
 	go func() {
 		a, random := alive{model: map[int64]int64{}}, rand.New(rand.NewPCG(3, 4))
-		there := map[int64]bool{}
-		for ctx.Err() == nil {
+		there, tick := map[int64]bool{}, time.NewTicker(20*time.Millisecond)
+		defer tick.Stop()
+		for ; ctx.Err() == nil; <-tick.C {
 			var batch []schema.Change
 			for range 20 {
 				id := random.Int64N(int64(n)/5)*10 + 5 // half of them are new rows
