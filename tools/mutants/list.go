@@ -258,7 +258,17 @@ func ofTheSink() []mutant {
 		{
 			invariant: 6, rule: "a record is at fault only if it was refused alone", file: "apply/write.go",
 			old: "switch alone := count(segs) == 1; {", new: "switch alone := count(segs) >= 1; {",
-			pkg: "./apply", tests: "TestRecordThatPostgresRefusesIsFoundAmongItsBatch",
+			pkg: "./apply", tests: "TestRecordThatPostgresRefusesIsFoundAmongItsBatch|TestTwentyFiveBadRecordsAmongTenThousandGoodOnes",
+		},
+		{
+			rule: "a dead letter's class says what is wrong with its record", file: "apply/segment.go",
+			old: "return decode.Class", new: "_ = decode\n\t\treturn stream.ClassDecode",
+			pkg: "./apply", tests: "TestTwentyFiveBadRecordsAmongTenThousandGoodOnes",
+		},
+		{
+			rule: "a rebalance waits for a write, and not for long", file: "apply/work.go",
+			old: "time.NewTimer(s.handover)", new: "time.NewTimer(time.Hour)",
+			pkg: "./apply", tests: "TestWriteLongerThanTheSessionEvictsNobody",
 		},
 	}
 }

@@ -1,0 +1,20 @@
+package apply_test
+
+import (
+	"flag"
+	"testing"
+)
+
+// TestMain has more tests run at once than there are processors: most of a test is
+// waiting.
+func TestMain(m *testing.M) {
+	flag.Parse()
+	given := false
+	flag.Visit(func(f *flag.Flag) { given = given || f.Name == "test.parallel" })
+	if !given {
+		if err := flag.Set("test.parallel", "8"); err != nil {
+			panic(err)
+		}
+	}
+	m.Run()
+}

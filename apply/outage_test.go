@@ -1,0 +1,257 @@
+package apply_test
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"log/slog"
+	"net/url"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"odastream/apply"
+	"odastream/cache"
+	"odastream/internal/faultproxy"
+	"odastream/internal/kafkatest"
+	"odastream/stream"
+)
+
+// triesInTenMinutes is how often a sink tries in ten minutes: after 0.25, 0.5, 1, …
+// 16 seconds and then every 15 to 30. An outage here lasts that many tries, with
+// shorter waits between them.
+const triesInTenMinutes = 32
+
+// outage is a way in which the database takes nothing, although no record is at
+// fault.
+type outage struct {
+	// begin takes the database away, and end gives it back.
+	begin, end func(r *rig, o *ordinary)
+	// says is what /readyz shows of it: the SQLSTATE where Postgres gave one.
+	says string
+}
+
+// ordinary is a database user without special rights, as a careful operator
+// gives the sink, and what the sink reaches the database by.
+type ordinary struct {
+	name  string
+	proxy *faultproxy.Proxy
+}
+
+func outages() map[string]outage {
+	return map[string]outage{
+		"refuses connections": {
+			begin: func(r *rig, _ *ordinary) { r.admin("ALTER DATABASE %d ALLOW_CONNECTIONS false"); r.admin(cutOff) },
+			end:   func(r *rig, _ *ordinary) { r.admin("ALTER DATABASE %d ALLOW_CONNECTIONS true") },
+			says:  "55000",
+		},
+		"has no connection left": {
+			begin: func(r *rig, o *ordinary) { r.admin("ALTER ROLE " + o.name + " CONNECTION LIMIT 0"); r.admin(cutOff) },
+			end:   func(r *rig, o *ordinary) { r.admin("ALTER ROLE " + o.name + " CONNECTION LIMIT -1") },
+			says:  "53300",
+		},
+		// The disk of the machine that runs the tests cannot be filled: a trigger says
+		// what Postgres says where a file cannot grow, with the same SQLSTATE.
+		"is out of disk space": {
+			begin: func(r *rig, _ *ordinary) { r.sabotage("53100", "could not extend file: No space left on device") },
+			end:   func(r *rig, _ *ordinary) { r.admin("DROP TRIGGER sabotage ON parliamentary_data") },
+			says:  "53100",
+		},
+		"fails in a way that nobody knows": {
+			begin: func(r *rig, _ *ordinary) { r.sabotage("ZZ999", "something else") },
+			end:   func(r *rig, _ *ordinary) { r.admin("DROP TRIGGER sabotage ON parliamentary_data") },
+			says:  "ZZ999",
+		},
+		"is read-only": {
+			begin: func(r *rig, _ *ordinary) {
+				r.admin("ALTER DATABASE %d SET default_transaction_read_only = on")
+				r.admin(cutOff)
+			},
+			end: func(r *rig, _ *ordinary) {
+				// As after a failover: sessions begin anew.
+				r.admin("SET default_transaction_read_only = off; ALTER DATABASE %d RESET default_transaction_read_only")
+				r.admin(cutOff)
+			},
+			says: "25006",
+		},
+		"grants no privilege": {
+			begin: func(r *rig, o *ordinary) {
+				r.admin("REVOKE INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public FROM " + o.name)
+			},
+			end:  func(r *rig, o *ordinary) { r.grant(o.name) },
+			says: "42501",
+		},
+		"is away": {
+			begin: func(_ *rig, o *ordinary) { o.proxy.Down() },
+			end: func(r *rig, o *ordinary) {
+				if err := o.proxy.Up(r.t.Context()); err != nil {
+					r.t.Fatal(err)
+				}
+			},
+			says: "connect",
+		},
+	}
+}
+
+// Invariant 6, for ten minutes compressed: whatever keeps the database from taking
+// records dead-letters none of them, the sink stays in its group, says why, and
+// catches up.
+func TestTenMinutesWithoutADatabaseDeadLetterNothing(t *testing.T) {
+	t.Parallel()
+	for claim, o := range outages() {
+		t.Run("the database "+claim, func(t *testing.T) {
+			t.Parallel()
+			const session = time.Second // no outage is over so soon
+			cluster := kafkatest.Cluster(t, kfake.GroupMinSessionTimeout(session))
+			r := newRig(t, cluster.ListenAddrs(), "Sag", "Aktør")
+			user := r.ordinary()
+			reg := prometheus.NewRegistry()
+			s := r.sinkOf(r.as(user), reg, kgo.SessionTimeout(session), kgo.HeartbeatInterval(session/5))
+			stop := r.run(s)
+			r.publish(200)
+			r.awaitModel()
+			before := members(cluster, r.config().Group)
+			tries := sum(t, reg, "odastream_sink_retries_total")
+			o.begin(r, user)
+			r.publish(300)
+			r.await("as many tries as in ten minutes", func() bool {
+				return sum(t, reg, "odastream_sink_retries_total") >= tries+triesInTenMinutes
+			})
+			r.checkSaysWhy(s, o.says)
+			if got := members(cluster, r.config().Group); !slices.Equal(got, before) {
+				t.Errorf("members of the group after the outage = %v, before %v", got, before)
+			}
+			r.publish(100)
+			o.end(r, user)
+			r.awaitModel()
+			r.await("readiness", func() bool { ok, _ := s.Ready(); return ok })
+			if got := r.dead(); got != "" {
+				t.Errorf("dead letters of an outage:\n%s", got)
+			}
+			if got := r.letters("Sag"); len(got) > 0 {
+				t.Errorf("dead letters on the topic: %v", got)
+			}
+			if err := stop(); err != nil {
+				t.Errorf("Run ended with %v", err)
+			}
+		})
+	}
+}
+
+// checkSaysWhy fails unless the sink is not ready and gives a reason with says in it.
+func (r *rig) checkSaysWhy(s *apply.Sink, says string) {
+	r.t.Helper()
+	var status apply.Status
+	r.await("the reason to show", func() bool {
+		ok, detail := s.Ready()
+		status = detail.(apply.Status)
+		reasons := status.Reason
+		for _, topic := range status.Topics {
+			for _, p := range topic.Partitions {
+				reasons += " " + p.Reason
+			}
+		}
+		return !ok && strings.Contains(reasons, says)
+	})
+}
+
+// members are the ids of a group's members and its generation.
+func members(cluster *kfake.Cluster, group string) []string {
+	info := cluster.GroupInfo(group)
+	ids := []string{fmt.Sprint("generation ", info.Epoch)}
+	for _, m := range info.Members {
+		ids = append(ids, m.MemberID)
+	}
+	return ids
+}
+
+// sinkOf is a sink that tries as often as a short test wants it to.
+func (r *rig) sinkOf(url string, reg prometheus.Registerer, opts ...kgo.Opt) *apply.Sink {
+	r.t.Helper()
+	quiet := slog.New(slog.DiscardHandler)
+	letters := apply.Letters{Publisher: r.pub, Topics: stream.NewTopics(r.raw, r.kafka, quiet), Kafka: r.kafka}
+	store := cache.New(r.connect(url), r.config().Group, cache.Config{GIN: "off"}, quiet)
+	s := apply.New(r.config(), r.kafka, store, letters, quiet, reg, opts...)
+	apply.Hurry(s)
+	return s
+}
+
+// cutOff ends every session of the database but the admin's.
+const cutOff = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '%d' AND pid <> pg_backend_pid()"
+
+// admin runs a statement on the test's database, as a superuser; %d is the name
+// of the database. What closes it, opens it or cuts it off is said from beside it.
+func (r *rig) admin(sql string) {
+	r.t.Helper()
+	cfg, err := pgx.ParseConfig(r.url)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	name := cfg.Database
+	if strings.Contains(sql, "ALTER DATABASE") || sql == cutOff {
+		cfg.Database = "postgres"
+	}
+	conn, err := pgx.ConnectConfig(r.t.Context(), cfg)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	defer func() { _ = conn.Close(context.WithoutCancel(r.t.Context())) }()
+	if _, err := conn.Exec(r.t.Context(), strings.ReplaceAll(sql, "%d", name)); err != nil {
+		r.t.Fatalf("%s: %v", sql, err)
+	}
+}
+
+// sabotage lets each write of rows fail.
+func (r *rig) sabotage(sqlstate, text string) {
+	r.t.Helper()
+	r.admin(fmt.Sprintf(`CREATE OR REPLACE FUNCTION sabotage() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN RAISE EXCEPTION '%s' USING ERRCODE = '%s'; END $$;
+CREATE TRIGGER sabotage BEFORE INSERT OR UPDATE OR DELETE ON parliamentary_data FOR EACH STATEMENT EXECUTE FUNCTION sabotage()`, text, sqlstate))
+}
+
+// ordinary makes a user that may do what a sink must, and no more; it goes with
+// the test.
+func (r *rig) ordinary() *ordinary {
+	r.t.Helper()
+	o := &ordinary{name: "test_" + strings.ToLower(rand.Text()[:12]), proxy: faultproxy.New(r.t, r.server())}
+	r.admin("CREATE ROLE " + o.name + " LOGIN")
+	r.t.Cleanup(func() {
+		conn, err := pgx.Connect(context.Background(), r.url)
+		if err != nil {
+			r.t.Errorf("drop role: %v", err)
+			return
+		}
+		defer func() { _ = conn.Close(context.Background()) }()
+		if _, err := conn.Exec(context.Background(), "DROP OWNED BY "+o.name+" CASCADE; DROP ROLE "+o.name); err != nil {
+			r.t.Errorf("drop role: %v", err)
+		}
+	})
+	r.grant(o.name)
+	return o
+}
+
+func (r *rig) grant(user string) {
+	r.t.Helper()
+	r.admin("GRANT USAGE, CREATE ON SCHEMA public TO " + user + "; GRANT ALL ON ALL TABLES IN SCHEMA public TO " + user +
+		"; GRANT TEMPORARY ON DATABASE %d TO " + user)
+}
+
+// as is the database's URL for a user, by way of his proxy.
+func (r *rig) as(o *ordinary) string {
+	r.t.Helper()
+	u, err := url.Parse(r.through(o.proxy.Addr()))
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	u.User = url.User(o.name)
+	q := u.Query()
+	q.Del("user")
+	u.RawQuery = q.Encode()
+	return u.String()
+}

@@ -1,0 +1,97 @@
+package apply_test
+
+import (
+	"context"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"odastream/internal/kafkatest"
+)
+
+// A write to Postgres that takes longer than the group waits for a silent member
+// costs nobody his membership: the group hears of a sink while it writes, and one
+// that joins meanwhile takes its share without waiting for the write.
+func TestWriteLongerThanTheSessionEvictsNobody(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		brokers func(t *testing.T) []string
+		session time.Duration // the shortest that the broker allows
+	}{
+		"fake": {func(t *testing.T) []string {
+			t.Helper()
+			return kafkatest.Fake(t, kfake.GroupMinSessionTimeout(time.Second))
+		}, time.Second},
+		"real": {func(t *testing.T) []string { t.Helper(); return kafkatest.Real(t) }, 6 * time.Second},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := newRig(t, c.brokers(t), "Sag", "Aktør")
+			session := []kgo.Opt{kgo.SessionTimeout(c.session), kgo.HeartbeatInterval(c.session / 5), kgo.RebalanceTimeout(c.session)}
+			patient := r.url + "&statement_timeout=0" // or Postgres ends the write
+			stopOne, stopTwo := r.run(r.sinkOf(patient, nil, session...)), r.run(r.sinkOf(patient, nil, session...))
+			r.await("both in the group", func() bool { return len(r.members()) == 2 })
+			r.publish(100)
+			r.awaitModel()
+			before := r.members()
+			locked, err := r.pool.Begin(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer func() { _ = locked.Rollback(context.WithoutCancel(t.Context())) }()
+			if _, err := locked.Exec(t.Context(), "SET idle_in_transaction_session_timeout = 0; LOCK TABLE parliamentary_data IN SHARE MODE"); err != nil {
+				t.Fatal(err)
+			}
+			r.publish(300)
+			r.await("both to wait for their write", func() bool {
+				return r.value("SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'parliamentary_data'::regclass") >= "2"
+			})
+			began := time.Now()
+			r.await("the session to be over twice", func() bool {
+				if got := r.members(); !slices.Equal(got, before) {
+					t.Fatalf("members %s after the write began = %v, want %v", time.Since(began), got, before)
+				}
+				return time.Since(began) > 2*c.session
+			})
+			third := r.sinkOf(r.url, nil, session...)
+			stopThree := r.run(third)
+			r.await("a third to have its share", func() bool { return len(third.Status().Topics) > 0 && len(r.members()) == 3 })
+			if err := locked.Rollback(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			r.awaitModel()
+			r.await("the group to be settled", func() bool { return len(r.members()) == 3 })
+			if got := r.members(); !slices.Contains(got, before[0]) || !slices.Contains(got, before[1]) {
+				t.Errorf("members after the write = %v, want %v among them", got, before)
+			}
+			for _, stop := range []func() error{stopOne, stopTwo, stopThree} {
+				if err := stop(); err != nil {
+					t.Errorf("Run ended with %v", err)
+				}
+			}
+		})
+	}
+}
+
+// members are the ids of the group's members while it is settled; one that was
+// evicted comes back with another id.
+func (r *rig) members() (ids []string) {
+	r.t.Helper()
+	groups, err := r.adm.DescribeGroups(r.t.Context(), r.config().Group)
+	if err != nil {
+		return nil // the first group of a broker makes it make a topic
+	}
+	for _, group := range groups {
+		if group.State != "Stable" {
+			return nil
+		}
+		for _, m := range group.Members {
+			ids = append(ids, m.MemberID)
+		}
+	}
+	slices.Sort(ids)
+	return ids
+}
