@@ -282,11 +282,6 @@ func ofTheGroup() []mutant {
 			pkg: "./apply", tests: anySinks,
 		},
 		{
-			invariant: 2, rule: "an offset moves only from where it was, whoever else is writing", file: "cache/move.go",
-			old: "o.topic_id = m.topic_id AND o.next_offset = m.was\n", new: "o.topic_id = m.topic_id\n",
-			pkg: "./apply", tests: anySinks,
-		},
-		{
 			invariant: 2, rule: "what a sink writes for a partition that it has lost is dropped", file: "cache/apply.go",
 			old: "movedError(a.lost); err", new: "movedError(nil); err",
 			pkg: "./apply", tests: anySinks,
