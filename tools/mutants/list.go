@@ -157,7 +157,7 @@ func ofTheTopic() []mutant {
 		{
 			invariant: 8, rule: "a topic made anew is filled anew", file: "capture/fold.go",
 			old: "case known.TopicID != state.ID:", new: "case known.TopicID != state.ID && false:",
-			pkg: "./capture", tests: "TestATopicMadeAnewIsFilledAgain",
+			pkg: "./capture", tests: "TestATopicMadeAnewAndWrittenToBySomebodyElseIsFilled",
 		},
 		{
 			invariant: 8, rule: "a topic that was cut is filled anew", file: "capture/fold.go",
