@@ -30,13 +30,13 @@ import (
 // patience bounds every wait; nothing takes nearly as long.
 const patience = 5 * time.Minute
 
-// programs builds poller and sink once and says where they are.
+// programs builds poller, sink and odastream once and says where they are.
 var programs = sync.OnceValues(func() (string, error) {
 	dir, err := os.MkdirTemp("", "odastream-e2e-")
 	if err != nil {
 		return "", err
 	}
-	out, err := exec.Command("go", "build", "-o", dir+"/", "odastream/cmd/poller", "odastream/cmd/sink").CombinedOutput()
+	out, err := exec.Command("go", "build", "-o", dir+"/", "odastream/cmd/poller", "odastream/cmd/sink", "odastream/cmd/odastream").CombinedOutput()
 	if err != nil {
 		return "", fmt.Errorf("build: %w: %s", err, out)
 	}
