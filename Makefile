@@ -68,13 +68,13 @@ fuzz: ## run each fuzz target FUZZ_COUNT times (20000)
 bench: postgres ## run each benchmark BENCH_COUNT times (10), for benchstat
 	$(GO) run ./internal/testenv -no-kafka -- $(GO) test -run '^$$' -bench . -benchmem -count $(BENCH_COUNT) $(PKG)
 
-# Half an hour: each rule is broken in turn, and the tests that keep it are run.
-MUTANTS ?= .
 SOAK ?= 1h
 .PHONY: soak
 soak: postgres ## let a simulated parliament work for SOAK (1h), kill what follows it every 20 s, and verify
 	ODASTREAM_SOAK=$(SOAK) $(GO) run ./internal/testenv -- $(GO) test -count=1 -timeout 4h -v -run 'TestSoak$$' ./internal/e2e
 
+# Half an hour: each rule is broken in turn, and the tests that keep it are run.
+MUTANTS ?= .
 .PHONY: mutants
 mutants: postgres ## break each rule once and see a test fail; writes docs/mutants.md
 	$(GO) -C tools/mutants build -o ../../$(BIN)/mutants .
