@@ -37,12 +37,15 @@ const (
 	expireRows  = 1000 // of a transaction: writers wait for it
 )
 
-// Upkeep removes expired rows once a minute, and once a day makes the coming
-// months of the history and drops those that are older than h says, until ctx
-// ends. What fails is logged, and tried again at the next time. Several sinks may
+// Upkeep removes expired rows and describes the views once a minute, and once a day
+// makes the coming months of the history and drops those that are older than h
+// says, until ctx ends. What fails is logged, and tried again at the next time. Several sinks may
 // do it at once.
 func (s *Store) Upkeep(ctx context.Context, h History) {
-	tick(ctx, func(ctx context.Context) { s.tend(ctx, "rows", s.expire) }, func(ctx context.Context) {
+	tick(ctx, func(ctx context.Context) {
+		s.tend(ctx, "rows", s.expire)
+		s.tend(ctx, "descriptions", s.describe)
+	}, func(ctx context.Context) {
 		s.tend(ctx, "history", func(ctx context.Context) error { return s.TendHistory(ctx, h) })
 	})
 }
@@ -77,6 +80,19 @@ func (s *Store) expire(ctx context.Context) error {
 		s.log.InfoContext(ctx, "removed expired rows", "rows", removed)
 	}
 	return err
+}
+
+// describe puts the source's own descriptions, as far as the cache has them, before
+// the comments of the views. Where nothing is new it is one small query.
+func (s *Store) describe(ctx context.Context) error {
+	var described int
+	if err := s.pool.QueryRow(ctx, `SELECT parliamentary_describe()`).Scan(&described); err != nil {
+		return fmt.Errorf("describe the views: %w", err)
+	}
+	if described > 0 {
+		s.log.InfoContext(ctx, "views have the source's descriptions", "comments", described)
+	}
+	return nil
 }
 
 // TendHistory makes the partitions of this month and the next three, and drops

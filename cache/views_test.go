@@ -144,3 +144,44 @@ func TestViewsUseTheKey(t *testing.T) {
 		t.Errorf("plan of a look at one Sag:\n%s", plan)
 	}
 }
+
+// What the source says of an entity or a column is read where people look, before
+// what is known of its type; said anew it takes the place of what was said.
+func TestViewsHaveTheSourcesDescriptions(t *testing.T) {
+	t.Parallel()
+	s := newStore(t)
+	comments := func() string {
+		t.Helper()
+		if err := s.describe(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		var got string
+		err := s.pool.QueryRow(t.Context(), `SELECT concat_ws('|', obj_description('parliament.aktoer'::regclass),
+    (SELECT col_description(attrelid, attnum) FROM pg_attribute WHERE attrelid = 'parliament.sag'::regclass AND attname = 'titel'))`).Scan(&got)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return got
+	}
+	const entity, column = "Current rows of the entity set Aktør.", "Edm.String, may be null at the source"
+	if got, want := comments(), entity+"|"+column; got != want {
+		t.Errorf("without descriptions the comments are %q, want %q", got, want)
+	}
+	mustApply(t, s,
+		record("EntitetBeskrivelse", 1, 10, `{"entitetnavn":"Aktør","beskrivelse":"Alt der kan ha' en rolle"}`),
+		record("EntitetBeskrivelse", 2, 10, `{"entitetnavn":"Ukendt","beskrivelse":"ingen visning"}`),
+		record("EntitetBeskrivelse", 3, 10, `{"entitetnavn":"Aktør","beskrivelse":" "}`),
+		record("KolloneBeskrivelse", 1, 10, `{"entitetnavn":"Sag","kollonenavn":"Titel","beskrivelse":"Sagens titel\nlang"}`),
+		record("KolloneBeskrivelse", 2, 10, `{"entitetnavn":"Sag","kollonenavn":"ukendt","beskrivelse":"ingen kolonne"}`),
+		record("KolloneBeskrivelse", 3, 10, `{"entitetnavn":"Sag","kollonenavn":null,"beskrivelse":"ikke visningens"}`),
+	)
+	for range 2 { // the second time nothing is new
+		if got, want := comments(), "Alt der kan ha' en rolle\n"+entity+"|Sagens titel\nlang\n"+column; got != want {
+			t.Errorf("the comments are %q, want %q", got, want)
+		}
+	}
+	mustApply(t, s, record("KolloneBeskrivelse", 1, 11, `{"entitetnavn":"Sag","kollonenavn":"titel","beskrivelse":"Kort"}`))
+	if got, want := comments(), "Alt der kan ha' en rolle\n"+entity+"|Kort\n"+column; got != want {
+		t.Errorf("described anew the comments are %q, want %q", got, want)
+	}
+}
