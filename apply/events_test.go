@@ -70,7 +70,9 @@ func (h *sinkHistory) scale(n int) {
 
 func (h *sinkHistory) boot() *process {
 	h.booted++
-	return boot(h.t, h.cfg, h.tale.logger(h.booted), h.ending)
+	p := boot(h.t, h.cfg, h.tale.logger(h.booted), h.ending)
+	h.t.Cleanup(p.kill) // of a history that failed: its world waits for every end
+	return p
 }
 
 // any is one of the sinks, with its number; there is always one.

@@ -22,11 +22,11 @@ import (
 // its own: histories of them, few with -short, or -rapid.checks where that is given.
 const (
 	worlds    = 16
-	histories = "130"
+	histories = "65"
 	few       = "6"
 )
 
-// TestMain draws more than two thousand histories in all, as many as there is time
+// TestMain draws more than a thousand histories in all, as many as there is time
 // for before a change is taken. It has more tests run at once than there are
 // processors: most of a test is waiting.
 func TestMain(m *testing.M) {
