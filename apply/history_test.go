@@ -31,7 +31,7 @@ const (
 	envHistories = "ODASTREAM_HISTORIES"
 	envSeed      = "ODASTREAM_SEED"
 
-	manyHistories = 80
+	manyHistories = 40
 	fewHistories  = 16 // with -short
 	worldsAtOnce  = 8
 )
