@@ -7,6 +7,8 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"odastream/apply"
+	"odastream/internal/checker"
 	"odastream/schema"
 )
 
@@ -18,7 +20,7 @@ func (h *sinkHistory) run() {
 		h.event()
 		h.publish()
 		if h.rand.IntN(2) == 0 {
-			_ = pauseFor(h.t.Context(), h.between(0, 300))
+			_ = apply.Sleep(h.t.Context(), h.between(0, 300))
 		}
 		h.bury()
 	}
@@ -121,7 +123,7 @@ func (h *sinkHistory) restart(server string) {
 	for _, p := range h.sinks {
 		p.link.lose(server)
 	}
-	_ = pauseFor(h.t.Context(), d)
+	_ = apply.Sleep(h.t.Context(), d)
 	for _, p := range h.sinks {
 		p.link.find(server)
 	}
@@ -165,10 +167,10 @@ func (h *sinkHistory) publish() {
 	h.t.Helper()
 	var changes []schema.Change
 	for range h.rand.IntN(60) {
-		changes = append(changes, h.change())
+		changes = append(changes, h.author.Change())
 	}
-	if len(h.old) > 0 && h.rand.IntN(3) == 0 {
-		changes = append(changes, h.old[h.rand.IntN(len(h.old))])
+	if old := h.author.Old; len(old) > 0 && h.rand.IntN(3) == 0 {
+		changes = append(changes, old[h.rand.IntN(len(old))])
 	}
 	h.tell("%d changes are published", len(changes))
 	for len(changes) > 0 { // in pieces, so that broken records stand among them
@@ -176,12 +178,7 @@ func (h *sinkHistory) publish() {
 		if _, err := h.pub.Publish(h.t.Context(), changes[:n]); err != nil {
 			h.t.Fatalf("publish %d changes: %v", n, err)
 		}
-		for _, c := range changes[:n] {
-			h.records++
-			if c.Action == schema.Delete {
-				h.records++ // its tombstone
-			}
-		}
+		h.records += checker.Records(changes[:n])
 		changes = changes[n:]
 		if h.rand.IntN(6) == 0 {
 			h.publishBroken()
@@ -189,29 +186,10 @@ func (h *sinkHistory) publish() {
 	}
 }
 
-func (h *sinkHistory) change() schema.Change {
-	h.seq++
-	c := schema.Change{
-		Entity: historyEntities()[h.rand.IntN(2)], ID: h.scope.FirstID + h.rand.Int64N(12), Seq: h.seq, Timestamp: time.Now().UTC(),
-		Action: []schema.Action{schema.Snapshot, schema.Create, schema.Update, schema.Update, schema.Delete}[h.rand.IntN(5)], Origin: schema.OriginTail,
-	}
-	if c.Action != schema.Delete {
-		c.Data = fmt.Appendf(nil, `{"id": %d, "v": %d}`, c.ID, h.rand.IntN(4))
-	}
-	h.old = append(h.old, c)
-	return c
-}
-
 // publishBroken writes a record that is no change, or one that jsonb refuses.
 func (h *sinkHistory) publishBroken() {
 	h.t.Helper()
-	h.seq++
-	key := schema.Key("Sag", h.scope.FirstID+h.rand.Int64N(12))
-	value := "{no change"
-	if h.rand.IntN(2) == 0 {
-		value = fmt.Sprintf(`{"entity":"Sag","id":%s,"action":"update","seq":%d,"timestamp":"2026-11-23T15:10:00.123456Z","opdateringsdato":null,"origin":"tail","data":{"v":"a\u0000b"}}`,
-			key[len("Sag:"):], h.seq)
-	}
+	key, value := h.author.Broken("Sag")
 	rec := &kgo.Record{Topic: h.cfg.kafka.Topic("Sag"), Key: []byte(key), Value: []byte(value)}
 	if err := h.raw.ProduceSync(h.t.Context(), rec).FirstErr(); err != nil {
 		h.t.Fatalf("produce a broken record: %v", err)

@@ -1,7 +1,6 @@
 package apply_test
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"log/slog"
@@ -19,7 +18,6 @@ import (
 	"odastream/apply"
 	"odastream/internal/checker"
 	"odastream/internal/pgtest"
-	"odastream/schema"
 	"odastream/stream"
 )
 
@@ -127,8 +125,7 @@ type sinkHistory struct {
 	pub     *stream.Publisher
 	topics  *stream.Topics
 	sinks   []*process
-	old     []schema.Change // published before
-	seq     int64
+	author  *checker.Author
 	records int
 	booted  int
 	tale    *tale
@@ -137,11 +134,12 @@ type sinkHistory struct {
 func (w *sinkWorld) live(t *testing.T, seed uint64) {
 	t.Helper()
 	w.lived++
-	h := &sinkHistory{sinkWorld: w, t: t, rand: rand.New(rand.NewPCG(seed, 0x51c)), seq: 1_795_445_400_000_000, tale: &tale{begun: time.Now()}}
+	h := &sinkHistory{sinkWorld: w, t: t, rand: rand.New(rand.NewPCG(seed, 0x51c)), tale: &tale{begun: time.Now()}}
 	h.scope = checker.Scope{
 		FirstID: w.lived * idsOfHistory, LastID: w.lived*idsOfHistory + idsOfHistory - 1,
 		TopicPrefix: fmt.Sprintf("h%d-", w.lived), Group: fmt.Sprintf("h%d-sink", w.lived),
 	}
+	h.author = &checker.Author{Rand: h.rand, Entities: historyEntities(), FirstID: h.scope.FirstID, IDs: 12, Seq: 1_795_445_400_000_000}
 	h.open()
 	ctx, enough := context.WithCancel(t.Context())
 	seen := make(chan []checker.Look, 1)
@@ -230,7 +228,9 @@ func (h *sinkHistory) log() *checker.Log {
 	for _, entity := range historyEntities() {
 		_, err := h.topics.ReadLog(h.t.Context(), entity, nil, func(records []*kgo.Record) error {
 			for _, rec := range records {
-				all = append(all, recordOf(rec))
+				m, err := stream.Decode(rec)
+				at := checker.Place{Partition: checker.Partition{Topic: rec.Topic, Number: rec.Partition}, Offset: rec.Offset}
+				all = append(all, checker.RecordOf(at, m.Change, err))
 			}
 			return nil
 		})
@@ -242,33 +242,6 @@ func (h *sinkHistory) log() *checker.Log {
 		h.t.Fatalf("%d records on the topics, %d were acknowledged", len(all), h.records)
 	}
 	return checker.NewLog(all)
-}
-
-// recordOf is a record as the checker wants it.
-func recordOf(rec *kgo.Record) checker.Record {
-	r := checker.Record{Place: checker.Place{Partition: checker.Partition{Topic: rec.Topic, Number: rec.Partition}, Offset: rec.Offset}}
-	m, err := stream.Decode(rec)
-	if err != nil || bytes.Contains(m.Change.Data, []byte(`\u0000`)) {
-		r.Broken = true
-		return r
-	}
-	r.Key = checker.Key{Entity: m.Change.Entity, ID: m.Change.ID}
-	r.Seq, r.Data, r.Create = m.Change.Seq, string(m.Change.Data), m.Change.Action == schema.Create
-	if m.Change.Action == schema.Delete {
-		r.Data = ""
-	}
-	return r
-}
-
-func pauseFor(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-timer.C:
-		return nil
-	}
 }
 
 func (h *sinkHistory) close() {

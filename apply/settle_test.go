@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"odastream/apply"
 	"odastream/internal/checker"
 )
 
@@ -23,7 +24,7 @@ func (h *sinkHistory) settle(log *checker.Log) (last checker.Look, err error) {
 	}
 	ctx, cancel := context.WithTimeout(h.t.Context(), patience)
 	defer cancel()
-	for looked := time.Now(); ; _ = pauseFor(ctx, 2*time.Millisecond) {
+	for looked := time.Now(); ; _ = apply.Sleep(ctx, 2*time.Millisecond) {
 		look, err := checker.Take(ctx, h.pool, h.scope)
 		switch {
 		case ctx.Err() != nil:

@@ -137,16 +137,16 @@ func TestEqualContentLeavesTheRowAlone(t *testing.T) {
 	s := newStore(t)
 	const created, updated = `SELECT created_at::text FROM parliamentary_data`, `SELECT updated_at::text FROM parliamentary_data`
 	mustApply(t, s, sag(1, 10, `{"a":1}`))
-	first := dump(t, s.pool, updated)
+	first := pgtest.Lines(t, s.pool, updated)
 	mustApply(t, s, sag(1, 11, `{"a":1}`))
-	if got := dump(t, s.pool, updated); got != first {
+	if got := pgtest.Lines(t, s.pool, updated); got != first {
 		t.Errorf("updated_at after equal content = %s, want %s", got, first)
 	}
 	mustApply(t, s, sag(1, 12, `{"a":2}`))
-	if got := dump(t, s.pool, updated); got <= first {
+	if got := pgtest.Lines(t, s.pool, updated); got <= first {
 		t.Errorf("updated_at after new content = %s, want it after %s", got, first)
 	}
-	if got := dump(t, s.pool, created); got != first {
+	if got := pgtest.Lines(t, s.pool, created); got != first {
 		t.Errorf("created_at after new content = %s, want %s", got, first)
 	}
 }
@@ -160,7 +160,7 @@ func TestStampOfTheSource(t *testing.T) {
 		r.Change.Opdateringsdato = stamp
 		mustApply(t, s, r)
 	}
-	got := dump(t, s.pool, `SELECT COALESCE(opdateringsdato::text, 'null') FROM parliamentary_data ORDER BY entity_id`)
+	got := pgtest.Lines(t, s.pool, `SELECT COALESCE(opdateringsdato::text, 'null') FROM parliamentary_data ORDER BY entity_id`)
 	want := "2026-11-23 16:09:58.347\n2014-09-09 09:05:49\nnull\nnull\nnull\nnull"
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("opdateringsdato of %q (-want +got):\n%s", stamps, diff)
@@ -172,7 +172,7 @@ func TestRowsExpireOnlyWhereAskedFor(t *testing.T) {
 	pool := open(t, pgtest.Migrated(t))
 	s := New(pool, "test", Config{TTL: TTL{"Omtryk": 720 * time.Hour}}, quiet())
 	mustApply(t, s, sag(1, 1, `{}`), record("Omtryk", 2, 1, `{}`))
-	got := dump(t, pool, `SELECT entity_type, COALESCE((expires_at - updated_at)::text, 'never') FROM parliamentary_data ORDER BY 1`)
+	got := pgtest.Lines(t, pool, `SELECT entity_type, COALESCE((expires_at - updated_at)::text, 'never') FROM parliamentary_data ORDER BY 1`)
 	if want := "Omtryk 30 days\nSag never"; got != want {
 		t.Errorf("kept for %q, want %q", got, want)
 	}
@@ -183,7 +183,7 @@ func TestLongRowsArriveWhole(t *testing.T) {
 	s := newStore(t)
 	long := strings.Repeat("Lovforslaget gennemfører ", 1<<16) // 1.6 MiB
 	mustApply(t, s, sag(1, 1, `{"x":"`+long+`"}`), sag(2, 1, `{}`))
-	if got := dump(t, s.pool, `SELECT data ->> 'x' FROM parliamentary_data WHERE entity_id = 1`); got != long {
+	if got := pgtest.Lines(t, s.pool, `SELECT data ->> 'x' FROM parliamentary_data WHERE entity_id = 1`); got != long {
 		t.Errorf("a row of %d bytes came back with %d", len(long), len(got))
 	}
 }

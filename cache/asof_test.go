@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
+	"odastream/internal/pgtest"
 	"odastream/schema"
 )
 
@@ -41,9 +42,9 @@ func TestAsOfAnyHistory(t *testing.T) {
 		if diff := cmp.Diff(want.rows, shownAsOf(t, s, len(records))); diff != "" {
 			r.Fatalf("as_of at every seq of %v (-want +got):\n%s", records, diff)
 		}
-		before := dump(t, s.pool, count)
+		before := pgtest.Lines(t, s.pool, count)
 		mustApply(t, s, records...)
-		if after := dump(t, s.pool, count); after != before {
+		if after := pgtest.Lines(t, s.pool, count); after != before {
 			r.Fatalf("history after a replay of everything: %s, want %s", after, before)
 		}
 	})
@@ -179,7 +180,7 @@ func shownHistory(tb testing.TB, s *Store) []string {
 func shownAsOf(tb testing.TB, s *Store, last int) map[string]string {
 	tb.Helper()
 	got := map[string]string{}
-	lines := dump(tb, s.pool, `SELECT format('%s@%s %s', id, seq, COALESCE(parliament.as_of('Sag', id, 'epoch'::timestamptz + seq * interval '1us')::text, ''))
+	lines := pgtest.Lines(tb, s.pool, `SELECT format('%s@%s %s', id, seq, COALESCE(parliament.as_of('Sag', id, 'epoch'::timestamptz + seq * interval '1us')::text, ''))
 FROM generate_series(1, 3) id, generate_series(0, $1::integer) seq`, last)
 	for line := range strings.SplitSeq(lines, "\n") {
 		key, data, _ := strings.Cut(line, " ")

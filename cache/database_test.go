@@ -2,12 +2,9 @@ package cache
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
-	"strings"
 	"testing"
 
-	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"odastream/internal/pgtest"
@@ -67,28 +64,11 @@ func tombstone(id, seq int64) Record {
 	return r
 }
 
-// dump returns what a query gives, a line a row.
-func dump(tb testing.TB, pool *pgxpool.Pool, query string, args ...any) string {
-	tb.Helper()
-	rows, err := pool.Query(tb.Context(), query, args...)
-	if err != nil {
-		tb.Fatalf("%s: %v", query, err)
-	}
-	lines, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (string, error) {
-		values, err := row.Values()
-		return strings.TrimSuffix(fmt.Sprintln(values...), "\n"), err
-	})
-	if err != nil {
-		tb.Fatalf("%s: %v", query, err)
-	}
-	return strings.Join(lines, "\n")
-}
-
 // state shows the cache: each key with its seq and content, the deleted ones
 // behind a minus.
 func state(tb testing.TB, pool *pgxpool.Pool) string {
 	tb.Helper()
-	return dump(tb, pool, `SELECT line FROM (
+	return pgtest.Lines(tb, pool, `SELECT line FROM (
     SELECT entity_type, entity_id, format('%s:%s %s %s', entity_type, entity_id, seq, data) AS line FROM parliamentary_data
     UNION ALL
     SELECT entity_type, entity_id, format('-%s:%s %s %s', entity_type, entity_id, seq, data) FROM parliamentary_deleted

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"odastream/internal/pgtest"
 )
 
 const showLetters = `SELECT topic, partition, "offset", key, class, COALESCE(sqlstate, '-'), error, state, failed_at AT TIME ZONE 'UTC' = '2026-11-23' FROM dead_letters ORDER BY 1, 2, 3`
@@ -28,7 +29,7 @@ func TestDeadLetters(t *testing.T) {
 	apply(letter(1, "Sag:1", "22P02", "lone surrogate"), letter(2, "\xff\x00", "", "no key \x00"))
 	want := "parliament-sag 0 1 Sag:1 data 22P02 lone surrogate open true\n" +
 		"parliament-sag 0 2 \uFFFD\uFFFD data - no key \uFFFD open true"
-	if diff := cmp.Diff(want, dump(t, s.pool, showLetters)); diff != "" {
+	if diff := cmp.Diff(want, pgtest.Lines(t, s.pool, showLetters)); diff != "" {
 		t.Errorf("dead letters (-want +got):\n%s", diff)
 	}
 
@@ -38,7 +39,7 @@ func TestDeadLetters(t *testing.T) {
 	apply(letter(1, "Sag:1", "22P02", "lone surrogate"), letter(2, "Sag:9", "", "other"), letter(2, "Sag:9", "", "other"))
 	want = "parliament-sag 0 1 Sag:1 data 22P02 lone surrogate discarded true\n" +
 		"parliament-sag 0 2 Sag:9 data - other open true"
-	if diff := cmp.Diff(want, dump(t, s.pool, showLetters)); diff != "" {
+	if diff := cmp.Diff(want, pgtest.Lines(t, s.pool, showLetters)); diff != "" {
 		t.Errorf("dead letters, the first once more and the second of a topic made anew (-want +got):\n%s", diff)
 	}
 }

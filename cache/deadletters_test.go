@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"odastream/internal/pgtest"
 )
 
 func seqLetter(offset int64, key string, seq int64) DeadLetter {
@@ -47,7 +48,7 @@ func TestALetterIsSupersededByTheVersionThatTheCacheHolds(t *testing.T) {
 		t.Errorf("letters (-want +got):\n%s", diff)
 	}
 	const stored = `SELECT string_agg("offset" || ' ' || state, ', ' ORDER BY "offset") FROM dead_letters WHERE state <> 'open'`
-	if got := dump(t, s.pool, stored); got != "<nil>" {
+	if got := pgtest.Lines(t, s.pool, stored); got != "<nil>" {
 		t.Errorf("Letters stored %s", got)
 	}
 	for _, want := range []int{4, 0} {
@@ -55,7 +56,7 @@ func TestALetterIsSupersededByTheVersionThatTheCacheHolds(t *testing.T) {
 			t.Errorf("SettleSuperseded() = %d, %v, want %d", got, err, want)
 		}
 	}
-	if got, want := dump(t, s.pool, stored), "2 superseded, 3 superseded, 4 superseded, 8 superseded"; got != want {
+	if got, want := pgtest.Lines(t, s.pool, stored), "2 superseded, 3 superseded, 4 superseded, 8 superseded"; got != want {
 		t.Errorf("stored: %s, want %s", got, want)
 	}
 }
@@ -128,7 +129,7 @@ func TestOnlyAnOpenLetterIsSettled(t *testing.T) {
 			if tc.want {
 				state = tc.as
 			}
-			if got, want := dump(t, s.pool, `SELECT state, changed_at > '2026-01-02' FROM dead_letters`), fmt.Sprint(state, " ", tc.want); got != want {
+			if got, want := pgtest.Lines(t, s.pool, `SELECT state, changed_at > '2026-01-02' FROM dead_letters`), fmt.Sprint(state, " ", tc.want); got != want {
 				t.Errorf("stored: %s, want %s", got, want)
 			}
 		})
@@ -146,7 +147,7 @@ func TestALetterThatFailsAgainHasTheNewError(t *testing.T) {
 	if err := s.FailAgain(t.Context(), l); err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff("parliament-sag 0 1 Sag:1 schema - no id\uFFFD open true", dump(t, s.pool, showLetters)); diff != "" {
+	if diff := cmp.Diff("parliament-sag 0 1 Sag:1 schema - no id\uFFFD open true", pgtest.Lines(t, s.pool, showLetters)); diff != "" {
 		t.Errorf("letter (-want +got):\n%s", diff)
 	}
 }

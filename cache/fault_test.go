@@ -7,6 +7,7 @@ import (
 
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
+	"odastream/internal/pgtest"
 )
 
 // What jsonb refuses is the record's fault, and leaves nothing behind.
@@ -28,7 +29,7 @@ func TestRecordsThatPostgresRefuses(t *testing.T) {
 			if got, ok := IsRecordFault(err); !ok || got != tt.sqlstate {
 				t.Errorf("IsRecordFault(%v) = %q, %v, want %q, true", err, got, ok, tt.sqlstate)
 			}
-			if got := state(t, s.pool) + dump(t, s.pool, `SELECT * FROM sink_offsets`); got != "" {
+			if got := state(t, s.pool) + pgtest.Lines(t, s.pool, `SELECT * FROM sink_offsets`); got != "" {
 				t.Errorf("a refused batch left %q", got)
 			}
 		})

@@ -128,7 +128,7 @@ func TestHistory(t *testing.T) {
 			}
 			mustApply(t, s, tt.batch...)
 			mustApply(t, s, tt.batch...) // a replay writes none
-			got := dump(t, s.pool, `SELECT entity_id, seq, action, changed, before::text, after::text
+			got := pgtest.Lines(t, s.pool, `SELECT entity_id, seq, action, changed, before::text, after::text
 FROM parliamentary_history WHERE seq > 10 OR action <> 'delete' ORDER BY entity_type, entity_id, seq`)
 			if diff := cmp.Diff(tt.want, got); diff != "" {
 				t.Errorf("history (-want +got):\n%s", diff)
@@ -146,7 +146,7 @@ func TestHistoryIsOfTheTransaction(t *testing.T) {
 	if _, err := s.Apply(t.Context(), b); err == nil {
 		t.Fatal("Apply with a lost offset gave no error")
 	}
-	if got := dump(t, s.pool, `SELECT count(*) FROM parliamentary_history`); got != "0" {
+	if got := pgtest.Lines(t, s.pool, `SELECT count(*) FROM parliamentary_history`); got != "0" {
 		t.Errorf("history rows of a batch that was dropped = %s, want 0", got)
 	}
 }
@@ -154,7 +154,7 @@ func TestHistoryIsOfTheTransaction(t *testing.T) {
 // asOf is the row at a seq, "<nil>" for none.
 func asOf(tb testing.TB, s *Store, entity string, id, seq int64) string {
 	tb.Helper()
-	return dump(tb, s.pool, `SELECT parliament.as_of($1, $2, $3)::text`, entity, id, time.UnixMicro(seq).UTC())
+	return pgtest.Lines(tb, s.pool, `SELECT parliament.as_of($1, $2, $3)::text`, entity, id, time.UnixMicro(seq).UTC())
 }
 
 func TestAsOf(t *testing.T) {
@@ -191,7 +191,7 @@ func TestAsOf(t *testing.T) {
 			}
 		})
 	}
-	got := dump(t, s.pool, `SELECT parliament.as_of('Sag', 2, 'infinity')::text, parliament.as_of('Sag', 2, '-infinity')::text`)
+	got := pgtest.Lines(t, s.pool, `SELECT parliament.as_of('Sag', 2, 'infinity')::text, parliament.as_of('Sag', 2, '-infinity')::text`)
 	if want := `{"x": 1} <nil>`; got != want {
 		t.Errorf("as_of at both ends of time = %s, want %s", got, want)
 	}
@@ -203,12 +203,12 @@ func TestChangesSince(t *testing.T) {
 	mustApply(t, s, sag(1, 10, `{"a":1}`).as(schema.Create), record("Stemme", 1, 15, `{"b":1}`).as(schema.Create))
 	mustApply(t, s, sag(1, 20, `{"a":2}`), record("Stemme", 1, 30, ""))
 	const query = `SELECT entity, id, action, changed, before::text, after::text, seq, recorded_at <= now() FROM parliament.changes_since($1)`
-	got := dump(t, s.pool, query, time.UnixMicro(10))
+	got := pgtest.Lines(t, s.pool, query, time.UnixMicro(10))
 	want := "Stemme 1 create <nil> <nil> {\"b\": 1} 15 true\nSag 1 update [a] {\"a\": 1} {\"a\": 2} 20 true\nStemme 1 delete <nil> {\"b\": 1} <nil> 30 true"
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("changes_since(10 µs) (-want +got):\n%s", diff)
 	}
-	if got := dump(t, s.pool, query, time.UnixMicro(30)); got != "" {
+	if got := pgtest.Lines(t, s.pool, query, time.UnixMicro(30)); got != "" {
 		t.Errorf("changes_since the last change = %s, want none", got)
 	}
 }
@@ -247,17 +247,17 @@ func TestAsOfRealVotes(t *testing.T) {
 			mustApply(t, s, batch...)
 		}
 	}
-	if got, want := dump(t, s.pool, `SELECT count(*) FROM parliamentary_history WHERE action = 'create'`), fmt.Sprint(len(versions[1])-changed); got != want {
+	if got, want := pgtest.Lines(t, s.pool, `SELECT count(*) FROM parliamentary_history WHERE action = 'create'`), fmt.Sprint(len(versions[1])-changed); got != want {
 		t.Errorf("creates in the history = %s, want %s: the first load has none", got, want)
 	}
 	for i, at := range []int64{first, second - 1, second} {
 		checkAsOf(t, s, versions[i/2], at)
 	}
-	if got := dump(t, s.pool, `SELECT count(parliament.as_of(entity_type, entity_id, $1)) FROM parliamentary_data`, time.UnixMicro(first-1)); got != "0" {
+	if got := pgtest.Lines(t, s.pool, `SELECT count(parliament.as_of(entity_type, entity_id, $1)) FROM parliamentary_data`, time.UnixMicro(first-1)); got != "0" {
 		t.Errorf("rows before the first load = %s, want 0", got)
 	}
 	t.Logf("%d votes of 2014, %d of 2019, %d in both, %s changed", len(versions[0]), len(versions[1]), changed,
-		dump(t, s.pool, `SELECT count(*) FROM parliamentary_history WHERE action = 'update'`))
+		pgtest.Lines(t, s.pool, `SELECT count(*) FROM parliamentary_history WHERE action = 'update'`))
 }
 
 // checkAsOf compares every row with as_of, except that a change of the stamp
@@ -268,7 +268,7 @@ func checkAsOf(t *testing.T, s *Store, rows []Record, at int64) {
 	for _, r := range rows {
 		ids, data = append(ids, r.Change.ID), append(data, string(r.Change.Data))
 	}
-	got := dump(t, s.pool, `SELECT count(*), count(*) FILTER (WHERE x.was - 'opdateringsdato' = r.data::jsonb - 'opdateringsdato')
+	got := pgtest.Lines(t, s.pool, `SELECT count(*), count(*) FILTER (WHERE x.was - 'opdateringsdato' = r.data::jsonb - 'opdateringsdato')
 FROM unnest($1::bigint[], $2::text[]) r (id, data), LATERAL (SELECT parliament.as_of('Afstemning', r.id, $3) AS was) x`, ids, data, time.UnixMicro(at))
 	if want := fmt.Sprintf("%d %[1]d", len(rows)); got != want {
 		t.Errorf("votes as of %s, and those as the capture has them = %s, want %s", time.UnixMicro(at).UTC(), got, want)
@@ -278,7 +278,7 @@ FROM unnest($1::bigint[], $2::text[]) r (id, data), LATERAL (SELECT parliament.a
 // historyMonths are the partitions of the history.
 func historyMonths(tb testing.TB, s *Store) []string {
 	tb.Helper()
-	return strings.Fields(dump(tb, s.pool, `SELECT c.relname FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
+	return strings.Fields(pgtest.Lines(tb, s.pool, `SELECT c.relname FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
 WHERE i.inhparent = 'parliamentary_history'::regclass ORDER BY 1`))
 }
 
@@ -338,7 +338,7 @@ func TestMissingMonthIsMade(t *testing.T) {
 		mustExec(t, s, "DROP TABLE "+name)
 	}
 	mustApply(t, s, sag(1, 10, `{"a":1}`).as(schema.Create))
-	if got := dump(t, s.pool, `SELECT count(*) FROM parliamentary_history`); got != "1" {
+	if got := pgtest.Lines(t, s.pool, `SELECT count(*) FROM parliamentary_history`); got != "1" {
 		t.Errorf("history rows = %s, want 1", got)
 	}
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
+	"odastream/internal/pgtest"
 )
 
 var (
@@ -49,7 +50,7 @@ func TestMoves(t *testing.T) {
 			before := positions(t, s)
 			letter := DeadLetter{TopicPartition: sagZero, Offset: 6, Class: "decode", Error: "no JSON"}
 			_, err := s.Apply(t.Context(), Batch{Records: []Record{sag(2, 1, `{}`)}, DeadLetters: []DeadLetter{letter}, Moves: tt.moves})
-			written := dump(t, s.pool, `SELECT (SELECT count(*) FROM parliamentary_data), (SELECT count(*) FROM dead_letters)`)
+			written := pgtest.Lines(t, s.pool, `SELECT (SELECT count(*) FROM parliamentary_data), (SELECT count(*) FROM dead_letters)`)
 			if tt.lost != "" {
 				if !errors.Is(err, ErrMoved) || !strings.Contains(err.Error(), tt.lost) {
 					t.Errorf("Apply = %v, want ErrMoved that names %s", err, tt.lost)

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"testing"
 
+	"odastream/internal/pgtest"
 	"odastream/schema"
 )
 
@@ -31,7 +32,7 @@ func TestEveryEntityHasItsPartition(t *testing.T) {
 			}
 			want = strings.Join(parts, "\n")
 		}
-		if got := dump(t, s.pool, `SELECT DISTINCT tableoid::regclass::text FROM parliamentary_data WHERE entity_type = $1 ORDER BY 1`, e.Name); got != want {
+		if got := pgtest.Lines(t, s.pool, `SELECT DISTINCT tableoid::regclass::text FROM parliamentary_data WHERE entity_type = $1 ORDER BY 1`, e.Name); got != want {
 			t.Errorf("partitions of %s:\n%s\nwant\n%s", e.Name, got, want)
 		}
 	}
@@ -50,7 +51,7 @@ func TestPartitionOfAnUnknownEntity(t *testing.T) {
 		{"more than a name may have, twice", strings.Repeat("Lang", 31), ("parliamentary_data_" + strings.Repeat("lang", 30))[:54] + "_0d96e715"},
 	} {
 		mustApply(t, s, record(tt.entity, 1, 1, `{}`), record(tt.entity, 2, 1, ""))
-		if got := dump(t, s.pool, showPartition, tt.entity); got != tt.want {
+		if got := pgtest.Lines(t, s.pool, showPartition, tt.entity); got != tt.want {
 			t.Errorf("%s: partition of %s = %s, want %s", tt.claim, tt.entity, got, tt.want)
 		}
 	}
@@ -71,7 +72,7 @@ func TestUnknownEntityMetByManyAtOnce(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	got := dump(t, s.pool, `SELECT tableoid::regclass::text, count(*) FROM parliamentary_data GROUP BY 1 ORDER BY 1`)
+	got := pgtest.Lines(t, s.pool, `SELECT tableoid::regclass::text, count(*) FROM parliamentary_data GROUP BY 1 ORDER BY 1`)
 	if want := "parliamentary_data_hoering 8\nparliamentary_data_ny 8"; got != want {
 		t.Errorf("rows by partition:\n%s\nwant\n%s", got, want)
 	}

@@ -20,7 +20,7 @@ func TestPoolConfig(t *testing.T) {
 		"what the URL sets itself won": {url + sep + "statement_timeout=5000&idle_in_transaction_session_timeout=3000", "5s 3s"},
 	} {
 		t.Run(claim, func(t *testing.T) {
-			got := dump(t, open(t, tt.url), `SELECT current_setting('statement_timeout'), current_setting('idle_in_transaction_session_timeout')`)
+			got := pgtest.Lines(t, open(t, tt.url), `SELECT current_setting('statement_timeout'), current_setting('idle_in_transaction_session_timeout')`)
 			if got != tt.want {
 				t.Errorf("statement_timeout, idle_in_transaction_session_timeout = %s, want %s", got, tt.want)
 			}

@@ -28,7 +28,7 @@ func TestPrepare(t *testing.T) {
 			})
 		}
 		wg.Wait()
-		if got := dump(t, pool, gins); got != step.want {
+		if got := pgtest.Lines(t, pool, gins); got != step.want {
 			t.Errorf("GIN indexes with GIN %s = %s, want %s", step.gin, got, step.want)
 		}
 	}
@@ -42,7 +42,7 @@ func TestGINOfANewEntity(t *testing.T) {
 		t.Fatal(err)
 	}
 	mustApply(t, s, record("Ny", 1, 1, `{"a":1}`))
-	if got := dump(t, s.pool, `SELECT count(*) FROM pg_indexes WHERE tablename = 'parliamentary_data_ny' AND indexdef LIKE '%gin%'`); got != "1" {
+	if got := pgtest.Lines(t, s.pool, `SELECT count(*) FROM pg_indexes WHERE tablename = 'parliamentary_data_ny' AND indexdef LIKE '%gin%'`); got != "1" {
 		t.Errorf("GIN indexes of a new entity = %s, want 1", got)
 	}
 }
@@ -59,7 +59,7 @@ FOR p IN SELECT inhrelid::regclass FROM pg_inherits WHERE inhparent = 'parliamen
 		if err := s.Prepare(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		if got := dump(t, s.pool, months); got != "4" {
+		if got := pgtest.Lines(t, s.pool, months); got != "4" {
 			t.Errorf("months of the history = %s, want 4", got)
 		}
 	}

@@ -10,6 +10,7 @@ import (
 	"sync"
 	"testing"
 
+	"odastream/internal/pgtest"
 	"pgregory.net/rapid"
 )
 
@@ -38,7 +39,7 @@ func TestAnyOrderEndsAtTheSameCache(t *testing.T) {
 		if err := errors.Join(w.faults...); err != nil {
 			r.Fatal(err)
 		}
-		if want, got := model(history), dump(t, s.pool, showKeys); got != want {
+		if want, got := model(history), pgtest.Lines(t, s.pool, showKeys); got != want {
 			r.Fatalf("the cache:\n%s\nwant:\n%s", got, want)
 		}
 	})

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"odastream/internal/pgtest"
 	"odastream/schema"
 )
 
@@ -67,7 +68,7 @@ func TestRealRows(t *testing.T) {
 			t.Errorf("Apply of %d rows of %s = %+v", len(records), e.Name, got)
 		}
 		for _, r := range records[:20] {
-			if got := dump(t, s.pool, `SELECT data = $3::jsonb FROM parliamentary_data WHERE entity_type = $1 AND entity_id = $2`, e.Name, r.Change.ID, string(r.Change.Data)); got != "true" {
+			if got := pgtest.Lines(t, s.pool, `SELECT data = $3::jsonb FROM parliamentary_data WHERE entity_type = $1 AND entity_id = $2`, e.Name, r.Change.ID, string(r.Change.Data)); got != "true" {
 				t.Errorf("%s is as given: %s, want true", schema.Key(e.Name, r.Change.ID), got)
 			}
 		}
@@ -75,7 +76,7 @@ func TestRealRows(t *testing.T) {
 		for _, f := range e.Fields {
 			lost = append(lost, fmt.Sprintf(`count(*) FILTER (WHERE v."%[1]s" IS NULL AND p.data ->> '%[1]s' IS NOT NULL)`, f.Name))
 		}
-		got := dump(t, s.pool, fmt.Sprintf(`SELECT %s FROM parliament.%s v JOIN parliamentary_data p ON p.entity_type = $1 AND p.entity_id = v.id`, strings.Join(lost, "+"), e.Suffix), e.Name)
+		got := pgtest.Lines(t, s.pool, fmt.Sprintf(`SELECT %s FROM parliament.%s v JOIN parliamentary_data p ON p.entity_type = $1 AND p.entity_id = v.id`, strings.Join(lost, "+"), e.Suffix), e.Name)
 		if got != "0" {
 			t.Errorf("values of %s that are null in its view: %s, want 0", e.Name, got)
 		}

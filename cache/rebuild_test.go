@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"odastream/internal/pgtest"
 )
 
 var sagTopicID = [16]byte{7}
@@ -138,7 +139,7 @@ func TestDamageIsFoundAndMended(t *testing.T) {
 			s := newStore(t)
 			applyAll(t, s, ofTopic()...)
 			before := state(t, s.pool)
-			history := dump(t, s.pool, `SELECT * FROM parliamentary_history ORDER BY entity_id, seq`)
+			history := pgtest.Lines(t, s.pool, `SELECT * FROM parliamentary_history ORDER BY entity_id, seq`)
 			exec(t, s, c.damage)
 			damaged := state(t, s.pool)
 			side := openSide(t, s, false, ofTopic()...)
@@ -154,7 +155,7 @@ func TestDamageIsFoundAndMended(t *testing.T) {
 			if diff := cmp.Diff(before, state(t, s.pool)); diff != "" {
 				t.Errorf("cache after mending (-want +got):\n%s", diff)
 			}
-			if diff := cmp.Diff(history, dump(t, s.pool, `SELECT * FROM parliamentary_history ORDER BY entity_id, seq`)); diff != "" {
+			if diff := cmp.Diff(history, pgtest.Lines(t, s.pool, `SELECT * FROM parliamentary_history ORDER BY entity_id, seq`)); diff != "" {
 				t.Errorf("mending wrote history (-want +got):\n%s", diff)
 			}
 			if got := verdicts(t, side, true); got != "" {
@@ -191,7 +192,7 @@ INSERT INTO parliamentary_data (entity_type, entity_id, data, seq) VALUES ('Sag'
 		t.Errorf("mended %q, want 5 extra", got)
 	}
 	want := `Sag 5 70 map[id:5 titel:e] false`
-	if got := dump(t, s.pool, `SELECT entity_type, entity_id, seq, data, expired FROM parliamentary_deleted`); got != want {
+	if got := pgtest.Lines(t, s.pool, `SELECT entity_type, entity_id, seq, data, expired FROM parliamentary_deleted`); got != want {
 		t.Errorf("deleted rows: %s, want %s", got, want)
 	}
 }
@@ -202,9 +203,9 @@ func TestUndamagedRowsAreNotWritten(t *testing.T) {
 	applyAll(t, s, ofTopic()...)
 	exec(t, s, `UPDATE parliamentary_data SET data = '{}' WHERE entity_id = 2`)
 	const others = `SELECT entity_id, ctid::text, xmin::text, created_at, updated_at FROM parliamentary_data WHERE entity_id <> 2 ORDER BY 1`
-	before := dump(t, s.pool, others)
+	before := pgtest.Lines(t, s.pool, others)
 	verdicts(t, openSide(t, s, false, ofTopic()...), true)
-	if diff := cmp.Diff(before, dump(t, s.pool, others)); diff != "" {
+	if diff := cmp.Diff(before, pgtest.Lines(t, s.pool, others)); diff != "" {
 		t.Errorf("rows that were right (-before +after):\n%s", diff)
 	}
 }
@@ -229,7 +230,7 @@ func TestAnExpiredRowIsNoDamage(t *testing.T) {
 	if got := verdicts(t, side, true); got != "3 missing" {
 		t.Errorf("found %q, want 3 missing", got)
 	}
-	if got := dump(t, s.pool, `SELECT expires_at > now() + interval '59m' FROM parliamentary_data WHERE entity_id = 3`); got != "true" {
+	if got := pgtest.Lines(t, s.pool, `SELECT expires_at > now() + interval '59m' FROM parliamentary_data WHERE entity_id = 3`); got != "true" {
 		t.Errorf("the mended row lives for another hour: %s", got)
 	}
 }
@@ -251,7 +252,7 @@ func TestWhatTheSinkHasYetToApplyIsLeftToIt(t *testing.T) {
 		t.Errorf("cache (-want +got):\n%s", diff)
 	}
 	mustApply(t, s, topic[len(topic)-3:]...)
-	if got := dump(t, s.pool, `SELECT string_agg(entity_id || ' ' || action, ', ' ORDER BY seq) FROM parliamentary_history WHERE seq >= 2000`); got != "2 update, 3 delete" {
+	if got := pgtest.Lines(t, s.pool, `SELECT string_agg(entity_id || ' ' || action, ', ' ORDER BY seq) FROM parliamentary_history WHERE seq >= 2000`); got != "2 update, 3 delete" {
 		t.Errorf("history of what the sink applied then: %s", got)
 	}
 }
@@ -277,8 +278,8 @@ func TestWhatTheSinkBroughtMeanwhileStays(t *testing.T) {
 	if diff := cmp.Diff([]Damage{{1, Different}}, damage); diff != "" || err != nil {
 		t.Errorf("damage (-want +got), %v:\n%s", err, diff)
 	}
-	want := dump(t, s.pool, `VALUES ('-Sag:3 202 {"id": 3, "titel": "c"}'), ('-Sag:5 70 {"id": 5, "titel": "e"}')`) +
-		"\n" + dump(t, s.pool, `VALUES ('Sag:1 203 {"id": 1, "titel": "x"}'), ('Sag:2 200 {"id": 2, "titel": "newer"}'), ('Sag:4 40 {"id": 4, "titel": "d"}'), ('Sag:6 201 {"id": 6}')`)
+	want := pgtest.Lines(t, s.pool, `VALUES ('-Sag:3 202 {"id": 3, "titel": "c"}'), ('-Sag:5 70 {"id": 5, "titel": "e"}')`) +
+		"\n" + pgtest.Lines(t, s.pool, `VALUES ('Sag:1 203 {"id": 1, "titel": "x"}'), ('Sag:2 200 {"id": 2, "titel": "newer"}'), ('Sag:4 40 {"id": 4, "titel": "d"}'), ('Sag:6 201 {"id": 6}')`)
 	if diff := cmp.Diff(lines(want), lines(state(t, s.pool))); diff != "" {
 		t.Errorf("cache (-want +got):\n%s", diff)
 	}
@@ -374,7 +375,7 @@ INSERT INTO parliamentary_data (entity_type, entity_id, data, seq) SELECT 'Sag',
 	if in != 50 || cached != 25+111 || ranges < 7 {
 		t.Errorf("%d rows of the topic, %d of the cache in %d ranges, want 50, 136 and several", in, cached, ranges)
 	}
-	want := dump(t, s.pool, `SELECT count(*) FROM (SELECT id * 3 AS id FROM generate_series(0, 48, 2) AS id UNION SELECT generate_series(-40, 400, 4)) x`)
+	want := pgtest.Lines(t, s.pool, `SELECT count(*) FROM (SELECT id * 3 AS id FROM generate_series(0, 48, 2) AS id UNION SELECT generate_series(-40, 400, 4)) x`)
 	if got := fmt.Sprint(len(suspects)); got != want {
 		t.Errorf("%s suspects, want %s", got, want)
 	}
@@ -385,10 +386,10 @@ func TestAMendedRowKeepsItsHistory(t *testing.T) {
 	s := newStore(t)
 	applyAll(t, s, ofTopic()...)
 	const past = `SELECT parliament.as_of('Sag', 1, to_timestamp(0.000059)), parliament.as_of('Sag', 1, to_timestamp(0.000061))`
-	before := dump(t, s.pool, past)
+	before := pgtest.Lines(t, s.pool, past)
 	exec(t, s, `DELETE FROM parliamentary_data WHERE entity_id = 1`)
 	verdicts(t, openSide(t, s, false, ofTopic()...), true)
-	if got := dump(t, s.pool, past); got != before {
+	if got := pgtest.Lines(t, s.pool, past); got != before {
 		t.Errorf("row 1 before and after its change: %s, want %s", got, before)
 	}
 }
@@ -417,19 +418,19 @@ func TestRowsThatTheTopicHasForgottenAreDeleted(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := []string{"1 60", "3 30", "4 40"}
-	if got := strings.Split(dump(t, s.pool, `SELECT entity_id, seq FROM parliamentary_data ORDER BY 1`), "\n"); cmp.Diff(want, got) != "" {
+	if got := strings.Split(pgtest.Lines(t, s.pool, `SELECT entity_id, seq FROM parliamentary_data ORDER BY 1`), "\n"); cmp.Diff(want, got) != "" {
 		t.Errorf("rows %v, want %v", got, want)
 	}
-	if got := dump(t, s.pool, `SELECT entity_id, seq, data ->> 'titel' FROM parliamentary_deleted ORDER BY 1`); got != "2 2001 b\n5 70 e" {
+	if got := pgtest.Lines(t, s.pool, `SELECT entity_id, seq, data ->> 'titel' FROM parliamentary_deleted ORDER BY 1`); got != "2 2001 b\n5 70 e" {
 		t.Errorf("deleted rows:\n%s\nwant row 2 as of the topic's newest seq", got)
 	}
-	if got := dump(t, s.pool, `SELECT entity_id, seq, action, before ->> 'titel' FROM parliamentary_history WHERE seq > 1000`); got != "2 2001 delete b" {
+	if got := pgtest.Lines(t, s.pool, `SELECT entity_id, seq, action, before ->> 'titel' FROM parliamentary_history WHERE seq > 1000`); got != "2 2001 delete b" {
 		t.Errorf("history: %s", got)
 	}
 	if r := mustApply(t, s, sag(2, 1999, `{"id":2}`)); r.Stale != 1 {
 		t.Errorf("an older change of the deleted row: %+v, want it stale", r)
 	}
-	if got := dump(t, s.pool, `SELECT count(*) FROM sink_offsets WHERE updated_at < now() - interval '1 minute'`); got != "0" {
+	if got := pgtest.Lines(t, s.pool, `SELECT count(*) FROM sink_offsets WHERE updated_at < now() - interval '1 minute'`); got != "0" {
 		t.Errorf("%s offsets are old still", got)
 	}
 }

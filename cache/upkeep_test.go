@@ -83,10 +83,10 @@ func TestExpiredRowsAreCountedApart(t *testing.T) {
 	lapse(t, s)
 	mustExpire(t, s, 3)
 	mustApply(t, s, omtryk(2, 11, ""), omtryk(3, 11, `{"a":2}`))
-	if got, want := dump(t, s.pool, `SELECT * FROM parliamentary_expired`), "Omtryk 1"; got != want {
+	if got, want := pgtest.Lines(t, s.pool, `SELECT * FROM parliamentary_expired`), "Omtryk 1"; got != want {
 		t.Errorf("expired rows, one deleted and one changed since = %q, want %q", got, want)
 	}
-	if got, want := dump(t, s.pool, `SELECT entity_id, action FROM parliamentary_history`), "3 create"; got != want {
+	if got, want := pgtest.Lines(t, s.pool, `SELECT entity_id, action FROM parliamentary_history`), "3 create"; got != want {
 		t.Errorf("history of expired rows = %q, want %q: expiry is no change of the source", got, want)
 	}
 	if got := asOf(t, s, "Omtryk", 1, 10) + asOf(t, s, "Omtryk", 3, 10) + asOf(t, s, "Omtryk", 3, 11); got != `<nil><nil>{"a": 2}` {
@@ -134,13 +134,13 @@ func TestExpireWaitsForABatch(t *testing.T) {
 	})
 	const waiting = `SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted
 AND database = (SELECT oid FROM pg_database WHERE datname = current_database())`
-	for deadline := time.Now().Add(20 * time.Second); dump(t, s.pool, waiting) != "1"; {
+	for deadline := time.Now().Add(20 * time.Second); pgtest.Lines(t, s.pool, waiting) != "1"; {
 		if time.Now().After(deadline) {
 			t.Error("Expire did not wait for the batch")
 			break
 		}
 	}
-	if got := dump(t, s.pool, `SELECT count(*) FROM parliamentary_data`); got != "1" {
+	if got := pgtest.Lines(t, s.pool, `SELECT count(*) FROM parliamentary_data`); got != "1" {
 		t.Errorf("rows while a batch is written = %s, want 1", got)
 	}
 	if err := tx.Commit(t.Context()); err != nil {
@@ -181,7 +181,7 @@ func TestUpkeepBegins(t *testing.T) {
 	var wg sync.WaitGroup
 	wg.Go(func() { s.Upkeep(ctx, History{}) })
 	for deadline := time.Now().Add(20 * time.Second); len(historyMonths(t, s)) != monthsAhead+1 ||
-		dump(t, s.pool, `SELECT count(*) FROM parliamentary_data`) != "0"; {
+		pgtest.Lines(t, s.pool, `SELECT count(*) FROM parliamentary_data`) != "0"; {
 		if time.Now().After(deadline) {
 			t.Error("Upkeep neither expired the row nor made the months")
 			break

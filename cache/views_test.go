@@ -7,6 +7,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"odastream/internal/pgtest"
 	"odastream/schema"
 )
 
@@ -29,11 +30,11 @@ WHERE table_schema = 'parliament' AND table_name = $1 ORDER BY ordinal_position`
 			}
 			want = append(want, f.Name+" "+typ)
 		}
-		if diff := cmp.Diff(strings.Join(want, "\n"), dump(t, s.pool, columns, e.Suffix)); diff != "" {
+		if diff := cmp.Diff(strings.Join(want, "\n"), pgtest.Lines(t, s.pool, columns, e.Suffix)); diff != "" {
 			t.Errorf("columns of parliament.%s (-want +got):\n%s", e.Suffix, diff)
 		}
 	}
-	if got := dump(t, s.pool, `SELECT count(*) FROM pg_views WHERE schemaname = 'parliament' AND viewname NOT IN
+	if got := pgtest.Lines(t, s.pool, `SELECT count(*) FROM pg_views WHERE schemaname = 'parliament' AND viewname NOT IN
 ('consistent_through', 'partimedlemskab', 'stemmer', 'afstemning_resultat', 'sag_forloeb')`); got != fmt.Sprint(len(schema.Entities())) {
 		t.Errorf("views = %s, want %d", got, len(schema.Entities()))
 	}
@@ -61,7 +62,7 @@ func TestViewsOfOddRows(t *testing.T) {
 	}
 	mustApply(t, s, records...)
 	for _, e := range schema.Entities() {
-		rows := dump(t, s.pool, `SELECT v::text FROM parliament.`+e.Suffix+` v`)
+		rows := pgtest.Lines(t, s.pool, `SELECT v::text FROM parliament.`+e.Suffix+` v`)
 		if got, want := strings.Count(rows, "\n")+1, len(odd)+2; got != want {
 			t.Errorf("rows of parliament.%s = %d, want %d", e.Suffix, got, want)
 		}
@@ -115,7 +116,7 @@ func TestValuesInViews(t *testing.T) {
 			if tt.call != "as_integer" && tt.call != "as_boolean" {
 				argument = `$1::jsonb #>> '{}'`
 			}
-			got := dump(t, s.pool, fmt.Sprintf(`SELECT COALESCE((parliament.%s(%s))::text, 'null')`, tt.call, argument), tt.value)
+			got := pgtest.Lines(t, s.pool, fmt.Sprintf(`SELECT COALESCE((parliament.%s(%s))::text, 'null')`, tt.call, argument), tt.value)
 			if got != tt.want {
 				t.Errorf("%s(%s) = %s, want %s", tt.call, tt.value, got, tt.want)
 			}
@@ -127,7 +128,7 @@ func TestValuesInViews(t *testing.T) {
 func TestTimestampsFollowTheCalendar(t *testing.T) {
 	t.Parallel()
 	s := newStore(t)
-	got := dump(t, s.pool, `SELECT count(*), count(parliament.as_timestamp(d || 'T00:00:00')) FILTER (WHERE parliament.as_timestamp(d || 'T00:00:00')::date::text = d)
+	got := pgtest.Lines(t, s.pool, `SELECT count(*), count(parliament.as_timestamp(d || 'T00:00:00')) FILTER (WHERE parliament.as_timestamp(d || 'T00:00:00')::date::text = d)
 FROM (SELECT to_char(y, 'FM0000') || '-' || to_char(m, 'FM00') || '-' || to_char(n, 'FM00') AS d
       FROM unnest('{1900,2000,2023,2024}'::int[]) y, generate_series(0, 13) m, generate_series(0, 32) n) days`)
 	if want := fmt.Sprint(4*14*33, " ", 365+366+365+366); got != want {
@@ -139,7 +140,7 @@ FROM (SELECT to_char(y, 'FM0000') || '-' || to_char(m, 'FM00') || '-' || to_char
 func TestViewsUseTheKey(t *testing.T) {
 	t.Parallel()
 	s := newStore(t)
-	plan := dump(t, s.pool, `EXPLAIN SELECT "titel" FROM parliament.sag WHERE id = 5`)
+	plan := pgtest.Lines(t, s.pool, `EXPLAIN SELECT "titel" FROM parliament.sag WHERE id = 5`)
 	if !strings.Contains(plan, "parliamentary_data_sag_pkey") || strings.Contains(plan, "stemme") {
 		t.Errorf("plan of a look at one Sag:\n%s", plan)
 	}

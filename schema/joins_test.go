@@ -46,23 +46,6 @@ func copyRows(tb testing.TB, conn *pgx.Conn, rows [][]any) {
 	}
 }
 
-// ask returns what a query gives, a line a row.
-func ask(tb testing.TB, conn *pgx.Conn, query string, args ...any) string {
-	tb.Helper()
-	rows, err := conn.Query(tb.Context(), query, args...)
-	if err != nil {
-		tb.Fatalf("%s: %v", query, err)
-	}
-	lines, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (string, error) {
-		values, err := row.Values()
-		return strings.TrimSuffix(fmt.Sprintln(values...), "\n"), err
-	})
-	if err != nil {
-		tb.Fatalf("%s: %v", query, err)
-	}
-	return strings.Join(lines, "\n")
-}
-
 // fields are what rows link to, of whatever entity.
 type fields struct {
 	ID           int64   `json:"id"`
@@ -143,7 +126,7 @@ func TestVotesByPartyOfASimulatedParliament(t *testing.T) {
 		lines = append(lines, fmt.Sprintf("%d %s %d %d %d %d", g.vote, g.party, n[0], n[1], n[2], n[3]))
 	}
 	slices.Sort(lines)
-	got := strings.Split(ask(t, conn, `SELECT afstemningid, parti, "for", imod, "fravær", hverken FROM parliament.afstemning_resultat`), "\n")
+	got := strings.Split(pgtest.Lines(t, conn, `SELECT afstemningid, parti, "for", imod, "fravær", hverken FROM parliament.afstemning_resultat`), "\n")
 	slices.Sort(got)
 	if diff := cmp.Diff(lines, got); diff != "" {
 		t.Errorf("votes by party (-want +got):\n%s", diff)
@@ -157,13 +140,13 @@ func TestVotesNameTheirCaseAndVoter(t *testing.T) {
 	t.Parallel()
 	conn := connect(t)
 	all := simulated(t, conn)
-	if got, want := ask(t, conn, `SELECT count(*) FROM parliament.stemmer`), fmt.Sprint(len(all["Stemme"])); got != want {
+	if got, want := pgtest.Lines(t, conn, `SELECT count(*) FROM parliament.stemmer`), fmt.Sprint(len(all["Stemme"])); got != want {
 		t.Errorf("votes = %s, want %s", got, want)
 	}
 	for _, a := range all["Afstemning"] {
 		step := all["Sagstrin"][a.SagstrinID]
 		want := fmt.Sprintf("%d %d %s", step.SagID, step.ID, *all["Møde"][a.MødeID].Dato)
-		got := ask(t, conn, `SELECT DISTINCT COALESCE(sagid, 0), COALESCE(sagstrinid, 0), to_char(dato, 'YYYY-MM-DD"T"HH24:MI:SS')
+		got := pgtest.Lines(t, conn, `SELECT DISTINCT COALESCE(sagid, 0), COALESCE(sagstrinid, 0), to_char(dato, 'YYYY-MM-DD"T"HH24:MI:SS')
 FROM parliament.stemmer WHERE afstemningid = $1 AND navn IS NOT NULL AND stemme IS NOT NULL`, a.ID)
 		if got != want {
 			t.Errorf("case, step and day of Afstemning %d = %q, want %q", a.ID, got, want)
@@ -196,12 +179,12 @@ func TestCourseOfEachCaseOfASimulatedParliament(t *testing.T) {
 		}
 	}
 	slices.Sort(want)
-	got := strings.Split(ask(t, conn, `SELECT sagid, COALESCE(sagstrinid, 0), COALESCE("aktørid", 0) FROM parliament.sag_forloeb`), "\n")
+	got := strings.Split(pgtest.Lines(t, conn, `SELECT sagid, COALESCE(sagstrinid, 0), COALESCE("aktørid", 0) FROM parliament.sag_forloeb`), "\n")
 	slices.Sort(got)
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("cases with steps and actors (-want +got):\n%s", diff)
 	}
-	if got := ask(t, conn, `SELECT count(*) FROM parliament.sag_forloeb WHERE titel IS NULL OR status IS NULL OR periode IS NULL
+	if got := pgtest.Lines(t, conn, `SELECT count(*) FROM parliament.sag_forloeb WHERE titel IS NULL OR status IS NULL OR periode IS NULL
 OR (sagstrinid IS NULL) <> (sagstrin IS NULL) OR ("aktørid" IS NULL) <> (navn IS NULL) OR (navn IS NULL) <> (rolle IS NULL)`); got != "0" {
 		t.Errorf("rows without the names of what they are about: %s, want 0", got)
 	}
@@ -257,7 +240,7 @@ func TestPartyOnTheDayOfTheVote(t *testing.T) {
 		if _, err := conn.Exec(t.Context(), `UPDATE parliamentary_data SET data = jsonb_build_object('dato', $1::jsonb) WHERE entity_type = 'Møde'`, tt.day); err != nil {
 			t.Fatal(err)
 		}
-		if got := ask(t, conn, `SELECT COALESCE(parti, 'null') FROM parliament.stemmer`); got != tt.want {
+		if got := pgtest.Lines(t, conn, `SELECT COALESCE(parti, 'null') FROM parliament.stemmer`); got != tt.want {
 			t.Errorf("%s (%s): party = %s, want %s", claim, tt.day, got, tt.want)
 		}
 	}
@@ -283,11 +266,11 @@ func TestJoinsOfOddRows(t *testing.T) {
 		[]any{"Stemme", int64(101), `{"afstemningid":99}`, int64(1)})
 	copyRows(t, conn, rows)
 	for view, want := range map[string]string{"partimedlemskab": "0", "stemmer": "1", "afstemning_resultat": "1", "sag_forloeb": "12"} {
-		if got := ask(t, conn, `SELECT count(x::text) FROM parliament.`+view+` x`); got != want {
+		if got := pgtest.Lines(t, conn, `SELECT count(x::text) FROM parliament.`+view+` x`); got != want {
 			t.Errorf("rows of parliament.%s = %s, want %s", view, got, want)
 		}
 	}
-	if got, want := ask(t, conn, `SELECT dato IS NULL, sagid IS NULL, navn IS NULL, parti IS NULL, stemme IS NULL FROM parliament.stemmer`), "true true true true true"; got != want {
+	if got, want := pgtest.Lines(t, conn, `SELECT dato IS NULL, sagid IS NULL, navn IS NULL, parti IS NULL, stemme IS NULL FROM parliament.stemmer`), "true true true true true"; got != want {
 		t.Errorf("what is not there is null: %s, want %s", got, want)
 	}
 }
@@ -297,10 +280,10 @@ func TestJoinsAreDescribedAndReadTheirPartitionsAlone(t *testing.T) {
 	t.Parallel()
 	conn := connect(t)
 	for _, view := range []string{"partimedlemskab", "stemmer", "afstemning_resultat", "sag_forloeb"} {
-		if got := ask(t, conn, `SELECT length(obj_description(('parliament.'||$1::text)::regclass)) > 20`, view); got != "true" {
+		if got := pgtest.Lines(t, conn, `SELECT length(obj_description(('parliament.'||$1::text)::regclass)) > 20`, view); got != "true" {
 			t.Errorf("parliament.%s has a comment: %s, want true", view, got)
 		}
-		plan := ask(t, conn, `EXPLAIN SELECT * FROM parliament.`+view)
+		plan := pgtest.Lines(t, conn, `EXPLAIN SELECT * FROM parliament.`+view)
 		for _, other := range []string{"fil", "dokument", "emneord", "omtryk", "kollone"} {
 			if strings.Contains(plan, "parliamentary_data_"+other) {
 				t.Errorf("parliament.%s reads %s:\n%s", view, other, plan)
@@ -320,11 +303,11 @@ SELECT 'Stemme', n, jsonb_build_object('afstemningid', 1 + n / 179, 'typeid', 1)
 ANALYZE parliamentary_data`); err != nil {
 		t.Fatal(err)
 	}
-	plan := ask(t, conn, `EXPLAIN SELECT parti, "for" FROM parliament.afstemning_resultat WHERE afstemningid = 500`)
+	plan := pgtest.Lines(t, conn, `EXPLAIN SELECT parti, "for" FROM parliament.afstemning_resultat WHERE afstemningid = 500`)
 	if strings.Contains(plan, "Seq Scan on parliamentary_data_stemme_") || !strings.Contains(plan, "@>") {
 		t.Errorf("plan of one division:\n%s", plan)
 	}
-	if got := ask(t, conn, `SELECT "for" FROM parliament.afstemning_resultat WHERE afstemningid = 500`); got != "179" {
+	if got := pgtest.Lines(t, conn, `SELECT "for" FROM parliament.afstemning_resultat WHERE afstemningid = 500`); got != "179" {
 		t.Errorf("votes of one division = %s, want 179", got)
 	}
 }
@@ -379,7 +362,7 @@ CREATE TEMP TABLE results AS SELECT * FROM parliament.afstemning_resultat`); err
 		`SELECT navn, stemme FROM votes WHERE stemmeid = 1`:                                                        "Eigil Andersen For",
 		`SELECT count(*), count(sagstrinid), count("aktørid"), count(DISTINCT nummer) FROM parliament.sag_forloeb`: "1078 0 0 451",
 	} {
-		if got := ask(t, conn, query); got != want {
+		if got := pgtest.Lines(t, conn, query); got != want {
 			t.Errorf("%s\n= %s, want %s", query, got, want)
 		}
 	}

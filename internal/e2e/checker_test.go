@@ -1,7 +1,6 @@
 package e2e
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"math/rand/v2"
@@ -14,7 +13,6 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"odastream/internal/checker"
-	"odastream/schema"
 	"odastream/stream"
 )
 
@@ -142,7 +140,9 @@ func (d *duress) log() *checker.Log {
 	for _, entity := range duressEntities() {
 		_, err := d.topics.ReadLog(d.t.Context(), entity, nil, func(records []*kgo.Record) error {
 			for _, rec := range records {
-				all = append(all, recordOf(rec))
+				m, err := stream.Decode(rec)
+				at := checker.Place{Partition: checker.Partition{Topic: rec.Topic, Number: rec.Partition}, Offset: rec.Offset}
+				all = append(all, checker.RecordOf(at, m.Change, err))
 			}
 			return nil
 		})
@@ -154,22 +154,6 @@ func (d *duress) log() *checker.Log {
 		d.t.Fatalf("%d records on the topics, %d were acknowledged", len(all), d.records)
 	}
 	return checker.NewLog(all)
-}
-
-// recordOf is a record as the checker wants it.
-func recordOf(rec *kgo.Record) checker.Record {
-	r := checker.Record{Place: checker.Place{Partition: checker.Partition{Topic: rec.Topic, Number: rec.Partition}, Offset: rec.Offset}}
-	m, err := stream.Decode(rec)
-	if err != nil || bytes.Contains(m.Change.Data, []byte(`\u0000`)) {
-		r.Broken = true
-		return r
-	}
-	r.Key = checker.Key{Entity: m.Change.Entity, ID: m.Change.ID}
-	r.Seq, r.Data, r.Create = m.Change.Seq, string(m.Change.Data), m.Change.Action == schema.Create
-	if m.Change.Action == schema.Delete {
-		r.Data = ""
-	}
-	return r
 }
 
 // checkLetters fails unless each dead letter of the database stands on its topic,

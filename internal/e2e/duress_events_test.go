@@ -3,7 +3,6 @@ package e2e
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net/url"
 	"os"
 	"syscall"
@@ -13,6 +12,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"odastream/internal/checker"
 	"odastream/internal/pgserver"
 	"odastream/schema"
 )
@@ -168,20 +168,15 @@ func (d *duress) publish(n int) {
 	for n > 0 {
 		var changes []schema.Change
 		for range min(n, 20) {
-			changes = append(changes, d.change())
+			changes = append(changes, d.author.Change())
 		}
-		if len(d.old) > 100 {
-			changes = append(changes, d.old[d.rand.IntN(len(d.old)-100)])
+		if old := d.author.Old; len(old) > 100 {
+			changes = append(changes, old[d.rand.IntN(len(old)-100)])
 		}
 		if _, err := d.pub.Publish(d.t.Context(), changes); err != nil {
 			d.t.Fatalf("publish %d changes: %v", len(changes), err)
 		}
-		for _, c := range changes {
-			d.records++
-			if c.Action == schema.Delete {
-				d.records++ // its tombstone
-			}
-		}
+		d.records += checker.Records(changes)
 		n -= 20
 		if d.rand.IntN(4) == 0 {
 			d.publishBroken()
@@ -189,27 +184,10 @@ func (d *duress) publish(n int) {
 	}
 }
 
-func (d *duress) change() schema.Change {
-	d.seq++
-	c := schema.Change{
-		Entity: duressEntities()[d.rand.IntN(2)], ID: 1 + d.rand.Int64N(100), Seq: d.seq, Timestamp: time.Now().UTC(),
-		Action: []schema.Action{schema.Snapshot, schema.Create, schema.Update, schema.Update, schema.Delete}[d.rand.IntN(5)], Origin: schema.OriginTail,
-	}
-	if c.Action != schema.Delete {
-		c.Data = fmt.Appendf(nil, `{"id": %d, "v": %d}`, c.ID, d.rand.IntN(4))
-	}
-	d.old = append(d.old, c)
-	return c
-}
-
 func (d *duress) publishBroken() {
 	d.t.Helper()
-	d.seq++
-	value := "{no change"
-	if d.rand.IntN(2) == 0 {
-		value = fmt.Sprintf(`{"entity":"Sag","id":7,"action":"update","seq":%d,"timestamp":"2026-11-23T15:10:00.123456Z","opdateringsdato":null,"origin":"tail","data":{"v":"a\u0000b"}}`, d.seq)
-	}
-	rec := &kgo.Record{Topic: d.kafka.Topic("Sag"), Key: []byte("Sag:7"), Value: []byte(value)}
+	key, value := d.author.Broken("Sag")
+	rec := &kgo.Record{Topic: d.kafka.Topic("Sag"), Key: []byte(key), Value: []byte(value)}
 	if err := d.raw.ProduceSync(d.t.Context(), rec).FirstErr(); err != nil {
 		d.t.Fatalf("produce a broken record: %v", err)
 	}

@@ -23,7 +23,6 @@ import (
 	"odastream/internal/kafkatest"
 	"odastream/internal/migrate"
 	"odastream/internal/pgserver"
-	"odastream/schema"
 	"odastream/stream"
 )
 
@@ -49,9 +48,8 @@ type duress struct {
 
 	sinks   []*sinkProcess
 	started int
-	seq     int64
+	author  *checker.Author
 	records int // acknowledged
-	old     []schema.Change
 	begun   time.Time
 	tale    []string
 }
@@ -74,9 +72,10 @@ func newDuress(t *testing.T, seed uint64) *duress {
 		t.Fatal(err)
 	}
 	d := &duress{
-		t: t, dir: dir, rand: rand.New(rand.NewPCG(seed, 0xd00)), kafkaDir: t.TempDir(), seq: 1_795_445_400_000_000, begun: time.Now(),
+		t: t, dir: dir, rand: rand.New(rand.NewPCG(seed, 0xd00)), kafkaDir: t.TempDir(), begun: time.Now(),
 		scope: checker.Scope{Group: "duress-sink", FirstID: 1, LastID: 1 << 40, TopicPrefix: "duress-"},
 	}
+	d.author = &checker.Author{Rand: d.rand, Entities: duressEntities(), FirstID: d.scope.FirstID, IDs: 100, Seq: 1_795_445_400_000_000}
 	d.openPostgres()
 	d.openKafka()
 	return d

@@ -1,6 +1,7 @@
 package pgtest_test
 
 import (
+	"context"
 	"os"
 	"os/exec"
 	"strings"
@@ -85,4 +86,19 @@ func query(t *testing.T, url, sql string) string {
 		t.Fatalf("%s: %v", sql, err)
 	}
 	return value
+}
+
+func TestLinesAreOneARow(t *testing.T) {
+	t.Parallel()
+	conn, err := pgx.Connect(t.Context(), pgtest.Empty(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = conn.Close(context.Background()) }()
+	if got, want := pgtest.Lines(t, conn, `SELECT n, 'x' || n FROM generate_series(1, $1) n`, 2), "1 x1\n2 x2"; got != want {
+		t.Errorf("Lines = %q, want %q", got, want)
+	}
+	if got := pgtest.Lines(t, conn, `SELECT 1 WHERE false`); got != "" {
+		t.Errorf("Lines of no rows = %q, want nothing", got)
+	}
 }

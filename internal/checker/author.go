@@ -1,0 +1,76 @@
+package checker
+
+import (
+	"bytes"
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"odastream/schema"
+)
+
+// Author makes up what a poller would publish: changes of a few rows, of every
+// kind, in which a row is often what it was before. All but Seq and Old is required.
+type Author struct {
+	Rand     *rand.Rand
+	Entities []string
+	FirstID  int64 // of the rows, which are IDs in a row
+	IDs      int64
+	Seq      int64           // of the change before
+	Old      []schema.Change // every one made so far
+}
+
+// Change makes up the next one.
+func (a *Author) Change() schema.Change {
+	a.Seq++
+	c := schema.Change{
+		Entity: a.Entities[a.Rand.IntN(len(a.Entities))], ID: a.FirstID + a.Rand.Int64N(a.IDs), Seq: a.Seq, Timestamp: time.Now().UTC(),
+		Action: []schema.Action{schema.Snapshot, schema.Create, schema.Update, schema.Update, schema.Delete}[a.Rand.IntN(5)], Origin: schema.OriginTail,
+	}
+	if c.Action != schema.Delete {
+		c.Data = fmt.Appendf(nil, `{"id": %d, "v": %d}`, c.ID, a.Rand.IntN(4))
+	}
+	a.Old = append(a.Old, c)
+	return c
+}
+
+// nul is what no jsonb holds, as JSON spells it.
+const nul = `\u0000`
+
+// Broken makes up a record of entity that no cache can hold: its value is no
+// change, or one whose content Postgres refuses.
+func (a *Author) Broken(entity string) (key, value string) {
+	a.Seq++
+	id := a.FirstID + a.Rand.Int64N(a.IDs)
+	value = "{no change"
+	if a.Rand.IntN(2) == 0 {
+		value = fmt.Sprintf(`{"entity":%q,"id":%d,"action":"update","seq":%d,"timestamp":"2026-11-23T15:10:00.123456Z","opdateringsdato":null,"origin":"tail","data":{"v":"a%sb"}}`,
+			entity, id, a.Seq, nul)
+	}
+	return schema.Key(entity, id), value
+}
+
+// Records is how many records the changes are on their topics: a delete has its
+// tombstone behind it.
+func Records(changes []schema.Change) (n int) {
+	for _, c := range changes {
+		n++
+		if c.Action == schema.Delete {
+			n++
+		}
+	}
+	return n
+}
+
+// RecordOf is what a judgement needs of a record: the change that it holds, or the
+// error with which it could not be read.
+func RecordOf(at Place, c schema.Change, err error) Record {
+	if err != nil || bytes.Contains(c.Data, []byte(nul)) {
+		return Record{Place: at, Broken: true}
+	}
+	r := Record{Place: at, Key: Key{c.Entity, c.ID}, Seq: c.Seq, Data: string(c.Data), Create: c.Action == schema.Create}
+	if c.Action == schema.Delete {
+		r.Data = ""
+	}
+	return r
+}
