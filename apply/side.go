@@ -87,17 +87,22 @@ func (s *side) fill(ctx context.Context) error {
 
 var errMadeAnew = errors.New("it was made anew meanwhile; start again")
 
+// read takes in what lies behind the offsets that the table has, and returns those
+// behind it.
+func (s *side) read(ctx context.Context) (next []int64, err error) {
+	return s.Topics.ReadLog(ctx, s.entity, s.next, func(records []*kgo.Record) error { return s.add(ctx, records) })
+}
+
 // readOn reads what came meanwhile. It is called under the locks; where the
 // transaction fails the records are lost with it, and so is the position.
 func (s *side) readOn(ctx context.Context) error {
-	_, err := s.Topics.ReadLog(ctx, s.entity, s.next, func(records []*kgo.Record) error { return s.add(ctx, records) })
+	_, err := s.read(ctx)
 	return err
 }
 
 // catchUp reads on without the locks, so that little is left to read under them.
-func (s *side) catchUp(ctx context.Context) error {
-	next, err := s.Topics.ReadLog(ctx, s.entity, s.next, func(records []*kgo.Record) error { return s.add(ctx, records) })
-	s.next = next
+func (s *side) catchUp(ctx context.Context) (err error) {
+	s.next, err = s.read(ctx)
 	return err
 }
 

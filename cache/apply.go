@@ -99,10 +99,19 @@ func (a *application) settle() {
 	r.Stale = newest - r.Inserted - r.Updated - r.Deleted - r.Unchanged
 }
 
+// setRow turns the row p into the newer one that is to be written. Equal content
+// raises the seq alone: nothing was changed, and no time begins anew.
+const setRow = `        seq = excluded.seq,
+        opdateringsdato = excluded.opdateringsdato,
+        data = CASE WHEN p.data = excluded.data THEN p.data ELSE excluded.data END,
+        updated_at = CASE WHEN p.data = excluded.data THEN p.updated_at ELSE excluded.updated_at END,
+        expires_at = CASE WHEN p.data = excluded.data THEN p.expires_at ELSE excluded.expires_at END,
+`
+
 // upsertRows writes the newest change of each key. Invariant 3 stands in it
 // twice: against the row and against the deleted one. The look at the deleted
 // rows costs nothing while the batch's entities ($1) have none, which is so
-// throughout a first load. Equal content raises the seq alone.
+// throughout a first load.
 const upsertRows = `WITH written AS (
     INSERT INTO parliamentary_data AS p (entity_type, entity_id, data, seq, opdateringsdato, expires_at, since)
     SELECT s.entity_type, s.entity_id, s.data, s.seq, s.opdateringsdato, now() + make_interval(secs => s.ttl), s.since
@@ -113,12 +122,7 @@ const upsertRows = `WITH written AS (
         OR s.seq > COALESCE((SELECT d.seq FROM parliamentary_deleted d
                              WHERE d.entity_type = s.entity_type AND d.entity_id = s.entity_id), 0))
     ON CONFLICT (entity_type, entity_id) DO UPDATE SET
-        seq = excluded.seq,
-        opdateringsdato = excluded.opdateringsdato,
-        data = CASE WHEN p.data = excluded.data THEN p.data ELSE excluded.data END,
-        updated_at = CASE WHEN p.data = excluded.data THEN p.updated_at ELSE excluded.updated_at END,
-        expires_at = CASE WHEN p.data = excluded.data THEN p.expires_at ELSE excluded.expires_at END,
-        since = CASE WHEN p.data - 'opdateringsdato' = excluded.data - 'opdateringsdato' THEN COALESCE(p.since, p.seq)
+` + setRow + `        since = CASE WHEN p.data - 'opdateringsdato' = excluded.data - 'opdateringsdato' THEN COALESCE(p.since, p.seq)
                      ELSE GREATEST(excluded.since, p.seq + 1) END
     WHERE p.seq < excluded.seq
     RETURNING p.created_at = now() AS inserted, p.updated_at = now() AS changed

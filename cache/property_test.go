@@ -10,8 +10,9 @@ import (
 	"sync"
 	"testing"
 
-	"odastream/internal/pgtest"
 	"pgregory.net/rapid"
+
+	"odastream/internal/pgtest"
 )
 
 // A key's history, in any order, in any batches, any number of times, by two

@@ -24,18 +24,15 @@ type Damage struct {
 // taken back, and has to be added again.
 func (t *SideTable) Examine(ctx context.Context, ids []int64, mend bool, readOn func(context.Context) error) (damage []Damage, err error) {
 	err = t.withPartition(ctx, func() error {
-		damage = nil
 		return t.lockedly(ctx, readOn, func(tx pgx.Tx, next []int64) error {
-			found, err := t.find(ctx, tx, ids, next)
-			if err != nil || !mend || len(found) == 0 {
-				damage = found
+			var err error
+			if damage, err = t.find(ctx, tx, ids, next); err != nil || !mend || len(damage) == 0 {
 				return err
 			}
 			b := &pgx.Batch{}
 			b.Queue(mendDeleted, t.Entity)
 			b.Queue(mendRows, t.Entity, t.ttl())
 			b.Queue(mendMemory, t.Entity)
-			damage = found
 			return tx.SendBatch(ctx, b).Close()
 		})
 	})
@@ -137,12 +134,7 @@ LATERAL (SELECT max(h.seq) AS seq FROM parliamentary_history h
     WHERE h.entity_type = $1 AND h.entity_id = f.entity_id AND h.seq <= w.seq) h
 WHERE f.verdict IN ('missing', 'different') ORDER BY f.entity_id
 ON CONFLICT (entity_type, entity_id) DO UPDATE SET
-    seq = excluded.seq,
-    opdateringsdato = excluded.opdateringsdato,
-    data = CASE WHEN p.data = excluded.data THEN p.data ELSE excluded.data END,
-    updated_at = CASE WHEN p.data = excluded.data THEN p.updated_at ELSE excluded.updated_at END,
-    expires_at = CASE WHEN p.data = excluded.data THEN p.expires_at ELSE excluded.expires_at END,
-    since = COALESCE(excluded.since, CASE WHEN p.since <= excluded.seq THEN p.since END)`
+` + setRow + `    since = COALESCE(excluded.since, CASE WHEN p.since <= excluded.seq THEN p.since END)`
 
 	mendMemory = `DELETE FROM parliamentary_deleted d USING pg_temp.odastream_found f
 WHERE d.entity_type = $1 AND d.entity_id = f.entity_id AND f.verdict IN ('missing', 'different')`

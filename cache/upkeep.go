@@ -39,8 +39,8 @@ const (
 
 // Upkeep removes expired rows and describes the views once a minute, and once a day
 // makes the coming months of the history and drops those that are older than h
-// says, until ctx ends. What fails is logged, and tried again at the next time. Several sinks may
-// do it at once.
+// says, until ctx ends. What fails is logged, and tried again at the next time.
+// Several sinks may do it at once.
 func (s *Store) Upkeep(ctx context.Context, h History) {
 	tick(ctx, func(ctx context.Context) {
 		s.tend(ctx, "rows", s.expire)
