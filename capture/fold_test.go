@@ -27,6 +27,17 @@ func loaded(t *testing.T) *world {
 	return w
 }
 
+// changed is loaded with one row changed since, of which old is the former version.
+func changed(t *testing.T) (w *world, old schema.Change) {
+	t.Helper()
+	w = loaded(t)
+	old = w.changes("Sag")[0]
+	w.sim.Advance(time.Second)
+	w.put("Sag", old.ID, "ændret", stampAt(w.sim.Now()))
+	w.mustOnce()
+	return w, old
+}
+
 func (w *world) exec(sql string) {
 	w.t.Helper()
 	if _, err := w.pool.Exec(w.t.Context(), sql); err != nil {
@@ -99,11 +110,7 @@ func TestATopicMadeAnewIsFilledAgain(t *testing.T) {
 // repair.
 func TestAZombiesLateRecordIsRepaired(t *testing.T) {
 	t.Parallel()
-	w := loaded(t)
-	old := w.changes("Sag")[0]
-	w.sim.Advance(time.Second)
-	w.put("Sag", old.ID, "ændret", stampAt(w.sim.Now()))
-	w.mustOnce()
+	w, old := changed(t)
 	w.publishBehind(old)
 	w.mustOnce()
 	w.checkLast(old.ID)
@@ -117,11 +124,7 @@ func TestAZombiesLateRecordIsRepaired(t *testing.T) {
 // work: the successor's next scan finds that. Red without the fold of each scan.
 func TestAZombiesRecordInTheMidstOfASessionIsRepaired(t *testing.T) {
 	t.Parallel()
-	w := loaded(t)
-	old := w.changes("Sag")[0]
-	w.sim.Advance(time.Second)
-	w.put("Sag", old.ID, "ændret", stampAt(w.sim.Now()))
-	w.mustOnce()
+	w, old := changed(t)
 	var late sync.Once
 	w.source = meanwhile{w.source, func() { late.Do(func() { w.publishBehind(old) }) }}
 	w.cfg.ScanEvery = time.Nanosecond

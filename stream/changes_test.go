@@ -35,8 +35,7 @@ func (b *bench) follow(t *testing.T, sub Subscription, n int) (events []string) 
 func TestChangesComeInOrderAndDeletesOnce(t *testing.T) {
 	t.Parallel()
 	onBoth(t, func(t *testing.T, b *bench) {
-		b.cfg.Partitions = 1
-		b.topics = NewTopics(b.cl, b.cfg, b.log.logger())
+		b.single(t)
 		b.ensure(t, "Sag", "Stemme")
 		p := b.publisher(t)
 		publish(t, p, update("Sag", 1, 1), remove("Sag", 1, 2), update("Sag", 1, 3), update("Sag", 2, 4), remove("Sag", 2, 5))
@@ -54,8 +53,7 @@ func TestChangesComeInOrderAndDeletesOnce(t *testing.T) {
 func TestAGroupGoesOnWhereItsLoopWasLeft(t *testing.T) {
 	t.Parallel()
 	onBoth(t, func(t *testing.T, b *bench) {
-		b.cfg.Partitions = 1
-		b.topics = NewTopics(b.cl, b.cfg, b.log.logger())
+		b.single(t)
 		b.ensure(t, "Sag")
 		p := b.publisher(t)
 		publish(t, p, update("Sag", 1, 1), update("Sag", 2, 2), update("Sag", 3, 3))

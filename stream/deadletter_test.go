@@ -225,8 +225,7 @@ func TestTheLimitIsTheTopicsOwn(t *testing.T) {
 func TestALoweredLimitIsFoundByTheBrokersRefusal(t *testing.T) {
 	t.Parallel()
 	onBoth(t, func(t *testing.T, b *bench) {
-		b.cfg.Partitions = 1
-		b.topics = NewTopics(b.cl, b.cfg, b.log.logger())
+		b.single(t)
 		b.ensure(t, "Sag")
 		p := b.publisher(t, kgo.ProducerBatchCompression(kgo.NoCompression()))
 		publish(t, p, update("Sag", 1, 1))

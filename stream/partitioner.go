@@ -68,6 +68,13 @@ func (p *partitions) err(topic string) error {
 	return nil
 }
 
+// PartitionOf is the partition that a key's records are in, of a topic with so many
+// partitions (1 or more): where all Kafka clients put it, and so Publish.
+func PartitionOf(key string, partitions int) int32 {
+	record := &kgo.Record{Key: []byte(key)}
+	return int32(kgo.StickyKeyPartitioner(nil).ForTopic("").Partition(record, partitions))
+}
+
 type topicPartitions struct {
 	kgo.TopicPartitioner
 	all   *partitions

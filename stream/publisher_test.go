@@ -37,8 +37,7 @@ func keys(records []*kgo.Record) []string {
 func TestWhatIsPublishedIsOnTheTopic(t *testing.T) {
 	t.Parallel()
 	onBoth(t, func(t *testing.T, b *bench) {
-		b.cfg.Partitions = 1
-		b.topics = NewTopics(b.cl, b.cfg, b.log.logger())
+		b.single(t)
 		b.ensure(t, "Sag")
 		p := b.publisher(t)
 		acks := publish(t, p, update("Sag", 1, 1), remove("Sag", 2, 2), update("Sag", 1, 3), update("Sag", 2, 4))
@@ -77,8 +76,12 @@ func TestPartitionIsThatOfAllKafkaClients(t *testing.T) {
 		}
 		for i, ack := range publish(t, b.publisher(t), changes...) {
 			key := changes[i].Key()
-			if want := int32(murmur2([]byte(key))&0x7fffffff) % 3; ack.Partition != want {
+			want := int32(murmur2([]byte(key))&0x7fffffff) % 3
+			if ack.Partition != want {
 				t.Errorf("%s went to partition %d, want %d", key, ack.Partition, want)
+			}
+			if got := PartitionOf(key, 3); got != want {
+				t.Errorf("PartitionOf(%s, 3) = %d, want %d", key, got, want)
 			}
 		}
 	})

@@ -18,7 +18,6 @@ import (
 	"odastream/internal/connect"
 	"odastream/internal/plainlog"
 	"odastream/internal/settings"
-	"odastream/internal/trial"
 	"odastream/stream"
 )
 
@@ -72,14 +71,16 @@ func (f *letterFlags) filter(states ...cache.LetterState) (cache.LetterFilter, e
 
 // open reads the settings and does work with what they name, until the first signal.
 func (f *letterFlags) open(ctx context.Context, c call, work func(context.Context, *letterbox) error) error {
-	if place, ok := f.running(c.environ); ok {
-		f.set.DatabaseURL = place.DatabaseURL
-		f.set.Kafka = stream.Config{Brokers: []string{place.Brokers}, TopicPrefix: trial.TopicPrefix}
-		f.set.Cache.GIN = "on"
-	} else if f.dir != "" {
-		return fmt.Errorf("no \"odastream up\" runs in %s: start it with the same --dir", f.dir)
-	} else if err := settings.Parse(c.environ, &f.set); err != nil {
+	place, ok, err := f.find(c.environ)
+	switch {
+	case err != nil:
 		return err
+	case ok:
+		f.set.DatabaseURL, f.set.Kafka, f.set.Cache.GIN = place.DatabaseURL, trialKafka(place), "on"
+	default:
+		if err := settings.Parse(c.environ, &f.set); err != nil {
+			return err
+		}
 	}
 	log := slog.New(plainlog.New(func(line string) { fmt.Fprintln(c.stderr, line) }, slog.LevelWarn))
 	return untilStopped(ctx, log, func(ctx context.Context) error {
@@ -110,16 +111,13 @@ func newLetterbox(pool *pgxpool.Pool, set letterSettings, log *slog.Logger) *let
 
 // read gives fn the dead letters that a topic's .dlq holds.
 func (b *letterbox) read(ctx context.Context, topic string, fn func(stream.StoredLetter) error) error {
-	cl, err := stream.NewClient(b.kafka, b.log)
+	asking, cancel := context.WithTimeout(ctx, lookFor)
+	defer cancel()
+	cl, err := openKafka(asking, b.kafka, b.log)
 	if err != nil {
 		return err
 	}
 	defer cl.Close()
-	ping, cancel := context.WithTimeout(ctx, lookFor)
-	defer cancel()
-	if err := stream.Ping(ping, cl, b.kafka); err != nil {
-		return err
-	}
 	return stream.NewTopics(cl, b.kafka, b.log).ReadDeadLetters(ctx, topic, fn)
 }
 

@@ -2,58 +2,29 @@ package main
 
 import (
 	"bytes"
-	"log/slog"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
-	"github.com/jackc/pgx/v5/pgxpool"
-	"github.com/prometheus/client_golang/prometheus"
 	"github.com/rogpeppe/go-internal/testscript"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"odastream/cache"
 	"odastream/internal/kafkatest"
-	"odastream/internal/pgtest"
 	"odastream/schema"
 	"odastream/stream"
 )
 
-// morgue is a database and a broker with dead letters.
+// morgue is a stand with dead letters.
 type morgue struct {
-	url     string
-	kafka   stream.Config
-	pool    *pgxpool.Pool
-	store   *cache.Store
+	stand
 	letters *stream.Publisher
 }
 
 func newMorgue(t testing.TB) *morgue {
 	t.Helper()
-	log := slog.New(slog.DiscardHandler)
-	m := &morgue{url: pgtest.Migrated(t), kafka: stream.Config{Brokers: kafkatest.Fake(t), TopicPrefix: "parliament-", Partitions: 1}}
-	cfg, err := cache.PoolConfig(m.url)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if m.pool, err = pgxpool.NewWithConfig(t.Context(), cfg); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(m.pool.Close)
-	m.store = cache.New(m.pool, "parliament-sink", cache.Config{GIN: "off"}, log)
-	admin, err := stream.NewClient(m.kafka, log)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(admin.Close)
-	if err := stream.NewTopics(admin, m.kafka, log).Ensure(t.Context(), []string{"Sag"}); err != nil {
-		t.Fatal(err)
-	}
-	if m.letters, err = stream.NewPublisher(m.kafka, log, prometheus.NewRegistry()); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(m.letters.Close)
+	m := &morgue{stand: newStand(t, stream.Config{Brokers: kafkatest.Fake(t), TopicPrefix: "parliament-", Partitions: 1}, "parliament-sink", "Sag")}
+	m.letters = m.publisher(t)
 	return m
 }
 
@@ -102,27 +73,10 @@ func (m *morgue) buryRecord(t testing.TB, offset int64, rec *kgo.Record, class s
 	}
 }
 
-func (m *morgue) apply(t testing.TB, b cache.Batch) {
-	t.Helper()
-	if _, err := m.store.Apply(t.Context(), b); err != nil {
-		t.Fatal(err)
-	}
-}
-
 // hold puts a row into the cache.
 func (m *morgue) hold(t testing.TB, c schema.Change) {
 	t.Helper()
 	m.apply(t, cache.Batch{Records: []cache.Record{{TopicPartition: cache.TopicPartition{Topic: "parliament-sag"}, Change: c}}})
-}
-
-// value is what a query gives, as text.
-func (m *morgue) value(t *testing.T, query string) string {
-	t.Helper()
-	var text string
-	if err := m.pool.QueryRow(t.Context(), "SELECT COALESCE(("+query+")::text, '')").Scan(&text); err != nil {
-		t.Fatalf("%s: %v", query, err)
-	}
-	return text
 }
 
 const (
@@ -130,13 +84,6 @@ const (
 	statesNow = `SELECT string_agg("offset" || ' ' || state, ', ' ORDER BY "offset") FROM dead_letters`
 	forbid    = `ALTER TABLE parliamentary_data ADD CONSTRAINT no_bad CHECK (NOT data ? 'bad')`
 )
-
-func (m *morgue) exec(t *testing.T, sql string) {
-	t.Helper()
-	if _, err := m.pool.Exec(t.Context(), sql); err != nil {
-		t.Fatalf("%s: %v", sql, err)
-	}
-}
 
 // want compares an exit status and what the output must have.
 func want(t *testing.T, status int, out string, wantStatus int, parts ...string) {
@@ -148,13 +95,6 @@ func want(t *testing.T, status int, out string, wantStatus int, parts ...string)
 		if !strings.Contains(out, part) {
 			t.Errorf("output lacks %q:\n%s", part, out)
 		}
-	}
-}
-
-func (m *morgue) holds(t *testing.T, query, want string) {
-	t.Helper()
-	if diff := cmp.Diff(want, m.value(t, query)); diff != "" {
-		t.Errorf("%s (-want +got):\n%s", query, diff)
 	}
 }
 

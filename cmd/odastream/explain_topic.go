@@ -54,22 +54,19 @@ func recordsInTopic(ctx context.Context, cfg stream.Config, entity string, id, s
 }
 
 func (v *topicView) read(ctx context.Context, cfg stream.Config, entity, key string, seq int64, log *slog.Logger) error {
-	cl, err := stream.NewClient(cfg, log)
+	asking, cancel := context.WithTimeout(ctx, askKafka)
+	defer cancel()
+	cl, err := openKafka(asking, cfg, log)
 	if err != nil {
 		return err
 	}
 	defer cl.Close()
-	asking, cancel := context.WithTimeout(ctx, askKafka)
-	defer cancel()
-	if err := stream.Ping(asking, cl, cfg); err != nil {
-		return err
-	}
 	all := stream.NewTopics(cl, cfg, log)
 	state, err := all.State(asking, entity)
 	if err != nil {
 		return err
 	}
-	v.Partition = int32(kgo.StickyKeyPartitioner(nil).ForTopic(v.Topic).Partition(&kgo.Record{Key: []byte(key)}, state.Partitions()))
+	v.Partition = stream.PartitionOf(key, state.Partitions())
 	from := append([]int64(nil), state.End...) // the other partitions are not read
 	if from[v.Partition], err = v.begin(asking, cl, state, seq); err != nil {
 		return err

@@ -19,7 +19,6 @@ import (
 	"odastream/internal/plainlog"
 	"odastream/internal/progress"
 	"odastream/internal/settings"
-	"odastream/internal/trial"
 	"odastream/schema"
 	"odastream/stream"
 )
@@ -93,9 +92,9 @@ func (f *rebuilding) run(ctx context.Context, c call) error {
 
 // read takes the settings of the sink, or what the running trial has.
 func (f *rebuilding) read(environ []string) error {
-	place, ok := f.running(environ)
-	if !ok && f.dir != "" {
-		return fmt.Errorf("no \"odastream up\" runs in %s: start it with the same --dir", f.dir)
+	place, ok, err := f.find(environ)
+	if err != nil {
+		return err
 	}
 	if ok {
 		environ = append(slices.Clone(environ), "DATABASE_URL="+place.DatabaseURL)
@@ -103,7 +102,7 @@ func (f *rebuilding) read(environ []string) error {
 	if err := settings.Parse(environ, &f.set); err != nil || !ok {
 		return err
 	}
-	f.set.Kafka = stream.Config{Brokers: []string{place.Brokers}, TopicPrefix: trial.TopicPrefix}
+	f.set.Kafka = trialKafka(place)
 	return nil
 }
 
@@ -117,16 +116,13 @@ func (f *rebuilding) rebuild(ctx context.Context, entity string, line *progress.
 		return report, err
 	}
 	defer pool.Close()
-	cl, err := stream.NewClient(f.set.Kafka, log)
+	asking, cancel := context.WithTimeout(ctx, lookFor)
+	defer cancel()
+	cl, err := openKafka(asking, f.set.Kafka, log)
 	if err != nil {
 		return report, err
 	}
 	defer cl.Close()
-	asking, cancel := context.WithTimeout(ctx, lookFor)
-	defer cancel()
-	if err := stream.Ping(asking, cl, f.set.Kafka); err != nil {
-		return report, err
-	}
 	if err := complete(asking, pool, entity); err != nil {
 		return report, err
 	}

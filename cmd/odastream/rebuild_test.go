@@ -15,13 +15,10 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/twmb/franz-go/pkg/kadm"
 
 	"odastream/apply"
-	"odastream/cache"
 	"odastream/internal/kafkatest"
-	"odastream/internal/pgtest"
 	"odastream/internal/progress"
 	"odastream/schema"
 	"odastream/stream"
@@ -29,9 +26,9 @@ import (
 
 // copyRig is a topic, a cache and a sink between them.
 type copyRig struct {
-	*morgue
+	stand
 	entity string
-	topics *stream.Topics
+	pub    *stream.Publisher
 	admin  *kadm.Client
 	group  string
 	seq    int64
@@ -39,34 +36,10 @@ type copyRig struct {
 
 func newCopyRig(t *testing.T, brokers []string, entity string) *copyRig {
 	t.Helper()
-	log := slog.New(slog.DiscardHandler)
 	prefix := kafkatest.Prefix(t)
-	r := &copyRig{
-		entity: entity, group: prefix + "sink", seq: 1_795_445_400_000_000,
-		morgue: &morgue{url: pgtest.Migrated(t), kafka: stream.Config{Brokers: brokers, TopicPrefix: prefix, Partitions: 3}},
-	}
-	cfg, err := cache.PoolConfig(r.url)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if r.pool, err = pgxpool.NewWithConfig(t.Context(), cfg); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(r.pool.Close)
-	r.store = cache.New(r.pool, r.group, cache.Config{GIN: "off"}, log)
-	admin, err := stream.NewClient(r.kafka, log)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(admin.Close)
-	r.admin, r.topics = kadm.NewClient(admin), stream.NewTopics(admin, r.kafka, log)
-	if err := r.topics.Ensure(t.Context(), []string{entity}); err != nil {
-		t.Fatal(err)
-	}
-	if r.letters, err = stream.NewPublisher(r.kafka, log, nil); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(r.letters.Close)
+	r := &copyRig{entity: entity, group: prefix + "sink", seq: 1_795_445_400_000_000}
+	r.stand = newStand(t, stream.Config{Brokers: brokers, TopicPrefix: prefix, Partitions: 3}, r.group, entity)
+	r.pub, r.admin = r.publisher(t), kadm.NewClient(r.cl)
 	return r
 }
 
@@ -97,7 +70,7 @@ func filler(seed int64, size int) string {
 
 func (r *copyRig) publish(t *testing.T, changes ...schema.Change) {
 	t.Helper()
-	if _, err := r.letters.Publish(t.Context(), changes); err != nil {
+	if _, err := r.pub.Publish(t.Context(), changes); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -118,7 +91,7 @@ func (r *copyRig) load(t *testing.T, n, size int) {
 
 func (r *copyRig) sink() *apply.Sink {
 	log := slog.New(slog.DiscardHandler)
-	letters := apply.Letters{Publisher: r.letters, Topics: r.topics, Kafka: r.kafka}
+	letters := apply.Letters{Publisher: r.pub, Topics: r.topics, Kafka: r.kafka}
 	return apply.New(apply.Config{Group: r.group, BatchRows: 5000, BatchBytes: 16 << 20, Linger: 20 * time.Millisecond}, r.kafka, r.store, letters, log, nil)
 }
 
@@ -370,7 +343,7 @@ func (r *copyRig) publishOn(t *testing.T, ctx context.Context, n int) <-chan ali
 				}
 				batch = append(batch, c)
 			}
-			if _, err := r.letters.Publish(context.WithoutCancel(ctx), batch); err != nil {
+			if _, err := r.pub.Publish(context.WithoutCancel(ctx), batch); err != nil {
 				t.Errorf("publish: %v", err)
 				break
 			}

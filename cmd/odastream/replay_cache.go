@@ -58,13 +58,15 @@ type replayReport struct {
 func (r *replay) run(ctx context.Context, from spot, partition int, stderr io.Writer) error {
 	r.report, r.newer = replayReport{Entity: r.entity, DryRun: r.dry}, map[int64]bool{}
 	r.line = progress.New(stderr, r.box.log)
-	cl, err := stream.NewClient(r.box.kafka, r.box.log)
+	asking, cancel := context.WithTimeout(ctx, askKafka)
+	defer cancel()
+	cl, err := openKafka(asking, r.box.kafka, r.box.log)
 	if err != nil {
 		return err
 	}
 	defer cl.Close()
 	topics := stream.NewTopics(cl, r.box.kafka, r.box.log)
-	offsets, err := r.begin(ctx, cl, topics, from, partition)
+	offsets, err := r.begin(asking, cl, topics, from, partition)
 	if err != nil {
 		return err
 	}
@@ -83,23 +85,18 @@ func (r *replay) run(ctx context.Context, from spot, partition int, stderr io.Wr
 
 // begin finds the offsets to read from, and says what will be done.
 func (r *replay) begin(ctx context.Context, cl *kgo.Client, topics *stream.Topics, from spot, partition int) ([]int64, error) {
-	asking, cancel := context.WithTimeout(ctx, askKafka)
-	defer cancel()
-	if err := stream.Ping(asking, cl, r.box.kafka); err != nil {
-		return nil, err
-	}
-	state, err := topics.State(asking, r.entity)
+	state, err := topics.State(ctx, r.entity)
 	if err != nil {
 		return nil, err
 	}
 	topic := r.box.kafka.Topic(r.entity)
-	if only := r.rows.partition(topic, r.entity, state.Partitions()); only >= 0 {
+	if only := r.rows.partition(r.entity, state.Partitions()); only >= 0 {
 		if partition >= 0 && partition != only {
 			return nil, fmt.Errorf("%s of %s is in partition %d, not in %d", r.rows, r.entity, only, partition)
 		}
 		partition = only
 	}
-	found, err := from.find(asking, kadm.NewClient(cl), []string{topic}, partition)
+	found, err := from.find(ctx, kadm.NewClient(cl), []string{topic}, partition)
 	if err != nil {
 		return nil, err
 	}

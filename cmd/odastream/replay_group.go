@@ -60,16 +60,13 @@ func (f *replaying) reset(ctx context.Context, c call, to spot) error {
 		if err := f.refuseSink(ctx, c.environ); err != nil {
 			return err
 		}
-		cl, err := stream.NewClient(cfg, log)
+		asking, cancel := context.WithTimeout(ctx, askKafka)
+		defer cancel()
+		cl, err := openKafka(asking, cfg, log)
 		if err != nil {
 			return err
 		}
 		defer cl.Close()
-		asking, cancel := context.WithTimeout(ctx, askKafka)
-		defer cancel()
-		if err := stream.Ping(asking, cl, cfg); err != nil {
-			return err
-		}
 		r := resetting{
 			adm: kadm.NewClient(cl), kafka: cfg, group: f.group, entity: f.entity, partition: f.partition,
 			dry: f.dry, json: f.json, out: c.stdout,

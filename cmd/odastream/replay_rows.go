@@ -5,9 +5,8 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/twmb/franz-go/pkg/kgo"
-
 	"odastream/schema"
+	"odastream/stream"
 )
 
 // rowRange selects rows of an entity by id, both ends included.
@@ -46,12 +45,11 @@ func (f *replaying) rows() (rowRange, error) {
 func (r rowRange) has(id int64) bool { return r.all || r.first <= id && id <= r.last }
 
 // partition is the only one that holds the rows; -1: several do.
-func (r rowRange) partition(topic, entity string, partitions int) int {
+func (r rowRange) partition(entity string, partitions int) int {
 	if r.all || r.first != r.last {
 		return -1
 	}
-	record := &kgo.Record{Key: []byte(schema.Key(entity, r.first))}
-	return kgo.StickyKeyPartitioner(nil).ForTopic(topic).Partition(record, partitions)
+	return int(stream.PartitionOf(schema.Key(entity, r.first), partitions))
 }
 
 // String names the rows for a person.

@@ -10,48 +10,26 @@ import (
 	"testing"
 	"time"
 
-	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"odastream/cache"
 	"odastream/internal/kafkatest"
-	"odastream/internal/pgtest"
 	"odastream/schema"
 	"odastream/stream"
 )
 
-// newsroom is a broker with the topic of Sag, and a database.
+// newsroom is a stand with the topic of Sag.
 type newsroom struct {
-	url   string
-	kafka stream.Config
-	cl    *kgo.Client
-	adm   *kadm.Client
-	pool  *pgxpool.Pool
-	store *cache.Store
+	stand
+	adm *kadm.Client
 }
 
 func newNewsroom(t *testing.T, brokers []string) *newsroom {
 	t.Helper()
-	log := slog.New(slog.DiscardHandler)
-	n := &newsroom{url: pgtest.Migrated(t), kafka: stream.Config{Brokers: brokers, TopicPrefix: kafkatest.Prefix(t), Partitions: 3}}
-	cfg, err := cache.PoolConfig(n.url)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if n.pool, err = pgxpool.NewWithConfig(t.Context(), cfg); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(n.pool.Close)
-	n.store = cache.New(n.pool, "parliament-sink", cache.Config{GIN: "off"}, log)
-	if n.cl, err = stream.NewClient(n.kafka, log); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(n.cl.Close)
+	kafka := stream.Config{Brokers: brokers, TopicPrefix: kafkatest.Prefix(t), Partitions: 3}
+	n := &newsroom{stand: newStand(t, kafka, "parliament-sink", "Sag", "Stemme")}
 	n.adm = kadm.NewClient(n.cl)
-	if err := stream.NewTopics(n.cl, n.kafka, log).Ensure(t.Context(), []string{"Sag", "Stemme"}); err != nil {
-		t.Fatal(err)
-	}
 	return n
 }
 
@@ -136,13 +114,6 @@ func (n *newsroom) state(t *testing.T) (text string) {
 		t.Fatal(err)
 	}
 	return text
-}
-
-func (n *newsroom) exec(t *testing.T, query string) {
-	t.Helper()
-	if _, err := n.pool.Exec(t.Context(), query); err != nil {
-		t.Fatal(err)
-	}
 }
 
 // sinkOnce applies the topic with its offsets, as a sink does.
@@ -297,7 +268,7 @@ func TestReplayBeginsWhereItIsTold(t *testing.T) {
 		"what is gone":         {"4", "offset 4 of topic " + n.topic() + " partition 1 is gone: it holds 5 to "},
 		"what is yet to come":  {"1000", "is yet to come: it holds 5 to "},
 		"no such partition":    {"0 --partition 7", "has no partition 7"},
-		"a row is not in here": {"start --key 1 --partition " + fmt.Sprint(otherThan(n, 1)), "row 1 of Sag is in partition"},
+		"a row is not in here": {"start --key 1 --partition " + fmt.Sprint(otherThan(1)), "row 1 of Sag is in partition"},
 	} {
 		args := append([]string{"replay", "Sag", "--partition", "1", "--from"}, strings.Fields(tt.from)...)
 		if status, out := n.odastream(t, args...); status != 1 || !strings.Contains(out, tt.want) {
@@ -330,8 +301,8 @@ func (n *newsroom) cut(t *testing.T, partition int32, at int64) {
 }
 
 // otherThan is a partition that does not hold the row.
-func otherThan(n *newsroom, id int64) int {
-	return (rowRange{first: id, last: id}.partition(n.topic(), "Sag", 3) + 1) % 3
+func otherThan(id int64) int {
+	return (rowRange{first: id, last: id}.partition("Sag", 3) + 1) % 3
 }
 
 // A record of no sense and one that Postgres refuses are named, and stop no other.
