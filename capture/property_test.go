@@ -151,6 +151,10 @@ func (h *history) passTime() {
 	d := rapid.SampledFrom([]time.Duration{
 		0, time.Second, time.Second, 40 * time.Second, 4 * time.Minute, 4 * time.Minute, 3 * time.Hour, -2 * time.Second, -time.Hour,
 	}).Draw(h.rt, "time passes")
+	h.advance(d)
+}
+
+func (h *history) advance(d time.Duration) {
 	h.tell("time passes: %s", d)
 	h.sim.Advance(d)
 	if d < 0 || len(h.checkpoint().Ranges) > 0 {
@@ -320,8 +324,10 @@ func (h *history) loseTopic() {
 }
 
 // finish runs `poller --once` with a scan until nothing is in doubt: as often as
-// the held-back deletes demand.
+// the held-back deletes demand. What is yet to be seen at the source is seen from
+// the first of its requests on, and not in the midst of the last scan.
 func (h *history) finish() {
+	h.advance(3 * time.Hour)
 	h.cfg.ScanEvery = time.Nanosecond
 	for range 5 {
 		// A scan that goes on, begun in what is now the future, does not show what
