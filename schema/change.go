@@ -43,14 +43,16 @@ type Change struct {
 	Data            []byte   // the row, a JSON object exactly as the source gave it; nil for a delete
 }
 
-// timestampLayout is RFC 3339 in UTC with exactly six decimals.
-const timestampLayout = "2006-01-02T15:04:05.000000Z"
-
 // Key is the record's key: "Sag:98765".
 func (c Change) Key() string { return Key(c.Entity, c.ID) }
 
 // EventID is the CloudEvents id of the change: "Sag:98765:1795445400123456".
-func (c Change) EventID() string { return c.Key() + ":" + strconv.FormatInt(c.Seq, 10) }
+func (c Change) EventID() string { return string(c.AppendEventID(make([]byte, 0, 64))) }
+
+// AppendEventID appends the EventID to dst.
+func (c Change) AppendEventID(dst []byte) []byte {
+	return strconv.AppendInt(append(AppendKey(dst, c.Entity, c.ID), ':'), c.Seq, 10)
+}
 
 // AppendJSON appends the change as the JSON object that is published: the
 // members in the contract's order, without white space, and Data byte for byte.
@@ -59,7 +61,7 @@ func (c Change) AppendJSON(dst []byte) []byte {
 	dst = strconv.AppendInt(append(dst, `,"id":`...), c.ID, 10)
 	dst = appendString(append(dst, `,"action":`...), string(c.Action))
 	dst = strconv.AppendInt(append(dst, `,"seq":`...), c.Seq, 10)
-	dst = c.Timestamp.UTC().AppendFormat(append(dst, `,"timestamp":"`...), timestampLayout)
+	dst = AppendTimestamp(append(dst, `,"timestamp":"`...), c.Timestamp)
 	dst = append(dst, `","opdateringsdato":`...)
 	if c.Opdateringsdato == "" {
 		dst = append(dst, "null"...)
@@ -73,6 +75,18 @@ func (c Change) AppendJSON(dst []byte) []byte {
 		dst = append(dst, "null"...)
 	}
 	return append(append(dst, c.Data...), '}')
+}
+
+// AppendTimestamp appends t as a Change has it: RFC 3339 in UTC with exactly six
+// decimals, what is below a microsecond cut off.
+func AppendTimestamp(dst []byte, t time.Time) []byte {
+	t = t.UTC()
+	// This layout has a way of its own in package time, five times as fast.
+	dst = t.AppendFormat(dst, time.RFC3339)
+	point := len(dst) - len("Z")
+	dst = strconv.AppendInt(dst[:point], 1_000_000+int64(t.Nanosecond()/1000), 10)
+	dst[point] = '.' // for the 1, which kept the zeros after it
+	return append(dst, 'Z')
 }
 
 func (c Change) appendChanged(dst []byte) []byte {

@@ -167,3 +167,16 @@ func TestNamesOfAChange(t *testing.T) {
 		t.Errorf("EventID() = %q, want %q", got, want)
 	}
 }
+
+func TestTimestampsAreThoseOfTheirLayout(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		nanos := rapid.OneOf(rapid.Int64Range(0, 999_999_999), rapid.SampledFrom([]int64{0, 999, 1000, 100_000_000})).Draw(t, "nanoseconds")
+		zone := time.FixedZone("", rapid.IntRange(-14*3600, 14*3600).Draw(t, "zone"))
+		at := time.Unix(rapid.Int64Range(-62_000_000_000, 253_000_000_000).Draw(t, "seconds"), nanos).In(zone)
+		got, want := string(AppendTimestamp([]byte("at "), at)), at.UTC().Format("at 2006-01-02T15:04:05.000000Z")
+		if got != want {
+			t.Fatalf("AppendTimestamp(%s) = %s, want %s", at, got, want)
+		}
+	})
+}

@@ -24,7 +24,12 @@ func Suffix(name string) string {
 
 // Key is the record key of one row: "Sag:98765".
 func Key(entity string, id int64) string {
-	return entity + ":" + strconv.FormatInt(id, 10)
+	return string(AppendKey(make([]byte, 0, 64), entity, id))
+}
+
+// AppendKey appends the record key of one row to dst.
+func AppendKey(dst []byte, entity string, id int64) []byte {
+	return strconv.AppendInt(append(append(dst, entity...), ':'), id, 10)
 }
 
 // ParseKey takes a record key apart. It returns an error for a key that Key

@@ -7,6 +7,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/twmb/franz-go/pkg/kgo"
+
+	"odastream/schema"
 )
 
 // Class says why a record was dead-lettered.
@@ -106,7 +108,7 @@ func (d DeadLetter) headers() []kgo.RecordHeader {
 		add(HeaderDeadSQLState, d.SQLState)
 	}
 	add(HeaderDeadAttempts, strconv.Itoa(d.Attempts))
-	add(HeaderDeadFailedAt, d.FailedAt.UTC().Format(timeLayout))
+	add(HeaderDeadFailedAt, string(schema.AppendTimestamp(nil, d.FailedAt)))
 	return hs
 }
 

@@ -38,8 +38,13 @@ func newPublisherMetrics(reg prometheus.Registerer) *publisherMetrics {
 }
 
 func (m *publisherMetrics) published(changes []schema.Change, took time.Duration) {
+	type kind struct{ entity, action string }
+	counts := map[kind]int{}
 	for _, c := range changes {
-		m.changes.WithLabelValues(c.Entity, string(c.Action)).Inc()
+		counts[kind{c.Entity, string(c.Action)}]++
+	}
+	for k, n := range counts {
+		m.changes.WithLabelValues(k.entity, k.action).Add(float64(n))
 	}
 	m.seconds.Observe(took.Seconds())
 }

@@ -53,7 +53,7 @@ func TestWhatIsPublishedIsOnTheTopic(t *testing.T) {
 		if diff := cmp.Diff(wantAcks, acks); diff != "" {
 			t.Errorf("acks (-want +got):\n%s", diff)
 		}
-		if got, want := records[0].Headers, newEncoder(b.cfg).headers(update("Sag", 1, 1)); !cmp.Equal(want, got) {
+		if got, want := records[0].Headers, newEncoder(b.cfg).records(update("Sag", 1, 1))[0].Headers; !cmp.Equal(want, got) {
 			t.Errorf("headers on the topic (-want +got):\n%s", cmp.Diff(want, got))
 		}
 	})

@@ -21,7 +21,6 @@ const (
 	headerContentType = "content-type"
 
 	typePrefix = "dk.ft.oda."
-	timeLayout = "2006-01-02T15:04:05.000000Z" // RFC 3339, UTC, microseconds
 )
 
 // encoder turns changes into records.
@@ -38,34 +37,69 @@ func newEncoder(cfg Config) encoder {
 	return encoder{cfg: cfg, source: source}
 }
 
-// records gives the record of c, and after the record of a delete its
-// tombstone, with the same headers and so the same ce_id.
-func (e encoder) records(c schema.Change) []*kgo.Record {
-	rec := &kgo.Record{
-		Topic:   e.cfg.Topic(c.Entity),
-		Key:     []byte(schema.Key(c.Entity, c.ID)),
-		Value:   c.AppendJSON(nil),
-		Headers: e.headers(c),
-	}
-	if c.Action != schema.Delete {
-		return []*kgo.Record{rec}
-	}
-	return []*kgo.Record{rec, {Topic: rec.Topic, Key: rec.Key, Headers: rec.Headers}}
+// record is a record with room for its headers, so that those of a page are made
+// in one piece.
+type record struct {
+	kgo.Record
+	headers [7]kgo.RecordHeader
 }
 
-// headers are in the contract's order. ce_source is a URI, so the letters æøå
-// of an entity are percent-encoded there; elsewhere they stand as they are.
-func (e encoder) headers(c schema.Change) []kgo.RecordHeader {
-	h := func(key, value string) kgo.RecordHeader { return kgo.RecordHeader{Key: key, Value: []byte(value)} }
-	return []kgo.RecordHeader{
-		h(headerSpecVersion, "1.0"),
-		h(headerID, c.EventID()),
-		h(headerSource, e.source+"/"+url.PathEscape(c.Entity)),
-		h(headerType, typePrefix+string(c.Action)),
-		h(headerSubject, c.Entity+"("+strconv.FormatInt(c.ID, 10)+")"),
-		h(headerTime, c.Timestamp.UTC().Format(timeLayout)),
-		h(headerContentType, "application/json"),
+// records gives the record of each change, and after the record of a delete its
+// tombstone, with the same headers and so the same ce_id. A record's key, value
+// and headers share memory: nobody may write into them.
+func (e encoder) records(changes ...schema.Change) []*kgo.Record {
+	out := make([]*kgo.Record, 0, len(changes))
+	page := make([]record, len(changes))
+	var of names
+	for i, c := range changes {
+		if i == 0 || c.Entity != changes[i-1].Entity {
+			of = e.names(c.Entity)
+		}
+		rec := page[i].fill(c, of)
+		out = append(out, rec)
+		if c.Action == schema.Delete {
+			out = append(out, &kgo.Record{Topic: rec.Topic, Key: rec.Key, Headers: rec.Headers})
+		}
 	}
+	return out
+}
+
+// names are what the records of one entity have in common.
+type names struct {
+	topic, source string
+}
+
+// names spells the entity for its records. ce_source is a URI, so the letters æøå
+// are percent-encoded there; elsewhere they stand as they are.
+func (e encoder) names(entity string) names {
+	return names{topic: e.cfg.Topic(entity), source: e.source + "/" + url.PathEscape(entity)}
+}
+
+// textRoom is above what a record of the source's entities holds beside its row.
+const textRoom = 512
+
+// fill makes r the record of c. All its texts are cut from one buffer; the
+// headers are in the contract's order.
+func (r *record) fill(c schema.Change, of names) *kgo.Record {
+	buf := make([]byte, 0, len(c.Data)+textRoom)
+	cut := func(grown []byte) (text []byte) {
+		text, buf = grown[len(buf):len(grown):len(grown)], grown
+		return text
+	}
+	r.Topic, r.Headers = of.topic, r.headers[:0]
+	add := func(key string, grown []byte) {
+		r.Headers = append(r.Headers, kgo.RecordHeader{Key: key, Value: cut(grown)})
+	}
+	r.Key = cut(schema.AppendKey(buf, c.Entity, c.ID))
+	r.Value = cut(c.AppendJSON(buf))
+	add(headerSpecVersion, append(buf, "1.0"...))
+	add(headerID, c.AppendEventID(buf))
+	add(headerSource, append(buf, of.source...))
+	add(headerType, append(append(buf, typePrefix...), c.Action...))
+	add(headerSubject, append(strconv.AppendInt(append(append(buf, c.Entity...), '('), c.ID, 10), ')'))
+	add(headerTime, schema.AppendTimestamp(buf, c.Timestamp))
+	add(headerContentType, append(buf, "application/json"...))
+	return &r.Record
 }
 
 func header(rec *kgo.Record, key string) (string, bool) {

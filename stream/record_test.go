@@ -77,6 +77,43 @@ func TestADeleteIsFollowedByItsTombstone(t *testing.T) {
 	}
 }
 
+func TestAPageHasTheRecordsOfItsChangesInOrder(t *testing.T) {
+	t.Parallel()
+	enc := newEncoder(Config{TopicPrefix: "parliament-"})
+	long := update("Sag", 3, 3)
+	for range 100 { // more than a record has room for beside its row
+		long.Changed = append(long.Changed, "afgørelsesresultatkode")
+	}
+	page := []schema.Change{update("Sag", 1, 1), update("Aktør", 1, 2), long, remove("Sag", 1, 4), update("Sag", 2, 5)}
+	var want []*kgo.Record
+	for _, c := range page {
+		want = append(want, enc.records(c)...)
+	}
+	got := enc.records(page...)
+	if diff := cmp.Diff(want, got, cmp.AllowUnexported(kgo.Record{}, kgo.RecordAttrs{})); diff != "" {
+		t.Errorf("records of a page, want those of each change (-want +got):\n%s", diff)
+	}
+	if value := string(long.AppendJSON(nil)); string(got[2].Value) != value {
+		t.Errorf("value %s, want %s", got[2].Value, value)
+	}
+	if got := enc.records(); len(got) > 0 {
+		t.Errorf("no changes give %d records, want none", len(got))
+	}
+}
+
+func TestTextsOfARecordDoNotGrowIntoEachOther(t *testing.T) {
+	t.Parallel()
+	rec := newEncoder(Config{}).records(update("Sag", 1, 2))[0]
+	_, _ = append(rec.Key, "0"...), append(rec.Value, "0"...)
+	for _, h := range rec.Headers {
+		_ = append(h.Value, "0"...)
+	}
+	want := newEncoder(Config{}).records(update("Sag", 1, 2))[0]
+	if diff := cmp.Diff(want, rec, cmp.AllowUnexported(kgo.Record{}, kgo.RecordAttrs{})); diff != "" {
+		t.Errorf("record after each text was appended to (-want +got):\n%s", diff)
+	}
+}
+
 func TestEachActionHasItsType(t *testing.T) {
 	t.Parallel()
 	for _, action := range []schema.Action{schema.Snapshot, schema.Create, schema.Update, schema.Delete} {
@@ -99,4 +136,18 @@ func TestRoundsKeepTheOrderOfAKey(t *testing.T) {
 	if diff := cmp.Diff(want, got, cmp.AllowUnexported(kgo.Record{}, kgo.RecordAttrs{})); diff != "" {
 		t.Errorf("rounds (-want +got):\n%s", diff)
 	}
+}
+
+// BenchmarkRecords is what the record of each change costs the poller: one
+// iteration is a page of 100.
+func BenchmarkRecords(b *testing.B) {
+	enc, page := newEncoder(Config{}), make([]schema.Change, 100)
+	for i := range page {
+		page[i] = big("Aktør", int64(i), 500)
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		enc.records(page...)
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(100*b.N), "ns/record")
 }

@@ -28,6 +28,7 @@ func (p *Publisher) send(ctx context.Context, records []*kgo.Record) (large map[
 
 // sift sets aside what is above its topic's limit.
 func (p *Publisher) sift(records []*kgo.Record, large map[*kgo.Record]error) (fit []*kgo.Record) {
+	fit = make([]*kgo.Record, 0, len(records))
 	for _, rec := range records {
 		limit := p.limits.known(rec.Topic)
 		if size := recordSize(rec); size > limit {
@@ -43,11 +44,7 @@ func (p *Publisher) sift(records []*kgo.Record, large map[*kgo.Record]error) (fi
 // its limit fell since it was read. The innocent ones among them are sent one by
 // one; a refusal says that nothing of a batch was written.
 func (p *Publisher) sendRefused(ctx context.Context, refused []*kgo.Record, large map[*kgo.Record]error) error {
-	topics := map[string]bool{}
-	for _, rec := range refused {
-		topics[rec.Topic] = true
-	}
-	for topic := range topics {
+	for topic := range topicsOf(refused) {
 		if err := p.limits.reload(ctx, []string{topic}); err != nil {
 			return err
 		}
@@ -62,6 +59,14 @@ func (p *Publisher) sendRefused(ctx context.Context, refused []*kgo.Record, larg
 		}
 	}
 	return nil
+}
+
+func topicsOf(records []*kgo.Record) map[string]bool {
+	topics := map[string]bool{}
+	for _, rec := range records {
+		topics[rec.Topic] = true
+	}
+	return topics
 }
 
 // rounds splits records so that each round has a key at most once: the next
@@ -93,9 +98,10 @@ func (p *Publisher) produce(ctx context.Context, records []*kgo.Record) (refused
 	ctx, cancel := context.WithTimeout(ctx, DeliveryTimeout)
 	defer cancel()
 	done := make(chan outcome, len(records)) // room for all: a late outcome blocks nobody
+	tell := func(rec *kgo.Record, err error) { done <- outcome{rec, err} }
 	for _, rec := range records {
 		rec.Context = ctx // of a record sent before it is that of then, which has ended
-		p.cl.Produce(ctx, rec, func(rec *kgo.Record, err error) { done <- outcome{rec, err} })
+		p.cl.Produce(ctx, rec, tell)
 	}
 	for range records {
 		select {
