@@ -1,7 +1,6 @@
 package schema
 
 import (
-	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
 	"hash/crc32"
@@ -23,17 +22,17 @@ const fieldSize = 2 + 4
 // Fingerprint gives the row's ContentHash and its Fields in one reading. It
 // returns an error for what is no JSON object.
 func Fingerprint(row []byte) (Hash, Fields, error) {
-	members, err := readMembers(make([]member, 0, usualMembers), row)
-	if err != nil {
+	r := readings.Get().(*reading)
+	defer r.done()
+	if err := r.read(row); err != nil {
 		return Hash{}, nil, fmt.Errorf("hash row: %w", err)
 	}
-	sum := sha256.Sum256(canonical(members, len(row)))
-	fields := make(Fields, 0, fieldSize*len(members))
-	for _, m := range members {
+	fields := make(Fields, 0, fieldSize*len(r.members))
+	for _, m := range r.members {
 		fields = binary.BigEndian.AppendUint16(fields, m.nameHash())
 		fields = binary.BigEndian.AppendUint32(fields, m.valueHash())
 	}
-	return Hash(sum[:16]), fields, nil
+	return r.hash(), fields, nil
 }
 
 // Changed names the members of row whose value f does not hold, in the row's
@@ -41,8 +40,9 @@ func Fingerprint(row []byte) (Hash, Fields, error) {
 // former version is gone, whose name no hash gives back, or two of them had one
 // name, or two names with one hash.
 func (f Fields) Changed(row []byte) []string {
-	members, err := readMembers(make([]member, 0, usualMembers), row)
-	if err != nil || len(f) == 0 || len(f)%fieldSize != 0 {
+	r := readings.Get().(*reading)
+	defer r.done()
+	if err := r.read(row); err != nil || len(f) == 0 || len(f)%fieldSize != 0 {
 		return nil
 	}
 	before := make(map[uint16]uint32, len(f)/fieldSize)
@@ -53,7 +53,7 @@ func (f Fields) Changed(row []byte) []string {
 		return nil
 	}
 	var names []string
-	for _, m := range members {
+	for _, m := range r.members {
 		value, known := before[m.nameHash()]
 		delete(before, m.nameHash())
 		if known && value == m.valueHash() {
@@ -71,9 +71,9 @@ func (f Fields) Changed(row []byte) []string {
 	return names
 }
 
-// castagnoli returns the polynomial that processors have an instruction for.
-func castagnoli() *crc32.Table { return crc32.MakeTable(crc32.Castagnoli) }
+// castagnoli is the polynomial that processors have an instruction for.
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
-func (m member) nameHash() uint16 { return uint16(crc32.Checksum(m.name, castagnoli())) } //nolint:gosec // cut off on purpose
+func (m member) nameHash() uint16 { return uint16(crc32.Checksum(m.name, castagnoli)) } //nolint:gosec // cut off on purpose
 
-func (m member) valueHash() uint32 { return crc32.Checksum(m.value, castagnoli()) }
+func (m member) valueHash() uint32 { return crc32.Checksum(m.value, castagnoli) }

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"sync"
 
 	"github.com/go-json-experiment/json/jsontext"
 )
@@ -27,12 +28,12 @@ const stampName = `"opdateringsdato"`
 // count, in their order. It returns an error for what is no JSON object, but
 // none for text that is no Unicode: such a row has to be told apart as well.
 func ContentHash(row []byte) (Hash, error) {
-	canonical, err := canonicalRow(row)
-	if err != nil {
+	r := readings.Get().(*reading)
+	defer r.done()
+	if err := r.read(row); err != nil {
 		return Hash{}, fmt.Errorf("hash row: %w", err)
 	}
-	sum := sha256.Sum256(canonical)
-	return Hash(sum[:16]), nil
+	return r.hash(), nil
 }
 
 // member is one member of a row in canonical spelling, the name with its quotes.
@@ -40,89 +41,97 @@ type member struct {
 	name, value []byte
 }
 
-// usualMembers is above the 29 that Sag has, the widest of the source's sets.
-const usualMembers = 32
-
-// canonicalRow writes the members sorted by name, each value compact and with
-// the shortest escapes. What it writes is part of every ledger: a change of it
-// makes each row of each entity look changed.
-func canonicalRow(row []byte) ([]byte, error) {
-	members, err := readMembers(make([]member, 0, usualMembers), row)
-	if err != nil {
-		return nil, err
-	}
-	return canonical(members, len(row)), nil
+// reading is a row taken apart. It is used again for other rows.
+type reading struct {
+	src       bytes.Buffer
+	dec       jsontext.Decoder
+	members   []member // in the row's order; they share memory with the row where that is canonical already
+	order     []int    // places of members in the order of their names
+	canonical []byte
 }
 
-// canonical writes members sorted by name; size is about how long they are.
-func canonical(members []member, size int) []byte {
-	out := make([]byte, 0, size+2*len(members))
-	for _, i := range byName(members) {
-		m := members[i]
-		out = append(append(append(append(out, m.name...), ':'), m.value...), ',')
-	}
-	return out
+// readings keeps what was used, so that a row costs hardly any memory of its own.
+var readings = sync.Pool{New: func() any { return new(reading) }}
+
+func (r *reading) done() {
+	clear(r.members) // or the widest row would be held on to
+	readings.Put(r)
 }
 
-// byName returns the places of members in the order of their names. To move
-// places is cheaper than to move members: it takes a fifth of the whole hash.
-func byName(members []member) []int {
-	order := make([]int, 0, usualMembers)
-	for i := range members {
-		order = append(order, i)
+// hash writes the members sorted by name, each value compact and with the
+// shortest escapes. What it writes is part of every ledger: a change of it makes
+// each row of each entity look changed.
+func (r *reading) hash() Hash {
+	r.sort()
+	r.canonical = r.canonical[:0]
+	for _, i := range r.order {
+		m := r.members[i]
+		r.canonical = append(append(append(append(r.canonical, m.name...), ':'), m.value...), ',')
 	}
-	slices.SortFunc(order, func(a, b int) int {
-		// Of a name that occurs twice the first stays first.
-		return cmp.Or(bytes.Compare(members[a].name, members[b].name), a-b)
-	})
-	return order
+	sum := sha256.Sum256(r.canonical)
+	return Hash(sum[:16])
 }
 
-// readMembers appends the members of row to dst. They share memory with row
-// where that is canonical already.
-func readMembers(dst []member, row []byte) ([]member, error) {
-	dec := jsontext.NewDecoder(bytes.NewBuffer(row), jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
-	if token, err := dec.ReadToken(); err != nil {
-		return nil, err
-	} else if token.Kind() != jsontext.KindBeginObject {
-		return nil, fmt.Errorf("want an object, got %s", token.Kind())
-	}
-	for dec.PeekKind() == jsontext.KindString {
-		name, err := readCanonical(dec, row)
-		if err != nil {
-			return nil, err
+// sort begins with the order of the row before: its members mostly stood in the
+// same places, and to see that takes one comparison a member.
+func (r *reading) sort() {
+	if len(r.order) != len(r.members) {
+		r.order = r.order[:0]
+		for i := range r.members {
+			r.order = append(r.order, i)
 		}
-		value, err := readCanonical(dec, row)
+	}
+	slices.SortFunc(r.order, func(a, b int) int {
+		// Of a name that occurs twice the first stays first.
+		return cmp.Or(bytes.Compare(r.members[a].name, r.members[b].name), a-b)
+	})
+}
+
+// read takes row apart.
+func (r *reading) read(row []byte) error {
+	r.src, r.members = *bytes.NewBuffer(row), r.members[:0]
+	r.dec.Reset(&r.src, jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
+	if token, err := r.dec.ReadToken(); err != nil {
+		return err
+	} else if token.Kind() != jsontext.KindBeginObject {
+		return fmt.Errorf("want an object, got %s", token.Kind())
+	}
+	for r.dec.PeekKind() == jsontext.KindString {
+		name, err := r.next(row)
 		if err != nil {
-			return nil, err
+			return err
+		}
+		value, err := r.next(row)
+		if err != nil {
+			return err
 		}
 		if string(name) != stampName {
-			dst = append(dst, member{name, value})
+			r.members = append(r.members, member{name, value})
 		}
 	}
-	if _, err := dec.ReadToken(); err != nil {
-		return nil, err
+	if _, err := r.dec.ReadToken(); err != nil {
+		return err
 	}
-	if _, err := dec.ReadToken(); !errors.Is(err, io.EOF) {
-		return nil, errors.New("the object is not all there is")
+	if _, err := r.dec.ReadToken(); !errors.Is(err, io.EOF) {
+		return errors.New("the object is not all there is")
 	}
-	return dst, nil
+	return nil
 }
 
-// readCanonical reads the next value of row in its canonical spelling: a text
-// with the shortest escapes, a nested value, which this source does not have,
-// also without white space and with its names sorted.
-func readCanonical(dec *jsontext.Decoder, row []byte) ([]byte, error) {
-	read, err := dec.ReadValue()
+// next reads the next value of row in its canonical spelling: a text with the
+// shortest escapes, a nested value, which this source does not have, also without
+// white space and with its names sorted.
+func (r *reading) next(row []byte) ([]byte, error) {
+	read, err := r.dec.ReadValue()
 	if err != nil {
 		return nil, err
 	}
 	// What the decoder returns lasts until its next read; row lasts.
-	end := int(dec.InputOffset())
+	end := int(r.dec.InputOffset())
 	value := row[end-len(read) : end : end]
 	switch jsontext.Value(value).Kind() {
 	case jsontext.KindString:
-		if bytes.IndexByte(value, '\\') >= 0 {
+		if hasLongEscape(value) {
 			return respell(value), nil
 		}
 	case jsontext.KindBeginObject, jsontext.KindBeginArray:
@@ -132,6 +141,21 @@ func readCanonical(dec *jsontext.Decoder, row []byte) ([]byte, error) {
 		return own, nil
 	}
 	return value, nil
+}
+
+// hasLongEscape tells whether a valid text has an escape that has a shorter
+// spelling: \u00f8 and \/ have one, \n and \" have none.
+func hasLongEscape(quoted []byte) bool {
+	for {
+		i := bytes.IndexByte(quoted, '\\')
+		if i < 0 {
+			return false
+		}
+		if c := quoted[i+1]; c == 'u' || c == '/' {
+			return true
+		}
+		quoted = quoted[i+2:]
+	}
 }
 
 // respell gives a text the shortest escapes. One that is no Unicode, half of a

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -109,6 +110,41 @@ func TestContentHashLeavesTheRowAlone(t *testing.T) {
 	if _, err := ContentHash(row); err != nil || !slices.Equal(row, before) {
 		t.Errorf("after ContentHash the row is %s, %v, want it as it was", row, err)
 	}
+}
+
+// A reading that is used again, be it after a row that is none, hashes as a new one.
+func TestContentHashKnowsNothingOfTheRowBefore(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		used := new(reading)
+		for range 3 {
+			row := objects(1).Draw(t, "row").spell(nil, plain)
+			if rapid.Bool().Draw(t, "cut off") {
+				row = row[:len(row)/2]
+			}
+			fresh := new(reading)
+			got, want := used.read(row), fresh.read(row)
+			if (got == nil) != (want == nil) {
+				t.Fatalf("read(%s) of a used reading = %v, want %v", row, got, want)
+			}
+			if want == nil && used.hash() != fresh.hash() {
+				t.Fatalf("hash of %s by a used reading differs from a new one's", row)
+			}
+		}
+	})
+}
+
+func TestTextWithoutALongEscapeHasNoShorterSpelling(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		part := rapid.SampledFrom([]string{
+			"u", "/", "ø", "\x7f", "\xff", "\u2028", `\\`, `\"`, `\n`, `\t`, `\b`, `\f`, `\r`, `\/`, `\u00f8`, `\u000A`, `\ud83d`,
+		})
+		text := `"` + strings.Join(rapid.SliceOf(part).Draw(t, "parts"), "") + `"`
+		if short := respell([]byte(text)); !hasLongEscape([]byte(text)) && string(short) != text {
+			t.Fatalf("hasLongEscape(%s) = false, but it respells as %s", text, short)
+		}
+	})
 }
 
 func TestContentHashIsTheSameInEverySpelling(t *testing.T) {
