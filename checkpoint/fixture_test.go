@@ -100,9 +100,9 @@ func entries(t testing.TB, s *Store, entity string, ids ...int64) map[int64]Entr
 	return known
 }
 
-// live is an entry whose hash tells its seq.
+// live is an entry whose hash and spelling tell its seq.
 func live(id, seq int64) Entry {
-	return Entry{ID: id, Seq: seq, Hash: hashOf(seq)}
+	return Entry{ID: id, Seq: seq, Hash: hashOf(seq), Spelling: schema.Spelling(-seq)}
 }
 
 func hashOf(n int64) schema.Hash {

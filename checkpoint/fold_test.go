@@ -127,6 +127,14 @@ func (m *topicModel) fold(e Entry) {
 	m.ledger[e.ID] = e
 }
 
+func (m *topicModel) marks() map[int64]Mark {
+	all := map[int64]Mark{}
+	for id, e := range m.ledger {
+		all[id] = e.Mark()
+	}
+	return all
+}
+
 // Saves and folds in any order, records in batches of any size: the ledger is
 // what reading record by record would make of it.
 func TestLedgerAgainstAModel(t *testing.T) {
@@ -160,6 +168,9 @@ func TestLedgerAgainstAModel(t *testing.T) {
 			"": func(r *rapid.T) {
 				if diff := cmp.Diff(m.ledger, entries(t, s, entity, 1, 2, 3, 4, 5)); diff != "" {
 					r.Fatalf("ledger (-want +got):\n%s", diff)
+				}
+				if diff := cmp.Diff(m.marks(), marks(t, s, entity, nil, Window{0, 5})); diff != "" {
+					r.Fatalf("ledger in short (-want +got):\n%s", diff)
 				}
 				if got := load(t, s, entity).Seq; got != highest {
 					r.Fatalf("seq is %d, want %d", got, highest)

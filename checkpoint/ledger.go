@@ -25,6 +25,9 @@ type Entry struct {
 	Seq   int64       // of the newest record known
 	Hash  schema.Hash // zero unless the state is Live
 	State EntryState
+	// Spelling is the row's as it was last read; 0 unless the state is Live, and for a
+	// row that was saved before spellings were kept.
+	Spelling schema.Spelling
 	// Stamp is the row's opdateringsdato and Fields the hashes of its members, by
 	// which a later version is compared; "" and nil unless the state is Live.
 	Stamp  string
@@ -45,7 +48,7 @@ func (e Entry) hashBytes() []byte {
 	return e.Hash[:]
 }
 
-func entryOf(id, seq int64, hash []byte, stamp *string, fields []byte) Entry {
+func entryOf(id, seq int64, hash []byte, spelling schema.Spelling, stamp *string, fields []byte) Entry {
 	e := Entry{ID: id, Seq: seq}
 	switch {
 	case hash == nil:
@@ -55,7 +58,7 @@ func entryOf(id, seq int64, hash []byte, stamp *string, fields []byte) Entry {
 		e.State = Dirty
 		return e
 	}
-	e.Hash, e.Fields = schema.Hash(hash), fields
+	e.Hash, e.Spelling, e.Fields = schema.Hash(hash), spelling, fields
 	if stamp != nil {
 		e.Stamp = *stamp
 	}
@@ -72,12 +75,12 @@ func (s *Store) Entries(ctx context.Context, entity string, ids []int64, windows
 	var batch pgx.Batch
 	if len(ids) > 0 {
 		batch.Queue(`
-SELECT entity_id, seq, hash, stamp, fields FROM poller_ledger
+SELECT entity_id, seq, hash, spelling, stamp, fields FROM poller_ledger
 WHERE entity_type = $1 AND entity_id = ANY($2)`, entity, ids).Query(collectInto(known))
 	}
 	for _, w := range windows {
 		batch.Queue(`
-SELECT entity_id, seq, hash, stamp, fields FROM poller_ledger
+SELECT entity_id, seq, hash, spelling, stamp, fields FROM poller_ledger
 WHERE entity_type = $1 AND entity_id > $2 AND entity_id <= $3`, entity, w.Low, w.High).Query(collectInto(known))
 	}
 	if err := s.pool.SendBatch(ctx, &batch).Close(); err != nil {
@@ -90,9 +93,10 @@ func collectInto(known map[int64]Entry) func(pgx.Rows) error {
 	return func(rows pgx.Rows) error {
 		var id, seq int64
 		var hash, fields []byte // made anew by each scan
+		var spelling schema.Spelling
 		var stamp *string
-		_, err := pgx.ForEachRow(rows, []any{&id, &seq, &hash, &stamp, &fields}, func() error {
-			known[id] = entryOf(id, seq, hash, stamp, fields)
+		_, err := pgx.ForEachRow(rows, []any{&id, &seq, &hash, &spelling, &stamp, &fields}, func() error {
+			known[id] = entryOf(id, seq, hash, spelling, stamp, fields)
 			return nil
 		})
 		return err
@@ -115,22 +119,23 @@ WHERE entity_type = $1 AND hash = ''::bytea AND entity_id > $2 ORDER BY entity_i
 	return ids, nil
 }
 
-// saveLedgerQuery writes entries whose records this poller has had acknowledged.
+// saveLedgerQuery writes entries whose records this poller has had acknowledged, and
+// the new spelling of a row whose record stands.
 const saveLedgerQuery = `
-INSERT INTO poller_ledger AS l (entity_type, entity_id, seq, hash, stamp, fields)
-SELECT $1, * FROM unnest($2::bigint[], $3::bigint[], $4::bytea[], $5::text[], $6::bytea[])
+INSERT INTO poller_ledger AS l (entity_type, entity_id, seq, hash, spelling, stamp, fields)
+SELECT $1, * FROM unnest($2::bigint[], $3::bigint[], $4::bytea[], $5::bigint[], $6::text[], $7::bytea[])
 ON CONFLICT (entity_type, entity_id) DO UPDATE
-SET seq = excluded.seq, hash = excluded.hash, stamp = excluded.stamp, fields = excluded.fields
-WHERE l.seq < excluded.seq`
+SET seq = excluded.seq, hash = excluded.hash, spelling = excluded.spelling, stamp = excluded.stamp, fields = excluded.fields
+WHERE l.seq < excluded.seq OR l.seq = excluded.seq AND l.hash = excluded.hash`
 
 // foldLedgerQuery writes the last words of what was read back from the topic. A
 // record older than the ledger's came from a former holder: the row becomes dirty,
 // until the record that the ledger knows, or a newer one, is met further on.
 const foldLedgerQuery = `
-INSERT INTO poller_ledger AS l (entity_type, entity_id, seq, hash, stamp, fields)
-SELECT $1, * FROM unnest($2::bigint[], $3::bigint[], $4::bytea[], $5::text[], $6::bytea[])
+INSERT INTO poller_ledger AS l (entity_type, entity_id, seq, hash, spelling, stamp, fields)
+SELECT $1, * FROM unnest($2::bigint[], $3::bigint[], $4::bytea[], $5::bigint[], $6::text[], $7::bytea[])
 ON CONFLICT (entity_type, entity_id) DO UPDATE
-SET seq = greatest(l.seq, excluded.seq), stamp = excluded.stamp, fields = excluded.fields,
+SET seq = greatest(l.seq, excluded.seq), spelling = excluded.spelling, stamp = excluded.stamp, fields = excluded.fields,
     hash = CASE WHEN excluded.seq >= l.seq THEN excluded.hash ELSE ''::bytea END`
 
 func writeEntries(ctx context.Context, tx pgx.Tx, query, entity string, entries []Entry) error {
@@ -141,12 +146,12 @@ func writeEntries(ctx context.Context, tx pgx.Tx, query, entity string, entries 
 	if len(known) == 0 {
 		return nil
 	}
-	ids, seqs := make([]int64, len(known)), make([]int64, len(known))
+	ids, seqs, spellings := make([]int64, len(known)), make([]int64, len(known)), make([]schema.Spelling, len(known))
 	hashes, stamps, fields := make([][]byte, len(known)), make([]string, len(known)), make([][]byte, len(known))
 	for i, e := range known {
-		ids[i], seqs[i], hashes[i], stamps[i], fields[i] = e.ID, e.Seq, e.hashBytes(), e.Stamp, e.Fields
+		ids[i], seqs[i], hashes[i], spellings[i], stamps[i], fields[i] = e.ID, e.Seq, e.hashBytes(), e.Spelling, e.Stamp, e.Fields
 	}
-	_, err := tx.Exec(ctx, query, entity, ids, seqs, hashes, stamps, fields)
+	_, err := tx.Exec(ctx, query, entity, ids, seqs, hashes, spellings, stamps, fields)
 	return err
 }
 
@@ -165,10 +170,10 @@ func copyNew(ctx context.Context, tx pgx.Tx, entity string, entries []Entry) err
 	if len(entries) == 0 {
 		return nil
 	}
-	_, err := tx.CopyFrom(ctx, pgx.Identifier{"poller_ledger"}, []string{"entity_type", "entity_id", "seq", "hash", "stamp", "fields"},
+	_, err := tx.CopyFrom(ctx, pgx.Identifier{"poller_ledger"}, []string{"entity_type", "entity_id", "seq", "hash", "spelling", "stamp", "fields"},
 		pgx.CopyFromSlice(len(entries), func(i int) ([]any, error) {
 			e := &entries[i]
-			return []any{entity, e.ID, e.Seq, e.hashBytes(), e.Stamp, []byte(e.Fields)}, nil
+			return []any{entity, e.ID, e.Seq, e.hashBytes(), int64(e.Spelling), e.Stamp, []byte(e.Fields)}, nil
 		}))
 	return err
 }

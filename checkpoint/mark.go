@@ -1,0 +1,71 @@
+package checkpoint
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/jackc/pgx/v5"
+
+	"odastream/schema"
+)
+
+// Mark is what the ledger says of a row in short: enough to tell that a row is as it
+// was, or is missing.
+type Mark struct {
+	Spelling schema.Spelling // 0 unless the row is Live and its spelling known
+	Deleted  bool
+}
+
+// Mark is that of the entry.
+func (e Entry) Mark() Mark { return Mark{Spelling: e.Spelling, Deleted: e.State == Deleted} }
+
+// marked begins a query for Marks. A row that is to be published again has no
+// spelling, whoever has marked it so.
+const marked = `
+SELECT entity_id, CASE WHEN hash <> '' THEN spelling ELSE 0 END, hash IS NULL FROM poller_ledger
+WHERE entity_type = $1 AND `
+
+// Marks looks up in short the rows of entity with the given ids, and all rows inside
+// the windows. A row that the ledger does not know is absent from the map.
+func (s *Store) Marks(ctx context.Context, entity string, ids []int64, windows []Window) (map[int64]Mark, error) {
+	known := make(map[int64]Mark, len(ids))
+	var batch pgx.Batch
+	if len(ids) > 0 {
+		batch.Queue(marked+`entity_id = ANY($2)`, entity, ids).Query(markInto(known))
+	}
+	for _, w := range joined(windows) {
+		batch.Queue(marked+`entity_id > $2 AND entity_id <= $3`, entity, w.Low, w.High).Query(markInto(known))
+	}
+	if err := s.pool.SendBatch(ctx, &batch).Close(); err != nil {
+		return nil, fmt.Errorf("read ledger of %s in short: %w", entity, err)
+	}
+	return known, nil
+}
+
+// joined makes one window of those that touch: each costs a query.
+func joined(windows []Window) []Window {
+	sorted := slices.SortedFunc(slices.Values(windows), func(a, b Window) int { return cmp.Compare(a.Low, b.Low) })
+	var out []Window
+	for _, w := range sorted {
+		if last := len(out) - 1; last >= 0 && w.Low <= out[last].High {
+			out[last].High = max(out[last].High, w.High)
+			continue
+		}
+		out = append(out, w)
+	}
+	return out
+}
+
+func markInto(known map[int64]Mark) func(pgx.Rows) error {
+	return func(rows pgx.Rows) error {
+		var id int64
+		var m Mark
+		_, err := pgx.ForEachRow(rows, []any{&id, &m.Spelling, &m.Deleted}, func() error {
+			known[id] = m
+			return nil
+		})
+		return err
+	}
+}
