@@ -2,6 +2,7 @@ package capture
 
 import (
 	"context"
+	"fmt"
 	"maps"
 	"math"
 	"slices"
@@ -15,13 +16,14 @@ import (
 // outcome is what comes of a batch: what to publish, and what to save with it.
 type outcome struct {
 	changes  []schema.Change
-	entries  []checkpoint.Entry // of changes, in their order
+	entries  []checkpoint.Entry // of changes, and of rows that are only spelled otherwise
 	vanished []int64
 	returned []int64
 	lateness lateRows
 }
 
-// compare holds a batch against the ledger.
+// compare holds a batch against the ledger: all of it in short, and what is not
+// spelled as it was in full.
 func (w *writer) compare(ctx context.Context, batch []reading, rows []latest) (outcome, error) {
 	var out outcome
 	ids, windows := questions(batch)
@@ -29,28 +31,71 @@ func (w *writer) compare(ctx context.Context, batch []reading, rows []latest) (o
 		return out, nil
 	}
 	unsaved := w.saver.pending()
-	known, err := w.store.Entries(ctx, w.entity, ids, windows)
+	marks, err := w.store.Marks(ctx, w.entity, ids, windows)
 	if err != nil {
 		return out, err
 	}
-	maps.Copy(known, unsaved)
-	for _, r := range rows {
-		w.compareRow(known, r, &out)
+	for id, entry := range unsaved {
+		marks[id] = entry.Mark()
 	}
-	live := liveIDs(known)
+	w.noteReturned(rows, &out)
+	rows = unlike(rows, marks)
+	known, err := w.entries(ctx, rows, marks, unsaved)
+	if err != nil {
+		return out, err
+	}
+	for _, r := range rows {
+		if err := w.compareRow(known, r, &out); err != nil {
+			return out, err
+		}
+	}
+	live := liveIDs(marks)
 	for _, r := range batch {
 		w.findVanished(live, r, &out)
-		w.bury(known, r, &out)
+		w.bury(marks, r, &out)
 	}
 	return out, nil
 }
 
+// noteReturned notes the rows that were missing and are there.
+func (w *writer) noteReturned(rows []latest, out *outcome) {
+	for _, r := range rows {
+		if w.missing[r.ID] {
+			out.returned = append(out.returned, r.ID)
+		}
+	}
+}
+
+// unlike cuts rows down to those that the ledger does not know as they are spelled.
+func unlike(rows []latest, marks map[int64]checkpoint.Mark) []latest {
+	return slices.DeleteFunc(rows, func(r latest) bool { return marks[r.ID].Spelling == r.spelling })
+}
+
+// entries looks up in full what the ledger knows of rows.
+func (w *writer) entries(ctx context.Context, rows []latest, marks map[int64]checkpoint.Mark, unsaved map[int64]checkpoint.Entry) (map[int64]checkpoint.Entry, error) {
+	var ids []int64
+	for _, r := range rows {
+		if _, known := marks[r.ID]; known {
+			ids = append(ids, r.ID)
+		}
+	}
+	if len(ids) == 0 {
+		return nil, nil
+	}
+	known, err := w.store.Entries(ctx, w.entity, ids, nil)
+	if err != nil {
+		return nil, err
+	}
+	maps.Copy(known, unsaved)
+	return known, nil
+}
+
 // liveIDs lists the rows that the ledger has and the topic does not hold as
 // deleted, ids ascending.
-func liveIDs(known map[int64]checkpoint.Entry) []int64 {
-	ids := make([]int64, 0, len(known))
-	for id, entry := range known {
-		if entry.State != checkpoint.Deleted {
+func liveIDs(marks map[int64]checkpoint.Mark) []int64 {
+	ids := make([]int64, 0, len(marks))
+	for id, mark := range marks {
+		if !mark.Deleted {
 			ids = append(ids, id)
 		}
 	}
@@ -74,14 +119,17 @@ func questions(batch []reading) (ids []int64, windows []checkpoint.Window) {
 	return ids, windows
 }
 
-func (w *writer) compareRow(known map[int64]checkpoint.Entry, r latest, out *outcome) {
-	if w.missing[r.ID] {
-		out.returned = append(out.returned, r.ID)
+// compareRow holds one row against what the ledger knows of its content.
+func (w *writer) compareRow(known map[int64]checkpoint.Entry, r latest, out *outcome) error {
+	hash, fields, err := schema.Fingerprint(r.Data)
+	if err != nil {
+		return fmt.Errorf("compare %s: %w", schema.Key(w.entity, r.ID), err)
 	}
 	entry, ok := known[r.ID]
-	action, differs := w.action(entry, ok, r)
+	action, differs := w.action(entry, ok, hash)
 	if !differs {
-		return
+		out.entries = append(out.entries, respelled(entry, r))
+		return nil
 	}
 	c := w.change(r.ID, action, r.origin)
 	c.Opdateringsdato, c.Data = r.Opdateringsdato, r.Data
@@ -90,12 +138,20 @@ func (w *writer) compareRow(known map[int64]checkpoint.Entry, r latest, out *out
 	}
 	out.changes = append(out.changes, c)
 	out.entries = append(out.entries, checkpoint.Entry{
-		ID: c.ID, Seq: c.Seq, Hash: r.hash, Stamp: r.Opdateringsdato, Fields: r.fields, New: !ok,
+		ID: c.ID, Seq: c.Seq, Hash: hash, Spelling: r.spelling, Stamp: r.Opdateringsdato, Fields: fields, New: !ok,
 	})
 	// Of a row that is repaired it is not known whether its stamp is new.
 	if w.loaded.Load() && entry.State != checkpoint.Dirty && entry.Stamp != r.Opdateringsdato {
 		out.lateness.add(r.Opdateringsdato, r.behind)
 	}
+	return nil
+}
+
+// respelled is the entry of a row that was read again or stamped anew without a
+// change: from now on it is known by its new spelling.
+func respelled(entry checkpoint.Entry, r latest) checkpoint.Entry {
+	entry.Spelling, entry.Stamp, entry.New = r.spelling, r.Opdateringsdato, false
+	return entry
 }
 
 // change begins a change with what does not depend on the row's content.
@@ -106,14 +162,14 @@ func (w *writer) change(id int64, action schema.Action, origin schema.Origin) sc
 }
 
 // action says what a row is to those who know what the ledger knows.
-func (w *writer) action(entry checkpoint.Entry, known bool, r latest) (schema.Action, bool) {
+func (w *writer) action(entry checkpoint.Entry, known bool, hash schema.Hash) (schema.Action, bool) {
 	switch {
 	case !known && !w.loaded.Load():
 		return schema.Snapshot, true
 	case !known || entry.State == checkpoint.Deleted:
 		return schema.Create, true
-	case entry.State == checkpoint.Live && entry.Hash == r.hash:
-		return "", false // read again, or stamped anew without a change
+	case entry.State == checkpoint.Live && entry.Hash == hash:
+		return "", false
 	}
 	return schema.Update, true
 }
@@ -138,10 +194,10 @@ func (w *writer) findVanished(live []int64, r reading, out *outcome) {
 }
 
 // bury makes deletes of the rows that a second look proved gone.
-func (w *writer) bury(known map[int64]checkpoint.Entry, r reading, out *outcome) {
+func (w *writer) bury(marks map[int64]checkpoint.Mark, r reading, out *outcome) {
 	for _, id := range r.gone {
-		entry, ok := known[id]
-		if ok && entry.State != checkpoint.Deleted {
+		mark, ok := marks[id]
+		if ok && !mark.Deleted {
 			if !w.recent.missed(id, r.span) {
 				continue // seen again meanwhile
 			}

@@ -76,14 +76,14 @@ var errTopicChanged = errors.New("topic is not the one the ledger knows any more
 // refoldTopic brings the ledger up to the topic's end in the midst of a session:
 // somebody else's record there is a zombie's.
 func (w *writer) refoldTopic(ctx context.Context) error {
-	if err := w.saver.settled(ctx); err != nil {
+	if err := w.sender.settled(ctx); err != nil {
 		return err
 	}
 	state, err := w.topics.State(ctx, w.entity)
 	if err != nil {
 		return err
 	}
-	at := checkpoint.Checkpoint{Positions: w.acked.all()}
+	at := checkpoint.Checkpoint{Positions: w.sender.acked.all()}
 	if why := foreign(at, state); why != "" {
 		return fmt.Errorf("fold topic of %s: %w: %s", w.entity, errTopicChanged, why)
 	}
@@ -91,7 +91,7 @@ func (w *writer) refoldTopic(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	w.acked = acked
+	w.sender.acked = acked
 	return nil
 }
 
@@ -154,7 +154,7 @@ func entryOf(rec *kgo.Record) (checkpoint.Entry, error) {
 	if c.Action == schema.Delete {
 		return entry, nil
 	}
-	entry.State, entry.Stamp = checkpoint.Live, c.Opdateringsdato
+	entry.State, entry.Stamp, entry.Spelling = checkpoint.Live, c.Opdateringsdato, schema.SpellingOf(c.Data)
 	entry.Hash, entry.Fields, err = schema.Fingerprint(c.Data)
 	return entry, err
 }

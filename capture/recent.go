@@ -11,10 +11,10 @@ import (
 // read the rows of its answer.
 type span struct{ began, ended int64 }
 
-// sighting is what was last seen of a row; the zero hash: that it is gone.
+// sighting is what was last seen of a row; spelling 0: that it is gone.
 type sighting struct {
 	span
-	hash schema.Hash
+	spelling schema.Spelling
 }
 
 // latest is the row to compare when a batch shows one several times.
@@ -70,17 +70,21 @@ func (r *recent) end(began ...int64) {
 func (r *recent) newest(batch []reading) (rows []latest, doubtful []int64) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	at := map[int64]int{}
+	n := 0
+	for _, reading := range batch {
+		n += len(reading.rows)
+	}
+	rows, at := make([]latest, 0, n), make(map[int64]int, n)
 	for _, reading := range batch {
 		for _, row := range reading.rows {
 			before, known := r.seen[row.ID]
 			switch {
 			case known && before.began > reading.ended:
 				continue
-			case known && before.ended > reading.began && before.hash != row.hash:
+			case known && before.ended > reading.began && before.spelling != row.spelling:
 				doubtful = append(doubtful, row.ID)
 			}
-			r.seen[row.ID] = sighting{reading.span, row.hash}
+			r.seen[row.ID] = sighting{reading.span, row.spelling}
 			version := latest{row, reading.origin, reading.behind}
 			if i, twice := at[row.ID]; twice {
 				rows[i] = version

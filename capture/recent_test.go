@@ -11,7 +11,7 @@ import (
 
 // seen is a reading from one tick to another that shows row 1 in this version.
 func seen(began, ended int64, version byte) reading {
-	return reading{span: span{began, ended}, rows: []row{{Row: oda.Row{ID: 1}, hash: schema.Hash{version}}}}
+	return reading{span: span{began, ended}, rows: []row{{Row: oda.Row{ID: 1}, spelling: schema.Spelling(version)}}}
 }
 
 func TestRecentTellsWhichOfTwoReadingsIsNewer(t *testing.T) {
@@ -37,7 +37,7 @@ func TestRecentTellsWhichOfTwoReadingsIsNewer(t *testing.T) {
 			rows, doubtful := r.newest([]reading{c.second})
 			var got byte
 			if len(rows) == 1 {
-				got = rows[0].hash[0]
+				got = byte(rows[0].spelling)
 			}
 			if got != c.want || (len(doubtful) == 1) != c.doubtful {
 				t.Errorf("newest gives version %q, doubtful %v; want %q, %v", got, doubtful, c.want, c.doubtful)
@@ -83,7 +83,7 @@ func TestBatchShowsEachRowOnce(t *testing.T) {
 	rows, doubtful := newRecent().newest([]reading{seen(1, 2, 'a'), seen(3, 4, 'b'), seen(5, 6, 'c')})
 	got := make([]byte, 0, len(rows))
 	for _, r := range rows {
-		got = append(got, r.hash[0])
+		got = append(got, byte(r.spelling))
 	}
 	if diff := cmp.Diff("c", string(got)); diff != "" || doubtful != nil {
 		t.Errorf("newest (-want +got):\n%sdoubtful %v", diff, doubtful)

@@ -30,35 +30,35 @@ func (r reading) rejected(id int64) bool {
 }
 
 // deadLetter publishes what stood among a batch's rows but is none (invariant 5).
-func (w *writer) deadLetter(ctx context.Context, batch []reading) error {
+func (s *sender) deadLetter(ctx context.Context, batch []reading) error {
 	var letters []stream.DeadLetter
 	for _, r := range batch {
 		for _, reject := range r.rejects {
 			sum := sha256.Sum256(reject.Data)
-			if w.rejected[sum] {
+			if s.rejected[sum] {
 				continue
 			}
-			if len(w.rejected) >= maxRejects {
-				clear(w.rejected)
+			if len(s.rejected) >= maxRejects {
+				clear(s.rejected)
 			}
-			w.rejected[sum] = true
-			letters = append(letters, w.letter(reject))
+			s.rejected[sum] = true
+			letters = append(letters, s.letter(reject))
 		}
 	}
 	if len(letters) == 0 {
 		return nil
 	}
-	w.metrics.rejects.WithLabelValues(w.entity).Add(float64(len(letters)))
-	if err := w.publisher.DeadLetter(ctx, letters...); err != nil {
-		return fmt.Errorf("dead-letter %d broken rows of %s: %w", len(letters), w.entity, err)
+	s.metrics.rejects.WithLabelValues(s.entity).Add(float64(len(letters)))
+	if err := s.publisher.DeadLetter(ctx, letters...); err != nil {
+		return fmt.Errorf("dead-letter %d broken rows of %s: %w", len(letters), s.entity, err)
 	}
 	return nil
 }
 
-func (w *writer) letter(reject oda.Reject) stream.DeadLetter {
-	rec := &kgo.Record{Topic: w.topicName(w.entity), Value: reject.Data}
+func (s *sender) letter(reject oda.Reject) stream.DeadLetter {
+	rec := &kgo.Record{Topic: s.topicName(s.entity), Value: reject.Data}
 	if reject.ID != 0 {
-		rec.Key = []byte(schema.Key(w.entity, reject.ID))
+		rec.Key = []byte(schema.Key(s.entity, reject.ID))
 	}
 	return stream.DeadLetter{
 		Record: rec, Class: stream.ClassSchema, Err: reject.Reason, Attempts: 1, FailedAt: time.Now(),

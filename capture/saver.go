@@ -8,37 +8,29 @@ import (
 	"odastream/checkpoint"
 )
 
-// written is a batch whose records are acknowledged.
-type written struct {
-	batch    []reading
-	out      outcome
-	progress checkpoint.Progress
-}
-
-// saver saves what the writer had acknowledged, batch after batch, while the
-// writer publishes the next one. What is not saved yet it keeps, so that the
-// writer compares with it.
+// saver saves what was acknowledged, batch after batch, while the sender publishes
+// the next one. What is not saved yet it keeps, so that the writer compares with it.
 type saver struct {
 	*session
-	queue chan written
+	queue chan compared
 
 	mu      sync.Mutex
 	unsaved map[int64]checkpoint.Entry
 }
 
 func newSaver(s *session) *saver {
-	return &saver{session: s, queue: make(chan written, 1), unsaved: map[int64]checkpoint.Entry{}}
+	return &saver{session: s, queue: make(chan compared), unsaved: map[int64]checkpoint.Entry{}}
 }
 
 // run saves until the queue is closed and empty, or the first error.
 func (s *saver) run(ctx context.Context) error {
-	for w := range s.queue {
-		if err := s.store.Save(ctx, s.lease.current(), w.progress); err != nil {
+	for done := range s.queue {
+		if err := s.store.Save(ctx, s.lease.current(), done.progress); err != nil {
 			return err
 		}
-		s.forget(w.progress.Entries)
-		s.note(w)
-		for _, r := range w.batch {
+		s.forget(done.progress.Entries)
+		s.note(done)
+		for _, r := range done.batch {
 			if r.saved != nil {
 				close(r.saved)
 			}
@@ -47,31 +39,27 @@ func (s *saver) run(ctx context.Context) error {
 	return nil
 }
 
-// save queues a batch; it waits while two are queued or being saved.
-func (s *saver) save(ctx context.Context, w written) error {
-	s.mu.Lock()
-	for _, e := range w.progress.Entries {
-		s.unsaved[e.ID] = e
-	}
-	s.mu.Unlock()
+// save hands over a batch whose records are acknowledged; it waits while another is
+// being saved.
+func (s *saver) save(ctx context.Context, done compared) error {
 	select {
-	case s.queue <- w:
+	case s.queue <- done:
 		return nil
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}
 }
 
-// settled returns once all that was queued is saved.
-func (s *saver) settled(ctx context.Context) error {
-	saved := make(chan struct{})
-	if err := s.save(ctx, written{batch: []reading{{saved: saved}}}); err != nil {
-		return err
-	}
-	return closed(ctx, saved)
-}
-
 func (s *saver) close() { close(s.queue) }
+
+// expect keeps entries until they are saved.
+func (s *saver) expect(entries []checkpoint.Entry) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, e := range entries {
+		s.unsaved[e.ID] = e
+	}
+}
 
 // pending is a copy of what is not saved yet. It must be taken before the ledger is
 // asked: what is saved in between is in one of the two.
@@ -93,17 +81,17 @@ func (s *saver) forget(entries []checkpoint.Entry) {
 }
 
 // note tells those who watch or wait what a batch did.
-func (s *saver) note(w written) {
-	for _, r := range w.batch {
+func (s *saver) note(done compared) {
+	for _, r := range done.batch {
 		if len(r.rows) > 0 {
 			s.metrics.rows.WithLabelValues(s.entity, string(r.origin)).Add(float64(len(r.rows)))
 		}
 	}
-	s.metrics.saved(s.entity, w.out, w.progress)
-	if len(w.out.changes) == 0 {
+	s.metrics.saved(s.entity, done.out, done.progress)
+	if len(done.out.changes) == 0 {
 		return
 	}
-	s.status.publishedMore(len(w.out.changes))
+	s.status.publishedMore(len(done.out.changes))
 	if s.loaded.Load() {
 		s.wakeRelated(s.entity)
 	}

@@ -106,21 +106,18 @@ func (s *session) run(ctx, held context.Context, work task) error {
 	return group.Wait()
 }
 
-// read asks the source for one page and takes the hashes of its rows.
+// read asks the source for one page.
 func (s *session) read(ctx context.Context, w oda.Window, lane oda.Lane, origin schema.Origin) (reading, error) {
 	r := reading{span: span{began: s.ticks.next()}, origin: origin, behind: s.behind.Load()}
 	s.recent.begin(r.began)
 	page, err := s.source.Page(ctx, s.entity, w, lane)
-	if err == nil {
-		r.rows, err = hashRows(s.entity, page.Rows)
-	}
 	if err != nil {
 		s.recent.end(r.began)
 		return reading{}, err
 	}
 	s.clock.observe(page)
 	s.pace.observe(page.Received.Sub(page.Sent))
-	r.ended, r.rejects = s.ticks.next(), page.Rejects
+	r.ended, r.rows, r.rejects = s.ticks.next(), spelled(page.Rows), page.Rejects
 	r.more = len(page.Rows)+len(page.Rejects) > 0
 	var known bool
 	if r.last, known = page.LastID(); r.more && !known {

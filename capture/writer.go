@@ -2,7 +2,6 @@ package capture
 
 import (
 	"context"
-	"fmt"
 	"slices"
 
 	"golang.org/x/sync/errgroup"
@@ -17,11 +16,10 @@ const (
 	batchRows      = 5000 // rows after which a batch is closed
 )
 
-// row is a row of a page with the hashes of its content.
+// row is a row of a page.
 type row struct {
 	oda.Row
-	hash   schema.Hash
-	fields schema.Fields
+	spelling schema.Spelling
 }
 
 // reading is what one request to the source brought, and how far the pass or scan
@@ -41,20 +39,29 @@ type reading struct {
 	saved    chan<- struct{} // closed once all of it is saved; nil: nobody waits
 }
 
-// writer is the only one that publishes an entity (invariant 4 within the
-// process): it takes readings in the order in which they come, several at once,
-// holds them against the ledger, publishes what differs and hands what was
-// acknowledged to its saver.
+// writer is the only one that writes an entity (invariant 4 within the process): it
+// takes readings in the order in which they come, several at once, and holds them
+// against the ledger. What differs it hands to its sender, who publishes it and
+// hands what was acknowledged to the saver: three batches are on their way at once,
+// one behind the other.
 type writer struct {
 	*session
-	saver    *saver
-	acked    *positions
-	missing  map[int64]bool    // rows that scans did not find and that are not settled
-	rejected map[[32]byte]bool // dead-lettered in this session, by SHA-256
+	sender  *sender
+	saver   *saver
+	missing map[int64]bool // rows that scans did not find and that are not settled
+}
+
+// compared is a batch that was held against the ledger, on its way to the topic and
+// from there to the store.
+type compared struct {
+	batch    []reading
+	out      outcome
+	progress checkpoint.Progress
 }
 
 func newWriter(s *session, acked *positions, missing []checkpoint.Missing) *writer {
-	w := &writer{session: s, saver: newSaver(s), acked: acked, missing: map[int64]bool{}, rejected: map[[32]byte]bool{}}
+	saver := newSaver(s)
+	w := &writer{session: s, sender: newSender(s, saver, acked), saver: saver, missing: map[int64]bool{}}
 	for _, m := range missing {
 		w.missing[m.ID] = true
 	}
@@ -66,9 +73,10 @@ func newWriter(s *session, acked *positions, missing []checkpoint.Missing) *writ
 func (w *writer) run(ctx context.Context) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error {
-		defer w.saver.close()
+		defer w.sender.close()
 		return w.writeAll(ctx)
 	})
+	group.Go(func() error { return w.sender.run(ctx) })
 	group.Go(func() error { return w.saver.run(ctx) })
 	return group.Wait()
 }
@@ -106,7 +114,7 @@ func (w *writer) collect(first reading) []reading {
 	return batch
 }
 
-// write takes one batch from reading to acknowledged.
+// write holds one batch against the ledger and hands on what comes of it.
 func (w *writer) write(ctx context.Context, batch []reading) error {
 	if slices.ContainsFunc(batch, func(r reading) bool { return r.refold }) {
 		if err := w.refoldTopic(ctx); err != nil {
@@ -121,22 +129,11 @@ func (w *writer) write(ctx context.Context, batch []reading) error {
 	if err != nil {
 		return err
 	}
-	if err := w.deadLetter(ctx, batch); err != nil {
-		return err
-	}
 	progress := merge(batch)
-	progress.Vanished, progress.Returned, progress.Lateness = out.vanished, out.returned, out.lateness.list
-	if len(out.changes) > 0 {
-		if err := w.publish(ctx, out.changes); err != nil {
-			return err
-		}
-		progress.Entries, progress.Seq = out.entries, out.changes[len(out.changes)-1].Seq
-		progress.Positions = w.acked.all()
-		progress.Partitions = len(progress.Positions)
-	}
+	progress.Entries, progress.Vanished, progress.Returned, progress.Lateness = out.entries, out.vanished, out.returned, out.lateness.list
+	w.saver.expect(out.entries)
 	w.noteMissing(batch, out)
-	// Invariant 1: published and acknowledged, then saved.
-	return w.saver.save(ctx, written{batch: batch, out: out, progress: progress})
+	return w.sender.send(ctx, compared{batch: batch, out: out, progress: progress})
 }
 
 // settle brings a batch down to one version of each row, reading again those of
@@ -162,22 +159,6 @@ func (w *writer) settle(ctx context.Context, batch []reading) ([]latest, error) 
 	return rows, nil
 }
 
-// publish sends changes, so many at a time as are sure to be through in time, while
-// the lease has longer to run than that may take.
-func (w *writer) publish(ctx context.Context, changes []schema.Change) error {
-	for some := range slices.Chunk(changes, batchRows) {
-		if err := w.lease.ensure(ctx); err != nil {
-			return err
-		}
-		acks, err := w.publisher.Publish(ctx, some)
-		if err != nil {
-			return err
-		}
-		w.acked.add(acks)
-	}
-	return nil
-}
-
 // noteMissing remembers which rows are missing, and lets go of the batch's
 // requests: their rows are compared.
 func (w *writer) noteMissing(batch []reading, out outcome) {
@@ -199,7 +180,9 @@ func merge(batch []reading) checkpoint.Progress {
 	var all checkpoint.Progress
 	for _, r := range batch {
 		p := r.progress
-		all.Ranges = append(all.Ranges, p.Ranges...)
+		for _, moved := range p.Ranges {
+			all.Ranges = append(slices.DeleteFunc(all.Ranges, func(r checkpoint.Range) bool { return r.Low == moved.Low }), moved)
+		}
 		if p.Pass != nil {
 			all.Pass = p.Pass
 		}
@@ -219,15 +202,11 @@ func merge(batch []reading) checkpoint.Progress {
 	return all
 }
 
-// hashRows takes the hashes of each row of a page.
-func hashRows(entity string, page []oda.Row) ([]row, error) {
+// spelled takes the spelling of each row of a page.
+func spelled(page []oda.Row) []row {
 	rows := make([]row, len(page))
 	for i, r := range page {
-		hash, fields, err := schema.Fingerprint(r.Data)
-		if err != nil {
-			return nil, fmt.Errorf("read %s: %w", schema.Key(entity, r.ID), err)
-		}
-		rows[i] = row{r, hash, fields}
+		rows[i] = row{r, schema.SpellingOf(r.Data)}
 	}
-	return rows, nil
+	return rows
 }

@@ -14,7 +14,7 @@ var histories = []string{"-rapid.checks=40", "-rapid.shrinktime=0s", "-rapid.nof
 
 // mutants is the list, capture first.
 func mutants() []mutant {
-	return slices.Concat(ofTheSource(), ofTheTail(), ofTheScan(), ofTheTopic(), ofTheLease(), ofTheCache(), ofTheSink(), ofTheGroup())
+	return slices.Concat(ofTheSource(), ofTheTail(), ofTheComparison(), ofTheScan(), ofTheTopic(), ofTheLease(), ofTheCache(), ofTheSink(), ofTheGroup())
 }
 
 func ofTheSource() []mutant {
@@ -66,7 +66,7 @@ func ofTheTail() []mutant {
 		},
 		{
 			rule: "a row that two readings at once show differently is read again", file: "capture/recent.go",
-			old: "before.ended > reading.began && before.hash != row.hash:", new: "before.ended > reading.began && before.hash != row.hash && false:",
+			old: "before.ended > reading.began && before.spelling != row.spelling:", new: "before.ended > reading.began && before.spelling != row.spelling && false:",
 			pkg: "./capture", tests: "TestRecent",
 		},
 		{
@@ -77,13 +77,38 @@ func ofTheTail() []mutant {
 	}
 }
 
-func ofTheScan() []mutant {
+func ofTheComparison() []mutant {
 	return []mutant{
 		{
 			invariant: 5, rule: "a row is compared by its content: an edit without a stamp is found", file: "capture/compare.go",
-			old: "entry.Hash == r.hash", new: "entry.Stamp == r.Opdateringsdato",
+			old: "w.action(entry, ok, hash)", new: "w.action(entry, ok, hash)\n\tdiffers = differs && entry.Stamp != r.Opdateringsdato",
 			pkg: "./capture", tests: anyHistory, flags: histories,
 		},
+		{
+			invariant: 5, rule: "a row that is spelled otherwise is compared by its content", file: "capture/compare.go",
+			old: "marks[r.ID].Spelling == r.spelling", new: "marks[r.ID].Spelling != 0",
+			pkg: "./capture", tests: "TestOnlyWhatIsSpelledOtherwiseIsComparedInFull|" + anyHistory, flags: histories,
+		},
+		{
+			rule: "a row that is only spelled otherwise is known by that the next time", file: "capture/compare.go",
+			old: "out.entries = append(out.entries, respelled(entry, r))", new: "_ = respelled(entry, r)",
+			pkg: "./capture", tests: "TestOnlyWhatIsSpelledOtherwiseIsComparedInFull",
+		},
+		{
+			rule: "a spelling is saved with the content it is one of", file: "checkpoint/ledger.go",
+			old: "AND l.hash = excluded.hash", new: "",
+			pkg: "./checkpoint", tests: "TestANewSpellingIsKeptUnlessTheContentIsAnother",
+		},
+		{
+			rule: "a row that was marked by hand is published again", file: "checkpoint/mark.go",
+			old: "CASE WHEN hash <> '' THEN spelling ELSE 0 END", new: "spelling",
+			pkg: "./checkpoint", tests: "TestARowMarkedByHandHasNoSpelling",
+		},
+	}
+}
+
+func ofTheScan() []mutant {
+	return []mutant{
 		{
 			rule: "a second look that lacks a known neighbour proves nothing", file: "capture/vanished.go",
 			old: "if below != nil && absent(*below) || above != nil && absent(*above) {", new: "if below != nil && above != nil && here[-1] {",
@@ -135,8 +160,8 @@ func ofTheScan() []mutant {
 func ofTheTopic() []mutant {
 	return []mutant{
 		{
-			invariant: 1, rule: "what was not acknowledged is not saved", file: "capture/writer.go",
-			old: "if err := w.publish(ctx, out.changes); err != nil {\n\t\t\treturn err\n\t\t}", new: "_ = w.publish(ctx, out.changes)",
+			invariant: 1, rule: "what was not acknowledged is not saved", file: "capture/sender.go",
+			old: "if err := s.publish(ctx, next.out.changes); err != nil {\n\t\t\t\treturn err\n\t\t\t}", new: "_ = s.publish(ctx, next.out.changes)",
 			pkg: "./capture", tests: "TestACrashAtAnyStepLosesAndRepeatsNothing|" + anyHistory, flags: histories,
 		},
 		{
@@ -146,7 +171,7 @@ func ofTheTopic() []mutant {
 		},
 		{
 			invariant: 8, rule: "what is acknowledged and not saved yet is known to the next comparison", file: "capture/compare.go",
-			old: "maps.Copy(known, unsaved)", new: "maps.Copy(unsaved, known)",
+			old: "marks[id] = entry.Mark()", new: "_, _ = id, entry",
 			pkg: "./capture", tests: "TestOnceBringsEveryRowOntoItsTopic|" + anyHistory, flags: histories,
 		},
 		{
