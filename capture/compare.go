@@ -22,15 +22,25 @@ type outcome struct {
 	lateness lateRows
 }
 
-// compare holds a batch against the ledger: all of it in short, and what is not
-// spelled as it was in full.
+// empty tells whether all is as the ledger has it.
+func (o outcome) empty() bool {
+	return len(o.entries)+len(o.vanished)+len(o.returned) == 0
+}
+
+// compare holds a batch against the ledger: windows by their digests, the rows of
+// those that differ by their spellings, and what is spelled otherwise in full.
 func (w *writer) compare(ctx context.Context, batch []reading, rows []latest) (outcome, error) {
 	var out outcome
 	ids, windows := questions(batch)
 	if len(ids)+len(windows) == 0 {
 		return out, nil
 	}
+	w.noteReturned(rows, &out)
 	unsaved := w.saver.pending()
+	windows, rows, err := w.differing(ctx, checkpoint.Joined(windows), rows, unsaved)
+	if err != nil {
+		return out, err
+	}
 	marks, err := w.store.Marks(ctx, w.entity, ids, windows)
 	if err != nil {
 		return out, err
@@ -38,7 +48,6 @@ func (w *writer) compare(ctx context.Context, batch []reading, rows []latest) (o
 	for id, entry := range unsaved {
 		marks[id] = entry.Mark()
 	}
-	w.noteReturned(rows, &out)
 	rows = unlike(rows, marks)
 	known, err := w.entries(ctx, rows, marks, unsaved)
 	if err != nil {

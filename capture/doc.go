@@ -51,6 +51,7 @@ type topics interface {
 type store interface {
 	leases
 	Load(ctx context.Context, entity string) (checkpoint.Checkpoint, error)
+	Digests(ctx context.Context, entity string, windows []checkpoint.Window) ([]checkpoint.Digest, error)
 	Marks(ctx context.Context, entity string, ids []int64, windows []checkpoint.Window) (map[int64]checkpoint.Mark, error)
 	Entries(ctx context.Context, entity string, ids []int64, windows []checkpoint.Window) (map[int64]checkpoint.Entry, error)
 	DirtyIDs(ctx context.Context, entity string, after int64, limit int) ([]int64, error)

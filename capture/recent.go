@@ -15,13 +15,15 @@ type span struct{ began, ended int64 }
 type sighting struct {
 	span
 	spelling schema.Spelling
+	call, at int // in which call of newest, and where among its rows
 }
 
 // latest is the row to compare when a batch shows one several times.
 type latest struct {
 	row
-	origin schema.Origin
-	behind int64 // watermark when it was asked for, in microseconds since 1970; 0: none
+	origin  schema.Origin
+	scanned bool  // it stands on a page of which the window is known
+	behind  int64 // watermark when it was asked for, in microseconds since 1970; 0: none
 }
 
 // recent orders readings that overlap in time. Tail and scan ask at once, and an
@@ -29,13 +31,37 @@ type latest struct {
 // other one said. It remembers when each row was read, as long as a request that
 // may be older is still open. It is safe for concurrent use.
 type recent struct {
-	mu   sync.Mutex
-	open map[int64]struct{} // began, of requests whose rows were not compared yet
-	seen map[int64]sighting // by row id
+	mu    sync.Mutex
+	open  map[int64]struct{} // began, of requests whose rows were not compared yet
+	calls int                // of newest
+	// Sightings are forgotten by the generation, not row by row.
+	young, old generation
+}
+
+// generation is sightings, by row id, the last of which ended then.
+type generation struct {
+	seen  map[int64]sighting
+	ended int64
 }
 
 func newRecent() *recent {
-	return &recent{open: map[int64]struct{}{}, seen: map[int64]sighting{}}
+	return &recent{
+		open:  map[int64]struct{}{},
+		young: generation{seen: map[int64]sighting{}}, old: generation{seen: map[int64]sighting{}},
+	}
+}
+
+// last is what was noted last of a row.
+func (r *recent) last(id int64) (s sighting, seen bool) {
+	if s, seen = r.young.seen[id]; !seen {
+		s, seen = r.old.seen[id]
+	}
+	return s, seen
+}
+
+func (r *recent) note(id int64, s sighting) {
+	r.young.seen[id] = s
+	r.young.ended = max(r.young.ended, s.ended)
 }
 
 // begin registers a request that is about to be sent.
@@ -46,7 +72,7 @@ func (r *recent) begin(began int64) {
 }
 
 // end gives up requests whose rows are compared, or never will be, and forgets
-// sightings that ended before every request still open began.
+// a generation that ended before every request still open began.
 func (r *recent) end(began ...int64) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -57,10 +83,9 @@ func (r *recent) end(began ...int64) {
 	for b := range r.open {
 		oldest = min(oldest, b)
 	}
-	for id, s := range r.seen {
-		if s.ended < oldest {
-			delete(r.seen, id)
-		}
+	if r.old.ended < oldest {
+		clear(r.old.seen)
+		r.old, r.young = r.young, generation{seen: r.old.seen}
 	}
 }
 
@@ -70,28 +95,30 @@ func (r *recent) end(began ...int64) {
 func (r *recent) newest(batch []reading) (rows []latest, doubtful []int64) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	r.calls++
 	n := 0
 	for _, reading := range batch {
 		n += len(reading.rows)
 	}
-	rows, at := make([]latest, 0, n), make(map[int64]int, n)
+	rows = make([]latest, 0, n)
 	for _, reading := range batch {
 		for _, row := range reading.rows {
-			before, known := r.seen[row.ID]
+			before, known := r.last(row.ID)
 			switch {
 			case known && before.began > reading.ended:
 				continue
 			case known && before.ended > reading.began && before.spelling != row.spelling:
 				doubtful = append(doubtful, row.ID)
 			}
-			r.seen[row.ID] = sighting{reading.span, row.spelling}
-			version := latest{row, reading.origin, reading.behind}
-			if i, twice := at[row.ID]; twice {
-				rows[i] = version
-				continue
+			version := latest{row, reading.origin, reading.window != nil, reading.behind}
+			at := len(rows)
+			if twice := known && before.call == r.calls; twice {
+				at = before.at
+				rows[at] = version
+			} else {
+				rows = append(rows, version)
 			}
-			at[row.ID] = len(rows)
-			rows = append(rows, version)
+			r.note(row.ID, sighting{reading.span, row.spelling, r.calls, at})
 		}
 	}
 	return rows, doubtful
@@ -102,7 +129,7 @@ func (r *recent) newest(batch []reading) (rows []latest, doubtful []int64) {
 func (r *recent) missed(id int64, by span) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	s, seen := r.seen[id]
+	s, seen := r.last(id)
 	return !seen || s.ended < by.began
 }
 
@@ -110,5 +137,5 @@ func (r *recent) missed(id int64, by span) bool {
 func (r *recent) gone(id int64, by span) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.seen[id] = sighting{span: by}
+	r.note(id, sighting{span: by})
 }

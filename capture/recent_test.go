@@ -57,8 +57,9 @@ func TestRecentKeepsWhatAnOpenRequestMayBeOlderThan(t *testing.T) {
 		t.Error("the slow request's older version counts")
 	}
 	r.end(1)
-	if len(r.seen) != 0 || len(r.open) != 0 {
-		t.Errorf("%d sightings and %d requests are kept though none is open", len(r.seen), len(r.open))
+	r.end()
+	if kept := len(r.young.seen) + len(r.old.seen); kept != 0 || len(r.open) != 0 {
+		t.Errorf("%d sightings and %d requests are kept though none is open", kept, len(r.open))
 	}
 }
 

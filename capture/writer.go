@@ -12,7 +12,7 @@ import (
 )
 
 const (
-	queuedReadings = 32   // pages that may wait for the writer before their readers do
+	queuedReadings = 64   // pages that may wait for the writer before their readers do
 	batchRows      = 5000 // rows after which a batch is closed
 )
 
@@ -49,6 +49,7 @@ type writer struct {
 	sender  *sender
 	saver   *saver
 	missing map[int64]bool // rows that scans did not find and that are not settled
+	held    []reading      // compared, of which there is nothing to say yet but how far the scan has come
 }
 
 // compared is a batch that was held against the ledger, on its way to the topic and
@@ -88,7 +89,7 @@ func (w *writer) writeAll(ctx context.Context) error {
 			return context.Cause(ctx)
 		case first, ok := <-w.queue:
 			if !ok {
-				return nil
+				return w.handOn(ctx, outcome{})
 			}
 			if err := w.write(ctx, w.collect(first)); err != nil {
 				return err
@@ -129,11 +130,38 @@ func (w *writer) write(ctx context.Context, batch []reading) error {
 	if err != nil {
 		return err
 	}
-	progress := merge(batch)
+	w.noteMissing(batch, out)
+	w.held = append(w.held, batch...)
+	if out.empty() && canWait(w.held) {
+		return nil
+	}
+	return w.handOn(ctx, out)
+}
+
+// canWait tells whether the readings say only how far a scan has come, and that is
+// not far enough to be worth a transaction.
+func canWait(held []reading) bool {
+	rows := 0
+	for _, r := range held {
+		if r.window == nil || len(r.rejects) > 0 || r.saved != nil {
+			return false
+		}
+		rows += len(r.rows)
+	}
+	return rows < batchRows
+}
+
+// handOn gives the sender what has been compared.
+func (w *writer) handOn(ctx context.Context, out outcome) error {
+	if len(w.held) == 0 {
+		return nil
+	}
+	progress := merge(w.held)
 	progress.Entries, progress.Vanished, progress.Returned, progress.Lateness = out.entries, out.vanished, out.returned, out.lateness.list
 	w.saver.expect(out.entries)
-	w.noteMissing(batch, out)
-	return w.sender.send(ctx, compared{batch: batch, out: out, progress: progress})
+	next := compared{batch: w.held, out: out, progress: progress}
+	w.held = nil
+	return w.sender.send(ctx, next)
 }
 
 // settle brings a batch down to one version of each row, reading again those of

@@ -27,15 +27,18 @@ const marked = `
 SELECT entity_id, CASE WHEN hash <> '' THEN spelling ELSE 0 END, hash IS NULL FROM poller_ledger
 WHERE entity_type = $1 AND `
 
+// pageRows is how many rows a window holds as a rule: a page of the source.
+const pageRows = 100
+
 // Marks looks up in short the rows of entity with the given ids, and all rows inside
 // the windows. A row that the ledger does not know is absent from the map.
 func (s *Store) Marks(ctx context.Context, entity string, ids []int64, windows []Window) (map[int64]Mark, error) {
-	known := make(map[int64]Mark, len(ids))
+	known := make(map[int64]Mark, len(ids)+pageRows*len(windows))
 	var batch pgx.Batch
 	if len(ids) > 0 {
 		batch.Queue(marked+`entity_id = ANY($2)`, entity, ids).Query(markInto(known))
 	}
-	for _, w := range joined(windows) {
+	for _, w := range windows {
 		batch.Queue(marked+`entity_id > $2 AND entity_id <= $3`, entity, w.Low, w.High).Query(markInto(known))
 	}
 	if err := s.pool.SendBatch(ctx, &batch).Close(); err != nil {
@@ -44,8 +47,39 @@ func (s *Store) Marks(ctx context.Context, entity string, ids []int64, windows [
 	return known, nil
 }
 
-// joined makes one window of those that touch: each costs a query.
-func joined(windows []Window) []Window {
+// Digest sums up the rows inside a window: two sets of rows with the same digest are
+// the same, but for one chance in 10^19. The zero value is that of no rows.
+type Digest struct {
+	Rows      int64           // not deleted
+	Spellings schema.Spelling // of all of them, by exclusive or
+}
+
+// Add takes one more row into the digest.
+func (d *Digest) Add(s schema.Spelling) {
+	d.Rows++
+	d.Spellings ^= s
+}
+
+// Digests sums up what the ledger has inside each of the windows, in their order. Of
+// a window with a row whose Mark has no spelling the digest is nobody's.
+func (s *Store) Digests(ctx context.Context, entity string, windows []Window) ([]Digest, error) {
+	digests := make([]Digest, len(windows))
+	var batch pgx.Batch
+	for i, w := range windows {
+		d := &digests[i]
+		batch.Queue(`
+SELECT count(*), coalesce(bit_xor(CASE WHEN hash <> '' THEN spelling ELSE 0 END), 0) FROM poller_ledger
+WHERE entity_type = $1 AND entity_id > $2 AND entity_id <= $3 AND hash IS NOT NULL`, entity, w.Low, w.High).
+			QueryRow(func(row pgx.Row) error { return row.Scan(&d.Rows, &d.Spellings) })
+	}
+	if err := s.pool.SendBatch(ctx, &batch).Close(); err != nil {
+		return nil, fmt.Errorf("sum up ledger of %s: %w", entity, err)
+	}
+	return digests, nil
+}
+
+// Joined makes one window of those that touch, lowest first: each costs a query.
+func Joined(windows []Window) []Window {
 	sorted := slices.SortedFunc(slices.Values(windows), func(a, b Window) int { return cmp.Compare(a.Low, b.Low) })
 	var out []Window
 	for _, w := range sorted {
@@ -60,10 +94,10 @@ func joined(windows []Window) []Window {
 
 func markInto(known map[int64]Mark) func(pgx.Rows) error {
 	return func(rows pgx.Rows) error {
-		var id int64
-		var m Mark
-		_, err := pgx.ForEachRow(rows, []any{&id, &m.Spelling, &m.Deleted}, func() error {
-			known[id] = m
+		var id, spelling int64 // plain types are scanned without reflection
+		var deleted bool
+		_, err := pgx.ForEachRow(rows, []any{&id, &spelling, &deleted}, func() error {
+			known[id] = Mark{schema.Spelling(spelling), deleted}
 			return nil
 		})
 		return err

@@ -5,6 +5,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
+
+	"odastream/schema"
 )
 
 func marks(t testing.TB, s *Store, entity string, ids []int64, windows ...Window) map[int64]Mark {
@@ -44,6 +46,31 @@ func TestMarksOfIDsAndOfWindows(t *testing.T) {
 	}
 }
 
+// A digest tells rows from any other that a page may show in their place.
+func TestDigestsOfWindows(t *testing.T) {
+	t.Parallel()
+	s := open(t)
+	lease, other := acquire(t, s, entity, "a"), acquire(t, s, "Aktør", "a")
+	mustSave(t, s, lease, Progress{Entries: []Entry{live(1, 1), live(2, 2), deleted(3, 3), dirty(4, 4), live(10, 5), live(11, 6)}})
+	mustSave(t, s, other, Progress{Entries: []Entry{live(2, 7)}})
+	windows := []Window{{0, 3}, {3, 4}, {4, 9}, {9, 10}, {-5, 100}}
+	got, err := s.Digests(t.Context(), entity, windows)
+	if err != nil {
+		t.Fatalf("Digests(%v) = %v", windows, err)
+	}
+	want := []Digest{digest(-1, -2), {Rows: 1}, {}, digest(-5), digest(-1, -2, 0, -5, -6)}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("Digests(%v) (-want +got):\n%s", windows, diff)
+	}
+}
+
+func digest(spellings ...schema.Spelling) (d Digest) {
+	for _, s := range spellings {
+		d.Add(s)
+	}
+	return d
+}
+
 // An operator marks a row in SQL, who knows nothing of spellings.
 func TestARowMarkedByHandHasNoSpelling(t *testing.T) {
 	t.Parallel()
@@ -54,6 +81,9 @@ func TestARowMarkedByHandHasNoSpelling(t *testing.T) {
 	want := map[int64]Mark{1: {}, 2: {Deleted: true}}
 	if diff := cmp.Diff(want, marks(t, s, entity, []int64{1, 2})); diff != "" {
 		t.Errorf("Marks (-want +got):\n%s", diff)
+	}
+	if sums, err := s.Digests(t.Context(), entity, []Window{{0, 2}}); err != nil || sums[0] != (Digest{Rows: 1}) {
+		t.Errorf("Digests are %+v, %v; want one row without a spelling", sums, err)
 	}
 	for id, e := range entries(t, s, entity, 1, 2) {
 		if e.Spelling != 0 {
@@ -87,7 +117,7 @@ func TestJoinedWindowsHoldTheSameIDs(t *testing.T) {
 			low := rapid.Int64Range(-20, 20).Draw(t, "low")
 			return Window{low, low + rapid.Int64Range(0, 10).Draw(t, "width")}
 		})).Draw(t, "windows")
-		together := joined(windows)
+		together := Joined(windows)
 		for id := int64(-21); id <= 31; id++ {
 			if a, b := inside(windows, id), inside(together, id); (a > 0) != (b > 0) || b > 1 {
 				t.Fatalf("%v joined are %v: id %d is in %d of them, and in %d of those before", windows, together, id, b, a)

@@ -4,6 +4,7 @@ import "slices"
 
 const (
 	anyHistory = "TestAnyHistoryEndsAtTheSource"
+	aWindow    = "TestAWindowIsPassedOverOnlyIfItsDigestProvesItTheSame"
 	anyOrder   = "TestAnyOrderEndsAtTheSameCache"
 	anySinks   = "TestAnyHistoryOfSinksIsExactlyOnce"
 )
@@ -90,6 +91,26 @@ func ofTheComparison() []mutant {
 			pkg: "./capture", tests: "TestOnlyWhatIsSpelledOtherwiseIsComparedInFull|" + anyHistory, flags: histories,
 		},
 		{
+			invariant: 5, rule: "a row that only the tail saw does not stand for one that the scan missed", file: "capture/digest.go",
+			old: "i >= 0 && r.scanned {", new: "i >= 0 {",
+			pkg: "./capture", tests: aWindow,
+		},
+		{
+			invariant: 5, rule: "a row that the tail saw inside a window is compared whatever the window's digest", file: "capture/digest.go",
+			old: "return r.scanned && i >= 0 && same[i]", new: "return i >= 0 && same[i]",
+			pkg: "./capture", tests: aWindow,
+		},
+		{
+			invariant: 8, rule: "a window with a row that is not saved yet is looked at row by row", file: "capture/digest.go",
+			old: "same[i] = false", new: "_ = i",
+			pkg: "./capture", tests: aWindow,
+		},
+		{
+			rule: "a row to be published again has no part in a digest", file: "checkpoint/mark.go",
+			old: "bit_xor(CASE WHEN hash <> '' THEN spelling ELSE 0 END)", new: "bit_xor(spelling)",
+			pkg: "./checkpoint", tests: "TestARowMarkedByHandHasNoSpelling",
+		},
+		{
 			rule: "a row that is only spelled otherwise is known by that the next time", file: "capture/compare.go",
 			old: "out.entries = append(out.entries, respelled(entry, r))", new: "_ = respelled(entry, r)",
 			pkg: "./capture", tests: "TestOnlyWhatIsSpelledOtherwiseIsComparedInFull",
@@ -101,7 +122,7 @@ func ofTheComparison() []mutant {
 		},
 		{
 			rule: "a row that was marked by hand is published again", file: "checkpoint/mark.go",
-			old: "CASE WHEN hash <> '' THEN spelling ELSE 0 END", new: "spelling",
+			old: "SELECT entity_id, CASE WHEN hash <> '' THEN spelling ELSE 0 END", new: "SELECT entity_id, spelling",
 			pkg: "./checkpoint", tests: "TestARowMarkedByHandHasNoSpelling",
 		},
 	}
