@@ -58,9 +58,14 @@ func timed(do func()) time.Duration {
 	return time.Since(start)
 }
 
-// forgetAll makes the next load a first one, onto topics of its own.
+// forgetAll makes the next load a first one, onto topics of its own, which are there.
 func (w *world) forgetAll() {
 	w.kafka.TopicPrefix = kafkatest.Prefix(w.t)
+	p, stop := w.process()
+	defer stop()
+	if err := p.topics.Ensure(w.t.Context(), p.names()); err != nil {
+		w.t.Fatal(err)
+	}
 	w.exec(`TRUNCATE poller_watermarks, poller_ledger, poller_positions, poller_scans, poller_vanished`)
 }
 

@@ -3,7 +3,7 @@ package capture
 import (
 	"context"
 	"fmt"
-	"maps"
+	"iter"
 	"math"
 	"slices"
 	"time"
@@ -45,8 +45,8 @@ func (w *writer) compare(ctx context.Context, batch []reading, rows []latest) (o
 	if err != nil {
 		return out, err
 	}
-	for id, entry := range unsaved {
-		marks[id] = entry.Mark()
+	for entry := range each(unsaved) {
+		marks[entry.ID] = entry.Mark()
 	}
 	rows = unlike(rows, marks)
 	known, err := w.entries(ctx, rows, marks, unsaved)
@@ -81,7 +81,7 @@ func unlike(rows []latest, marks map[int64]checkpoint.Mark) []latest {
 }
 
 // entries looks up in full what the ledger knows of rows.
-func (w *writer) entries(ctx context.Context, rows []latest, marks map[int64]checkpoint.Mark, unsaved map[int64]checkpoint.Entry) (map[int64]checkpoint.Entry, error) {
+func (w *writer) entries(ctx context.Context, rows []latest, marks map[int64]checkpoint.Mark, unsaved [][]checkpoint.Entry) (map[int64]checkpoint.Entry, error) {
 	var ids []int64
 	for _, r := range rows {
 		if _, known := marks[r.ID]; known {
@@ -95,8 +95,24 @@ func (w *writer) entries(ctx context.Context, rows []latest, marks map[int64]che
 	if err != nil {
 		return nil, err
 	}
-	maps.Copy(known, unsaved)
+	for entry := range each(unsaved) {
+		known[entry.ID] = entry
+	}
 	return known, nil
+}
+
+// each goes through the entries of batches in their order: of a row that is in
+// several the last one counts.
+func each(batches [][]checkpoint.Entry) iter.Seq[checkpoint.Entry] {
+	return func(yield func(checkpoint.Entry) bool) {
+		for _, batch := range batches {
+			for _, entry := range batch {
+				if !yield(entry) {
+					return
+				}
+			}
+		}
+	}
 }
 
 // liveIDs lists the rows that the ledger has and the topic does not hold as

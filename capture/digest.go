@@ -10,7 +10,7 @@ import (
 // differing cuts windows, which do not touch and ascend, and rows down to what the
 // digests of the windows do not prove to be as the ledger has it: most pages of
 // most scans are gone with that, and cost no look at any row of the ledger.
-func (w *writer) differing(ctx context.Context, windows []checkpoint.Window, rows []latest, unsaved map[int64]checkpoint.Entry) ([]checkpoint.Window, []latest, error) {
+func (w *writer) differing(ctx context.Context, windows []checkpoint.Window, rows []latest, unsaved [][]checkpoint.Entry) ([]checkpoint.Window, []latest, error) {
 	if len(windows) == 0 || !w.loaded.Load() {
 		return windows, rows, nil
 	}
@@ -19,8 +19,8 @@ func (w *writer) differing(ctx context.Context, windows []checkpoint.Window, row
 		return nil, nil, err
 	}
 	same := alike(known, digestsOf(windows, rows))
-	for id := range unsaved { // the ledger does not know of it yet
-		if i := windowOf(windows, id); i >= 0 {
+	for entry := range each(unsaved) { // the ledger does not know of it yet
+		if i := windowOf(windows, entry.ID); i >= 0 {
 			same[i] = false
 		}
 	}

@@ -68,10 +68,7 @@ func TestAWindowIsPassedOverOnlyIfItsDigestProvesItTheSame(t *testing.T) {
 			t.Parallel()
 			s := &session{Poller: &Poller{store: summedUp{rows: known}}}
 			s.loaded.Store(!c.first)
-			unsaved := map[int64]checkpoint.Entry{}
-			if c.unsaved != 0 {
-				unsaved[c.unsaved] = checkpoint.Entry{ID: c.unsaved}
-			}
+			unsaved := [][]checkpoint.Entry{{{ID: c.unsaved}}}
 			windows, rows, err := (&writer{session: s}).differing(t.Context(), []checkpoint.Window{window}, append([]latest(nil), c.rows...), unsaved)
 			if err != nil || (len(windows) == 1) != c.differs {
 				t.Errorf("differing gives windows %v, error %v; want the window to differ: %t", windows, err, c.differs)

@@ -2,7 +2,7 @@ package capture
 
 import (
 	"context"
-	"maps"
+	"slices"
 	"sync"
 
 	"odastream/checkpoint"
@@ -15,11 +15,11 @@ type saver struct {
 	queue chan compared
 
 	mu      sync.Mutex
-	unsaved map[int64]checkpoint.Entry
+	unsaved [][]checkpoint.Entry // of each batch that has some, oldest first
 }
 
 func newSaver(s *session) *saver {
-	return &saver{session: s, queue: make(chan compared), unsaved: map[int64]checkpoint.Entry{}}
+	return &saver{session: s, queue: make(chan compared)}
 }
 
 // run saves until the queue is closed and empty, or the first error.
@@ -52,32 +52,32 @@ func (s *saver) save(ctx context.Context, done compared) error {
 
 func (s *saver) close() { close(s.queue) }
 
-// expect keeps entries until they are saved.
+// expect keeps the entries of a batch until it is saved.
 func (s *saver) expect(entries []checkpoint.Entry) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for _, e := range entries {
-		s.unsaved[e.ID] = e
+	if len(entries) == 0 {
+		return
 	}
-}
-
-// pending is a copy of what is not saved yet. It must be taken before the ledger is
-// asked: what is saved in between is in one of the two.
-func (s *saver) pending() map[int64]checkpoint.Entry {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return maps.Clone(s.unsaved)
+	s.unsaved = append(s.unsaved, entries)
 }
 
-// forget drops entries that are saved, unless a later version waits.
+// pending is what is not saved yet, batch by batch. It must be taken before the
+// ledger is asked: what is saved in between is in one of the two.
+func (s *saver) pending() [][]checkpoint.Entry {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.unsaved)
+}
+
+// forget drops the oldest batch's entries, which are saved.
 func (s *saver) forget(entries []checkpoint.Entry) {
+	if len(entries) == 0 {
+		return
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for _, e := range entries {
-		if s.unsaved[e.ID].Seq == e.Seq {
-			delete(s.unsaved, e.ID)
-		}
-	}
+	s.unsaved = slices.Delete(s.unsaved, 0, 1)
 }
 
 // note tells those who watch or wait what a batch did.

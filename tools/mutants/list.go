@@ -192,7 +192,7 @@ func ofTheTopic() []mutant {
 		},
 		{
 			invariant: 8, rule: "what is acknowledged and not saved yet is known to the next comparison", file: "capture/compare.go",
-			old: "marks[id] = entry.Mark()", new: "_, _ = id, entry",
+			old: "marks[entry.ID] = entry.Mark()", new: "_ = entry",
 			pkg: "./capture", tests: "TestOnceBringsEveryRowOntoItsTopic|" + anyHistory, flags: histories,
 		},
 		{
