@@ -2,6 +2,7 @@ package capture
 
 import (
 	"testing"
+	"time"
 
 	"pgregory.net/rapid"
 
@@ -46,5 +47,37 @@ func TestScanOfSparseIDsCostsRequestsByRows(t *testing.T) {
 	pages, others := int64(rows/100), int64(rows/rangeRows+20)
 	if got := w.sim.Requests() - before; got > pages+others {
 		t.Errorf("first load of %d rows took %d requests, want at most %d", rows, got, pages+others)
+	}
+}
+
+func TestAScanAskedForInTheMidstOfAScanIsMade(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, odasim.Options{}, "Sag")
+	w.sim.SetNow(atNoon())
+	yesterday := stampAt(atNoon().AddDate(0, 0, -1))
+	for id := range int64(300) {
+		w.put("Sag", id+1, "a case", yesterday)
+	}
+	w.mustOnce()
+	mood := w.moods()
+	mood.feel(func(asked int, set string, _ oda.Window) error {
+		if asked != 3 {
+			return nil
+		}
+		_, err := w.store.RequestScan(t.Context(), set, false)
+		return err
+	})
+	w.cfg.ScanEvery = time.Nanosecond
+	w.mustOnce()
+	mood.feel(nil)
+	w.cfg.ScanEvery = 0 // from now on only what is asked for
+	w.put("Sag", 300, "edited without a stamp", yesterday)
+	w.mustOnce()
+	w.checkTopic("Sag")
+	before := len(w.changes("Sag"))
+	w.put("Sag", 299, "edited without a stamp", yesterday)
+	w.mustOnce()
+	if got := len(w.changes("Sag")) - before; got != 0 {
+		t.Errorf("%d changes were published by a scan that nobody asked for", got)
 	}
 }

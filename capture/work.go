@@ -168,7 +168,7 @@ func (s *session) nextScan(ctx context.Context) (checkpoint.Checkpoint, error) {
 // scanDue tells whether the entity is to be read whole now: it never was, a scan
 // was interrupted, a person asked for one, or the last one is ScanEvery ago.
 func (s *session) scanDue(at checkpoint.Checkpoint) bool {
-	if at.LoadedAt.IsZero() || at.ScannedAt.IsZero() || len(at.Ranges) > 0 {
+	if at.LoadedAt.IsZero() || at.ScannedAt.IsZero() || at.ScanRequested || len(at.Ranges) > 0 {
 		return true
 	}
 	return s.cfg.ScanEvery > 0 && time.Since(at.ScannedAt) >= s.cfg.ScanEvery

@@ -13,7 +13,8 @@ import (
 type Checkpoint struct {
 	Watermark         time.Time // zero before the first load began
 	LoadedAt          time.Time // zero until the first load was complete
-	ScannedAt         time.Time // zero until a scan was complete, or when a person asked for one
+	ScannedAt         time.Time // zero until a scan was complete
+	ScanRequested     bool      // a person asked for a scan that has not begun yet
 	ConsistentThrough time.Time // zero until a scan left nothing outstanding
 	Seq               int64     // 0 when nothing was published yet
 	Partitions        int       // 0 when nothing was published yet
@@ -43,9 +44,9 @@ func (s *Store) loadWatermark(ctx context.Context, entity string) (Checkpoint, e
 	var c Checkpoint
 	var watermark, loadedAt, scannedAt, through, began *time.Time
 	err := s.pool.QueryRow(ctx, `
-SELECT watermark, loaded_at, scanned_at, consistent_through, seq, partitions, pass, scan_began
+SELECT watermark, loaded_at, scanned_at, consistent_through, seq, partitions, pass, scan_began, scan_requested
 FROM poller_watermarks WHERE entity_type = $1`, entity).
-		Scan(&watermark, &loadedAt, &scannedAt, &through, &c.Seq, &c.Partitions, &c.Pass, &began)
+		Scan(&watermark, &loadedAt, &scannedAt, &through, &c.Seq, &c.Partitions, &c.Pass, &began, &c.ScanRequested)
 	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
 		return Checkpoint{}, err
 	}

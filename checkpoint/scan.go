@@ -26,7 +26,8 @@ SELECT low, high, next, read, done FROM poller_scans WHERE entity_type = $1 ORDE
 	return pgx.CollectRows(rows, pgx.RowToStructByPos[Range])
 }
 
-// StartScan stores the ranges of a new scan; one that was under way is forgotten.
+// StartScan stores the ranges of a new scan; one that was under way is forgotten, and
+// what a person asked for has begun.
 // id is the seq at which it begins, above every one used before, and began what
 // the source's clock showed then. Errors are those of Save.
 func (s *Store) StartScan(ctx context.Context, lease Lease, id int64, began time.Time, ranges []Range) error {
@@ -36,7 +37,7 @@ func (s *Store) StartScan(ctx context.Context, lease Lease, id int64, began time
 		}
 		_, err := tx.Exec(ctx, `
 INSERT INTO poller_watermarks (entity_type, scan_id, scan_began) VALUES ($1, $2, $3)
-ON CONFLICT (entity_type) DO UPDATE SET scan_id = excluded.scan_id, scan_began = excluded.scan_began`, lease.Entity, id, began)
+ON CONFLICT (entity_type) DO UPDATE SET scan_id = excluded.scan_id, scan_began = excluded.scan_began, scan_requested = false`, lease.Entity, id, began)
 		if err != nil {
 			return err
 		}
@@ -142,7 +143,7 @@ SELECT count(*) FROM poller_ledger WHERE entity_type = $1 AND hash IS NOT NULL`,
 }
 
 // RequestScan makes the entity's poller scan it at its next look at the store, at
-// most half a minute later. confirm says that what vanished may be deleted however
+// most half a minute later, or once the scan that is under way is over. confirm says that what vanished may be deleted however
 // much it is; the number of rows so confirmed is returned. It needs no lease.
 func (s *Store) RequestScan(ctx context.Context, entity string, confirm bool) (confirmed int64, err error) {
 	err = pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
@@ -153,7 +154,7 @@ func (s *Store) RequestScan(ctx context.Context, entity string, confirm bool) (c
 			}
 			confirmed = tag.RowsAffected()
 		}
-		_, err := tx.Exec(ctx, `UPDATE poller_watermarks SET scanned_at = NULL WHERE entity_type = $1`, entity)
+		_, err := tx.Exec(ctx, `UPDATE poller_watermarks SET scan_requested = true WHERE entity_type = $1`, entity)
 		return err
 	})
 	if err != nil {

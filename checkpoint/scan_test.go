@@ -101,7 +101,7 @@ func TestRequestScanConfirmsWhatVanished(t *testing.T) {
 	if n, err := s.RequestScan(t.Context(), entity, false); n != 0 || err != nil {
 		t.Errorf("RequestScan = %d, %v, want nothing confirmed", n, err)
 	}
-	wantCheckpoint(t, s, entity, Checkpoint{Watermark: noon})
+	wantCheckpoint(t, s, entity, Checkpoint{Watermark: noon, ScannedAt: noon, ScanRequested: true})
 	if vanished(t, s)[0].Confirmed {
 		t.Error("row 3 is confirmed, and nobody did")
 	}
@@ -112,6 +112,29 @@ func TestRequestScanConfirmsWhatVanished(t *testing.T) {
 		if !m.Confirmed {
 			t.Errorf("row %d is not confirmed", m.ID)
 		}
+	}
+}
+
+// What was read before the request may be from before whatever made a person ask.
+func TestAScanUnderWayDoesNotAnswerARequest(t *testing.T) {
+	t.Parallel()
+	s := open(t)
+	lease := acquire(t, s, entity, "a")
+	request := func() {
+		t.Helper()
+		if _, err := s.RequestScan(t.Context(), entity, false); err != nil {
+			t.Fatalf("RequestScan = %v", err)
+		}
+	}
+	startScan(t, s, lease, 1, Range{})
+	request()
+	mustSave(t, s, lease, Progress{ScannedAt: noon})
+	if at := load(t, s, entity); !at.ScanRequested || !at.ScannedAt.Equal(noon) {
+		t.Errorf("the request of a scan is %t after one that had begun before, scanned at %s; want true, and %s", at.ScanRequested, at.ScannedAt, noon)
+	}
+	startScan(t, s, lease, 2, Range{})
+	if load(t, s, entity).ScanRequested {
+		t.Error("a scan is asked for still though it has begun")
 	}
 }
 

@@ -136,6 +136,11 @@ func ofTheScan() []mutant {
 			pkg: "./capture", tests: "TestAPageThatLacksARowDeletesNothing|" + anyHistory, flags: histories,
 		},
 		{
+			rule: "a scan that is asked for in the midst of another is made behind it", file: "checkpoint/scan.go",
+			old: "SET scan_requested = true", new: "SET scanned_at = NULL",
+			pkg: "./capture", tests: "TestAScanAskedForInTheMidstOfAScanIsMade",
+		},
+		{
 			rule: "too many deletes at once are held back", file: "capture/vanished.go",
 			old: "few := int64(len(missing)) <= limit", new: "few := limit >= 0",
 			pkg: "./capture", tests: "TestTooManyDeletesAtOnceAreHeldBackUntilASecondScanAgrees",
