@@ -23,6 +23,7 @@ type mutant struct {
 	pkg       string // whose tests are to find it
 	tests     string // regexp of their names
 	flags     []string
+	env       []string // beside the process's own
 
 	found []string // tests that failed
 }
@@ -56,7 +57,7 @@ func (m mutant) hunt(ctx context.Context, root string) (found []string, err erro
 	}
 	args := append([]string{"test", "-count=1", "-short", "-overlay", overlay, "-run", m.tests, m.pkg}, m.flags...)
 	cmd := exec.CommandContext(ctx, "go", args...)
-	cmd.Dir = root
+	cmd.Dir, cmd.Env = root, append(os.Environ(), m.env...)
 	out, err := cmd.CombinedOutput()
 	var exit *exec.ExitError
 	switch {
