@@ -42,12 +42,7 @@ func (s *saver) run(ctx context.Context) error {
 // save hands over a batch whose records are acknowledged; it waits while another is
 // being saved.
 func (s *saver) save(ctx context.Context, done compared) error {
-	select {
-	case s.queue <- done:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
+	return put(ctx, s.queue, done)
 }
 
 func (s *saver) close() { close(s.queue) }

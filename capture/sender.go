@@ -63,12 +63,7 @@ func (s *sender) publish(ctx context.Context, changes []schema.Change) error {
 
 // send hands over a batch; it waits while another is being published.
 func (s *sender) send(ctx context.Context, next compared) error {
-	select {
-	case s.queue <- next:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
+	return put(ctx, s.queue, next)
 }
 
 // settled returns once all that was handed over before is saved.

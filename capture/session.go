@@ -129,8 +129,13 @@ func (s *session) read(ctx context.Context, w oda.Window, lane oda.Lane, origin 
 
 // submit hands a reading to the writer.
 func (s *session) submit(ctx context.Context, r reading) error {
+	return put(ctx, s.queue, r)
+}
+
+// put waits until the queue takes v, or ctx has ended.
+func put[T any](ctx context.Context, queue chan<- T, v T) error {
 	select {
-	case s.queue <- r:
+	case queue <- v:
 		return nil
 	case <-ctx.Done():
 		return context.Cause(ctx)

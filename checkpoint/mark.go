@@ -21,10 +21,13 @@ type Mark struct {
 // Mark is that of the entry.
 func (e Entry) Mark() Mark { return Mark{Spelling: e.Spelling, Deleted: e.State == Deleted} }
 
-// marked begins a query for Marks. A row that is to be published again has no
-// spelling, whoever has marked it so.
+// published is the spelling that counts: a row that is to be published again has
+// none, whoever has marked it so.
+const published = `CASE WHEN hash <> '' THEN spelling ELSE 0 END`
+
+// marked begins a query for Marks.
 const marked = `
-SELECT entity_id, CASE WHEN hash <> '' THEN spelling ELSE 0 END, hash IS NULL FROM poller_ledger
+SELECT entity_id, ` + published + `, hash IS NULL FROM poller_ledger
 WHERE entity_type = $1 AND `
 
 // pageRows is how many rows a window holds as a rule: a page of the source.
@@ -68,7 +71,7 @@ func (s *Store) Digests(ctx context.Context, entity string, windows []Window) ([
 	for i, w := range windows {
 		d := &digests[i]
 		batch.Queue(`
-SELECT count(*), coalesce(bit_xor(CASE WHEN hash <> '' THEN spelling ELSE 0 END), 0) FROM poller_ledger
+SELECT count(*), coalesce(bit_xor(`+published+`), 0) FROM poller_ledger
 WHERE entity_type = $1 AND entity_id > $2 AND entity_id <= $3 AND hash IS NOT NULL`, entity, w.Low, w.High).
 			QueryRow(func(row pgx.Row) error { return row.Scan(&d.Rows, &d.Spellings) })
 	}
