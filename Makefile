@@ -73,6 +73,14 @@ SOAK ?= 1h
 soak: postgres ## let a simulated parliament work for SOAK (1h), kill what follows it every 20 s, and verify
 	ODASTREAM_SOAK=$(SOAK) $(GO) run ./internal/testenv -- $(GO) test -count=1 -timeout 4h -v -run 'TestSoak$$' ./internal/e2e
 
+# Without the race detector, which makes each five times as dear. A sink's history
+# takes as long as ten of a poller's.
+HISTORIES ?= 3200
+.PHONY: histories
+histories: postgres ## live through HISTORIES (3200) random histories of pollers, and a twentieth as many of sinks
+	$(GO) run ./internal/testenv -no-kafka -- $(GO) test -count=1 -timeout 10h -run TestAnyHistoryEndsAtTheSource ./capture -rapid.checks=$$(( $(HISTORIES) / 16 ))
+	ODASTREAM_HISTORIES=$$(( $(HISTORIES) / 20 )) $(GO) run ./internal/testenv -no-kafka -- $(GO) test -count=1 -timeout 10h -run TestAnyHistoryOfSinksIsExactlyOnce ./apply
+
 # Half an hour: each rule is broken in turn, and the tests that keep it are run.
 MUTANTS ?= .
 .PHONY: mutants

@@ -4,8 +4,10 @@ import (
 	"crypto/rand"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
 // Fake starts a fake Kafka of one broker in this process, for speed and for
@@ -31,7 +33,20 @@ func Cluster(t testing.TB, opts ...kfake.Opt) *kfake.Cluster {
 		t.Fatalf("kafkatest: start fake Kafka: %v", err)
 	}
 	t.Cleanup(cluster.Close)
+	wantNoMetrics(cluster)
 	return cluster
+}
+
+// wantNoMetrics has clients keep their metrics to themselves (KIP-714), as a broker
+// does that nobody told otherwise. This one asks for all of them, and a client that
+// packs them up at its end takes longer for that than for the rest of a short life.
+func wantNoMetrics(cluster *kfake.Cluster) {
+	cluster.ControlKey(int16(kmsg.GetTelemetrySubscriptions), func(req kmsg.Request) (kmsg.Response, error, bool) {
+		cluster.KeepControl()
+		res := req.ResponseKind().(*kmsg.GetTelemetrySubscriptionsResponse)
+		res.PushIntervalMillis = int32(time.Hour.Milliseconds())
+		return res, nil, true
+	})
 }
 
 // Prefix returns a topic prefix that no other test has, for tests that share a
