@@ -3,15 +3,19 @@ package capture
 import (
 	"context"
 	"fmt"
+	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/sync/errgroup"
 
 	"odastream/checkpoint"
 	"odastream/internal/kafkatest"
 	"odastream/oda"
 	"odastream/odasim"
+	"odastream/schema"
+	"odastream/stream"
 )
 
 // benchRows is the size of the first load that the benchmarks measure.
@@ -21,34 +25,48 @@ const benchRows = 200_000
 // which the same pages are read and thrown away: first with one half of the pairs,
 // then the other, so that limit/limit shows the noise of A against A.
 func BenchmarkFirstLoad(b *testing.B) {
-	benchmarkAgainstReading(b, (*world).forgetAll, 0)
+	w := newBenchWorld(b)
+	againstReading(b, w, w.forgetAll, w.mustOnce)
+}
+
+// BenchmarkReadAndPublish is what a first load cannot do without, whatever it keeps
+// in the database and however: the same pages are read and published, no more.
+func BenchmarkReadAndPublish(b *testing.B) {
+	w := newBenchWorld(b)
+	againstReading(b, w, w.forgetAll, func() { readAndPublish(b, w) })
 }
 
 // BenchmarkScanUnchanged is the same for a scan that finds nothing.
 func BenchmarkScanUnchanged(b *testing.B) {
-	benchmarkAgainstReading(b, (*world).mustOnce, time.Nanosecond)
+	w := newBenchWorld(b)
+	w.mustOnce()
+	w.cfg.ScanEvery = time.Nanosecond
+	againstReading(b, w, func() {}, w.mustOnce)
 }
 
-func benchmarkAgainstReading(b *testing.B, prepare func(*world), scanEvery time.Duration) {
+// newBenchWorld has benchRows rows at the source.
+func newBenchWorld(b *testing.B) *world {
+	b.Helper()
 	w := newWorld(b, odasim.Options{}, "Dokument")
 	w.workers = 16
 	w.sim.SetNow(atNoon())
 	fill(b, w.sim)
-	prepare(w)
-	w.cfg.ScanEvery = scanEvery
-	var limit, again, work time.Duration
+	return w
+}
+
+func againstReading(b *testing.B, w *world, prepare, work func()) {
+	b.Helper()
+	var limit, again, worked time.Duration
 	for b.Loop() {
 		limit += timed(func() { readAndThrowAway(b, w) })
-		if scanEvery == 0 {
-			prepare(w)
-		}
-		work += timed(w.mustOnce)
+		prepare()
+		worked += timed(work)
 		again += timed(func() { readAndThrowAway(b, w) })
 	}
 	rows := float64(benchRows * b.N)
-	b.ReportMetric(rows/work.Seconds(), "rows/s")
+	b.ReportMetric(rows/worked.Seconds(), "rows/s")
 	b.ReportMetric(rows/limit.Seconds(), "limit-rows/s")
-	b.ReportMetric((limit+again).Seconds()/2/work.Seconds(), "of-limit")
+	b.ReportMetric((limit+again).Seconds()/2/worked.Seconds(), "of-limit")
 	b.ReportMetric(limit.Seconds()/again.Seconds(), "limit/limit")
 }
 
@@ -85,6 +103,59 @@ func fill(b *testing.B, sim *odasim.Server) {
 // readAndThrowAway reads every page that a scan reads, as many at once.
 func readAndThrowAway(b *testing.B, w *world) {
 	b.Helper()
+	readAll(b, w, func([]oda.Row) {})
+}
+
+// publishers is how many readAndPublish has at once: enough that none waits.
+const publishers = 3
+
+// readAndPublish reads every page that a scan reads and publishes its rows, in
+// batches as large as a first load's.
+func readAndPublish(b *testing.B, w *world) {
+	b.Helper()
+	pub, err := stream.NewPublisher(w.kafka, w.logger(), prometheus.NewRegistry())
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer pub.Close()
+	pages := make(chan []oda.Row, queuedReadings)
+	var group errgroup.Group
+	var seq atomic.Int64
+	for range publishers {
+		group.Go(func() error { return publishAll(b.Context(), pub, pages, &seq) })
+	}
+	readAll(b, w, func(page []oda.Row) { pages <- page })
+	close(pages)
+	if err := group.Wait(); err != nil {
+		b.Fatal(err)
+	}
+}
+
+func publishAll(ctx context.Context, pub publisher, pages <-chan []oda.Row, seq *atomic.Int64) error {
+	var changes []schema.Change
+	for page := range pages {
+		now := time.Now()
+		for _, r := range page {
+			changes = append(changes, schema.Change{
+				Entity: "Dokument", ID: r.ID, Action: schema.Snapshot, Seq: seq.Add(1), Timestamp: now,
+				Opdateringsdato: "2014-10-01T12:00:00", Origin: schema.OriginSnapshot, Data: r.Data,
+			})
+		}
+		if len(changes) < batchRows {
+			continue
+		}
+		if _, err := pub.Publish(ctx, changes); err != nil {
+			return err
+		}
+		changes = changes[:0]
+	}
+	_, err := pub.Publish(ctx, changes)
+	return err
+}
+
+// readAll reads every page that a scan reads, as many at once.
+func readAll(b *testing.B, w *world, take func(page []oda.Row)) {
+	b.Helper()
 	group, ctx := errgroup.WithContext(context.Background())
 	group.SetLimit(w.workers)
 	extent, err := w.source.Extent(ctx, "Dokument", oda.Scan)
@@ -92,19 +163,20 @@ func readAndThrowAway(b *testing.B, w *world) {
 		b.Fatal(err)
 	}
 	for _, r := range split(extent) {
-		group.Go(func() error { return readRange(ctx, w.source, r) })
+		group.Go(func() error { return readRange(ctx, w.source, r, take) })
 	}
 	if err := group.Wait(); err != nil {
 		b.Fatal(err)
 	}
 }
 
-func readRange(ctx context.Context, src source, r checkpoint.Range) error {
+func readRange(ctx context.Context, src source, r checkpoint.Range, take func(page []oda.Row)) error {
 	for {
 		page, err := src.Page(ctx, "Dokument", oda.Window{MinID: r.Next, MaxID: r.High}, oda.Scan)
 		if err != nil || len(page.Rows) == 0 {
 			return err
 		}
+		take(page.Rows)
 		r.Next, _ = page.LastID()
 	}
 }
