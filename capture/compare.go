@@ -188,6 +188,7 @@ func (w *writer) change(id int64, action schema.Action, origin schema.Origin) sc
 
 // action says what a row is to those who know what the ledger knows.
 func (w *writer) action(entry checkpoint.Entry, known bool, hash schema.Hash) (schema.Action, bool) {
+	known = known && entry.State != checkpoint.Lost // a topic that is gone told nobody of today's
 	switch {
 	case !known && !w.loaded.Load():
 		return schema.Snapshot, true

@@ -2,6 +2,8 @@ package capture
 
 import (
 	"context"
+	"errors"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -102,6 +104,46 @@ func TestATopicMadeAnewIsFilledAgain(t *testing.T) {
 	w.checkTopic("Sag")
 	if got := len(w.messages("Sag")); got != 10 {
 		t.Errorf("topic made anew holds %d records, want 10", got)
+	}
+}
+
+// Whoever followed the topic that is gone, our cache among them, is told by the new
+// one of a row that was deleted meanwhile. Red without rows that are Lost.
+func TestATopicMadeAnewTellsOfWhatWasDeletedMeanwhile(t *testing.T) {
+	t.Parallel()
+	w := loaded(t)
+	w.deleteTopic("Sag")
+	w.vanish(3, 3)
+	w.mustOnce()
+	w.checkTopic("Sag")
+	var actions []schema.Action
+	for _, c := range w.changes("Sag") {
+		if c.ID == 3 {
+			actions = append(actions, c.Action)
+		}
+	}
+	if want := []schema.Action{schema.Delete}; !slices.Equal(actions, want) {
+		t.Errorf("the new topic says %q of the row that is gone, want %q", actions, want)
+	}
+	if got := len(w.messages("Sag")); got != 9+2 {
+		t.Errorf("topic made anew holds %d records, want 9, a delete and its tombstone", got)
+	}
+}
+
+// So it does when the source shows hardly anything by then: that is held back.
+func TestATopicMadeAnewFromACollapsedSourceDeletesNothing(t *testing.T) {
+	t.Parallel()
+	w := many(t, 300)
+	w.deleteTopic("Sag")
+	w.vanish(1, 295)
+	for range 3 {
+		var held *HeldBackError
+		if err := w.once(); !errors.As(err, &held) || !held.Collapsed || held.Rows != 295 {
+			t.Fatalf("poller --once gives %v, want 295 deletes held back", err)
+		}
+	}
+	if got := w.deletes(); got != 0 {
+		t.Errorf("%d deletes, want none", got)
 	}
 }
 

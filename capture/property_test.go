@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"pgregory.net/rapid"
 
 	"odastream/checkpoint"
@@ -311,16 +312,33 @@ INSERT INTO poller_positions SELECT * FROM backup.positions; INSERT INTO poller_
 func (h *history) database() {
 	what := rapid.SampledFrom([]string{"backed up", "restored", "restored", "lost"}).Draw(h.rt, "database")
 	h.tell("the database is %s", what)
+	if what != "backed up" {
+		h.seen.forget()
+	}
 	h.exec(map[string]string{"backed up": backUp, "restored": restore, "lost": loseLedger}[what])
 }
 
 func (h *history) loseTopic() {
-	if rapid.IntRange(0, 1).Draw(h.rt, "topic is lost") == 0 || len(h.changes("Sag")) == 0 {
+	held := h.changes("Sag")
+	if rapid.IntRange(0, 1).Draw(h.rt, "topic is lost") == 0 || len(held) == 0 {
 		return
 	}
 	h.tell("the topic is deleted")
+	h.seen.anew(held, h.ledger())
 	h.renewTopic("Sag")
-	h.seen.anew()
+}
+
+// ledger is the rows that the ledger takes to be on the topic, or on one that is gone.
+func (h *history) ledger() []int64 {
+	rows, err := h.pool.Query(h.t.Context(), `SELECT entity_id FROM poller_ledger WHERE hash IS NOT NULL OR seq = 0`)
+	if err != nil {
+		h.rt.Fatal(err)
+	}
+	ids, err := pgx.CollectRows(rows, pgx.RowTo[int64])
+	if err != nil {
+		h.rt.Fatal(err)
+	}
+	return ids
 }
 
 // finish runs `poller --once` with a scan until nothing is in doubt: as often as

@@ -32,6 +32,8 @@ type witness struct {
 	first   map[int64]int   // version from which on the topic that there is now may show the row
 	forged  map[string]bool // records that no holder of the lease wrote, by forgery
 	doubted map[int64]bool  // rows with such a record
+	former  map[int64]bool  // rows of topics that are gone: of their end those who followed these may be told
+	owed    map[int64]bool  // those of them that the ledger knows: of their end they must be told
 	shaken  bool            // the source's clock went back
 	filled  bool            // the topic holds what the ledger says
 }
@@ -39,7 +41,7 @@ type witness struct {
 func newWitness(w *world, entity string) *witness {
 	return &witness{
 		w: w, entity: entity, rows: map[int64][]version{}, first: map[int64]int{},
-		forged: map[string]bool{}, doubted: map[int64]bool{},
+		forged: map[string]bool{}, doubted: map[int64]bool{}, former: map[int64]bool{},
 	}
 }
 
@@ -111,13 +113,24 @@ func (s *witness) forge(c schema.Change) {
 	s.forged[forgery(c)], s.doubted[c.ID] = true, true
 }
 
-// anew notes that the topic is empty: it may show no row as it was before.
-func (s *witness) anew() {
+// anew notes that the topic, which held these changes and of which the ledger knows
+// these rows, is about to be empty: it may show no row as it was before.
+func (s *witness) anew(held []schema.Change, ledger []int64) {
 	for id, list := range s.rows {
 		s.first[id] = len(list) - 1
 	}
 	s.filled = false
+	s.owed = map[int64]bool{}
+	for _, c := range held {
+		s.former[c.ID] = true
+	}
+	for _, id := range ledger {
+		s.former[id], s.owed[id] = true, true
+	}
 }
+
+// forget notes that the ledger is not what it was.
+func (s *witness) forget() { s.owed = nil }
 
 // judge returns what is wrong with the topic and the checkpoint.
 func (s *witness) judge(at checkpoint.Checkpoint) []string {
@@ -187,6 +200,7 @@ func (s *witness) follows(before *schema.Change, c schema.Change) string {
 	switch {
 	case there && s.same(before.Data, c.Data) && c.Action != schema.Delete:
 		return "the same content as in the record before"
+	case c.Action == schema.Delete && before == nil && s.former[c.ID]:
 	case c.Action == schema.Delete && !there:
 		return "a delete of what is not on the topic"
 	case c.Action == schema.Update && !there:
@@ -275,6 +289,9 @@ func (s *witness) judgeEnd(at checkpoint.Checkpoint) []string {
 		}
 		if !s.same(is, bySeq[id]) {
 			faults = append(faults, fmt.Sprintf("%d is %q by its highest seq, %q at the source", id, bySeq[id], is))
+		}
+		if _, told := inOrder[id]; s.owed[id] && !told {
+			faults = append(faults, fmt.Sprintf("%d was on the topic that is gone, and this one says nothing of it", id))
 		}
 	}
 	return faults

@@ -17,12 +17,13 @@ const (
 	Live    EntryState = iota // the topic's last record holds content with this hash
 	Deleted                   // the topic's last record is a delete or tombstone
 	Dirty                     // the topic's last record is not this entry's: publish the row again
+	Lost                      // the topic that held the row is gone, and this one holds no record of it
 )
 
 // Entry is what the ledger holds of one row.
 type Entry struct {
 	ID    int64
-	Seq   int64       // of the newest record known
+	Seq   int64       // of the newest record known; 0: none, the state is Lost
 	Hash  schema.Hash // zero unless the state is Live
 	State EntryState
 	// Spelling is the row's as it was last read; 0 unless the state is Live, and for a
@@ -37,10 +38,11 @@ type Entry struct {
 	New bool
 }
 
-// hashBytes is how a state is stored: null for a deleted row, empty for a dirty one.
+// hashBytes is how a state is stored: null for a deleted row and, with seq 0, for a
+// lost one, empty for a dirty one.
 func (e Entry) hashBytes() []byte {
 	switch e.State {
-	case Deleted:
+	case Deleted, Lost:
 		return nil
 	case Dirty:
 		return []byte{}
@@ -51,6 +53,9 @@ func (e Entry) hashBytes() []byte {
 func entryOf(id, seq int64, hash []byte, spelling schema.Spelling, stamp *string, fields []byte) Entry {
 	e := Entry{ID: id, Seq: seq}
 	switch {
+	case hash == nil && seq == 0:
+		e.State = Lost
+		return e
 	case hash == nil:
 		e.State = Deleted
 		return e

@@ -25,9 +25,13 @@ func (e Entry) Mark() Mark { return Mark{Spelling: e.Spelling, Deleted: e.State 
 // none, whoever has marked it so.
 const published = `CASE WHEN hash <> '' THEN spelling ELSE 0 END`
 
+// expected is true for the rows that should be at the source: those that the topic
+// holds, and those that a topic held which is gone.
+const expected = `(hash IS NOT NULL OR seq = 0)`
+
 // marked begins a query for Marks.
 const marked = `
-SELECT entity_id, ` + published + `, hash IS NULL FROM poller_ledger
+SELECT entity_id, ` + published + `, hash IS NULL AND seq > 0 FROM poller_ledger
 WHERE entity_type = $1 AND `
 
 // pageRows is how many rows a window holds as a rule: a page of the source.
@@ -53,7 +57,7 @@ func (s *Store) Marks(ctx context.Context, entity string, ids []int64, windows [
 // Digest sums up the rows inside a window: two sets of rows with the same digest are
 // the same, but for one chance in 10^19. The zero value is that of no rows.
 type Digest struct {
-	Rows      int64           // not deleted
+	Rows      int64           // that should be at the source
 	Spellings schema.Spelling // of all of them, by exclusive or
 }
 
@@ -72,7 +76,7 @@ func (s *Store) Digests(ctx context.Context, entity string, windows []Window) ([
 		d := &digests[i]
 		batch.Queue(`
 SELECT count(*), coalesce(bit_xor(`+published+`), 0) FROM poller_ledger
-WHERE entity_type = $1 AND entity_id > $2 AND entity_id <= $3 AND hash IS NOT NULL`, entity, w.Low, w.High).
+WHERE entity_type = $1 AND entity_id > $2 AND entity_id <= $3 AND `+expected, entity, w.Low, w.High).
 			QueryRow(func(row pgx.Row) error { return row.Scan(&d.Rows, &d.Spellings) })
 	}
 	if err := s.pool.SendBatch(ctx, &batch).Close(); err != nil {

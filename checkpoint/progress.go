@@ -102,27 +102,6 @@ func passJSON(p *Pass) ([]byte, error) {
 	return json.Marshal(p)
 }
 
-// Forget drops the entity's ledger, positions, running pass and scan, and that it
-// was ever loaded: its topic was made anew or cut, and everything is to be
-// published again. The highest seq stays, and so does the watermark: changes go
-// on from there. Errors are those of Save.
-func (s *Store) Forget(ctx context.Context, lease Lease) error {
-	return s.fenced(ctx, lease, "reset", func(tx pgx.Tx) error {
-		var batch pgx.Batch
-		for _, query := range []string{
-			`DELETE FROM poller_ledger WHERE entity_type = $1`,
-			`DELETE FROM poller_positions WHERE entity_type = $1`,
-			`DELETE FROM poller_scans WHERE entity_type = $1`,
-			`DELETE FROM poller_vanished WHERE entity_type = $1`,
-			`UPDATE poller_watermarks SET loaded_at = NULL, scanned_at = NULL, consistent_through = NULL,
-    scan_id = 0, scan_began = NULL, pass = NULL, partitions = 0 WHERE entity_type = $1`,
-		} {
-			batch.Queue(query, lease.Entity)
-		}
-		return tx.SendBatch(ctx, &batch).Close()
-	})
-}
-
 func optional(t time.Time) *time.Time {
 	if t.IsZero() {
 		return nil

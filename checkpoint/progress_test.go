@@ -2,7 +2,6 @@ package checkpoint
 
 import (
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
@@ -153,34 +152,6 @@ func TestEntriesInsideWindows(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("Entries of windows (-want +got):\n%s", diff)
 	}
-}
-
-func TestForgetKeepsSeqAndWatermark(t *testing.T) {
-	t.Parallel()
-	s := open(t)
-	lease, other := acquire(t, s, entity, "a"), acquire(t, s, "Aktør", "a")
-	for _, l := range []Lease{lease, other} {
-		furnish(t, s, l)
-		mustSave(t, s, l, Progress{LoadedAt: noon, ConsistentThrough: noon, Partitions: 3, Pass: &Pass{LastID: 1}, Lateness: []Lateness{{Bound: time.Minute, Rows: 1}}})
-	}
-	untouched := load(t, s, "Aktør")
-	if err := s.Forget(t.Context(), lease); err != nil {
-		t.Fatalf("Forget = %v", err)
-	}
-	wantCheckpoint(t, s, entity, Checkpoint{Watermark: noon.Add(-time.Hour), Seq: 7})
-	if got := entries(t, s, entity, 1, 2); len(got) != 0 {
-		t.Errorf("ledger after Forget = %v, want it empty", got)
-	}
-	if got, err := s.Vanished(t.Context(), entity); err != nil || len(got) != 0 {
-		t.Errorf("Vanished after Forget = %v, %v, want none", got, err)
-	}
-	wantCheckpoint(t, s, "Aktør", untouched)
-	if got := entries(t, s, "Aktør", 1, 2); len(got) != 2 {
-		t.Errorf("ledger of the other entity = %v, want both rows", got)
-	}
-	// The entity starts over under the same lease.
-	mustSave(t, s, lease, Progress{Entries: []Entry{live(1, 8)}, Partitions: 6})
-	wantCheckpoint(t, s, entity, Checkpoint{Watermark: noon.Add(-time.Hour), Seq: 8, Partitions: 6})
 }
 
 // All of a save gets in, or nothing.

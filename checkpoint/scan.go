@@ -131,11 +131,12 @@ func stepOver(list []Missing) {
 	}
 }
 
-// Count is the number of live rows that the ledger has of entity.
+// Count is the number of rows that the ledger has of entity and that are not
+// deleted.
 func (s *Store) Count(ctx context.Context, entity string) (int64, error) {
 	var n int64
 	err := s.pool.QueryRow(ctx, `
-SELECT count(*) FROM poller_ledger WHERE entity_type = $1 AND hash IS NOT NULL`, entity).Scan(&n)
+SELECT count(*) FROM poller_ledger WHERE entity_type = $1 AND `+expected, entity).Scan(&n)
 	if err != nil {
 		return 0, fmt.Errorf("count ledger of %s: %w", entity, err)
 	}

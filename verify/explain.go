@@ -39,7 +39,7 @@ type SourceRow struct {
 
 // LedgerRow is what the poller knows to be in the topic.
 type LedgerRow struct {
-	State           string    `json:"state"` // "live", "deleted", "dirty": to be published again
+	State           string    `json:"state"` // "live", "deleted", "dirty": to be published again, "lost": with the topic that held it
 	Seq             int64     `json:"seq"`
 	At              time.Time `json:"at"`                        // seq as a time
 	Hash            string    `json:"hash,omitempty"`            // "" unless live
@@ -134,6 +134,8 @@ func ledgerRow(e checkpoint.Entry) *LedgerRow {
 		row.State = "deleted"
 	case checkpoint.Dirty:
 		row.State = "dirty"
+	case checkpoint.Lost:
+		row.State = "lost"
 	default:
 		row.State, row.Hash = "live", hex.EncodeToString(e.Hash[:])
 	}

@@ -2,8 +2,11 @@ package e2e
 
 import (
 	"context"
+	"errors"
 	"testing"
 	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
 
 	"odastream/internal/kafkatest"
 	"odastream/odasim"
@@ -41,6 +44,47 @@ func TestEveryRowArrives(t *testing.T) {
 			r.checkUnchangedSource()
 		})
 	}
+}
+
+// A topic that is deleted is made anew with the partitions that are wanted now, and
+// the copy is complete again with it: of what was deleted at the source meanwhile as
+// well.
+func TestTheCopyOutlivesATopicThatIsDeleted(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, kafkatest.Real(t), odasim.Options{}, "ODA_ENTITIES=Sag", "KAFKA_PARTITIONS=5")
+	r.sim.Generate(3, 0.1)
+	r.must("poller", "--once")
+	r.must("sink", "--once")
+	r.deleteTopic("Sag")
+	rows := r.sim.Rows("Sag")
+	for _, row := range rows[:5] {
+		r.sim.Delete("Sag", rowID(t, row))
+	}
+	r.must("poller", "--once")
+	r.must("sink", "--once")
+	if got := r.checkCopyOf("Sag"); got != len(rows)-5 {
+		t.Errorf("compared %d rows, want %d", got, len(rows)-5)
+	}
+}
+
+// deleteTopic deletes the topic of entity and returns once the broker has.
+func (r *rig) deleteTopic(entity string) {
+	r.t.Helper()
+	client, err := stream.NewClient(r.kafka, quiet())
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	defer client.Close()
+	admin := kadm.NewClient(client)
+	if res, err := admin.DeleteTopic(r.t.Context(), r.kafka.Topic(entity)); err != nil || res.Err != nil {
+		r.t.Fatalf("delete topic of %s: %v, %v", entity, err, res.Err)
+	}
+	ctx, cancel := context.WithTimeout(r.t.Context(), patience)
+	defer cancel()
+	await(ctx, func() bool {
+		_, err := r.topics.State(ctx, entity)
+		return errors.Is(err, stream.ErrNoTopic)
+	})
 }
 
 // checkUnchangedSource shows that a second run publishes nothing, a change once,

@@ -43,6 +43,7 @@ CREATE TABLE poller_watermarks (
 -- What the topic says of each row (invariant 8): the hash of its content, null
 -- once it was deleted, and the seq of its last record. An empty hash means that
 -- the topic's last word cannot be trusted and the row is to be published again.
+-- No hash and seq 0: the topic that held the row is gone.
 -- stamp is the row's opdateringsdato as text, fields a short hash of each member.
 CREATE TABLE poller_ledger (
     entity_type text   NOT NULL COLLATE "C",

@@ -15,7 +15,7 @@ var histories = []string{"-rapid.checks=40", "-rapid.shrinktime=0s", "-rapid.nof
 
 // mutants is the list, capture first.
 func mutants() []mutant {
-	return slices.Concat(ofTheSource(), ofTheTail(), ofTheComparison(), ofTheScan(), ofTheTopic(), ofTheLease(), ofTheCache(), ofTheSink(), ofTheGroup())
+	return slices.Concat(ofTheSource(), ofTheTail(), ofTheComparison(), ofTheScan(), ofTheTopic(), ofAForgottenTopic(), ofTheLease(), ofTheCache(), ofTheSink(), ofTheGroup())
 }
 
 func ofTheSource() []mutant {
@@ -219,6 +219,31 @@ func ofTheTopic() []mutant {
 			invariant: 4, rule: "each scan looks for late records first", file: "capture/writer.go",
 			old: "func(r reading) bool { return r.refold })", new: "func(r reading) bool { return r.refold && false })",
 			pkg: "./capture", tests: "TestAZombiesRecordInTheMidstOfASessionIsRepaired",
+		},
+	}
+}
+
+func ofAForgottenTopic() []mutant {
+	return []mutant{
+		{
+			invariant: 8, rule: "a topic made anew tells of what was deleted meanwhile", file: "checkpoint/forget.go",
+			old: "UPDATE poller_ledger SET seq = 0, hash = NULL, spelling = 0, stamp = NULL, fields = NULL", new: "DELETE FROM poller_ledger",
+			pkg: "./capture", tests: "TestATopicMadeAnewTellsOfWhatWasDeletedMeanwhile|" + anyHistory, flags: histories,
+		},
+		{
+			rule: "a source that collapsed while its topic was made anew deletes nothing", file: "checkpoint/scan.go",
+			old: "WHERE entity_type = $1 AND `+expected", new: "WHERE entity_type = $1 AND hash IS NOT NULL`",
+			pkg: "./capture", tests: "TestATopicMadeAnewFromACollapsedSourceDeletesNothing",
+		},
+		{
+			invariant: 5, rule: "a row that its topic was lost with is missed from its window", file: "checkpoint/mark.go",
+			old: "entity_id <= $3 AND `+expected", new: "entity_id <= $3 AND hash IS NOT NULL`",
+			pkg: "./checkpoint", tests: "TestALostRowIsMissedAndUnlikeEveryReading",
+		},
+		{
+			invariant: 8, rule: "a topic is forgotten whole, or is another one still", file: "checkpoint/forget.go",
+			old: "	for after := int64(math.MinInt64); ; {", new: "	_, _ = s.pool.Exec(ctx, `DELETE FROM poller_positions`)\n	for after := int64(math.MinInt64); ; {",
+			pkg: "./checkpoint", tests: "TestAForgetThatIsCutShortIsMadeAgain",
 		},
 	}
 }
