@@ -15,8 +15,9 @@ type Config struct {
 	// of it must be longer than a produce may take (stream.DeliveryTimeout).
 	Lease time.Duration `env:"POLL_LEASE" envDefault:"15s" min:"12s" max:"10m" help:"how long an entity stays with a poller that has gone silent"`
 	// ScanEvery is the longest time between two complete reads of an entity; 0 is
-	// never. A first load is made in any case.
-	ScanEvery time.Duration `env:"SCAN_EVERY" envDefault:"24h" min:"0s" max:"8760h" help:"each entity is read whole again within this time, 0 = never"`
+	// never, a second or less is each time that one is looked for. A first load is made
+	// in any case.
+	ScanEvery time.Duration `env:"SCAN_EVERY" envDefault:"24h" min:"0s" max:"8760h" help:"each entity is read whole again within this time; 0 = never, 1s = with --once always"`
 }
 
 // Faults names what the tags cannot: settings that do not fit each other.
@@ -25,4 +26,13 @@ func (c Config) Faults() []string {
 		return []string{"POLL_INTERVAL_MAX is " + c.IntervalMax.String() + ", want POLL_INTERVAL (" + c.Interval.String() + ") or more"}
 	}
 	return nil
+}
+
+// always is the ScanEvery at and below which a scan is due whenever one is looked
+// for, also right after the one before.
+const always = time.Second
+
+// scanDue tells whether a scan is due so long after the one before.
+func (c Config) scanDue(since time.Duration) bool {
+	return c.ScanEvery > 0 && (c.ScanEvery <= always || since >= c.ScanEvery)
 }

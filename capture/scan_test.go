@@ -10,6 +10,18 @@ import (
 	"odastream/odasim"
 )
 
+// Red where a second had to have passed.
+func TestAScanEachSecondIsAlwaysDue(t *testing.T) {
+	t.Parallel()
+	w := loaded(t)
+	w.cfg.ScanEvery = time.Second
+	for id := range int64(3) {
+		w.put("Sag", id+1, "i stilhed", stampAt(atNoon().AddDate(0, 0, -1))) // which no tail looks back to
+		w.mustOnce()
+		w.checkTopic("Sag")
+	}
+}
+
 func TestSplitCoversEveryIDOnce(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {

@@ -48,7 +48,7 @@ func (s *session) scanOnce(ctx context.Context, at checkpoint.Checkpoint) (held 
 		if held, err = s.scanNow(ctx, at); err != nil {
 			return nil, err
 		}
-		if len(at.Ranges) == 0 || s.cfg.ScanEvery == 0 || s.clock.at(time.Now()).Sub(at.ScanBegan) < s.cfg.ScanEvery {
+		if len(at.Ranges) == 0 || !s.cfg.scanDue(s.clock.at(time.Now()).Sub(at.ScanBegan)) {
 			break
 		}
 		at.Ranges = nil
@@ -171,7 +171,7 @@ func (s *session) scanDue(at checkpoint.Checkpoint) bool {
 	if at.LoadedAt.IsZero() || at.ScannedAt.IsZero() || at.ScanRequested || len(at.Ranges) > 0 {
 		return true
 	}
-	return s.cfg.ScanEvery > 0 && time.Since(at.ScannedAt) >= s.cfg.ScanEvery
+	return s.cfg.scanDue(time.Since(at.ScannedAt))
 }
 
 func (s *session) scanState() state {

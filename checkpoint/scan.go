@@ -144,8 +144,9 @@ SELECT count(*) FROM poller_ledger WHERE entity_type = $1 AND `+expected, entity
 }
 
 // RequestScan makes the entity's poller scan it at its next look at the store, at
-// most half a minute later, or once the scan that is under way is over. confirm says that what vanished may be deleted however
-// much it is; the number of rows so confirmed is returned. It needs no lease.
+// most half a minute later, or once the scan that is under way is over. confirm says
+// that what vanished may be deleted however much it is; the number of rows so
+// confirmed is returned. It needs no lease.
 func (s *Store) RequestScan(ctx context.Context, entity string, confirm bool) (confirmed int64, err error) {
 	err = pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
 		if confirm {
