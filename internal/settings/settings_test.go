@@ -129,6 +129,35 @@ func TestParseNamesTheFault(t *testing.T) {
 	}
 }
 
+// part is embedded under a name that is not exported, as a program's own parts are.
+type part struct {
+	Rows int `env:"ROWS" envDefault:"5" help:"rows"`
+}
+
+func TestParseFillsAnEmbeddedPartOfAnUnexportedType(t *testing.T) {
+	t.Parallel()
+	var into struct{ part }
+	if err := Parse([]string{"ROWS=7"}, &into); err != nil || into.Rows != 7 {
+		t.Errorf("Parse = %v, ROWS is %d, want 7", err, into.Rows)
+	}
+	if rows := Rows(&into); len(rows) != 1 || rows[0].Name != "ROWS" {
+		t.Errorf("Rows = %v, want ROWS", rows)
+	}
+}
+
+func TestParsePanicsAtAFieldThatNobodyCanFill(t *testing.T) {
+	t.Parallel()
+	defer func() {
+		if why := recover(); why == nil || !strings.Contains(fmt.Sprint(why), "ROWS") {
+			t.Errorf("Parse panicked with %v, want a word about ROWS", why)
+		}
+	}()
+	var into struct {
+		rows int `env:"ROWS"` //nolint:unused // filled by nobody, which is the point
+	}
+	_ = Parse(nil, &into)
+}
+
 func TestParseNamesAllFaultsAtOnce(t *testing.T) {
 	t.Parallel()
 	err := Parse([]string{"POLL_INTERVAL=-1s", "POLL_BATCH_ROWS=0", "GIN=x"}, new(program))

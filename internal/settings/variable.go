@@ -30,7 +30,11 @@ func variables(s reflect.Value, prefix string) []variable {
 		f := s.Type().Field(i)
 		name, options, _ := strings.Cut(f.Tag.Get("env"), ",")
 		switch {
-		case !f.IsExported() || name == "-":
+		case name == "-":
+		case !f.IsExported() && !f.Anonymous:
+			if name != "" {
+				panic(fmt.Sprintf("settings: %s is the field %s, which nobody can fill: it is not exported", name, f.Name))
+			}
 		case nested(f):
 			out = append(out, variables(s.Field(i), prefix+f.Tag.Get("envPrefix"))...)
 		case name != "":
