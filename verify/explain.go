@@ -174,19 +174,34 @@ SELECT topic, partition, "offset", class, error, state, failed_at FROM dead_lett
 	return err
 }
 
-// verdict is the sentence under it all, the first cause first.
-func (x *Explanation) verdict(v view) string { //nolint:cyclop // a table of causes, of which the first counts
-	switch d, wrong := v.difference(); {
+// verdict is the sentence under it all.
+func (x *Explanation) verdict(v view) string {
+	d, wrong := v.difference()
+	switch {
 	case x.SourceError != "":
 		return "the source did not answer, so nothing can be said of what is newest"
-	case !wrong && x.Source != nil && v.stored.expired:
+	case wrong:
+		return x.cause(d)
+	}
+	return x.agreement(v)
+}
+
+// agreement says what all three places agree on.
+func (x *Explanation) agreement(v view) string {
+	switch {
+	case x.Source != nil && v.stored.expired:
 		return "the row is published; CACHE_TTL has removed it from the cache"
-	case !wrong && x.Source != nil:
+	case x.Source != nil:
 		return "the row is the same at the source, in the ledger and in the cache"
-	case !wrong && x.Ledger != nil || !wrong && x.Deleted != nil:
+	case x.Ledger != nil || x.Deleted != nil:
 		return "the row was deleted at the source, and is deleted everywhere"
-	case !wrong:
-		return "nobody knows the row: the source has none with this id, and had none while odastream looked"
+	}
+	return "nobody knows the row: the source has none with this id, and had none while odastream looked"
+}
+
+// cause says why the places differ, the first cause first, and what to do.
+func (x *Explanation) cause(d Difference) string {
+	switch {
 	case d.Ledger == Extra:
 		return "the row is gone at the source and its delete is not published: the next scan finds it, odastream scan " + x.Entity + " asks for one now"
 	case d.Dirty:
@@ -195,10 +210,9 @@ func (x *Explanation) verdict(v view) string { //nolint:cyclop // a table of cau
 		return "the source's row is " + string(d.Ledger) + " in the ledger, so it is not published: " + x.unpublished()
 	case x.openLetter():
 		return "the row is published, and the sink could not apply it: odastream dlq show says why, dlq retry tries again"
-	default:
-		return "the row is published, and " + string(d.Cache) + " in the cache: see that the sink runs (odastream status); odastream rebuild " +
-			x.Entity + " mends the cache"
 	}
+	return "the row is published, and " + string(d.Cache) + " in the cache: see that the sink runs (odastream status); odastream rebuild " +
+		x.Entity + " mends the cache"
 }
 
 func (x *Explanation) openLetter() bool {

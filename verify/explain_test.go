@@ -21,9 +21,13 @@ func TestExplainNamesTheFirstCause(t *testing.T) {
 		do   func(*world)
 		want string
 	}{
-		"all agree":        {func(*world) {}, "is the same at the source, in the ledger and in the cache"},
-		"a silent edit":    {edit, "different in the ledger, so it is not published: it is stamped before the entity's watermark, so it is a silent edit"},
-		"gone at source":   {func(w *world) { w.sim.Delete("Sagstype", 2) }, "is gone at the source and its delete is not published"},
+		"all agree":      {func(*world) {}, "is the same at the source, in the ledger and in the cache"},
+		"a silent edit":  {edit, "different in the ledger, so it is not published: it is stamped before the entity's watermark, so it is a silent edit"},
+		"gone at source": {func(w *world) { w.sim.Delete("Sagstype", 2) }, "is gone at the source and its delete is not published"},
+		"gone with a topic": {func(w *world) {
+			w.sim.Delete("Sagstype", 2)
+			w.exec(`UPDATE poller_ledger SET seq = 0, hash = NULL`)
+		}, "is gone at the source and its delete is not published"},
 		"dirty":            {sql(`UPDATE poller_ledger SET hash = ''`), "the poller publishes the row again"},
 		"not in the cache": {sql(`DELETE FROM parliamentary_data`), "missing in the cache: see that the sink runs"},
 		"a dead letter":    {sql(letter + `DELETE FROM parliamentary_data`), "the sink could not apply it: odastream dlq show"},

@@ -132,36 +132,48 @@ func (r *Report) conclude() {
 	r.Sentence = r.sentence()
 }
 
-func (r *Report) sentence() string { //nolint:cyclop // one flag a line, gathered in one loop
+func (r *Report) sentence() string {
 	at := "as of " + r.AsOf.Format(time.RFC3339) + ", "
 	if r.OK {
 		return at + r.goodNews()
 	}
-	var rows int
-	var ledger, cache, gone, troubled bool
-	var where []string
-	atLeast := ""
+	var bad badNews
 	for _, e := range r.Entities {
-		if !e.differs() && e.Trouble == "" {
-			continue
-		}
-		where = append(where, e.Name)
-		rows += e.Missing + e.Extra + e.Different
-		troubled = troubled || e.Trouble != ""
-		if e.AtLeast {
-			atLeast = "at least "
-		}
-		for _, d := range e.Differences {
-			gone = gone || d.Ledger == Extra
-			ledger = ledger || d.Ledger != "" && d.Ledger != Extra
-			cache = cache || d.Cache != "" && d.Ledger == ""
+		if e.differs() || e.Trouble != "" {
+			bad.add(e)
 		}
 	}
-	what := fmt.Sprintf("%s%s of %s differ", atLeast, plural(rows, "row"), names(where))
-	if rows == 0 {
-		what = names(where) + " could not be verified"
+	return at + bad.what() + ": " + bad.remedy()
+}
+
+// badNews gathers what is wrong with the entities of a report.
+type badNews struct {
+	where                         []string // entities
+	rows                          int
+	atLeast                       bool // there may be more
+	ledger, cache, gone, troubled bool // what there is a remedy for
+}
+
+func (b *badNews) add(e Entity) {
+	b.where = append(b.where, e.Name)
+	b.rows += e.Missing + e.Extra + e.Different
+	b.troubled = b.troubled || e.Trouble != ""
+	b.atLeast = b.atLeast || e.AtLeast
+	for _, d := range e.Differences {
+		b.gone = b.gone || d.Ledger == Extra
+		b.ledger = b.ledger || d.Ledger != "" && d.Ledger != Extra
+		b.cache = b.cache || d.Cache != "" && d.Ledger == ""
 	}
-	return at + what + ": " + remedy(ledger, cache, gone, troubled)
+}
+
+func (b *badNews) what() string {
+	switch {
+	case b.rows == 0:
+		return names(b.where) + " could not be verified"
+	case b.atLeast:
+		return fmt.Sprintf("at least %s of %s differ", plural(b.rows, "row"), names(b.where))
+	}
+	return fmt.Sprintf("%s of %s differ", plural(b.rows, "row"), names(b.where))
 }
 
 // goodNews says no more than was looked at.
@@ -182,19 +194,20 @@ func (r *Report) goodNews() string {
 
 // remedy says what to do, the first cause first: what the ledger lacks the cache
 // cannot have.
-func remedy(ledger, cache, gone, troubled bool) string {
+func (b *badNews) remedy() string {
 	var todo []string
-	if ledger {
-		todo = append(todo, "see that the poller runs, and run odastream scan ENTITY if it stays")
-	}
-	if gone {
-		todo = append(todo, "run odastream scan ENTITY, which looks for rows that vanished")
-	}
-	if cache {
-		todo = append(todo, "see that the sink runs and what odastream dlq list shows, and run odastream rebuild ENTITY if it stays")
-	}
-	if troubled {
-		todo = append(todo, "see the reason beside each")
+	for _, r := range []struct {
+		needed bool
+		what   string
+	}{
+		{b.ledger, "see that the poller runs, and run odastream scan ENTITY if it stays"},
+		{b.gone, "run odastream scan ENTITY, which looks for rows that vanished"},
+		{b.cache, "see that the sink runs and what odastream dlq list shows, and run odastream rebuild ENTITY if it stays"},
+		{b.troubled, "see the reason beside each"},
+	} {
+		if r.needed {
+			todo = append(todo, r.what)
+		}
 	}
 	return strings.Join(todo, "; ")
 }

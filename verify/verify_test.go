@@ -97,6 +97,16 @@ func damages() map[string]struct {
 		"a dirty row": {
 			sql(`UPDATE poller_ledger SET hash = '' WHERE entity_id = 11`), "Sagstype/11 marked in the ledger to be published again", false,
 		},
+		"a row whose topic is gone": {
+			sql(`UPDATE poller_ledger SET seq = 0, hash = NULL WHERE entity_id = 16`), "Sagstype/16 missing in the ledger", true,
+		},
+		"a row whose topic is gone, removed at the source": {
+			func(w *world) {
+				w.sim.Delete("Sagstype", 17)
+				w.exec(`UPDATE poller_ledger SET seq = 0, hash = NULL WHERE entity_id = 17`)
+			},
+			"Sagstype/17 extra in the ledger and in the cache", true,
+		},
 		"a row removed at the source": {
 			func(w *world) { w.sim.Delete("Sagstype", 12) }, "Sagstype/12 extra in the ledger and in the cache", true,
 		},

@@ -46,8 +46,8 @@ func (v view) difference() (d Difference, wrong bool) {
 
 func (v view) ledgerFinding() Finding {
 	switch {
-	case !v.source.present && v.inLedger():
-		return Extra
+	case !v.source.present && (v.inLedger() || v.entry.State == checkpoint.Lost):
+		return Extra // a lost row's delete is yet to be published, too
 	case v.source.present && !v.inLedger():
 		return Missing
 	case v.source.present && (v.entry.State == checkpoint.Dirty || v.entry.Hash != v.source.hash):
