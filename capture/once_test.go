@@ -135,4 +135,8 @@ func TestAnEntityThatTheSourceNeverHadIsNoFault(t *testing.T) {
 	if err := w.once(); err == nil {
 		t.Error("poller --once is content though an entity that it had loaded is gone")
 	}
+	w.deleteTopic("Sag")
+	if err := w.once(); err == nil {
+		t.Error("poller --once is content though an entity is gone whose topic is to be filled again")
+	}
 }

@@ -180,7 +180,7 @@ func (p *Poller) report(ctx context.Context, e *entityStatus, err error, pause t
 			p.log.Info("another poller works on the entity: waiting", "entity", e.Entity, "holder", held.Holder)
 		}
 		e.enter(stateWaiting, err)
-	case errors.Is(err, oda.ErrNotFound) && p.neverLoaded(ctx, e.Entity):
+	case errors.Is(err, oda.ErrNotFound) && p.neverHad(ctx, e.Entity):
 		p.log.Warn("source has no such entity", "entity", e.Entity, "again_in", pause, "error", err)
 		e.enter(stateAbsent, err)
 	case err != nil:
@@ -229,7 +229,7 @@ func (p *Poller) oneEntity(ctx context.Context, e *entityStatus) error {
 			if err := wait(ctx, min(held.For+time.Millisecond, p.cfg.Lease)); err != nil {
 				return fmt.Errorf("%s: %w", e.Entity, err)
 			}
-		case errors.Is(err, oda.ErrNotFound) && p.neverLoaded(ctx, e.Entity):
+		case errors.Is(err, oda.ErrNotFound) && p.neverHad(ctx, e.Entity):
 			p.report(ctx, e, err, 0)
 			return nil
 		default:
@@ -239,10 +239,15 @@ func (p *Poller) oneEntity(ctx context.Context, e *entityStatus) error {
 	}
 }
 
-// neverLoaded tells whether an entity that the source lacks was absent always.
-func (p *Poller) neverLoaded(ctx context.Context, entity string) bool {
+// neverHad tells whether an entity that the source lacks was absent always: it was
+// not while so much as one row of it is known, also of a topic that is gone.
+func (p *Poller) neverHad(ctx context.Context, entity string) bool {
 	at, err := p.store.Load(ctx, entity)
-	return err == nil && at.LoadedAt.IsZero()
+	if err != nil || !at.LoadedAt.IsZero() {
+		return false
+	}
+	rows, err := p.store.Count(ctx, entity)
+	return err == nil && rows == 0
 }
 
 var (
