@@ -14,7 +14,7 @@ func (c *chronicle) electActors(others int) {
 	if c.count("Aktør") > 0 {
 		return
 	}
-	at := foundation().AddDate(8, 3, 0)
+	at := election()
 	period := c.any("Periode")
 	for i, name := range ministries() {
 		c.add("Aktør", at, values{"typeid": 8, "navn": name, "gruppenavnkort": "", "startdato": day(at)})
@@ -38,14 +38,20 @@ func (c *chronicle) electActors(others int) {
 	}
 }
 
-// electMember writes a member and what the member belongs to.
+// election is the day from which on the members belong to their parties and
+// committees, before anything happens.
+func election() time.Time { return foundation().AddDate(8, 1, 0) }
+
+// electMember writes a member and what the member belongs to, stamped within 200
+// days of the election.
 func (c *chronicle) electMember(group int64, boards []int64) {
-	at := foundation().AddDate(8, 3, c.random.IntN(200)).Add(time.Duration(c.random.Int64N(int64(8 * time.Hour))))
+	at := election().AddDate(0, 0, c.random.IntN(200)).Add(time.Duration(c.random.Int64N(int64(8 * time.Hour))))
+	since := day(election())
 	id := c.addPerson(5, at)
-	c.add("AktørAktør", at, values{"fraaktørid": id, "tilaktørid": group, "startdato": day(at), "rolleid": 3})
+	c.add("AktørAktør", at, values{"fraaktørid": id, "tilaktørid": group, "startdato": since, "rolleid": 3})
 	for range 1 + c.random.IntN(3) {
 		board := boards[c.random.IntN(len(boards))]
-		c.add("AktørAktør", at, values{"fraaktørid": board, "tilaktørid": id, "startdato": day(at), "rolleid": 1 + c.random.IntN(4)})
+		c.add("AktørAktør", at, values{"fraaktørid": board, "tilaktørid": id, "startdato": since, "rolleid": 1 + c.random.IntN(4)})
 	}
 }
 

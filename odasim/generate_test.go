@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"fmt"
 	"log/slog"
 	"maps"
 	"strings"
@@ -196,6 +197,31 @@ func checkVotes(t *testing.T, s *Server) {
 				t.Errorf("division %v is stamped %s after its votes, want 0s to 0.2s", m["id"], after)
 			}
 		}
+	}
+}
+
+// TestNobodyVotesBeforeBelongingToAParty holds that each vote is of a member whose
+// party is known for the day of its meeting.
+func TestNobodyVotesBeforeBelongingToAParty(t *testing.T) {
+	t.Parallel()
+	s := newSim(Options{})
+	s.Generate(1, 0.5)
+	since := map[string]string{}
+	for _, data := range s.Rows("AktørAktør") {
+		m := object(t, data)
+		member := fmt.Sprint(m["fraaktørid"])
+		since[member] = fmt.Sprint(m["startdato"])
+	}
+	votes := s.Rows("Stemme")
+	for _, data := range votes {
+		m := object(t, data)
+		from, known := since[fmt.Sprint(m["aktørid"])]
+		if stamp := fmt.Sprint(m[stampField]); !known || stamp < from {
+			t.Fatalf("%s is a vote of a member of a party since %q", data, from)
+		}
+	}
+	if len(votes) == 0 {
+		t.Error("nobody votes")
 	}
 }
 
