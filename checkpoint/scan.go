@@ -27,17 +27,18 @@ SELECT low, high, next, read, done FROM poller_scans WHERE entity_type = $1 ORDE
 }
 
 // StartScan stores the ranges of a new scan; one that was under way is forgotten, and
-// what a person asked for has begun.
-// id is the seq at which it begins, above every one used before, and began what
-// the source's clock showed then. Errors are those of Save.
+// what a person asked for has begun. id is the seq at which it begins, above every one
+// used before, and counts as used from then on; began is what the source's clock
+// showed then. Errors are those of Save.
 func (s *Store) StartScan(ctx context.Context, lease Lease, id int64, began time.Time, ranges []Range) error {
 	return s.fenced(ctx, lease, "scan", func(tx pgx.Tx) error {
 		if _, err := tx.Exec(ctx, `DELETE FROM poller_scans WHERE entity_type = $1`, lease.Entity); err != nil {
 			return err
 		}
 		_, err := tx.Exec(ctx, `
-INSERT INTO poller_watermarks (entity_type, scan_id, scan_began) VALUES ($1, $2, $3)
-ON CONFLICT (entity_type) DO UPDATE SET scan_id = excluded.scan_id, scan_began = excluded.scan_began, scan_requested = false`, lease.Entity, id, began)
+INSERT INTO poller_watermarks AS w (entity_type, scan_id, scan_began, seq) VALUES ($1, $2, $3, $2)
+ON CONFLICT (entity_type) DO UPDATE SET
+    scan_id = excluded.scan_id, scan_began = excluded.scan_began, scan_requested = false, seq = greatest(w.seq, excluded.seq)`, lease.Entity, id, began)
 		if err != nil {
 			return err
 		}

@@ -24,17 +24,17 @@ func TestScanIsKeptRangeByRange(t *testing.T) {
 	lease := acquire(t, s, entity, "a")
 	startScan(t, s, lease, 40, Range{Low: 100, Next: 100}, Range{Low: -10, High: 50, Next: -10}, Range{Low: 50, High: 100, Next: 50})
 	want := []Range{{Low: 100, Next: 100}, {Low: 50, High: 100, Next: 50}, {Low: -10, High: 50, Next: -10}} // newest ids first
-	wantCheckpoint(t, s, entity, Checkpoint{ScanBegan: begun(40), Ranges: want})
+	wantCheckpoint(t, s, entity, Checkpoint{Seq: 40, ScanBegan: begun(40), Ranges: want})
 	mustSave(t, s, lease, Progress{Ranges: []Range{{Low: 50, High: 100, Next: 70, Read: 20}, {Low: 100, Next: 300, Read: 100, Done: true}}})
 	want[1].Next, want[1].Read = 70, 20
 	want[0].Next, want[0].Read, want[0].Done = 300, 100, true
-	wantCheckpoint(t, s, entity, Checkpoint{ScanBegan: begun(40), Ranges: want})
+	wantCheckpoint(t, s, entity, Checkpoint{Seq: 40, ScanBegan: begun(40), Ranges: want})
 	// A page saved late moves nothing back.
 	mustSave(t, s, lease, Progress{Ranges: []Range{{Low: 50, High: 100, Next: 60, Read: 10}, {Low: 100, Next: 200, Read: 50}}})
-	wantCheckpoint(t, s, entity, Checkpoint{ScanBegan: begun(40), Ranges: want})
+	wantCheckpoint(t, s, entity, Checkpoint{Seq: 40, ScanBegan: begun(40), Ranges: want})
 	// A range of no scan under way is none.
 	mustSave(t, s, lease, Progress{Ranges: []Range{{Low: 77, Next: 80}}})
-	wantCheckpoint(t, s, entity, Checkpoint{ScanBegan: begun(40), Ranges: want})
+	wantCheckpoint(t, s, entity, Checkpoint{Seq: 40, ScanBegan: begun(40), Ranges: want})
 }
 
 func TestScanEndsWithItsTime(t *testing.T) {
@@ -44,8 +44,8 @@ func TestScanEndsWithItsTime(t *testing.T) {
 	startScan(t, s, lease, 40, Range{Low: 0})
 	startScan(t, s, other, 41, Range{Low: 0})
 	mustSave(t, s, lease, Progress{Ranges: []Range{{Low: 0, Next: 9, Done: true}}, ScannedAt: noon, LoadedAt: noon})
-	wantCheckpoint(t, s, entity, Checkpoint{ScannedAt: noon, LoadedAt: noon})
-	wantCheckpoint(t, s, "Aktør", Checkpoint{ScanBegan: begun(41), Ranges: []Range{{}}})
+	wantCheckpoint(t, s, entity, Checkpoint{Seq: 40, ScannedAt: noon, LoadedAt: noon})
+	wantCheckpoint(t, s, "Aktør", Checkpoint{Seq: 41, ScanBegan: begun(41), Ranges: []Range{{}}})
 }
 
 func TestNewScanTakesTheFormersPlace(t *testing.T) {
@@ -55,9 +55,9 @@ func TestNewScanTakesTheFormersPlace(t *testing.T) {
 	startScan(t, s, lease, 40, Range{Low: 0, High: 10}, Range{Low: 10})
 	mustSave(t, s, lease, Progress{Ranges: []Range{{Low: 0, Next: 9, Done: true}}})
 	startScan(t, s, lease, 50, Range{Low: 0, High: 99})
-	wantCheckpoint(t, s, entity, Checkpoint{ScanBegan: begun(50), Ranges: []Range{{Low: 0, High: 99}}})
+	wantCheckpoint(t, s, entity, Checkpoint{Seq: 50, ScanBegan: begun(50), Ranges: []Range{{Low: 0, High: 99}}})
 	startScan(t, s, lease, 60)
-	wantCheckpoint(t, s, entity, Checkpoint{ScanBegan: begun(60)})
+	wantCheckpoint(t, s, entity, Checkpoint{Seq: 60, ScanBegan: begun(60)})
 }
 
 func vanished(t *testing.T, s *Store) []Missing {

@@ -141,6 +141,11 @@ func ofTheScan() []mutant {
 			pkg: "./capture", tests: "TestTooManyDeletesAtOnceAreHeldBackUntilASecondScanAgrees",
 		},
 		{
+			invariant: 3, rule: "a scan's seq is used up, and tells it from the one before", file: "checkpoint/scan.go",
+			old: ", seq = greatest(w.seq, excluded.seq)`, lease", new: "`, lease",
+			pkg: "./capture", tests: "TestASecondScanAgreesThoughSeqRunsAhead",
+		},
+		{
 			rule: "a set that collapses deletes nothing by itself", file: "capture/vanished.go",
 			old: "m.Confirmed || agreed && !collapsed", new: "m.Confirmed || agreed",
 			pkg: "./capture", tests: "TestASetThatCollapsesDeletesNothingUntilAPersonConfirms",
