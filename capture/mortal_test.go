@@ -20,20 +20,27 @@ const (
 	diesWithin              // half of a publish is acknowledged; a save, which is one transaction, is not
 	diesAfter               // all of it happens, and the process never learns
 	stumbles                // nothing of it happens, but the process lives: a fault of the environment
+	freezes                 // it happens once another process has taken its place, as after a SIGSTOP
 )
 
 func (d death) String() string {
-	return [...]string{"dies before", "dies within", "dies after", "stumbles before"}[d]
+	return [...]string{"dies before", "dies within", "dies after", "stumbles before", "freezes before"}[d]
 }
 
 // life ends a process at a step, a save or a publish: from then on nothing that
-// it does has any effect, as after a SIGKILL.
+// it does has any effect, as after a SIGKILL. One that freezes does nothing until
+// meanwhile returns, and then goes on as if nothing had been: afterwards is told
+// what it publishes from then on.
 type life struct {
-	how death
+	how        death
+	meanwhile  func()
+	afterwards func([]schema.Change)
 
-	mu   sync.Mutex
-	left int // steps up to and with the last one; 0: it does not die
-	dead bool
+	mu     sync.Mutex
+	left   int // steps up to and with the last one; 0: it does not die
+	dead   bool
+	frozen bool
+	thawed bool
 }
 
 func (l *life) step(do, half func() error) error {
@@ -51,8 +58,32 @@ func (l *life) step(do, half func() error) error {
 		if err := half(); err != nil {
 			return err
 		}
+	case l.how == freezes:
+		l.freeze()
+		return do()
 	}
 	return errCrash
+}
+
+func (l *life) freeze() {
+	l.turn(true, false)
+	l.meanwhile()
+	l.turn(false, true)
+}
+
+func (l *life) turn(frozen, thawed bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.frozen, l.thawed = frozen, thawed
+}
+
+// published is told what a process is about to publish.
+func (l *life) published(changes []schema.Change) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.thawed {
+		l.afterwards(changes)
+	}
 }
 
 // next counts a step.
@@ -64,7 +95,7 @@ func (l *life) next() (last, dead bool) {
 	}
 	l.left--
 	last = l.left == 0
-	l.dead = last && l.how != stumbles
+	l.dead = last && l.how < stumbles
 	return last, false
 }
 
@@ -75,10 +106,11 @@ func (l *life) end() {
 	l.dead = true
 }
 
+// over is an error while the process cannot do anything.
 func (l *life) over() error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.dead {
+	if l.dead || l.frozen {
 		return errCrash
 	}
 	return nil
@@ -151,6 +183,7 @@ type mortalPublisher struct {
 
 func (p mortalPublisher) Publish(ctx context.Context, changes []schema.Change) (acks []stream.Ack, err error) {
 	err = p.life.step(func() error {
+		p.life.published(changes)
 		acks, err = p.publisher.Publish(ctx, changes)
 		return err
 	}, func() error {

@@ -184,7 +184,8 @@ func (h *history) plan() plan {
 	switch rapid.IntRange(0, 6).Draw(h.rt, "fate") {
 	case 0, 1:
 		p.life.left = rapid.IntRange(1, 12).Draw(h.rt, "step")
-		p.life.how = death(rapid.IntRange(int(diesBefore), int(stumbles)).Draw(h.rt, "death"))
+		p.life.how = death(rapid.IntRange(int(diesBefore), int(freezes)).Draw(h.rt, "death"))
+		p.life.meanwhile, p.life.afterwards = h.takeOver, h.seen.forgeAll
 		h.tell("the poller %s step %d", p.life.how, p.life.left)
 	case 2:
 		kind := rapid.SampledFrom([]error{oda.ErrServer, oda.ErrTimeout, oda.ErrNotHonoured, oda.ErrNotFound}).Draw(h.rt, "trouble")
@@ -232,6 +233,15 @@ func (h *history) under(p plan, work func(ctx context.Context)) {
 	h.sim.SetFaults(odasim.Faults{})
 	h.mood.feel(nil)
 	h.expireLeases()
+}
+
+// takeOver is the work of a poller that finds the leases of a frozen one run out. It
+// may meet what is in store for that one, and end with it.
+func (h *history) takeOver() {
+	h.expireLeases()
+	successor := *h.world
+	successor.wrapStore, successor.wrapPublisher = nil, nil
+	_ = successor.once()
 }
 
 // pollOnce is `poller --once`, which may say that it failed only if it had a reason.

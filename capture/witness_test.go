@@ -109,8 +109,14 @@ func content(data []byte) []byte {
 func forgery(c schema.Change) string { return c.EventID() + string(c.Data) }
 
 // forge notes that a record was written by somebody without a lease.
-func (s *witness) forge(c schema.Change) {
-	s.forged[forgery(c)], s.doubted[c.ID] = true, true
+func (s *witness) forge(c schema.Change) { s.forgeAll([]schema.Change{c}) }
+
+func (s *witness) forgeAll(changes []schema.Change) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, c := range changes {
+		s.forged[forgery(c)], s.doubted[c.ID] = true, true
+	}
 }
 
 // anew notes that the topic, which held these changes and of which the ledger knows
