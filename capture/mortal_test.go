@@ -3,6 +3,7 @@ package capture
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -28,24 +29,27 @@ func (d death) String() string {
 }
 
 // life ends a process at a step, a save or a publish: from then on nothing that
-// it does has any effect, as after a SIGKILL. One that freezes does nothing until
-// meanwhile returns, and then goes on as if nothing had been: afterwards is told
-// what it publishes from then on.
+// it does has any effect, as after a SIGKILL. One that freezes takes no step until
+// meanwhile returns, and then goes on as if nothing had been: late is told what of
+// its may land on the topic meanwhile or afterwards.
 type life struct {
-	how        death
-	meanwhile  func()
-	afterwards func([]schema.Change)
+	how       death
+	meanwhile func()
+	late      func([]schema.Change)
 
-	mu     sync.Mutex
-	left   int // steps up to and with the last one; 0: it does not die
-	dead   bool
-	frozen bool
-	thawed bool
+	mu         sync.Mutex
+	left       int // steps up to and with the last one; 0: it does not die
+	dead       bool
+	frozen     chan struct{} // closed once it is over; nil: it never was
+	publishing [][]schema.Change
 }
 
 func (l *life) step(do, half func() error) error {
-	last, dead := l.next()
+	last, dead, frozen := l.next()
 	switch {
+	case frozen != nil && !last:
+		<-frozen
+		return do()
 	case dead:
 		return errCrash
 	case !last:
@@ -59,44 +63,58 @@ func (l *life) step(do, half func() error) error {
 			return err
 		}
 	case l.how == freezes:
-		l.freeze()
+		l.meanwhile()
+		close(frozen)
 		return do()
 	}
 	return errCrash
 }
 
-func (l *life) freeze() {
-	l.turn(true, false)
-	l.meanwhile()
-	l.turn(false, true)
-}
-
-func (l *life) turn(frozen, thawed bool) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.frozen, l.thawed = frozen, thawed
-}
-
-// published is told what a process is about to publish.
-func (l *life) published(changes []schema.Change) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.thawed {
-		l.afterwards(changes)
-	}
-}
-
 // next counts a step.
-func (l *life) next() (last, dead bool) {
+func (l *life) next() (last, dead bool, frozen chan struct{}) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.dead {
-		return false, true
+		return false, true, nil
 	}
 	l.left--
 	last = l.left == 0
 	l.dead = last && l.how < stumbles
-	return last, false
+	if last && l.how == freezes {
+		l.frozen = make(chan struct{})
+		for _, changes := range l.publishing {
+			l.late(changes)
+		}
+	}
+	return last, false, l.frozen
+}
+
+// publishes notes what the process is about to publish; done, that it is there.
+func (l *life) publishes(changes []schema.Change) (done func()) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.frozen != nil {
+		l.late(changes)
+	}
+	l.publishing = append(l.publishing, changes)
+	return func() {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		l.publishing = slices.DeleteFunc(l.publishing, func(c []schema.Change) bool { return &c[0] == &changes[0] })
+	}
+}
+
+// stopped tells whether the process is frozen now.
+func (l *life) stopped() bool {
+	if l.frozen == nil {
+		return false
+	}
+	select {
+	case <-l.frozen:
+		return false
+	default:
+		return true
+	}
 }
 
 // end ends the process now.
@@ -110,7 +128,7 @@ func (l *life) end() {
 func (l *life) over() error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.dead || l.frozen {
+	if l.dead || l.stopped() {
 		return errCrash
 	}
 	return nil
@@ -183,7 +201,7 @@ type mortalPublisher struct {
 
 func (p mortalPublisher) Publish(ctx context.Context, changes []schema.Change) (acks []stream.Ack, err error) {
 	err = p.life.step(func() error {
-		p.life.published(changes)
+		defer p.life.publishes(changes)()
 		acks, err = p.publisher.Publish(ctx, changes)
 		return err
 	}, func() error {

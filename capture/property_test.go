@@ -185,7 +185,7 @@ func (h *history) plan() plan {
 	case 0, 1:
 		p.life.left = rapid.IntRange(1, 12).Draw(h.rt, "step")
 		p.life.how = death(rapid.IntRange(int(diesBefore), int(freezes)).Draw(h.rt, "death"))
-		p.life.meanwhile, p.life.afterwards = h.takeOver, h.seen.forgeAll
+		p.life.meanwhile, p.life.late = h.takeOver, h.seen.forgeAll
 		h.tell("the poller %s step %d", p.life.how, p.life.left)
 	case 2:
 		kind := rapid.SampledFrom([]error{oda.ErrServer, oda.ErrTimeout, oda.ErrNotHonoured, oda.ErrNotFound}).Draw(h.rt, "trouble")
