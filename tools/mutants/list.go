@@ -177,7 +177,7 @@ func ofTheScan() []mutant {
 		},
 		{
 			rule: "a scan that was cut off is followed by a whole one", file: "capture/work.go",
-			old: "if len(at.Ranges) == 0 || s.cfg.ScanEvery == 0 ||", new: "if true || s.cfg.ScanEvery == 0 ||",
+			old: "if len(at.Ranges) == 0 || !s.cfg.scanDue(", new: "if true || !s.cfg.scanDue(",
 			pkg: "./capture", tests: "TestAResumedScanIsFollowedByOneOfItsOwn",
 		},
 	}
