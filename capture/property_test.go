@@ -19,26 +19,34 @@ import (
 	"odastream/schema"
 )
 
-// worlds is how many histories are lived through at once. Each draws histories of
-// its own: histories of them, few with -short, or -rapid.checks where that is given.
-// `make histories` gives thousands: without the race detector one costs a fifth.
+// How many worlds live at once. Each draws a hundred histories of its own, a fifth of
+// that with -short. Where -rapid.checks says how many, as in `make histories`, which
+// has time for thousands (without the race detector one costs a fifth), there are
+// more worlds.
 const (
-	worlds    = 16
-	histories = "20"
-	few       = "6"
+	someWorlds = 3
+	manyWorlds = 16
 )
+
+func worlds() int {
+	if given("rapid.checks") {
+		return manyWorlds
+	}
+	return someWorlds
+}
+
+// given tells whether a flag stands on the command line.
+func given(name string) (yes bool) {
+	flag.Visit(func(f *flag.Flag) { yes = yes || f.Name == name })
+	return yes
+}
 
 // TestMain has more tests run at once than there are processors: most of a test is
 // waiting.
 func TestMain(m *testing.M) {
 	flag.Parse()
-	settings := map[string]string{"rapid.checks": histories, "test.parallel": "24"}
-	if testing.Short() {
-		settings["rapid.checks"] = few
-	}
-	flag.Visit(func(f *flag.Flag) { delete(settings, f.Name) })
-	for name, value := range settings {
-		if err := flag.Set(name, value); err != nil {
+	if !given("test.parallel") {
+		if err := flag.Set("test.parallel", "24"); err != nil {
 			panic(err)
 		}
 	}
@@ -52,7 +60,7 @@ func TestMain(m *testing.M) {
 // source. docs/mutants.md says which rule, broken, this test was seen to find.
 func TestAnyHistoryEndsAtTheSource(t *testing.T) {
 	t.Parallel()
-	for i := range worlds {
+	for i := range worlds() {
 		t.Run(fmt.Sprintf("world %d", i+1), func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t, odasim.Options{}, "Sag")
