@@ -65,13 +65,7 @@ func TestAVanishedRowIsDeletedAndOneThatReturnsIsCreated(t *testing.T) {
 	w.put("Sag", 100, "igen", stampAt(w.sim.Now()))
 	w.mustOnce()
 	w.checkTopic("Sag")
-	var last schema.Change
-	for _, c := range w.changes("Sag") {
-		if c.ID == 100 {
-			last = c
-		}
-	}
-	if last.Action != schema.Create {
+	if last := w.lastOf(100); last.Action != schema.Create {
 		t.Errorf("the row that returned is a %s, want a create", last.Action)
 	}
 }

@@ -117,10 +117,8 @@ func TestATopicMadeAnewTellsOfWhatWasDeletedMeanwhile(t *testing.T) {
 	w.mustOnce()
 	w.checkTopic("Sag")
 	var actions []schema.Action
-	for _, c := range w.changes("Sag") {
-		if c.ID == 3 {
-			actions = append(actions, c.Action)
-		}
+	for _, c := range w.changesOf(3) {
+		actions = append(actions, c.Action)
 	}
 	if want := []schema.Action{schema.Delete}; !slices.Equal(actions, want) {
 		t.Errorf("the new topic says %q of the row that is gone, want %q", actions, want)
@@ -191,14 +189,8 @@ func (m meanwhile) Page(ctx context.Context, set string, w oda.Window, lane oda.
 // checkLast fails unless the last record of the row is what the source has.
 func (w *world) checkLast(id int64) {
 	w.t.Helper()
-	var last schema.Change
-	for _, c := range w.changes("Sag") {
-		if c.ID == id {
-			last = c
-		}
-	}
-	if want := w.sim.Row("Sag", id); string(last.Data) != string(want) {
-		w.t.Errorf("topic ends with %s, want %s", last.Data, want)
+	if got, want := w.lastOf(id).Data, w.sim.Row("Sag", id); string(got) != string(want) {
+		w.t.Errorf("topic ends with %s, want %s", got, want)
 	}
 }
 

@@ -79,8 +79,8 @@ func TestTheTailLooksBackTwiceAsFarAsRowsWereLate(t *testing.T) {
 	w.put("Sag", 6, "tre timer sent", stampAt(w.sim.Now().Add(-3*time.Hour)))
 	w.mustOnce()
 	w.checkTopic("Sag")
-	for _, c := range w.changes("Sag") {
-		if c.ID == 6 && c.Origin != schema.OriginTail {
+	for _, c := range w.changesOf(6) {
+		if c.Origin != schema.OriginTail {
 			t.Errorf("the late row was found by %s, want the tail", c.Origin)
 		}
 	}

@@ -100,13 +100,7 @@ func TestADeletedRowThatAZombieRevivesIsDeletedAgain(t *testing.T) {
 	w.publishBehind(old)
 	w.mustOnce()
 	w.mustOnce()
-	var last schema.Change
-	for _, c := range w.changes("Sag") {
-		if c.ID == old.ID {
-			last = c
-		}
-	}
-	if last.Action != schema.Delete {
+	if last := w.lastOf(old.ID); last.Action != schema.Delete {
 		t.Errorf("the topic ends with %s of a row that is gone", last.Action)
 	}
 	if got := w.deletes(); got != 2 {

@@ -193,10 +193,8 @@ func TestAStalledPollerSavesNothingAndItsLateRecordIsRepaired(t *testing.T) {
 		t.Errorf("the stalled poller changed what is stored:\n%s\nto\n%s", before, after)
 	}
 	texts := func() (list []string) {
-		for _, c := range w.changes("Sag") {
-			if c.ID == 3 {
-				list = append(list, member(c.Data, "titel"))
-			}
+		for _, c := range w.changesOf(3) {
+			list = append(list, member(c.Data, "titel"))
 		}
 		return list
 	}

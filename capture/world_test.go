@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"testing"
 	"time"
 
@@ -207,6 +208,21 @@ func (w *world) changes(entity string) []schema.Change {
 		}
 	}
 	return list
+}
+
+// changesOf are those of one Sag, oldest first.
+func (w *world) changesOf(id int64) []schema.Change {
+	w.t.Helper()
+	return slices.DeleteFunc(w.changes("Sag"), func(c schema.Change) bool { return c.ID != id })
+}
+
+// lastOf is the last of them; the zero Change if there is none.
+func (w *world) lastOf(id int64) (last schema.Change) {
+	w.t.Helper()
+	for _, c := range w.changesOf(id) {
+		last = c
+	}
+	return last
 }
 
 // checkTopic fails unless the entity's topic, compacted, is the source, its seq
