@@ -60,6 +60,7 @@ type rig struct {
 	url    string
 	pool   *pgxpool.Pool
 	kafka  stream.Config
+	client *kgo.Client
 	topics *stream.Topics
 	env    []string
 }
@@ -81,12 +82,11 @@ func newRig(t testing.TB, brokers []string, o odasim.Options, env ...string) *ri
 		t.Fatal(err)
 	}
 	t.Cleanup(r.pool.Close)
-	client, err := stream.NewClient(r.kafka, slog.New(slog.DiscardHandler))
-	if err != nil {
+	if r.client, err = stream.NewClient(r.kafka, quiet()); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(client.Close)
-	r.topics = stream.NewTopics(client, r.kafka, slog.New(slog.DiscardHandler))
+	t.Cleanup(r.client.Close)
+	r.topics = stream.NewTopics(r.client, r.kafka, quiet())
 	return r
 }
 

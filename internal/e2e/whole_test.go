@@ -70,14 +70,8 @@ func TestTheCopyOutlivesATopicThatIsDeleted(t *testing.T) {
 // deleteTopic deletes the topic of entity and returns once the broker has.
 func (r *rig) deleteTopic(entity string) {
 	r.t.Helper()
-	client, err := stream.NewClient(r.kafka, quiet())
-	if err != nil {
+	if _, err := kadm.NewClient(r.client).DeleteTopic(r.t.Context(), r.kafka.Topic(entity)); err != nil {
 		r.t.Fatal(err)
-	}
-	defer client.Close()
-	admin := kadm.NewClient(client)
-	if res, err := admin.DeleteTopic(r.t.Context(), r.kafka.Topic(entity)); err != nil || res.Err != nil {
-		r.t.Fatalf("delete topic of %s: %v, %v", entity, err, res.Err)
 	}
 	ctx, cancel := context.WithTimeout(r.t.Context(), patience)
 	defer cancel()
