@@ -31,7 +31,7 @@ const expected = `(hash IS NOT NULL OR seq = 0)`
 
 // marked begins a query for Marks.
 const marked = `
-SELECT entity_id, ` + published + `, hash IS NULL AND seq > 0 FROM poller_ledger
+SELECT entity_id, ` + published + `, NOT ` + expected + ` FROM poller_ledger
 WHERE entity_type = $1 AND `
 
 // pageRows is how many rows a window holds as a rule: a page of the source.
