@@ -41,7 +41,7 @@ type SourceRow struct {
 type LedgerRow struct {
 	State           string    `json:"state"` // "live", "deleted", "dirty": to be published again, "lost": with the topic that held it
 	Seq             int64     `json:"seq"`
-	At              time.Time `json:"at"`                        // seq as a time
+	At              time.Time `json:"at,omitzero"`               // seq as a time; zero if lost
 	Hash            string    `json:"hash,omitempty"`            // "" unless live
 	Opdateringsdato string    `json:"opdateringsdato,omitempty"` // "" unless live
 }
@@ -128,14 +128,15 @@ func (c *check) explain(ctx context.Context, x *Explanation) (seen view, err err
 }
 
 func ledgerRow(e checkpoint.Entry) *LedgerRow {
+	if e.State == checkpoint.Lost {
+		return &LedgerRow{State: "lost"}
+	}
 	row := &LedgerRow{Seq: e.Seq, At: seqTime(e.Seq), Opdateringsdato: e.Stamp}
 	switch e.State {
 	case checkpoint.Deleted:
 		row.State = "deleted"
 	case checkpoint.Dirty:
 		row.State = "dirty"
-	case checkpoint.Lost:
-		row.State = "lost"
 	default:
 		row.State, row.Hash = "live", hex.EncodeToString(e.Hash[:])
 	}

@@ -62,6 +62,9 @@ INSERT INTO parliamentary_deleted (entity_type, entity_id, seq) VALUES ('Sagstyp
 			if err := x.WriteText(&text); err != nil || !strings.HasPrefix(text.String(), "Sagstype/2: "+x.Verdict+"\n") {
 				t.Errorf("WriteText: %v\n%s", err, text.String())
 			}
+			if strings.Contains(text.String(), "seq 0 ") {
+				t.Errorf("a row without a seq is shown with one:\n%s", text.String())
+			}
 		})
 	}
 }

@@ -109,7 +109,10 @@ func (x Explanation) lines() [][2]string {
 		lines[0][1] = fmt.Sprintf("stamped %s, content %s", orNone(x.Source.Opdateringsdato), x.Source.Hash)
 	}
 	if l := x.Ledger; l != nil {
-		lines[1][1] = fmt.Sprintf("%s, seq %d (%s)", l.State, l.Seq, l.At.Format(time.RFC3339Nano))
+		lines[1][1] = l.State
+		if !l.At.IsZero() {
+			lines[1][1] += fmt.Sprintf(", seq %d (%s)", l.Seq, l.At.Format(time.RFC3339Nano))
+		}
 		if l.Hash != "" {
 			lines[1][1] += fmt.Sprintf(", stamped %s, content %s", orNone(l.Opdateringsdato), l.Hash)
 		}
