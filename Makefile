@@ -74,14 +74,15 @@ soak: postgres ## let a simulated parliament work for SOAK (1h), kill what follo
 	ODASTREAM_SOAK=$(SOAK) $(GO) run ./internal/testenv -- $(GO) test -count=1 -timeout 4h -v -run 'TestSoak$$' ./internal/e2e
 
 # Without the race detector, which makes each five times as dear. A sink's history
-# takes as long as ten of a poller's.
+# takes as long as ten of a poller's. Pollers live in 16 worlds (manyWorlds), each of
+# which draws -rapid.checks histories.
 HISTORIES ?= 3200
 .PHONY: histories
 histories: postgres ## live through HISTORIES (3200) random histories of pollers, and a twentieth as many of sinks
 	$(GO) run ./internal/testenv -no-kafka -- $(GO) test -count=1 -timeout 10h -run TestAnyHistoryEndsAtTheSource ./capture -rapid.checks=$$(( $(HISTORIES) / 16 ))
 	ODASTREAM_HISTORIES=$$(( $(HISTORIES) / 20 )) $(GO) run ./internal/testenv -no-kafka -- $(GO) test -count=1 -timeout 10h -run TestAnyHistoryOfSinksIsExactlyOnce ./apply
 
-# Half an hour: each rule is broken in turn, and the tests that keep it are run.
+# Ten minutes: each rule is broken in turn, and the tests that keep it are run.
 MUTANTS ?= .
 .PHONY: mutants
 mutants: postgres ## break each rule once and see a test fail; writes docs/mutants.md

@@ -129,7 +129,7 @@ func TestParseNamesTheFault(t *testing.T) {
 	}
 }
 
-// part is embedded under a name that is not exported, as a program's own parts are.
+// part is embedded, and its name is not exported.
 type part struct {
 	Rows int `env:"ROWS" envDefault:"5" help:"rows"`
 }
