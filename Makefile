@@ -22,14 +22,14 @@ build: ## build the programs into .bin
 
 .PHONY: test
 test: postgres ## run every test, race detector on, on real Postgres and (with Java and Maven) real Kafka
-	$(GO) run ./internal/testenv -- $(GO) test $(TEST_FLAGS) $(PKG)
+	$(GO) run ./internal/test/testenv -- $(GO) test $(TEST_FLAGS) $(PKG)
 
 .PHONY: test-fast
 test-fast: postgres ## run the tests without the race detector and without real Kafka
-	$(GO) run ./internal/testenv -no-kafka -- $(GO) test -short $(PKG)
+	$(GO) run ./internal/test/testenv -no-kafka -- $(GO) test -short $(PKG)
 
 # Postgres is taken from the machine; on a bare one of Debian's kind root
-# installs it. internal/pgserver says what to do in all other cases.
+# installs it. internal/host/pgserver says what to do in all other cases.
 .PHONY: postgres
 postgres:
 	@if ! ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1 && ! command -v postgres >/dev/null && [ -z "$${PG_BIN_DIR:-}$${ODASTREAM_TEST_DATABASE_URL:-}" ] \
@@ -66,12 +66,12 @@ fuzz: ## run each fuzz target FUZZ_COUNT times (20000)
 
 .PHONY: bench
 bench: postgres ## run each benchmark BENCH_COUNT times (10), for benchstat
-	$(GO) run ./internal/testenv -no-kafka -- $(GO) test -run '^$$' -bench . -benchmem -count $(BENCH_COUNT) $(PKG)
+	$(GO) run ./internal/test/testenv -no-kafka -- $(GO) test -run '^$$' -bench . -benchmem -count $(BENCH_COUNT) $(PKG)
 
 SOAK ?= 1h
 .PHONY: soak
 soak: postgres ## let a simulated parliament work for SOAK (1h), kill what follows it every 20 s, and verify
-	ODASTREAM_SOAK=$(SOAK) $(GO) run ./internal/testenv -- $(GO) test -count=1 -timeout 4h -v -run 'TestSoak$$' ./internal/e2e
+	ODASTREAM_SOAK=$(SOAK) $(GO) run ./internal/test/testenv -- $(GO) test -count=1 -timeout 4h -v -run 'TestSoak$$' ./internal/test/e2e
 
 # Without the race detector, which makes each five times as dear. A sink's history
 # takes as long as ten of a poller's. Pollers live in 16 worlds (manyWorlds), each of
@@ -79,15 +79,15 @@ soak: postgres ## let a simulated parliament work for SOAK (1h), kill what follo
 HISTORIES ?= 3200
 .PHONY: histories
 histories: postgres ## live through HISTORIES (3200) random histories of pollers, and a twentieth as many of sinks
-	$(GO) run ./internal/testenv -no-kafka -- $(GO) test -count=1 -timeout 10h -run TestAnyHistoryEndsAtTheSource ./capture -rapid.checks=$$(( $(HISTORIES) / 16 ))
-	ODASTREAM_HISTORIES=$$(( $(HISTORIES) / 20 )) $(GO) run ./internal/testenv -no-kafka -- $(GO) test -count=1 -timeout 10h -run TestAnyHistoryOfSinksIsExactlyOnce ./apply
+	$(GO) run ./internal/test/testenv -no-kafka -- $(GO) test -count=1 -timeout 10h -run TestAnyHistoryEndsAtTheSource ./capture -rapid.checks=$$(( $(HISTORIES) / 16 ))
+	ODASTREAM_HISTORIES=$$(( $(HISTORIES) / 20 )) $(GO) run ./internal/test/testenv -no-kafka -- $(GO) test -count=1 -timeout 10h -run TestAnyHistoryOfSinksIsExactlyOnce ./apply
 
 # Ten minutes: each rule is broken in turn, and the tests that keep it are run.
 MUTANTS ?= .
 .PHONY: mutants
 mutants: postgres ## break each rule once and see a test fail; writes docs/mutants.md
 	$(GO) -C tools/mutants build -o ../../$(BIN)/mutants .
-	$(GO) run ./internal/testenv -no-kafka -- $(BIN)/mutants -root . -only '$(MUTANTS)' -o $(if $(filter .,$(MUTANTS)),docs/mutants.md,$(BIN)/mutants.md)
+	$(GO) run ./internal/test/testenv -no-kafka -- $(BIN)/mutants -root . -only '$(MUTANTS)' -o $(if $(filter .,$(MUTANTS)),docs/mutants.md,$(BIN)/mutants.md)
 
 .PHONY: compose-check
 compose-check: ## check the Compose file and the Dockerfile, without Docker

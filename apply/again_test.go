@@ -6,7 +6,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
-	"odastream/internal/kafkatest"
+	"odastream/internal/test/kafkatest"
 )
 
 // wholeCache is a hash of everything that the sink writes beside its offsets, with

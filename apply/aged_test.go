@@ -12,7 +12,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"odastream/apply"
-	"odastream/internal/kafkatest"
+	"odastream/internal/test/kafkatest"
 	"odastream/schema"
 	"odastream/stream"
 )

@@ -8,7 +8,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"odastream/apply"
-	"odastream/internal/checker"
+	"odastream/internal/test/checker"
 	"odastream/schema"
 )
 

@@ -16,8 +16,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"odastream/apply"
-	"odastream/internal/checker"
-	"odastream/internal/pgtest"
+	"odastream/internal/test/checker"
+	"odastream/internal/test/pgtest"
 	"odastream/stream"
 )
 

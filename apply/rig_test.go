@@ -22,8 +22,8 @@ import (
 
 	"odastream/apply"
 	"odastream/cache"
-	"odastream/internal/kafkatest"
-	"odastream/internal/pgtest"
+	"odastream/internal/test/kafkatest"
+	"odastream/internal/test/pgtest"
 	"odastream/schema"
 	"odastream/stream"
 )

@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"odastream/apply"
-	"odastream/internal/checker"
+	"odastream/internal/test/checker"
 )
 
 // settle mends everything and waits until all is applied.

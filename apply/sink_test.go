@@ -17,8 +17,8 @@ import (
 
 	"odastream/apply"
 	"odastream/cache"
-	"odastream/internal/faultproxy"
-	"odastream/internal/kafkatest"
+	"odastream/internal/test/faultproxy"
+	"odastream/internal/test/kafkatest"
 	"odastream/stream"
 )
 

@@ -9,7 +9,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
 
-	"odastream/internal/kafkatest"
+	"odastream/internal/test/kafkatest"
 )
 
 // A write to Postgres that takes longer than the group waits for a silent member

@@ -7,7 +7,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"odastream/internal/pgtest"
+	"odastream/internal/test/pgtest"
 )
 
 func TestApply(t *testing.T) {

@@ -7,7 +7,7 @@ import (
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
-	"odastream/internal/pgtest"
+	"odastream/internal/test/pgtest"
 	"odastream/schema"
 )
 

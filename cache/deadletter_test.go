@@ -6,7 +6,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"odastream/internal/pgtest"
+	"odastream/internal/test/pgtest"
 )
 
 const showLetters = `SELECT topic, partition, "offset", key, class, COALESCE(sqlstate, '-'), error, state, failed_at AT TIME ZONE 'UTC' = '2026-11-23' FROM dead_letters ORDER BY 1, 2, 3`

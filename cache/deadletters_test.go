@@ -8,7 +8,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"odastream/internal/pgtest"
+	"odastream/internal/test/pgtest"
 )
 
 func seqLetter(offset int64, key string, seq int64) DeadLetter {

@@ -8,7 +8,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 
-	"odastream/internal/pgtest"
+	"odastream/internal/test/pgtest"
 )
 
 // What jsonb refuses is the record's fault, and leaves nothing behind.

@@ -11,7 +11,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"odastream/internal/pgtest"
+	"odastream/internal/test/pgtest"
 	"odastream/schema"
 )
 

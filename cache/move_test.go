@@ -10,7 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
-	"odastream/internal/pgtest"
+	"odastream/internal/test/pgtest"
 )
 
 var (

@@ -7,7 +7,7 @@ import (
 	"sync"
 	"testing"
 
-	"odastream/internal/pgtest"
+	"odastream/internal/test/pgtest"
 	"odastream/schema"
 )
 

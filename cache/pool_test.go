@@ -5,7 +5,7 @@ import (
 	"testing"
 	"time"
 
-	"odastream/internal/pgtest"
+	"odastream/internal/test/pgtest"
 )
 
 func TestPoolConfig(t *testing.T) {

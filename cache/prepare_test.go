@@ -5,7 +5,7 @@ import (
 	"sync"
 	"testing"
 
-	"odastream/internal/pgtest"
+	"odastream/internal/test/pgtest"
 )
 
 func TestPrepare(t *testing.T) {

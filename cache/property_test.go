@@ -12,7 +12,7 @@ import (
 
 	"pgregory.net/rapid"
 
-	"odastream/internal/pgtest"
+	"odastream/internal/test/pgtest"
 )
 
 // A key's history, in any order, in any batches, any number of times, by two

@@ -10,7 +10,7 @@ import (
 	"strings"
 	"testing"
 
-	"odastream/internal/pgtest"
+	"odastream/internal/test/pgtest"
 	"odastream/schema"
 )
 

@@ -11,7 +11,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"odastream/internal/pgtest"
+	"odastream/internal/test/pgtest"
 )
 
 var sagTopicID = [16]byte{7}

@@ -10,7 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/jackc/pgx/v5"
 
-	"odastream/internal/pgtest"
+	"odastream/internal/test/pgtest"
 	"odastream/schema"
 )
 

@@ -11,7 +11,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"odastream/checkpoint"
-	"odastream/internal/kafkatest"
+	"odastream/internal/test/kafkatest"
 	"odastream/oda"
 	"odastream/odasim"
 	"odastream/schema"

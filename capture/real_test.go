@@ -5,7 +5,7 @@ import (
 	"testing"
 	"time"
 
-	"odastream/internal/kafkatest"
+	"odastream/internal/test/kafkatest"
 	"odastream/odasim"
 )
 

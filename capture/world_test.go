@@ -16,8 +16,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"odastream/checkpoint"
-	"odastream/internal/kafkatest"
-	"odastream/internal/pgtest"
+	"odastream/internal/test/kafkatest"
+	"odastream/internal/test/pgtest"
 	"odastream/oda"
 	"odastream/odasim"
 	"odastream/schema"

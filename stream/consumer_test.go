@@ -18,7 +18,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 
-	"odastream/internal/kafkatest"
+	"odastream/internal/test/kafkatest"
 	"odastream/stream"
 )
 

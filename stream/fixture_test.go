@@ -13,7 +13,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
 
-	"odastream/internal/kafkatest"
+	"odastream/internal/test/kafkatest"
 	"odastream/schema"
 )
 

@@ -17,7 +17,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kfake"
 
-	"odastream/internal/kafkatest"
+	"odastream/internal/test/kafkatest"
 )
 
 // selfSigned gives a certificate for 127.0.0.1 and, as PEM, the authority that

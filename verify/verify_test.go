@@ -12,7 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/jackc/pgx/v5/pgxpool"
 
-	"odastream/internal/pgtest"
+	"odastream/internal/test/pgtest"
 	"odastream/oda"
 	"odastream/odasim"
 	"odastream/verify"

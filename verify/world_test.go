@@ -12,7 +12,7 @@ import (
 
 	"odastream/cache"
 	"odastream/checkpoint"
-	"odastream/internal/pgtest"
+	"odastream/internal/test/pgtest"
 	"odastream/oda"
 	"odastream/odasim"
 	"odastream/schema"

@@ -12,8 +12,8 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 	"github.com/twmb/franz-go/pkg/kgo"
 
-	"odastream/internal/kafkatest"
-	"odastream/internal/pgtest"
+	"odastream/internal/test/kafkatest"
+	"odastream/internal/test/pgtest"
 	"odastream/odasim"
 )
 

@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"odastream/internal/kafkatest"
+	"odastream/internal/test/kafkatest"
 )
 
 // start runs the sink's binary; it is killed with the test at the latest.

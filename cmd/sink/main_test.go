@@ -8,7 +8,7 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
-	"odastream/internal/kafkatest"
+	"odastream/internal/test/kafkatest"
 )
 
 func TestMain(m *testing.M) {

@@ -17,8 +17,8 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/twmb/franz-go/pkg/kgo"
 
-	"odastream/internal/kafkatest"
-	"odastream/internal/pgtest"
+	"odastream/internal/test/kafkatest"
+	"odastream/internal/test/pgtest"
 	"odastream/schema"
 	"odastream/stream"
 )

@@ -11,7 +11,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"odastream/internal/follow"
-	"odastream/internal/kafkatest"
+	"odastream/internal/test/kafkatest"
 	"odastream/schema"
 	"odastream/stream"
 )

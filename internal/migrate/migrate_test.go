@@ -14,7 +14,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"odastream/internal/migrate"
-	"odastream/internal/pgtest"
+	"odastream/internal/test/pgtest"
 	"odastream/schema"
 )
 

@@ -5,7 +5,7 @@ import (
 	"testing"
 
 	"odastream/internal/migrate"
-	"odastream/internal/pgtest"
+	"odastream/internal/test/pgtest"
 )
 
 func TestPendingChangesNothing(t *testing.T) {

@@ -13,8 +13,8 @@ import (
 
 	"odastream/apply"
 	"odastream/capture"
-	"odastream/internal/pgtest"
 	"odastream/internal/survey"
+	"odastream/internal/test/pgtest"
 )
 
 func TestReportJoinsTablesAndDaemons(t *testing.T) {

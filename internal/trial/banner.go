@@ -11,7 +11,7 @@ import (
 	"strings"
 	"time"
 
-	"odastream/internal/pgserver"
+	"odastream/internal/host/pgserver"
 )
 
 // describe says what the trial runs on and how to look at it.

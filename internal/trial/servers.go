@@ -8,7 +8,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"odastream/internal/embedded"
-	"odastream/internal/pgserver"
+	"odastream/internal/host/pgserver"
 )
 
 // servers are what poller and sink stand on.

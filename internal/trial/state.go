@@ -10,8 +10,8 @@ import (
 	"time"
 
 	"odastream/internal/embedded"
-	"odastream/internal/flock"
-	"odastream/internal/pgserver"
+	"odastream/internal/host/flock"
+	"odastream/internal/host/pgserver"
 )
 
 // Names in the state directory of a source.

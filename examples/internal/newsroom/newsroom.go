@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"odastream/internal/kafkatest"
+	"odastream/internal/test/kafkatest"
 	"odastream/schema"
 	"odastream/stream"
 )

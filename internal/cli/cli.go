@@ -1,0 +1,71 @@
+// Package cli is the command odastream: a trial of everything in one process, and
+// what one asks and does about running daemons.
+//
+// It wires packages together; a file here is one of its commands.
+package cli
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"odastream/internal/daemon"
+)
+
+// commands are in the order in which --help shows them.
+func commands() []command {
+	return slices.Concat([]command{
+		upCommand(),
+		statusCommand(),
+		tailCommand(),
+		doctorCommand(),
+		verifyCommand(),
+		scanCommand(),
+		explainCommand(),
+		rebuildCommand(),
+		replayCommand(),
+		exportCommand(),
+		migrateCommand(),
+	}, dlqCommands())
+}
+
+// Run carries out the command that args name, and returns the exit status. environ
+// holds the settings, as os.Environ gives them.
+func Run(ctx context.Context, args, environ []string, stdout, stderr io.Writer) int {
+	if len(args) == 0 {
+		overview(stderr)
+		return daemon.ExitBadSettings
+	}
+	name := args[0]
+	switch name {
+	case "help", "--help", "-help", "-h":
+		overview(stdout)
+		return daemon.ExitDone
+	case "version", "--version", "-version":
+		fmt.Fprintln(stdout, "odastream", daemon.Version())
+		return daemon.ExitDone
+	}
+	for _, c := range commands() {
+		if rest, called := c.called(args); called {
+			return c.start(ctx, call{args: rest, environ: environ, stdout: stdout, stderr: stderr})
+		}
+	}
+	if name == "dlq" {
+		fmt.Fprintln(stderr, "odastream dlq: want list, show, retry or discard; each has --help")
+		return daemon.ExitBadSettings
+	}
+	fmt.Fprintf(stderr, "odastream: there is no command %q: odastream --help shows what there is\n", name)
+	return daemon.ExitBadSettings
+}
+
+// called says whether args call c, whose name is of one word or two, and gives
+// those behind the name.
+func (c command) called(args []string) (rest []string, ok bool) {
+	words := strings.Fields(c.name)
+	if len(args) < len(words) || !slices.Equal(args[:len(words)], words) {
+		return nil, false
+	}
+	return args[len(words):], true
+}

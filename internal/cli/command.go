@@ -1,0 +1,149 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"strings"
+	"text/tabwriter"
+
+	"odastream/internal/daemon"
+	"odastream/internal/settings"
+)
+
+// command is one of odastream's commands.
+type command struct {
+	name  string
+	args  string // as usage shows them: "ENTITY"; each is required, unless in brackets
+	about string // one line
+	more  string // what else --help says, under it
+	// flags declares the command's flags and gives what it does once they are set.
+	flags func(*flag.FlagSet) action
+}
+
+// action does what a command is for; its error is for the person who called it.
+type action func(ctx context.Context, c call) error
+
+// call is one call of a command.
+type call struct {
+	args    []string // what is left of the line once the flags are taken out
+	environ []string
+	stdout  io.Writer
+	stderr  io.Writer
+}
+
+// errUsage marks an error of the command line.
+var errUsage = errors.New("bad command line")
+
+// start runs the command and gives the exit status.
+func (c command) start(ctx context.Context, in call) int {
+	set := flag.NewFlagSet(c.name, flag.ContinueOnError)
+	set.SetOutput(io.Discard)
+	do := c.flags(set)
+	rest, err := parse(set, in.args)
+	switch {
+	case errors.Is(err, flag.ErrHelp):
+		c.usage(in.stdout, set)
+		return daemon.ExitDone
+	case err == nil && !c.takes(len(rest)):
+		err = fmt.Errorf("want %s, got %d arguments", strings.TrimSpace("odastream "+c.name+" "+c.args), len(rest))
+	}
+	if err != nil {
+		fmt.Fprintf(in.stderr, "odastream %s: %v\nodastream %s --help shows how it is used\n", c.name, err, c.name)
+		return daemon.ExitBadSettings
+	}
+	in.args = rest
+	return status(do(ctx, in), c.name, in.stderr)
+}
+
+// takes says whether the command takes n arguments.
+func (c command) takes(n int) bool {
+	most := len(strings.Fields(c.args))
+	return n <= most && n >= most-strings.Count(c.args, "[")
+}
+
+// statusError is the end by a second signal, or for want of an end.
+type statusError int
+
+func (e statusError) Error() string { return fmt.Sprintf("exit status %d", int(e)) }
+
+// status turns an action's error into words and the exit status.
+func status(err error, name string, stderr io.Writer) int {
+	var bad *settings.Error
+	var said statusError
+	switch {
+	case err == nil:
+		return daemon.ExitDone
+	case errors.As(err, &said):
+		return int(said)
+	case errors.As(err, &bad):
+		fmt.Fprintf(stderr, "odastream %s: bad settings:\n%v\n", name, bad)
+		return daemon.ExitBadSettings
+	case errors.Is(err, errUsage):
+		fmt.Fprintf(stderr, "odastream %s: %v\n", name, err)
+		return daemon.ExitBadSettings
+	default:
+		fmt.Fprintf(stderr, "odastream %s: %v\n", name, err)
+		return daemon.ExitFault
+	}
+}
+
+// parse takes flags before, between and behind the arguments: package flag stops
+// at the first argument.
+func parse(set *flag.FlagSet, args []string) (rest []string, err error) {
+	for {
+		if err := set.Parse(args); err != nil {
+			return nil, err
+		}
+		if args = set.Args(); len(args) == 0 {
+			return rest, nil
+		}
+		rest, args = append(rest, args[0]), args[1:]
+	}
+}
+
+const overviewText = `odastream follows the open data of the Danish parliament (oda.ft.dk): every change to a Kafka topic, and a
+complete, queryable copy in Postgres.
+
+A first use, without any service or account:
+
+  odastream up                   run everything in this process; what it prints says how to look
+  odastream tail Sag             in another terminal: the cases, as they change
+  odastream status               how far everything is
+
+Commands:
+`
+
+// overview is what --help prints.
+func overview(w io.Writer) {
+	fmt.Fprint(w, overviewText)
+	table := tabwriter.NewWriter(w, 2, 0, 3, ' ', 0)
+	for _, c := range commands() {
+		fmt.Fprintf(table, "  %s\t%s\n", strings.TrimSpace(c.name+" "+c.args), c.about)
+	}
+	_ = table.Flush() // to a terminal or a buffer
+	fmt.Fprint(w, `
+odastream COMMAND --help says more about one; odastream version prints the version. The daemons themselves are
+the programs poller and sink, set by environment variables: poller --help, sink --help.
+Exit status: 0 done or stopped, 1 fault, 2 bad command line or settings, 130 ended by a second Ctrl-C.
+`)
+}
+
+// usage is what COMMAND --help prints.
+func (c command) usage(w io.Writer, set *flag.FlagSet) {
+	fmt.Fprintf(w, "%s\n\nUsage: %s\n", c.about, strings.TrimSpace("odastream "+c.name+" "+c.args+" [flags]"))
+	table := tabwriter.NewWriter(w, 2, 0, 3, ' ', 0)
+	set.VisitAll(func(f *flag.Flag) {
+		value, text := flag.UnquoteUsage(f)
+		if f.DefValue != "" && f.DefValue != "false" {
+			text += " (default " + f.DefValue + ")"
+		}
+		fmt.Fprintf(table, "  %s\t%s\n", strings.TrimSpace("--"+f.Name+" "+value), text)
+	})
+	_ = table.Flush() // to a terminal or a buffer
+	if c.more != "" {
+		fmt.Fprintf(w, "\n%s\n", strings.TrimSpace(c.more))
+	}
+}

@@ -1,0 +1,82 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"odastream/internal/connect"
+	"odastream/internal/migrate"
+	"odastream/oda"
+)
+
+const (
+	// oldestPostgres is the first major version that has what the tables need.
+	oldestPostgres = 15
+	// lookFor bounds a look at Postgres or Kafka once it answers.
+	lookFor = 15 * time.Second
+)
+
+// postgres looks at the database: whether it answers, its version, its tables.
+func (e *examination) postgres(ctx context.Context, _ *slog.Logger) []oda.Finding {
+	if e.set.DatabaseURL == "" {
+		return []oda.Finding{{
+			Name: "settings", Verdict: oda.VerdictTrouble, Seen: "DATABASE_URL is not set, and no \"odastream up\" runs here",
+			Means: "poller and sink need a database", Remedy: "set DATABASE_URL to one of Postgres, or name a trial's directory with --dir",
+		}}
+	}
+	pool, err := connect.Postgres(ctx, e.set.DatabaseURL, nil)
+	if err != nil {
+		return []oda.Finding{unreached("reachable", err, "poller and sink wait for it, and lose nothing by it",
+			"start Postgres, or correct DATABASE_URL")}
+	}
+	defer pool.Close()
+	ctx, cancel := context.WithTimeout(ctx, lookFor)
+	defer cancel()
+	return []oda.Finding{
+		{Name: "reachable", Verdict: oda.VerdictOK, Seen: "it answers", Means: "DATABASE_URL is right"},
+		postgresVersion(ctx, pool), e.migrations(ctx),
+	}
+}
+
+func postgresVersion(ctx context.Context, pool *pgxpool.Pool) oda.Finding {
+	var text string
+	var number int
+	err := pool.QueryRow(ctx, "SELECT current_setting('server_version'), current_setting('server_version_num')::int").Scan(&text, &number)
+	if err != nil {
+		return unreached("version", err, "it could not be looked at", "see what the server logs about it")
+	}
+	f := oda.Finding{Name: "version", Verdict: oda.VerdictOK, Seen: text, Means: fmt.Sprintf("%d or newer is wanted", oldestPostgres)}
+	if number/10_000 < oldestPostgres {
+		f.Verdict, f.Remedy = oda.VerdictTrouble, fmt.Sprintf("upgrade Postgres to %d or newer", oldestPostgres)
+	}
+	return f
+}
+
+// migrations looks whether the tables are those of this version.
+func (e *examination) migrations(ctx context.Context) oda.Finding {
+	pending, err := migrate.Pending(ctx, e.set.DatabaseURL)
+	switch {
+	case errors.Is(err, migrate.ErrNewer):
+		return unreached("migrations", err, "this version does not know the tables, and its programs do not start on them",
+			"use the newer version of odastream everywhere")
+	case err != nil:
+		return unreached("migrations", err, "it could not be looked at", "give the database's user the right to read its tables")
+	case len(pending) == 0:
+		return oda.Finding{Name: "migrations", Verdict: oda.VerdictOK, Seen: "all are applied", Means: "the tables are those of this version"}
+	}
+	f := oda.Finding{
+		Name: "migrations", Verdict: oda.VerdictNote, Seen: fmt.Sprintf("%d are not applied: %s", len(pending), strings.Join(pending, ", ")),
+		Means: "poller and sink apply them at their next start",
+	}
+	if e.set.Migrate == "off" {
+		f.Verdict, f.Means = oda.VerdictTrouble, "MIGRATE=off: poller and sink do not apply them"
+		f.Remedy = "run odastream migrate"
+	}
+	return f
+}

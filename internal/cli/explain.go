@@ -1,0 +1,118 @@
+package cli
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"log/slog"
+	"strconv"
+	"strings"
+	"time"
+
+	"odastream/internal/plainlog"
+	"odastream/schema"
+	"odastream/verify"
+)
+
+const explainMore = `
+A row is named as Sag/98765 or by its key, Sag:98765. It looks at the source, in the database and in the entity's topic,
+as the variables of poller and sink say, or where those are silent at the running "odastream up". What does not answer
+is said, and the rest is told all the same.`
+
+// explanation is the command line and the settings of explain.
+type explanation struct {
+	place
+	json bool
+}
+
+func explainCommand() command {
+	return command{
+		name: "explain", args: "ENTITY/ID", about: "Tell everything that is known of one row, place by place.", more: explainMore,
+		flags: func(set *flag.FlagSet) action {
+			f := &explanation{}
+			f.declare(set)
+			set.BoolVar(&f.json, "json", false, "print it as one JSON object")
+			return f.run
+		},
+	}
+}
+
+func (f *explanation) run(ctx context.Context, c call) error {
+	name, text, ok := splitRow(c.args[0])
+	id, err := strconv.ParseInt(text, 10, 64)
+	if !ok || err != nil {
+		return fmt.Errorf("%w: %q is no row, want one like Sag/98765", errUsage, c.args[0])
+	}
+	entity, err := schema.Lookup(name)
+	if err != nil {
+		return fmt.Errorf("%w: %w", errUsage, err)
+	}
+	if err := f.read(c.environ); err != nil {
+		return err
+	}
+	log := slog.New(plainlog.New(func(line string) { fmt.Fprintln(c.stderr, line) }, slog.LevelError))
+	return untilStopped(ctx, log, func(ctx context.Context) error { return f.explain(ctx, c, entity.Name, id, log) })
+}
+
+func (f *explanation) explain(ctx context.Context, c call, entity string, id int64, log *slog.Logger) error {
+	v, closeAll, err := f.verifier(ctx, log)
+	if err != nil {
+		return err
+	}
+	defer closeAll()
+	x, err := v.Explain(ctx, entity, id)
+	if err != nil {
+		return err
+	}
+	cfg, err := f.kafka(c.environ)
+	if err != nil {
+		return err
+	}
+	seen := recordsInTopic(ctx, cfg, entity, id, newestSeq(x), log)
+	if f.json {
+		return printObject(c.stdout, struct {
+			verify.Explanation
+			Topic topicView `json:"topic"`
+		}{x, seen})
+	}
+	if err := x.WriteText(c.stdout); err != nil {
+		return fmt.Errorf("print explanation: %w", err)
+	}
+	_, err = fmt.Fprintln(c.stdout, strings.Join(seen.lines(), "\n"))
+	return err
+}
+
+// newestSeq is the highest seq that the tables know of the row, 0 if none.
+func newestSeq(x verify.Explanation) int64 {
+	var seq int64
+	if x.Ledger != nil {
+		seq = x.Ledger.Seq
+	}
+	if x.Cache != nil {
+		seq = max(seq, x.Cache.Seq)
+	}
+	if x.Deleted != nil {
+		seq = max(seq, x.Deleted.Seq)
+	}
+	return seq
+}
+
+// lines are the topic's part for people.
+func (v topicView) lines() []string {
+	at := v.Topic + " partition " + strconv.Itoa(int(v.Partition))
+	if v.Error != "" {
+		return []string{"", "topic " + v.Topic + ": " + v.Error}
+	}
+	if len(v.Records) == 0 {
+		return []string{"", "topic " + at + ": no record of the row"}
+	}
+	lines := []string{"", "topic " + at + ":"}
+	for _, r := range v.Records {
+		line := fmt.Sprintf("  offset %d, %s, %s, seq %d", r.Offset, r.WrittenAt.Format(time.RFC3339), r.Action, r.Seq)
+		if len(r.Changed) > 0 {
+			line += ", changed " + strings.Join(r.Changed, ", ")
+		}
+		lines = append(lines, line)
+	}
+	return lines
+}

@@ -1,0 +1,61 @@
+package cli
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"log/slog"
+
+	"odastream/internal/daemon"
+	"odastream/internal/migrate"
+	"odastream/internal/plainlog"
+	"odastream/internal/settings"
+)
+
+const migrateMore = `
+The database is that of DATABASE_URL. The daemons do the same at their start, unless MIGRATE=off leaves it to this
+command. It waits up to a minute for another program that migrates just now, and changes nothing where there is nothing
+to do.`
+
+func migrateCommand() command {
+	return command{
+		name: "migrate", about: "Bring the database to this version's tables.", more: migrateMore,
+		flags: func(set *flag.FlagSet) action {
+			dry := set.Bool("dry-run", false, "say what would be done, and do nothing")
+			return func(ctx context.Context, c call) error { return runMigrate(ctx, c, *dry) }
+		},
+	}
+}
+
+func runMigrate(ctx context.Context, c call, dry bool) error {
+	var s struct {
+		DatabaseURL string `env:"DATABASE_URL,required" secret:"true" help:"Postgres URL or DSN, version 15 or newer"`
+	}
+	if err := settings.Parse(c.environ, &s); err != nil {
+		return err
+	}
+	log := slog.New(plainlog.New(func(line string) { fmt.Fprintln(c.stderr, line) }, slog.LevelInfo))
+	return untilStopped(ctx, log, func(ctx context.Context) error {
+		pending, err := migrate.Pending(ctx, s.DatabaseURL)
+		if err != nil {
+			return err
+		}
+		where := daemon.Redact(s.DatabaseURL)
+		if len(pending) == 0 {
+			fmt.Fprintln(c.stdout, where+" is up to date: nothing to do")
+			return nil
+		}
+		fmt.Fprintf(c.stdout, "%s lacks %d migrations:\n", where, len(pending))
+		for _, file := range pending {
+			fmt.Fprintln(c.stdout, "  "+file)
+		}
+		if dry {
+			return nil
+		}
+		if err := migrate.Up(ctx, s.DatabaseURL, log); err != nil {
+			return err
+		}
+		fmt.Fprintln(c.stdout, "done")
+		return nil
+	})
+}

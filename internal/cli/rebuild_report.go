@@ -1,0 +1,88 @@
+package cli
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"odastream/apply"
+	"odastream/internal/progress"
+)
+
+// rebuildProgress tells how far a rebuild is, and how long it will still take.
+type rebuildProgress struct {
+	line   *progress.Line
+	entity string
+	now    func() time.Time
+
+	comparing bool
+	began     time.Time // of the part that runs
+}
+
+func (p *rebuildProgress) set(at apply.RebuildProgress) {
+	if p.began.IsZero() || p.comparing != at.Comparing {
+		p.began, p.comparing = p.now(), at.Comparing
+	}
+	p.line.Set(p.text(at))
+}
+
+func (p *rebuildProgress) text(at apply.RebuildProgress) string {
+	what, unit := "reading the topic", "offsets"
+	if at.Comparing {
+		what, unit = "comparing", "rows"
+	}
+	text := fmt.Sprintf("%s: %s, %d of %d %s", p.entity, what, at.Done, at.All, unit)
+	spent := p.now().Sub(p.began)
+	if at.Done == 0 || spent < time.Second {
+		return text
+	}
+	left := time.Duration(float64(spent) / float64(at.Done) * float64(at.All-at.Done))
+	return text + fmt.Sprintf(", about %s left", left.Round(time.Second))
+}
+
+// writeRebuild prints the report for a person.
+func writeRebuild(w io.Writer, r apply.RebuildReport) error {
+	_, err := fmt.Fprintf(w, "%s: the topic %s has %d rows (%d records read), the cache had %d\n", r.Entity, r.Topic, r.InTopic, r.Records, r.InCache)
+	for _, line := range []struct {
+		what string
+		f    apply.Finding
+	}{
+		{"missing from the cache", r.Missing},
+		{"not as the topic has them", r.Different},
+		{"not in the topic", r.Extra},
+		{"deletes not remembered", r.Undeleted},
+		{"refused by Postgres: see odastream dlq list", r.Refused},
+	} {
+		if line.f.Count > 0 {
+			fmt.Fprintf(w, "  %d %s: %s\n", line.f.Count, line.what, someIDs(r.Entity, line.f))
+		}
+	}
+	if r.Pending > 0 {
+		fmt.Fprintf(w, "  %d rows have changes that the sink has not applied yet: they are left to it\n", r.Pending)
+	}
+	if r.Unreadable > 0 {
+		fmt.Fprintf(w, "  of %d rows the topic holds only what cannot be read: see odastream dlq list\n", r.Unreadable)
+	}
+	switch {
+	case r.Damage() == 0:
+		fmt.Fprintln(w, "no difference")
+	case r.DryRun:
+		fmt.Fprintf(w, "%d differences; nothing was changed (--dry-run)\n", r.Damage())
+	default:
+		fmt.Fprintf(w, "%d differences, %d mended\n", r.Damage(), r.Mended)
+	}
+	return err
+}
+
+// someIDs names the first rows of a finding.
+func someIDs(entity string, f apply.Finding) string {
+	var some []string
+	for _, id := range f.IDs {
+		some = append(some, fmt.Sprintf("%s/%d", entity, id))
+	}
+	if n := f.Count - len(some); n > 0 {
+		some = append(some, fmt.Sprintf("and %d more", n))
+	}
+	return strings.Join(some, ", ")
+}

@@ -1,0 +1,202 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"odastream/internal/test/pgtest"
+	"odastream/internal/trial"
+	"odastream/odasim"
+	"odastream/schema"
+	"odastream/stream"
+)
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"odastream": func() {
+		os.Exit(Run(context.Background(), os.Args[1:], os.Environ(), os.Stdout, os.Stderr))
+	}})
+}
+
+func TestScripts(t *testing.T) {
+	t.Parallel()
+	testscript.Run(t, testscript.Params{
+		Dir: "testdata/script",
+		Setup: func(env *testscript.Env) error {
+			env.Setenv("EMPTY", pgtest.Empty(t))
+			return setup(env)
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"waitfor": waitFor, "look": look, "topics": holdTopics, "sigkill": sigkill,
+		},
+	})
+}
+
+// setup gives each script a state directory that the account of Postgres can
+// enter ($STATE), and the address of a source that is none of up's own
+// ($SOURCE).
+func setup(env *testscript.Env) error {
+	state, err := os.MkdirTemp("/tmp", "odastream-") // a test's own is closed to other accounts
+	if err != nil {
+		return err
+	}
+	env.Defer(func() { _ = os.RemoveAll(state) })
+	if err := os.Chmod(state, 0o755); err != nil { //nolint:gosec // see above
+		return err
+	}
+	sim := odasim.New(odasim.Options{})
+	sim.Generate(3, 0.02)
+	source := httptest.NewServer(sim)
+	env.Defer(source.Close)
+	env.Setenv("STATE", state)
+	env.Setenv("SOURCE", source.URL+odasim.Root)
+	return nil
+}
+
+// patience bounds every wait of a script; two busy cores need most of it.
+const patience = 90 * time.Second
+
+// waitFor FILE PATTERN waits until a line of a file matches.
+func waitFor(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: waitfor FILE PATTERN")
+	}
+	pattern, err := regexp.Compile("(?m)" + args[1])
+	ts.Check(err)
+	path := ts.MkAbs(args[0])
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	late := time.After(patience)
+	for {
+		text, _ := os.ReadFile(path) // it may not be there yet
+		if pattern.Match(text) {
+			return
+		}
+		select {
+		case <-tick.C:
+		case <-late:
+			ts.Fatalf("%s does not match %q:\n%s", args[0], args[1], text)
+		}
+	}
+}
+
+// look FILE SQL WANT runs a query by the psql line that up printed into FILE, as
+// a person would who pastes it into a shell.
+func look(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 3 {
+		ts.Fatalf("usage: look FILE SQL WANT")
+	}
+	line := regexp.MustCompile(`(?m)^  (psql .*|/.*/psql .*)$`).FindString(ts.ReadFile(args[0]))
+	if line == "" {
+		ts.Fatalf("no psql line in %s", args[0])
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, "sh", "-c", strings.TrimSpace(line)+` -Atc "$SQL"`) //nolint:gosec // the line is what is tested
+	// A person's own settings of Postgres must not lead the line astray.
+	cmd.Env = append(os.Environ(), "SQL="+args[1], "PGHOST=nowhere", "PGPORT=1", "PGUSER=nobody", "PGDATABASE=none")
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		ts.Fatalf("%s: %v\n%s", line, err, out)
+	}
+	if ok, err := regexp.Match("^"+args[2]+"$", bytes.TrimSpace(out)); err != nil || !ok {
+		ts.Fatalf("%s\ngave %s, want %s (%v)", args[1], out, args[2], err)
+	}
+}
+
+// holdTopics STATEDIR FILE [FORMER] reads all topics of the running up and writes
+// the ids of their snapshot records, in order. It fails if a change is there
+// twice, or a snapshot that FORMER does not have: compaction takes records away,
+// nothing but publishing adds one, and that under another seq.
+func holdTopics(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: topics STATEDIR FILE [FORMER]")
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	snapshots, twice, err := snapshotsOf(ctx, readPlace(ts, args[0]).Brokers)
+	ts.Check(err)
+	if len(twice) > 0 {
+		ts.Fatalf("published twice:\n%s", strings.Join(twice, "\n"))
+	}
+	ts.Check(os.WriteFile(ts.MkAbs(args[1]), []byte(strings.Join(snapshots, "\n")+"\n"), 0o600))
+	if len(args) < 3 {
+		return
+	}
+	former := strings.Fields(ts.ReadFile(args[2]))
+	for _, id := range snapshots {
+		if _, had := slices.BinarySearch(former, id); !had {
+			ts.Fatalf("%s is a snapshot that was not there before", id)
+		}
+	}
+}
+
+// readPlace is where the running up announces itself.
+func readPlace(ts *testscript.TestScript, dir string) (place trial.Place) {
+	text, err := os.ReadFile(filepath.Join(dir, "up.json"))
+	ts.Check(err)
+	ts.Check(json.Unmarshal(text, &place))
+	return place
+}
+
+// snapshotsOf gives the ids of the snapshot records of all entity topics, sorted,
+// and the changes that are there twice: with one key and one content.
+func snapshotsOf(ctx context.Context, broker string) (snapshots, twice []string, err error) {
+	cfg := stream.Config{Brokers: []string{broker}, TopicPrefix: trial.TopicPrefix}
+	quiet := slog.New(slog.DiscardHandler)
+	cl, err := stream.NewClient(cfg, quiet)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer cl.Close()
+	topics, seen := stream.NewTopics(cl, cfg, quiet), map[string]bool{}
+	for _, e := range schema.Entities() {
+		_, err := topics.ReadLog(ctx, e.Name, nil, func(records []*kgo.Record) error {
+			for _, r := range records {
+				m, err := stream.Decode(r)
+				if err != nil {
+					return err
+				}
+				if m.Change.Action == schema.Snapshot {
+					snapshots = append(snapshots, m.Change.EventID())
+				}
+				content := string(r.Key) + " " + string(m.Change.Data)
+				if seen[content] {
+					twice = append(twice, content)
+				}
+				seen[content] = true
+			}
+			return nil
+		})
+		if err != nil && !errors.Is(err, stream.ErrNoTopic) {
+			return nil, nil, err
+		}
+	}
+	slices.Sort(snapshots)
+	return snapshots, twice, nil
+}
+
+// sigkill STATEDIR ends the running up as a crash would, and waits until it is
+// gone.
+func sigkill(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: sigkill STATEDIR")
+	}
+	process, err := os.FindProcess(readPlace(ts, args[0]).PID)
+	ts.Check(err)
+	ts.Check(process.Kill())
+}

@@ -1,0 +1,117 @@
+package cli
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"log/slog"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"odastream/internal/daemon"
+	"odastream/internal/follow"
+	"odastream/internal/headline"
+	"odastream/internal/plainlog"
+	"odastream/schema"
+	"odastream/stream"
+)
+
+const tailMore = `
+The topics are those of KAFKA_BROKERS (with KAFKA_TOPIC_PREFIX, KAFKA_TLS, …: poller --help), or where that is not set,
+those of the running "odastream up". It joins no consumer group and leaves no trace at the broker.`
+
+// tailFlags are the command line of tail.
+type tailFlags struct {
+	target
+	json bool
+	from string
+}
+
+func tailCommand() command {
+	return command{
+		name: "tail", args: "ENTITY", about: "Follow one entity's topic: each change is a line.", more: tailMore,
+		flags: func(set *flag.FlagSet) action {
+			f := &tailFlags{}
+			f.declare(set)
+			set.BoolVar(&f.json, "json", false, "print each change as the topic holds it, one JSON object a line; nothing for tombstones")
+			set.StringVar(&f.from, "from", "now", "`now|start`: only what comes, or first everything that the topic holds")
+			return f.run
+		},
+	}
+}
+
+// run prints until the first signal.
+func (f *tailFlags) run(ctx context.Context, c call) error {
+	entity, err := schema.Lookup(c.args[0])
+	if err != nil {
+		return fmt.Errorf("%w: %w", errUsage, err)
+	}
+	begin := map[string]follow.From{"now": follow.End, "start": follow.Start}
+	from, ok := begin[f.from]
+	if !ok {
+		return fmt.Errorf("%w: --from is %q, want now or start", errUsage, f.from)
+	}
+	cfg, err := f.kafka(c.environ)
+	if err != nil {
+		return err
+	}
+	log := slog.New(plainlog.New(func(line string) { fmt.Fprintln(c.stderr, line) }, slog.LevelWarn))
+	return untilStopped(ctx, log, func(ctx context.Context) error {
+		reader, err := follow.Open(ctx, cfg, []string{entity.Name}, from, log)
+		if err != nil {
+			return err
+		}
+		defer reader.Close()
+		return f.print(ctx, c, reader, log)
+	})
+}
+
+// print writes what comes, until ctx ends or nobody reads any more.
+func (f *tailFlags) print(ctx context.Context, c call, reader *follow.Reader, log *slog.Logger) error {
+	for {
+		records, err := reader.Next(ctx)
+		if err != nil {
+			return err
+		}
+		for _, r := range records {
+			line, ok := f.line(r, log)
+			if !ok {
+				continue
+			}
+			if _, err := fmt.Fprintln(c.stdout, line); err != nil {
+				return fmt.Errorf("print: %w", err)
+			}
+		}
+	}
+}
+
+// line is a record as it is printed; not ok: it is no change.
+func (f *tailFlags) line(r *kgo.Record, log *slog.Logger) (line string, ok bool) {
+	m, err := stream.Decode(r)
+	switch {
+	case err != nil:
+		log.Warn("record is no change", "partition", r.Partition, "offset", r.Offset, "err", err)
+		return "", false
+	case m.Tombstone:
+		return "", false
+	case f.json:
+		return string(r.Value), true
+	default:
+		return headline.Line(m.Change), true
+	}
+}
+
+// untilStopped runs work until the first signal, which is no fault of it.
+func untilStopped(ctx context.Context, log *slog.Logger, work func(context.Context) error) error {
+	var failed error
+	code := daemon.UntilStopped(ctx, log, func(ctx context.Context) int {
+		if err := work(ctx); ctx.Err() == nil {
+			failed = err
+		}
+		return daemon.ExitDone
+	})
+	if code != daemon.ExitDone {
+		return statusError(code)
+	}
+	return failed
+}

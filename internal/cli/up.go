@@ -1,0 +1,127 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"log/slog"
+	"os"
+	"strconv"
+	"time"
+
+	"golang.org/x/term"
+
+	"odastream/internal/daemon"
+	"odastream/internal/plainlog"
+	"odastream/internal/progress"
+	"odastream/internal/trial"
+)
+
+const upMore = `
+It needs no service, account or container: it starts a Postgres from the programs that are on this machine, keeps the
+topics in a single-process fake of Kafka, and stores both in its state directory. The first start loads everything there
+is (the live API: about 12 hours, usable from the first minute; the simulated parliament: seconds); after that each
+change is a line. Ctrl-C stops it, and the next start goes on where it ended.
+
+To begin anew, stop it and remove the state directory. The variables of the poller and the sink that do not say where
+Kafka and Postgres are count here too: ODA_RATE, ODA_CONTACT, POLL_INTERVAL, SCAN_EVERY, … (poller --help, sink --help).`
+
+// upFlags are the command line of up.
+type upFlags struct {
+	source string
+	cfg    trial.Config
+}
+
+func upCommand() command {
+	return command{
+		name: "up", about: "Run everything in one process, to try it: source, topics, tables.", more: upMore,
+		flags: func(set *flag.FlagSet) action {
+			f := &upFlags{}
+			f.declare(set)
+			return f.run
+		},
+	}
+}
+
+func (f *upFlags) declare(set *flag.FlagSet) {
+	set.StringVar(&f.source, "source", "live", "`live|sim`: the API at oda.ft.dk, or a simulated parliament in which all is made up")
+	set.StringVar(&f.cfg.Dir, "dir", "", "`directory` for the state; default: one of yours, which the start names")
+	set.Func("entities", "comma-separated `names`: follow these entity sets only", func(text string) error {
+		return f.cfg.Entities.UnmarshalText([]byte(text))
+	})
+	set.Func("seed", "`number` that the simulated parliament is made from; default: 1, or that of the one there", func(text string) error {
+		seed, err := strconv.ParseUint(text, 10, 64)
+		f.cfg.Seed = &seed
+		return err
+	})
+	set.Func("scale", "`size` of the simulated parliament, 1 is about 20,000 rows; default: 1, or that of the one there", func(text string) error {
+		scale, err := strconv.ParseFloat(text, 64)
+		f.cfg.Scale = &scale
+		if err == nil && !(scale >= 0 && scale <= 100) {
+			return errors.New("want 0 to 100")
+		}
+		return err
+	})
+	set.DurationVar(&f.cfg.Pace, "pace", time.Second, "time between two happenings in the simulated parliament")
+}
+
+// run starts the trial and stops it at the first signal.
+func (f *upFlags) run(ctx context.Context, c call) (err error) {
+	if err := f.check(c); err != nil {
+		return err
+	}
+	say := newScreen(c)
+	code := daemon.UntilStopped(ctx, say.log(slog.LevelInfo), func(ctx context.Context) int {
+		err := trial.Run(ctx, f.cfg, say, say.log(slog.LevelWarn))
+		if err == nil {
+			say.Println("stopped")
+		}
+		return status(err, "up", c.stderr)
+	})
+	if code != daemon.ExitDone {
+		return statusError(code)
+	}
+	return nil
+}
+
+// check sees to what package flag cannot.
+func (f *upFlags) check(c call) error {
+	if f.source != "live" && f.source != "sim" {
+		return fmt.Errorf("%w: --source is %q, want live or sim", errUsage, f.source)
+	}
+	if f.cfg.Pace <= 0 {
+		return fmt.Errorf("%w: --pace is %s, want above 0s", errUsage, f.cfg.Pace)
+	}
+	f.cfg.Simulated, f.cfg.Environ = f.source == "sim", c.environ
+	if f.cfg.Dir == "" {
+		dir, err := trial.DefaultDir()
+		if err != nil {
+			return fmt.Errorf("%w (--dir chooses one)", err)
+		}
+		f.cfg.Dir = dir
+	}
+	return f.cfg.Check()
+}
+
+// screen is the terminal, or whatever stands in its place.
+type screen struct {
+	*progress.Line
+	warn func(line string) // where what went wrong is said
+}
+
+// newScreen shows progress as a line that is rewritten if stdout is a terminal.
+// Warnings go there too then, since they would tear that line on stderr.
+func newScreen(c call) screen {
+	var s screen
+	lines := plainlog.New(func(line string) { fmt.Fprintln(c.stdout, line) }, slog.LevelInfo)
+	s.Line = progress.New(c.stdout, slog.New(lines))
+	s.warn = func(line string) { fmt.Fprintln(c.stderr, line) }
+	if f, ok := c.stdout.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
+		s.warn = s.Println
+	}
+	return s
+}
+
+// log is a logger for people.
+func (s screen) log(level slog.Level) *slog.Logger { return slog.New(plainlog.New(s.warn, level)) }

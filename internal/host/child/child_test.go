@@ -1,0 +1,183 @@
+//go:build unix
+
+package child_test
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"odastream/internal/host/child"
+)
+
+// TestMain lets the test's own program play the parent that is killed.
+func TestMain(m *testing.M) {
+	if os.Getenv("CHILD_TEST_PARENT") != "" {
+		parent()
+		return
+	}
+	os.Exit(m.Run())
+}
+
+// parent starts a child that would live on, says who it is, and waits.
+func parent() {
+	p, err := child.Start(child.Spec{Path: "/bin/sh", Args: []string{"-c", "exec sleep 600"}, OnDeath: syscall.SIGKILL})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(p.PID())
+	<-p.Done()
+}
+
+func TestChildDiesWithAKilledParent(t *testing.T) {
+	t.Parallel()
+	if _, err := os.Stat("/proc/self/comm"); err != nil {
+		t.Skip("NOT LINUX: no death signal here")
+	}
+	cmd := exec.CommandContext(t.Context(), os.Args[0])
+	cmd.Env = append(os.Environ(), "CHILD_TEST_PARENT=1")
+	stdout, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	line, err := bufio.NewReader(stdout).ReadString('\n')
+	if err != nil {
+		t.Fatal(err)
+	}
+	pid, err := strconv.Atoi(strings.TrimSpace(line))
+	if err != nil {
+		t.Fatalf("parent said %q", line)
+	}
+	_ = cmd.Process.Kill()
+	_ = cmd.Wait()
+	waitUntilGone(t, pid)
+}
+
+func TestStopGoesStepByStep(t *testing.T) {
+	t.Parallel()
+	for claim, c := range map[string]struct {
+		script string
+		killed bool
+	}{
+		"the first signal is enough for most":      {`trap 'exit 0' INT; echo ready; while :; do sleep 0.01; done`, false},
+		"the second ends what ignores the first":   {`trap '' INT; trap 'exit 0' TERM; echo ready; while :; do sleep 0.01; done`, false},
+		"a kill ends what ignores both, and tells": {`trap '' INT TERM; echo ready; while :; do sleep 0.01; done`, true},
+		"one that has ended is no error":           {`echo ready`, false},
+	} {
+		t.Run(claim, func(t *testing.T) {
+			t.Parallel()
+			p := start(t, c.script)
+			if err := p.Stop(); (err != nil) != c.killed {
+				t.Errorf("Stop = %v, want an error: %v", err, c.killed)
+			}
+			select {
+			case <-p.Done():
+			default:
+				t.Error("the process runs after Stop")
+			}
+		})
+	}
+}
+
+func TestKillTakesTheWholeGroup(t *testing.T) {
+	t.Parallel()
+	p := start(t, `sleep 600 & echo $! ; echo ready; wait`)
+	text, err := os.ReadFile(p.log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	first, _, _ := strings.Cut(string(text), "\n")
+	grandchild, err := strconv.Atoi(first)
+	if err != nil {
+		t.Fatalf("log = %q", text)
+	}
+	p.Kill()
+	if _, ok := errors.AsType[*exec.ExitError](p.Err()); !ok {
+		t.Errorf("Err after Kill = %v, want how it ended", p.Err())
+	}
+	waitUntilGone(t, grandchild)
+}
+
+func TestNothingIsInherited(t *testing.T) {
+	t.Setenv("CHILD_SECRET", "1")
+	p := start(t, `echo "secret=$CHILD_SECRET dir=$(pwd)"; echo ready`)
+	<-p.Done()
+	text, err := os.ReadFile(p.log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := "secret= dir=/\n"; !strings.HasPrefix(string(text), want) {
+		t.Errorf("child's environment and directory = %q, want %q", text, want)
+	}
+}
+
+func TestStartNamesWhatItCannotRun(t *testing.T) {
+	t.Parallel()
+	_, err := child.Start(child.Spec{Path: "/no/such/server"})
+	if !errors.Is(err, os.ErrNotExist) || !strings.HasPrefix(err.Error(), "start server:") {
+		t.Errorf("Start = %v, want the program and that it does not exist", err)
+	}
+}
+
+type logged struct {
+	*child.Process
+	log string
+}
+
+// start runs a shell script and returns once it has said "ready".
+func start(t *testing.T, script string) logged {
+	t.Helper()
+	log := filepath.Join(t.TempDir(), "log")
+	p, err := child.Start(child.Spec{
+		Path: "/bin/sh", Args: []string{"-c", script}, LogFile: log, Env: []string{"PATH=" + os.Getenv("PATH")},
+		OnDeath: syscall.SIGKILL,
+		Stop: []child.StopSignal{
+			{Signal: os.Interrupt, Wait: 300 * time.Millisecond},
+			{Signal: syscall.SIGTERM, Wait: 300 * time.Millisecond},
+		},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(p.Kill)
+	eventually(t, "the script is ready", func() bool {
+		text, err := os.ReadFile(log)
+		return err == nil && strings.Contains(string(text), "ready\n")
+	})
+	return logged{Process: p, log: log}
+}
+
+func waitUntilGone(t *testing.T, pid int) {
+	t.Helper()
+	eventually(t, fmt.Sprintf("process %d is gone", pid), func() bool {
+		stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+		// A zombie that its new parent has not collected yet has ended too.
+		return err != nil && syscall.Kill(pid, 0) != nil || strings.Contains(string(stat), ") Z ")
+	})
+}
+
+func eventually(t *testing.T, what string, holds func() bool) {
+	t.Helper()
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	deadline := time.After(20 * time.Second)
+	for !holds() {
+		select {
+		case <-tick.C:
+		case <-deadline:
+			t.Fatalf("waited 20 s in vain until %s", what)
+		}
+	}
+}

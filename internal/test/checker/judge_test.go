@@ -1,0 +1,190 @@
+package checker_test
+
+import (
+	"maps"
+	"slices"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"odastream/internal/test/checker"
+)
+
+var (
+	sag   = checker.Partition{Topic: "t-sag"}
+	other = checker.Partition{Topic: "t-sag", Number: 1}
+	one   = checker.Key{Entity: "Sag", ID: 1}
+	two   = checker.Key{Entity: "Sag", ID: 2}
+	three = checker.Key{Entity: "Sag", ID: 3}
+)
+
+func at(p checker.Partition, offset int64) checker.Place {
+	return checker.Place{Partition: p, Offset: offset}
+}
+
+// topics are a row that is made, changed, deleted and made again; one that comes
+// late; one that nobody can hold; and one in another partition.
+func topics() *checker.Log {
+	return checker.NewLog([]checker.Record{
+		{Place: at(sag, 0), Key: one, Seq: 10, Data: `{"v":1}`, Create: true},
+		{Place: at(sag, 1), Key: one, Seq: 11, Data: `{"v":2}`},
+		{Place: at(sag, 2), Key: one, Seq: 12},
+		{Place: at(sag, 3), Key: one, Seq: 12}, // its tombstone
+		{Place: at(sag, 4), Key: three, Seq: 13, Broken: true},
+		{Place: at(sag, 5), Key: one, Seq: 14, Data: `{"v":1}`},
+		{Place: at(sag, 6), Key: one, Seq: 9, Data: `{"v":0}`}, // of a zombie
+		{Place: at(other, 0), Key: two, Seq: 20, Data: `{"v":1}`},
+		{Place: at(other, 1), Key: two, Seq: 21, Data: `{"v":2}`},
+	})
+}
+
+// honest are looks at a sink that does its work.
+func honest() []checker.Look {
+	created := checker.Entry{Key: one, Seq: 10, Action: "create"}
+	updated := checker.Entry{Key: one, Seq: 11, Action: "update"}
+	deleted := checker.Entry{Key: one, Seq: 12, Action: "delete"}
+	again := checker.Entry{Key: one, Seq: 14, Action: "create"}
+	late := checker.Entry{Key: two, Seq: 21, Action: "update"}
+	return []checker.Look{
+		{},
+		{
+			Offsets: map[checker.Partition]int64{sag: 2},
+			Rows:    map[checker.Key]checker.Row{one: {Seq: 11, Data: `{"v": 2}`}},
+			History: []checker.Entry{created, updated},
+		},
+		{
+			Offsets: map[checker.Partition]int64{sag: 5, other: 1},
+			Rows:    map[checker.Key]checker.Row{two: {Seq: 20, Data: `{"v": 1}`}},
+			Deleted: map[checker.Key]int64{one: 12},
+			History: []checker.Entry{created, updated, deleted},
+			Letters: map[checker.Place]bool{at(sag, 4): true},
+		},
+		{
+			Offsets: map[checker.Partition]int64{sag: 7, other: 2},
+			Rows:    map[checker.Key]checker.Row{one: {Seq: 14, Data: `{"v": 1}`}, two: {Seq: 21, Data: `{"v": 2}`}},
+			History: []checker.Entry{created, updated, deleted, again, late},
+			Letters: map[checker.Place]bool{at(sag, 4): true},
+		},
+	}
+}
+
+func TestAnHonestSinkIsBelieved(t *testing.T) {
+	t.Parallel()
+	if faults := checker.Judge(topics(), honest()); len(faults) > 0 {
+		t.Errorf("Judge(what a sink without fault shows) = %v, want none", faults)
+	}
+	if looks := honest(); topics().Applied(looks[2]) || !topics().Applied(looks[3]) {
+		t.Error("Applied does not tell the last look from the one before")
+	}
+}
+
+func TestEachLieIsFound(t *testing.T) {
+	t.Parallel()
+	for claim, c := range map[string]struct {
+		lie  func(looks []checker.Look)
+		want []checker.Rule
+	}{
+		"an offset that moved without its row": {func(looks []checker.Look) {
+			looks[1].Offsets[other] = 1
+		}, []checker.Rule{checker.Lost}},
+		"an offset that moved without the last version of its row": {func(looks []checker.Look) {
+			looks[2].Offsets[other] = 2
+		}, []checker.Rule{checker.Lost, checker.Lost}}, // and its history
+		"a delete that was not made": {func(looks []checker.Look) {
+			looks[2].Rows[one] = checker.Row{Seq: 11, Data: `{"v":2}`}
+			delete(looks[2].Deleted, one)
+		}, []checker.Rule{checker.Lost}},
+		"a row whose offset did not move": {func(looks []checker.Look) {
+			delete(looks[2].Offsets, other)
+		}, []checker.Rule{checker.Ahead}},
+		"a version whose offset did not move": {func(looks []checker.Look) {
+			looks[1].Offsets[sag] = 1
+		}, []checker.Rule{checker.Ahead, checker.Ahead}},
+		"an offset that went back": {func(looks []checker.Look) {
+			looks[3].Offsets[other] = 0
+		}, []checker.Rule{checker.Regressed}},
+		"a row that an old version overwrote": {func(looks []checker.Look) {
+			looks[3].Rows[one] = checker.Row{Seq: 9, Data: `{"v":0}`}
+		}, []checker.Rule{checker.Lost, checker.Regressed}},
+		"a row that vanished": {func(looks []checker.Look) {
+			delete(looks[3].Rows, two)
+		}, []checker.Rule{checker.Lost, checker.Regressed}},
+		"a row that is there and deleted": {func(looks []checker.Look) {
+			looks[3].Deleted = map[checker.Key]int64{one: 12}
+		}, []checker.Rule{checker.Doubled}},
+		"a deleted row that is still there": {func(looks []checker.Look) {
+			looks[2].Rows[one] = checker.Row{Seq: 12, Data: `{"v":2}`}
+			delete(looks[2].Deleted, one)
+		}, []checker.Rule{checker.Wrong}},
+		"a row that was deleted and should be there": {func(looks []checker.Look) {
+			delete(looks[3].Rows, one)
+			looks[3].Deleted = map[checker.Key]int64{one: 14}
+		}, []checker.Rule{checker.Wrong}},
+		"a row with the content of another version": {func(looks []checker.Look) {
+			looks[3].Rows[two] = checker.Row{Seq: 21, Data: `{"v":1}`}
+		}, []checker.Rule{checker.Wrong}},
+		"a change that is twice in the history": {func(looks []checker.Look) {
+			looks[1].History = append(looks[1].History, looks[1].History[1])
+		}, []checker.Rule{checker.Doubled}},
+		"a change that is not in the history": {func(looks []checker.Look) {
+			looks[1].History = looks[1].History[:1]
+		}, []checker.Rule{checker.Lost}},
+		"a history of what has not come yet": {func(looks []checker.Look) {
+			looks[1].History = looks[2].History
+		}, []checker.Rule{checker.Ahead}},
+		"a history of what did not happen": {func(looks []checker.Look) {
+			looks[1].History[1].Action = "create"
+		}, []checker.Rule{checker.Wrong}},
+		"an offset that moved without its dead letter": {func(looks []checker.Look) {
+			clear(looks[2].Letters)
+		}, []checker.Rule{checker.Lost}},
+		"a dead letter whose offset did not move": {func(looks []checker.Look) {
+			looks[1].Letters = map[checker.Place]bool{at(sag, 4): true}
+		}, []checker.Rule{checker.Ahead}},
+		"a dead letter of a good record": {func(looks []checker.Look) {
+			looks[1].Letters = map[checker.Place]bool{at(sag, 0): true}
+		}, []checker.Rule{checker.Wrong}},
+	} {
+		t.Run(claim, func(t *testing.T) {
+			t.Parallel()
+			looks := honest()
+			c.lie(looks)
+			rules := map[checker.Rule]int{}
+			for _, f := range checker.Judge(topics(), looks) {
+				rules[f.Rule]++
+			}
+			want := map[checker.Rule]int{}
+			for _, rule := range c.want {
+				want[rule]++
+			}
+			if diff := cmp.Diff(want, rules); diff != "" {
+				t.Errorf("rules broken (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// A record that comes late, with a seq below its elders', is history or not as it
+// was in one batch with them or not: either is right.
+func TestHistoryOfWhatCameOutOfOrderMayDiffer(t *testing.T) {
+	t.Parallel()
+	log := checker.NewLog([]checker.Record{
+		{Place: at(sag, 0), Key: one, Seq: 5, Data: `{"v":1}`, Create: true},
+		{Place: at(sag, 1), Key: one, Seq: 7, Data: `{"v":3}`},
+		{Place: at(sag, 2), Key: one, Seq: 6, Data: `{"v":2}`},
+	})
+	entries := []checker.Entry{{Key: one, Seq: 5, Action: "create"}, {Key: one, Seq: 6, Action: "update"}, {Key: one, Seq: 7, Action: "update"}}
+	for _, history := range [][]checker.Entry{entries, slices.Delete(slices.Clone(entries), 1, 2)} {
+		look := checker.Look{
+			Offsets: map[checker.Partition]int64{sag: 3}, Rows: map[checker.Key]checker.Row{one: {Seq: 7, Data: `{"v":3}`}}, History: history,
+		}
+		if faults := checker.Judge(log, []checker.Look{look}); len(faults) > 0 {
+			t.Errorf("Judge(history %v) = %v, want none", history, faults)
+		}
+		look.Rows = maps.Clone(look.Rows)
+		look.Rows[one] = checker.Row{Seq: 6, Data: `{"v":2}`}
+		if faults := checker.Judge(log, []checker.Look{look}); len(faults) == 0 {
+			t.Error("a row that an old version overwrote was not found")
+		}
+	}
+}

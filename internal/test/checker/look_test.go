@@ -1,0 +1,100 @@
+package checker_test
+
+import (
+	"context"
+	"log/slog"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"odastream/cache"
+	"odastream/internal/test/checker"
+	"odastream/internal/test/pgtest"
+	"odastream/schema"
+)
+
+// What the sink's own store writes is what a look shows, and nothing of others.
+func TestLookShowsWhatTheStoreWrote(t *testing.T) {
+	t.Parallel()
+	pool, err := pgxpool.New(context.Background(), pgtest.Migrated(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(pool.Close)
+	scope := checker.Scope{Group: "g", FirstID: 1, LastID: 9, TopicPrefix: "t-"}
+	write := func(group, topic string, first int64) {
+		t.Helper()
+		tp := cache.TopicPartition{Topic: topic}
+		record := func(id, seq int64, action schema.Action, data string) cache.Record {
+			return cache.Record{Change: schema.Change{Entity: "Sag", ID: first + id, Action: action, Seq: seq, Data: []byte(data), Timestamp: time.Now()}}
+		}
+		b := cache.Batch{
+			Records: []cache.Record{
+				record(0, 3, schema.Create, `{"v":1}`), record(1, 4, schema.Snapshot, `{"v":2}`), record(1, 5, schema.Delete, ""),
+			},
+			Moves:       []cache.Move{{TopicPartition: tp, TopicID: [16]byte{1}, From: cache.Unapplied, To: 4}},
+			DeadLetters: []cache.DeadLetter{{TopicPartition: tp, Offset: 3, Class: "decode", Error: "bad", FailedAt: time.Now()}},
+		}
+		if _, err := cache.New(pool, group, cache.Config{}, slog.New(slog.DiscardHandler)).Apply(t.Context(), b); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("g", "t-sag", 1)
+	write("another", "another-sag", 11)
+	got, err := checker.Take(t.Context(), pool, scope)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := checker.Look{
+		Offsets: map[checker.Partition]int64{sag: 4},
+		Rows:    map[checker.Key]checker.Row{one: {Seq: 3, Data: `{"v": 1}`}},
+		Deleted: map[checker.Key]int64{two: 5},
+		History: []checker.Entry{{Key: one, Seq: 3, Action: "create"}, {Key: two, Seq: 5, Action: "delete"}},
+		Letters: map[checker.Place]bool{at(sag, 3): true},
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("Take (-want +got):\n%s", diff)
+	}
+}
+
+// Watching goes on until it is told to stop, and keeps each state once.
+func TestWatchKeepsEachStateOnce(t *testing.T) {
+	t.Parallel()
+	pool, err := pgxpool.New(context.Background(), pgtest.Migrated(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(pool.Close)
+	ctx, stop := context.WithCancel(t.Context())
+	seen := make(chan []checker.Look)
+	go func() {
+		seen <- checker.Watch(ctx, pool, checker.Scope{Group: "g", TopicPrefix: "t-"}, time.Millisecond)
+	}()
+	store := cache.New(pool, "g", cache.Config{}, slog.New(slog.DiscardHandler))
+	for next := range int64(3) {
+		from := cache.Position{TopicID: [16]byte{1}, Next: next}
+		if next == 0 {
+			from = cache.Position{}
+		}
+		if err := store.Reset(t.Context(), cache.TopicPartition{Topic: "t-sag"}, from, cache.Position{TopicID: [16]byte{1}, Next: next + 1}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for range 20 { // looks of our own, so that the watcher has had time for one
+		if _, err := checker.Take(t.Context(), pool, checker.Scope{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	stop()
+	looks := <-seen
+	for i := 1; i < len(looks); i++ {
+		if looks[i].Offsets[sag] <= looks[i-1].Offsets[sag] {
+			t.Errorf("look %d is at %d, the one before at %d", i, looks[i].Offsets[sag], looks[i-1].Offsets[sag])
+		}
+	}
+	if len(looks) == 0 || looks[len(looks)-1].Offsets[sag] != 3 {
+		t.Errorf("the last of %d looks is not at 3", len(looks))
+	}
+}

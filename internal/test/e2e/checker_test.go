@@ -1,0 +1,202 @@
+package e2e
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"odastream/internal/test/checker"
+	"odastream/stream"
+)
+
+// How many histories of real processes there are, and which; each takes a minute
+// or two.
+const (
+	envHistories = "ODASTREAM_E2E_HISTORIES"
+	envSeed      = "ODASTREAM_SEED"
+)
+
+// Real sinks, a real broker and a real Postgres, all of them killed, frozen and
+// started again: no row is lost, doubled or regressed, and no offset moves without
+// its rows, at any moment that was looked at.
+//
+//	ODASTREAM_E2E_HISTORIES=20 go test ./internal/test/e2e -run TestSinksUnderDuressAreExactlyOnce -timeout 2h
+//	ODASTREAM_SEED=17 go test ./internal/test/e2e -run TestSinksUnderDuressAreExactlyOnce -v
+func TestSinksUnderDuressAreExactlyOnce(t *testing.T) {
+	t.Parallel()
+	for _, seed := range duressSeeds(t) {
+		t.Run(fmt.Sprintf("seed %d", seed), func(t *testing.T) {
+			d := newDuress(t, seed)
+			ctx, enough := context.WithCancel(t.Context())
+			defer enough()
+			seen := make(chan []checker.Look, 1)
+			go func() { seen <- checker.Watch(ctx, d.pool, d.scope, 40*time.Millisecond) }()
+			d.live()
+			log := d.log()
+			last := d.settle(log)
+			for len(d.sinks) > 0 {
+				d.stop(d.sinks[0])
+			}
+			enough()
+			looks := append(<-seen, last)
+			t.Logf("%d records, %d looks; what had happened:\n%s", d.records, len(looks), strings.Join(d.tale, "\n"))
+			for _, f := range checker.Judge(log, looks) {
+				t.Error(f)
+			}
+			d.checkLetters(last)
+			if t.Failed() {
+				t.Logf("%s=%d replays it", envSeed, seed)
+			}
+		})
+	}
+}
+
+func duressSeeds(t *testing.T) (seeds []uint64) {
+	t.Helper()
+	if text := os.Getenv(envSeed); text != "" {
+		seed, err := strconv.ParseUint(text, 10, 64)
+		if err != nil {
+			t.Fatalf("%s is %q, want a number", envSeed, text)
+		}
+		return []uint64{seed}
+	}
+	n := 1
+	if text := os.Getenv(envHistories); text != "" {
+		var err error
+		if n, err = strconv.Atoi(text); err != nil {
+			t.Fatalf("%s is %q, want a number", envHistories, text)
+		}
+	}
+	for range n {
+		seeds = append(seeds, rand.Uint64N(1e9))
+	}
+	return seeds
+}
+
+// live is one sink that becomes four that become two, while all befalls them in
+// some order, and a sink sleeps through some of it.
+func (d *duress) live() {
+	d.scale(1)
+	d.publish(200)
+	events := []func(){
+		d.kill, d.kill, d.restartPostgres, d.crashPostgres, d.restartKafka, d.killKafka, d.reset, d.reset, d.slow,
+	}
+	d.rand.Shuffle(len(events), func(i, j int) { events[i], events[j] = events[j], events[i] })
+	for i, event := range events {
+		awake := func() {}
+		switch i {
+		case 2:
+			d.scale(4)
+		case 1, 4:
+			if i == 1 {
+				d.scale(2) // one at least is awake
+			}
+			d.publish(60)
+			awake = d.freeze()
+		case 7:
+			d.scale(2)
+		}
+		d.publish(60)
+		event()
+		d.publish(60)
+		d.pause(time.Duration(d.rand.IntN(1500)) * time.Millisecond)
+		awake()
+	}
+}
+
+// settle waits until everything is applied.
+func (d *duress) settle(log *checker.Log) (last checker.Look) {
+	d.t.Helper()
+	ctx, cancel := context.WithTimeout(d.t.Context(), patience)
+	defer cancel()
+	await(ctx, func() bool {
+		look, err := checker.Take(ctx, d.pool, d.scope)
+		if err == nil {
+			last = look
+		}
+		return err == nil && log.Applied(look)
+	})
+	if !log.Applied(last) {
+		d.t.Errorf("not everything was applied within %s; offsets %v", patience, last.Offsets)
+		for _, s := range d.sinks {
+			d.t.Logf("sink %d says:\n%s", s.n, tailOf(s.log))
+		}
+	}
+	d.tell("all is applied")
+	return last
+}
+
+// log is everything that stands on the topics.
+func (d *duress) log() *checker.Log {
+	d.t.Helper()
+	var all []checker.Record
+	for _, entity := range duressEntities() {
+		_, err := d.topics.ReadLog(d.t.Context(), entity, nil, func(records []*kgo.Record) error {
+			for _, rec := range records {
+				m, err := stream.Decode(rec)
+				at := checker.Place{Partition: checker.Partition{Topic: rec.Topic, Number: rec.Partition}, Offset: rec.Offset}
+				all = append(all, checker.RecordOf(at, m.Change, err))
+			}
+			return nil
+		})
+		if err != nil {
+			d.t.Fatal(err)
+		}
+	}
+	if len(all) != d.records {
+		d.t.Fatalf("%d records on the topics, %d were acknowledged", len(all), d.records)
+	}
+	return checker.NewLog(all)
+}
+
+// checkLetters fails unless each dead letter of the database stands on its topic,
+// once at least.
+func (d *duress) checkLetters(last checker.Look) {
+	d.t.Helper()
+	client, err := stream.NewClient(d.kafka, quiet())
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	defer client.Close()
+	found := map[checker.Place]bool{}
+	// A dead-letter topic is read as any other by its name without the prefix.
+	_, err = d.topics.ReadLog(d.t.Context(), "sag.dlq", nil, func(records []*kgo.Record) error {
+		for _, rec := range records {
+			found[letterPlace(rec)] = true
+		}
+		return nil
+	})
+	if err != nil {
+		d.t.Fatalf("read dead letters: %v", err)
+	}
+	for place := range last.Letters {
+		if !found[place] {
+			d.t.Errorf("the dead letter of %s is not on its topic", place)
+		}
+	}
+	if len(last.Letters) == 0 {
+		d.t.Error("no dead letter: the history shows nothing of them")
+	}
+}
+
+func letterPlace(rec *kgo.Record) (place checker.Place) {
+	for _, h := range rec.Headers {
+		switch h.Key {
+		case "dlq.topic":
+			place.Topic = string(h.Value)
+		case "dlq.partition":
+			n, _ := strconv.ParseInt(string(h.Value), 10, 32)
+			place.Number = int32(n)
+		case "dlq.offset":
+			place.Offset, _ = strconv.ParseInt(string(h.Value), 10, 64)
+		}
+	}
+	return place
+}

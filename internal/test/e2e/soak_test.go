@@ -1,0 +1,258 @@
+package e2e
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"odastream/internal/test/kafkatest"
+	"odastream/odasim"
+	"odastream/verify"
+)
+
+// How long the soak lasts, and of which seed it is; the length leaves out the
+// first load and the settling at its end.
+const (
+	envSoak     = "ODASTREAM_SOAK"
+	soakLength  = time.Minute
+	soakKillsIn = 20 * time.Second // on average, in a soak of half an hour or more
+	soakKills   = 12               // at least, in a shorter one
+)
+
+// A parliament works, answers one request in a hundred badly in each of eight
+// ways, and shows one row in twenty late; two pollers and two sinks follow it on a
+// real Kafka into a real Postgres, and one of the four is killed every 20 seconds.
+// In the end nothing is missing, extra or different.
+//
+//	ODASTREAM_SOAK=1h go test ./internal/test/e2e -run TestSoak -v -timeout 2h
+//	ODASTREAM_SOAK=5m ODASTREAM_SEED=17 go test ./internal/test/e2e -run TestSoak -v
+func TestSoak(t *testing.T) {
+	t.Parallel()
+	length, seed := soakSettings(t)
+	s := newSoak(t, length, seed)
+	t.Logf("seed %d, %s, a kill every %s on average", seed, length, s.killEvery)
+	s.start()
+	s.awaitLoaded()
+	s.work()
+	s.settle()
+	t.Log(s.summary())
+	s.verify()
+	s.checkCopy()
+	if got := s.number(`SELECT count(*) FROM dead_letters`); got > 0 {
+		t.Errorf("%d dead letters, though no row of the parliament is bad", got)
+	}
+	for _, p := range s.processes {
+		s.end(p)
+	}
+	if t.Failed() {
+		t.Logf("%s=%d %s=%s replays it", envSeed, seed, envSoak, length)
+	}
+}
+
+func soakSettings(t *testing.T) (length time.Duration, seed uint64) {
+	t.Helper()
+	length, seed = soakLength, rand.Uint64N(1e9)
+	var err error
+	if text := os.Getenv(envSoak); text != "" {
+		if length, err = time.ParseDuration(text); err != nil || length <= 0 {
+			t.Fatalf("%s is %q, want a length as 1h", envSoak, text)
+		}
+	}
+	if text := os.Getenv(envSeed); text != "" {
+		if seed, err = strconv.ParseUint(text, 10, 64); err != nil {
+			t.Fatalf("%s is %q, want a number", envSeed, text)
+		}
+	}
+	return length, seed
+}
+
+// soak is a rig whose programs run until they are killed, and are started again.
+type soak struct {
+	*rig
+	rand      *rand.Rand
+	seed      uint64
+	length    time.Duration
+	killEvery time.Duration
+	processes []*soakProcess
+	kills     map[string]int
+	ended     time.Time // when the parliament had done its last work
+}
+
+// soakProcess is one of the four; it has many lives.
+type soakProcess struct {
+	program string
+	cmd     *exec.Cmd
+	log     *bytes.Buffer
+	ended   chan error
+}
+
+// soakLate is how long after its stamp a late row shows: longer than the shortest
+// look-back, and now and then longer than a poller's overlap.
+const soakLate = 8 * time.Second
+
+func newSoak(t *testing.T, length time.Duration, seed uint64) *soak {
+	t.Helper()
+	brokers := kafkatest.Real(t)
+	s := &soak{
+		rand: rand.New(rand.NewPCG(seed, 0x50a)), seed: seed, length: length, kills: map[string]int{},
+		killEvery: min(soakKillsIn, length/soakKills),
+	}
+	s.rig = newRig(t, brokers, odasim.Options{},
+		"ODA_TIMEOUT=3s", "POLL_INTERVAL=500ms", "POLL_INTERVAL_MAX=5s", "POLL_OVERLAP=5s", "SCAN_EVERY=20s",
+		"SINK_LINGER=50ms", "SINK_BATCH_ROWS=500", "CACHE_GIN=off")
+	s.sim.Generate(seed, 0.2)
+	return s
+}
+
+func (s *soak) start() {
+	for _, program := range []string{"poller", "poller", "sink", "sink"} {
+		p := &soakProcess{program: program}
+		s.processes = append(s.processes, p)
+		s.run(p)
+	}
+}
+
+// run begins a life of a process.
+func (s *soak) run(p *soakProcess) {
+	s.t.Helper()
+	p.cmd, p.log = s.command(p.program)
+	p.ended = make(chan error, 1)
+	if err := p.cmd.Start(); err != nil {
+		s.t.Fatal(err)
+	}
+	cmd, ended := p.cmd, p.ended
+	go func() { ended <- cmd.Wait() }()
+}
+
+func (s *soak) kill(p *soakProcess) {
+	s.t.Helper()
+	s.kills[p.program]++
+	_ = p.cmd.Process.Signal(syscall.SIGKILL) // its end is looked at
+	if err := <-p.ended; err == nil || p.cmd.ProcessState.Exited() {
+		s.t.Errorf("%s ended by itself: %v\n%s", p.program, err, tailOf(p.log))
+	}
+	s.run(p)
+}
+
+// end stops a process in order.
+func (s *soak) end(p *soakProcess) {
+	s.t.Helper()
+	_ = p.cmd.Process.Signal(syscall.SIGTERM) // its end is looked at
+	if err := <-p.ended; err != nil {
+		s.t.Errorf("%s: %v\n%s", p.program, err, tailOf(p.log))
+	}
+}
+
+// within waits for ok, and fails if it is not so in time.
+func (s *soak) within(limit time.Duration, what string, ok func() bool) {
+	s.t.Helper()
+	ctx, cancel := context.WithTimeout(s.t.Context(), limit)
+	defer cancel()
+	await(ctx, ok)
+	if ctx.Err() == nil {
+		return
+	}
+	for _, p := range s.processes {
+		s.t.Logf("%s says:\n%s", p.program, tailOf(p.log))
+	}
+	s.t.Fatalf("waited %s in vain: %s", limit, what)
+}
+
+func (s *soak) awaitLoaded() {
+	s.t.Helper()
+	s.within(patience, "the first load", func() bool {
+		return s.number(`SELECT count(*) FROM poller_watermarks WHERE loaded_at IS NOT NULL`) >= int64(len(polled()))
+	})
+}
+
+// work lets the parliament work and its answers go wrong, and kills.
+func (s *soak) work() {
+	s.t.Helper()
+	const rate = 0.01
+	s.sim.SetFaults(odasim.Faults{
+		Seed: s.seed, Jitter: 20 * time.Millisecond, ErrorRate: rate, ErrorBurst: 3, HTMLRate: rate, TruncateRate: rate, ResetRate: rate,
+		StallRate: rate, Stall: 5 * time.Second, UnfilteredRate: rate, DisorderRate: rate, ShortRate: rate,
+	})
+	ctx, cancel := context.WithTimeout(s.t.Context(), s.length)
+	defer cancel()
+	worked := make(chan struct{})
+	go func() {
+		s.sim.Live(ctx, odasim.Pace{Every: 100 * time.Millisecond, Late: soakLate})
+		close(worked)
+	}()
+	report := time.NewTicker(max(s.length/10, 30*time.Second))
+	defer report.Stop()
+	began := time.Now()
+	for ctx.Err() == nil {
+		kill := time.NewTimer(time.Duration(s.rand.ExpFloat64() * float64(s.killEvery)))
+		select {
+		case <-ctx.Done():
+		case <-report.C:
+			s.t.Logf("after %s: %s", time.Since(began).Round(time.Second), s.summary())
+		case <-kill.C:
+			s.kill(s.processes[s.rand.IntN(len(s.processes))])
+		}
+		kill.Stop()
+	}
+	<-worked
+}
+
+// settle waits until a scan of each entity has begun after the last late row
+// showed, and has left nothing outstanding, and all of it is applied. The source
+// answers well by then, as a verification needs it.
+func (s *soak) settle() {
+	s.t.Helper()
+	select {
+	case <-time.After(soakLate):
+	case <-s.t.Context().Done():
+	}
+	s.sim.SetFaults(odasim.Faults{})
+	s.ended = time.Now()
+	s.within(patience, "a scan of each entity after the end", func() bool {
+		var entities int
+		err := s.pool.QueryRow(s.t.Context(), `SELECT count(*) FROM poller_watermarks WHERE consistent_through > $1`, s.ended).Scan(&entities)
+		return err == nil && entities >= len(polled())
+	})
+	s.within(patience, "all records to be applied", func() bool {
+		return s.number(`SELECT sum(next_offset) FROM sink_offsets`) >= s.acknowledged()
+	})
+}
+
+func (s *soak) summary() string {
+	return fmt.Sprintf("kills %v, %d requests, faults %+v, %d records, %d rows, %d dead letters", s.kills, s.sim.Requests(), s.sim.FaultCounts(),
+		s.acknowledged(), s.number(`SELECT count(*) FROM parliamentary_data`), s.number(`SELECT count(*) FROM dead_letters`))
+}
+
+// verify is what a person would run.
+func (s *soak) verify() {
+	s.t.Helper()
+	cmd, log := s.command("odastream", "verify", "--full", "--json")
+	var out bytes.Buffer
+	cmd.Stdout = &out
+	err := cmd.Run()
+	var report verify.Report
+	if bad := json.Unmarshal(out.Bytes(), &report); bad != nil {
+		s.t.Fatalf("odastream verify: %v, %v\n%s%s", err, bad, out.String(), tailOf(log))
+	}
+	var missing, extra, different, compared int64
+	var troubles []string
+	for _, e := range report.Entities {
+		missing, extra, different, compared = missing+int64(e.Missing), extra+int64(e.Extra), different+int64(e.Different), compared+e.Compared
+		if e.Trouble != "" || e.Missing+e.Extra+e.Different+e.Moving > 0 {
+			troubles = append(troubles, fmt.Sprintf("%s: %s missing %d, extra %d, different %d, moving %d: %v", e.Name, e.Trouble, e.Missing, e.Extra, e.Different, e.Moving, e.Differences))
+		}
+	}
+	s.t.Logf("verify: %d missing, %d extra, %d different of %d rows compared; %s", missing, extra, different, compared, report.Sentence)
+	if err != nil || !report.OK || !report.Full || missing+extra+different > 0 || compared == 0 {
+		s.t.Errorf("odastream verify --full: %v, %s\n%s", err, report.Sentence, strings.Join(troubles, "\n"))
+	}
+}

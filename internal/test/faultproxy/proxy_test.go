@@ -1,0 +1,120 @@
+package faultproxy_test
+
+import (
+	"bufio"
+	"context"
+	"io"
+	"net"
+	"testing"
+	"time"
+
+	"odastream/internal/test/faultproxy"
+)
+
+// echo is a server that says everything back.
+func echo(t *testing.T) string {
+	t.Helper()
+	var lc net.ListenConfig
+	ln, err := lc.Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = ln.Close() })
+	go func() {
+		for {
+			c, err := ln.Accept()
+			if err != nil {
+				return
+			}
+			go func() { _, _ = io.Copy(c, c); _ = c.Close() }()
+		}
+	}()
+	return ln.Addr().String()
+}
+
+func dial(t *testing.T, addr string) (net.Conn, error) {
+	t.Helper()
+	var d net.Dialer
+	c, err := d.DialContext(t.Context(), "tcp", addr)
+	if err == nil {
+		t.Cleanup(func() { _ = c.Close() })
+	}
+	return c, err
+}
+
+func ask(c net.Conn, line string) (string, error) {
+	if _, err := io.WriteString(c, line+"\n"); err != nil {
+		return "", err
+	}
+	return bufio.NewReader(c).ReadString('\n')
+}
+
+func TestProxyForwardsUntilDownAndAgainAfterUp(t *testing.T) {
+	t.Parallel()
+	p := faultproxy.New(t, echo(t))
+	addr := p.Addr()
+	first, err := dial(t, addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := ask(first, "hello"); err != nil || got != "hello\n" {
+		t.Fatalf("through the proxy came %q, %v", got, err)
+	}
+	p.Down()
+	if got, err := ask(first, "still there?"); err == nil {
+		t.Errorf("through the broken connection came %q", got)
+	}
+	if _, err := dial(t, addr); err == nil {
+		t.Error("a proxy that is down accepts connections")
+	}
+	if err := p.Up(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	second, err := dial(t, addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := ask(second, "again"); err != nil || got != "again\n" {
+		t.Errorf("after Up came %q, %v", got, err)
+	}
+}
+
+func TestDownAfterCutsInTheMiddle(t *testing.T) {
+	t.Parallel()
+	p := faultproxy.New(t, echo(t))
+	c, err := dial(t, p.Addr())
+	if err != nil {
+		t.Fatal(err)
+	}
+	tripped := p.DownAfter(3)
+	if got, err := ask(c, "hello"); err == nil {
+		t.Errorf("came %q, want an error after three bytes", got)
+	}
+	<-tripped
+	if _, err := dial(t, p.Addr()); err == nil {
+		t.Error("the proxy still accepts connections")
+	}
+}
+
+func TestProxyIsSlowUntilItIsTold(t *testing.T) {
+	t.Parallel()
+	p := faultproxy.New(t, echo(t))
+	c, err := dial(t, p.Addr())
+	if err != nil {
+		t.Fatal(err)
+	}
+	const delay = 30 * time.Millisecond
+	p.Delay(delay)
+	began := time.Now()
+	if got, err := ask(c, "hello"); err != nil || got != "hello\n" {
+		t.Fatalf("through the slow proxy came %q, %v", got, err)
+	}
+	if took := time.Since(began); took < 2*delay {
+		t.Errorf("question and answer took %s, want %s for each", took, delay)
+	}
+	p.Delay(time.Hour)
+	p.Delay(0)
+	if got, err := ask(c, "hello"); err != nil || got != "hello\n" {
+		t.Errorf("through the proxy, quick again, came %q, %v", got, err)
+	}
+}

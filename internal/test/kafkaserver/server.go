@@ -1,0 +1,151 @@
+package kafkaserver
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"odastream/internal/host/child"
+)
+
+// startTimeout bounds a start on a machine that has much else to do; alone it
+// takes 3 to 6 s, the first one on a directory twice that.
+const startTimeout = 3 * time.Minute
+
+// Options says which broker to start.
+type Options struct {
+	// Dir keeps the broker's data, ports and log; required, made where missing.
+	// No two brokers may share it at one time.
+	Dir string
+	// Properties are added to the broker's server.properties, or override its
+	// own. They hold for this start only.
+	Properties map[string]string
+	// Log gets one line at start and one at stop; nil discards them.
+	Log *slog.Logger
+}
+
+// Server is a broker, running or ended. It is safe for concurrent use.
+type Server struct {
+	place   place
+	process *child.Process
+	log     *slog.Logger
+}
+
+// Start starts a broker on o.Dir, formatted where it is new, and returns once
+// it answers. On a directory that a broker was stopped or killed on, it comes
+// back with the same ports, topics and offsets. The caller ends it with Stop or
+// Kill; the kernel kills it when this process dies (on Linux).
+//
+// The error wraps ErrUnavailable where the machine cannot run Kafka at all.
+func Start(ctx context.Context, o Options) (*Server, error) {
+	installed, err := Install(ctx)
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, startTimeout)
+	defer cancel()
+	p, err := openPlace(o.Dir)
+	if err != nil {
+		return nil, fmt.Errorf("start Kafka: %w", err)
+	}
+	s := &Server{place: p, log: o.Log}
+	if s.log == nil {
+		s.log = slog.New(slog.DiscardHandler)
+	}
+	if err := s.start(ctx, installed, o.Properties); err != nil {
+		return nil, fmt.Errorf("start Kafka in %s: %w", p.dir, err)
+	}
+	s.log.Info("kafka ready", "broker", p.address(), "dir", p.dir)
+	return s, nil
+}
+
+// Brokers is what KAFKA_BROKERS takes: one address.
+func (s *Server) Brokers() []string { return []string{s.place.address()} }
+
+// LogFile is where the broker writes its warnings and errors, anew at each
+// start.
+func (s *Server) LogFile() string { return s.place.logFile() }
+
+// Done is closed when the broker has ended.
+func (s *Server) Done() <-chan struct{} { return s.process.Done() }
+
+// Stop shuts the broker down in order and returns once it has ended; an error
+// says that it had to be killed. A second call is no error.
+func (s *Server) Stop() error {
+	err := s.process.Stop()
+	s.log.Info("kafka stopped", "broker", s.place.address())
+	return err
+}
+
+// Kill ends the broker with SIGKILL, as a crash of its machine's process would,
+// and returns once it has ended. Start on the same directory brings it back.
+func (s *Server) Kill() { s.process.Kill() }
+
+func (s *Server) start(ctx context.Context, installed Installation, properties map[string]string) error {
+	if err := s.place.configure(properties); err != nil {
+		return err
+	}
+	if err := s.place.format(ctx, installed); err != nil {
+		return err
+	}
+	process, err := child.Start(child.Spec{
+		Path:    installed.Java,
+		Args:    append(s.place.javaArgs(installed), "-Xmx512m", "kafka.Kafka", s.place.configFile()),
+		Env:     environment(),
+		Dir:     s.place.dir,
+		LogFile: s.place.logFile(),
+		// The data survive it (see the package's invariant), and a test's
+		// broker has no work to finish.
+		OnDeath: syscall.SIGKILL,
+		Stop:    []child.StopSignal{{Signal: syscall.SIGTERM, Wait: 30 * time.Second}},
+	})
+	if err != nil {
+		return err
+	}
+	s.process = process
+	if err := ready(ctx, s.Brokers(), process.Done()); err != nil {
+		process.Kill()
+		return fmt.Errorf("%w; its log says: %s", err, s.place.complaint())
+	}
+	return nil
+}
+
+// format makes the data directory a KRaft one, with this broker as its only
+// voter, once.
+func (p place) format(ctx context.Context, installed Installation) error {
+	if isFile(filepath.Join(p.dataDir(), "meta.properties")) {
+		return nil
+	}
+	// Killed half-way it leaves files that the tool refuses to go over.
+	if err := os.RemoveAll(p.dataDir()); err != nil {
+		return fmt.Errorf("clear data: %w", err)
+	}
+	args := append(p.javaArgs(installed), "kafka.tools.StorageTool", "format", "--standalone",
+		"-t", clusterID(), "-c", p.configFile())
+	cmd := exec.CommandContext(ctx, installed.Java, args...)
+	cmd.Env = environment()
+	if output, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("format data: %w: %s", err, strings.Join(strings.Fields(string(output)), " "))
+	}
+	return nil
+}
+
+func (p place) javaArgs(installed Installation) []string {
+	return []string{
+		"-cp", filepath.Join(installed.Jars, "*"),
+		"-Dlog4j2.configurationFile=" + p.logConfigFile(),
+		"-XX:+ExitOnOutOfMemoryError",
+	}
+}
+
+// environment leaves out the variables by which a user's JVM options would
+// change the broker under test.
+func environment() []string {
+	return []string{"PATH=" + os.Getenv("PATH"), "LC_ALL=C"}
+}

@@ -1,0 +1,141 @@
+package kafkatest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+
+	"odastream/internal/host/flock"
+	"odastream/internal/test/kafkaserver"
+)
+
+const (
+	// EnvBrokers names a running Kafka for all test processes, as KAFKA_BROKERS
+	// does for the programs; internal/test/testenv sets it. Without it each process
+	// that asks for a real broker starts one. "none" says that there is to be
+	// none, for whoever wants his tests fast.
+	EnvBrokers = "ODASTREAM_TEST_KAFKA"
+	// EnvRequire set to 1 makes a test fail, not skip, where there is no real
+	// Kafka. CI=true does the same.
+	EnvRequire = "ODASTREAM_REQUIRE_KAFKA"
+
+	none  = "none"
+	slots = 64
+)
+
+// real is the one broker of this process. It is no state that a test can
+// change, and testing has no other place for what all tests share.
+var real = sync.OnceValues(func() (*Server, error) { return Start(context.Background()) })
+
+// Real returns the addresses of an Apache Kafka that all tests share; take
+// topics and groups under a Prefix of your own and do not stop it. Topics are
+// not made by a mere mention. Without Java or the jars the test is skipped, or
+// fails as EnvRequire says.
+func Real(t testing.TB) []string {
+	t.Helper()
+	if brokers := os.Getenv(EnvBrokers); brokers != "" && brokers != none {
+		return strings.Split(brokers, ",")
+	}
+	Require(t)
+	server, err := real()
+	if err != nil {
+		t.Fatalf("kafkatest: %v", err)
+	}
+	return server.Brokers()
+}
+
+// Own returns an Apache Kafka for this test alone, to be killed and started
+// again; it takes some seconds and half a gigabyte. It ends with the test.
+// Without Java or the jars the test is skipped, or fails as EnvRequire says.
+func Own(t testing.TB, o kafkaserver.Options) *kafkaserver.Server {
+	t.Helper()
+	Require(t)
+	if o.Dir == "" {
+		o.Dir = t.TempDir()
+	}
+	server, err := kafkaserver.Start(t.Context(), o)
+	if err != nil {
+		t.Fatalf("kafkatest: %v", err)
+	}
+	t.Cleanup(server.Kill)
+	return server
+}
+
+// Require skips the test out loud where this machine cannot run Apache Kafka,
+// or fails it where one is demanded.
+func Require(t testing.TB) {
+	t.Helper()
+	err := install(t.Context())
+	switch {
+	case err == nil:
+	case errors.Is(err, kafkaserver.ErrUnavailable) && !required(os.Getenv):
+		t.Skipf("REAL KAFKA MISSING, this guarantee is not tested: %v", err)
+	default:
+		t.Fatalf("kafkatest: %v", err)
+	}
+}
+
+func install(ctx context.Context) error {
+	if os.Getenv(EnvBrokers) == none {
+		return fmt.Errorf("%w: %s is %q", kafkaserver.ErrUnavailable, EnvBrokers, none)
+	}
+	_, err := kafkaserver.Install(ctx)
+	return err
+}
+
+func required(getenv func(string) string) bool {
+	return getenv("CI") == "true" || getenv(EnvRequire) == "1"
+}
+
+// Server is a broker for tests, in a slot of its own below the temporary
+// directory.
+type Server struct {
+	*kafkaserver.Server
+	slot *flock.Lock
+}
+
+// Stop stops the broker and frees its slot.
+func (s *Server) Stop() error {
+	defer s.slot.Unlock()
+	return s.Server.Stop()
+}
+
+// Start starts a broker with empty data; it ends with this process at the
+// latest. What former ones left in the slot is removed.
+func Start(ctx context.Context) (*Server, error) {
+	root := filepath.Join(os.TempDir(), "odastream-test-"+strconv.Itoa(os.Getuid()))
+	// pgtest's servers of other accounts lie there too.
+	if err := os.MkdirAll(root, 0o755); err != nil {
+		return nil, fmt.Errorf("make directory for test servers: %w", err)
+	}
+	slot, dir, err := flock.Slot(filepath.Join(root, "kafka-"), slots)
+	if err != nil {
+		return nil, err
+	}
+	server, err := startIn(ctx, dir)
+	if err != nil {
+		slot.Unlock()
+		return nil, err
+	}
+	return &Server{Server: server, slot: slot}, nil
+}
+
+func startIn(ctx context.Context, slot string) (*kafkaserver.Server, error) {
+	// A broker of a former process may be in its last moments: it keeps its
+	// directory, and this one gets another.
+	_ = os.RemoveAll(slot)
+	if err := os.MkdirAll(slot, 0o750); err != nil {
+		return nil, fmt.Errorf("make test broker's slot: %w", err)
+	}
+	dir, err := os.MkdirTemp(slot, "run-")
+	if err != nil {
+		return nil, fmt.Errorf("make test broker's directory: %w", err)
+	}
+	return kafkaserver.Start(ctx, kafkaserver.Options{Dir: dir})
+}

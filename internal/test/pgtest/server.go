@@ -1,0 +1,131 @@
+package pgtest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+
+	"github.com/jackc/pgx/v5"
+
+	"odastream/internal/host/flock"
+	"odastream/internal/host/pgserver"
+)
+
+// slots is how many servers for tests one user may run at once.
+const slots = 64
+
+// Server is a Postgres for tests, in a slot of its own. Its directory stays for
+// the next test process: a cluster that is there starts in 50 ms, and has the
+// template already.
+type Server struct {
+	*pgserver.Server
+	slot *flock.Lock
+}
+
+// Stop stops the server and frees its slot.
+func (s *Server) Stop() error {
+	defer s.slot.Unlock()
+	return s.Server.Stop()
+}
+
+// Start starts a server in the first free slot below the temporary directory.
+// It ends with this process at the latest. Databases that former tests left
+// are dropped.
+func Start(ctx context.Context) (*Server, error) {
+	root := filepath.Join(os.TempDir(), "odastream-test-"+strconv.Itoa(os.Getuid()))
+	// The account that runs Postgres for root must get through.
+	if err := os.MkdirAll(root, 0o755); err != nil {
+		return nil, fmt.Errorf("make directory for test servers: %w", err)
+	}
+	slot, dir, err := flock.Slot(filepath.Join(root, "pg-"), slots)
+	if err != nil {
+		return nil, err
+	}
+	running, err := startIn(ctx, dir)
+	if err != nil {
+		slot.Unlock()
+		return nil, err
+	}
+	return &Server{Server: running, slot: slot}, nil
+}
+
+// startIn starts a server in dir, on a new cluster if the old one will not do:
+// it was made by another version, or the machine went down beneath it.
+func startIn(ctx context.Context, dir string) (*pgserver.Server, error) {
+	running, err := pgserver.Start(ctx, options(dir))
+	if err != nil {
+		if err := os.RemoveAll(dir); err != nil {
+			return nil, fmt.Errorf("clear test server: %w", err)
+		}
+		running, err = pgserver.Start(ctx, options(dir))
+	}
+	if err != nil {
+		return nil, err
+	}
+	if err := sweep(ctx, running.URL()); err != nil {
+		return nil, errors.Join(fmt.Errorf("drop databases of former tests: %w", err), running.Stop())
+	}
+	return running, nil
+}
+
+func options(dir string) pgserver.Options {
+	return pgserver.Options{
+		Dir:      dir,
+		Database: "tests",
+		// A power cut may cost these databases. Each test makes and drops one,
+		// and that is mostly waiting for the disk.
+		Volatile: true,
+		// Whatever still runs there belongs to a process that is gone.
+		Exclusive: true,
+		Settings:  map[string]string{"max_connections": "300", "wal_level": "minimal", "max_wal_senders": "0"},
+	}
+}
+
+// sweep drops what killed tests left behind. Templates of other migrations go
+// too: they are made again in half a second.
+func sweep(ctx context.Context, url string) error {
+	conn, err := pgx.Connect(ctx, url)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }()
+	current, err := currentTemplate()
+	if err != nil {
+		return err
+	}
+	rows, err := conn.Query(ctx, "SELECT datname FROM pg_database WHERE (starts_with(datname, $1) OR starts_with(datname, $2)) AND datname <> $3",
+		testPrefix, templatePrefix, current)
+	if err != nil {
+		return err
+	}
+	names, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil {
+		return err
+	}
+	for _, name := range names {
+		if err := drop(ctx, conn, name); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// drop also takes a database whose drop was cut off by a kill: Postgres calls that
+// one invalid and lets it be dropped, but not altered.
+func drop(ctx context.Context, conn *pgx.Conn, name string) error {
+	quoted := pgx.Identifier{name}.Sanitize()
+	var template bool
+	if err := conn.QueryRow(ctx, "SELECT datistemplate FROM pg_database WHERE datname = $1", name).Scan(&template); err != nil {
+		return err
+	}
+	if template {
+		if _, err := conn.Exec(ctx, "ALTER DATABASE "+quoted+" IS_TEMPLATE false"); err != nil {
+			return err
+		}
+	}
+	_, err := conn.Exec(ctx, "DROP DATABASE "+quoted+" WITH (FORCE)")
+	return err
+}
