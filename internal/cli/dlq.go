@@ -16,7 +16,7 @@ import (
 
 	"odastream/cache"
 	"odastream/internal/connect"
-	"odastream/internal/plainlog"
+	"odastream/internal/console"
 	"odastream/internal/settings"
 	"odastream/stream"
 )
@@ -82,7 +82,7 @@ func (f *letterFlags) open(ctx context.Context, c call, work func(context.Contex
 			return err
 		}
 	}
-	log := slog.New(plainlog.New(func(line string) { fmt.Fprintln(c.stderr, line) }, slog.LevelWarn))
+	log := slog.New(console.NewHandler(func(line string) { fmt.Fprintln(c.stderr, line) }, slog.LevelWarn))
 	return untilStopped(ctx, log, func(ctx context.Context) error {
 		cfg, err := cache.PoolConfig(f.set.DatabaseURL)
 		if err != nil {

@@ -10,8 +10,8 @@ import (
 	"strings"
 	"text/tabwriter"
 
+	"odastream/internal/console"
 	"odastream/internal/daemon"
-	"odastream/internal/plainlog"
 	"odastream/internal/settings"
 	"odastream/internal/trial"
 	"odastream/internal/wiring"
@@ -72,7 +72,7 @@ func (e *examination) run(ctx context.Context, c call) error {
 		e.set.DatabaseURL, e.set.Source.URL = place.DatabaseURL, place.Source
 		e.set.Kafka = stream.Config{Brokers: []string{place.Brokers}, TopicPrefix: trial.TopicPrefix}
 	}
-	log := slog.New(plainlog.New(func(line string) { fmt.Fprintln(c.stderr, line) }, slog.LevelError))
+	log := slog.New(console.NewHandler(func(line string) { fmt.Fprintln(c.stderr, line) }, slog.LevelError))
 	return untilStopped(ctx, log, func(ctx context.Context) error { return e.examine(ctx, c.stdout, log) })
 }
 

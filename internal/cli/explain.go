@@ -9,7 +9,7 @@ import (
 	"strings"
 	"time"
 
-	"odastream/internal/plainlog"
+	"odastream/internal/console"
 	"odastream/schema"
 	"odastream/verify"
 )
@@ -50,7 +50,7 @@ func (f *explanation) run(ctx context.Context, c call) error {
 	if err := f.read(c.environ); err != nil {
 		return err
 	}
-	log := slog.New(plainlog.New(func(line string) { fmt.Fprintln(c.stderr, line) }, slog.LevelError))
+	log := slog.New(console.NewHandler(func(line string) { fmt.Fprintln(c.stderr, line) }, slog.LevelError))
 	return untilStopped(ctx, log, func(ctx context.Context) error { return f.explain(ctx, c, entity.Name, id, log) })
 }
 

@@ -15,7 +15,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"odastream/internal/connect"
-	"odastream/internal/plainlog"
+	"odastream/internal/console"
 	"odastream/schema"
 )
 
@@ -60,7 +60,7 @@ func (f *exportation) run(ctx context.Context, c call) error {
 	if err := f.read(c.environ); err != nil {
 		return err
 	}
-	log := slog.New(plainlog.New(func(line string) { fmt.Fprintln(c.stderr, line) }, slog.LevelWarn))
+	log := slog.New(console.NewHandler(func(line string) { fmt.Fprintln(c.stderr, line) }, slog.LevelWarn))
 	// Told to stop, it has not done what it was asked for.
 	end := errors.New("stopped before the last row was written")
 	err = untilStopped(ctx, log, func(ctx context.Context) error {

@@ -6,9 +6,9 @@ import (
 	"fmt"
 	"log/slog"
 
+	"odastream/internal/console"
 	"odastream/internal/daemon"
 	"odastream/internal/migrate"
-	"odastream/internal/plainlog"
 	"odastream/internal/settings"
 )
 
@@ -34,7 +34,7 @@ func runMigrate(ctx context.Context, c call, dry bool) error {
 	if err := settings.Parse(c.environ, &s); err != nil {
 		return err
 	}
-	log := slog.New(plainlog.New(func(line string) { fmt.Fprintln(c.stderr, line) }, slog.LevelInfo))
+	log := slog.New(console.NewHandler(func(line string) { fmt.Fprintln(c.stderr, line) }, slog.LevelInfo))
 	return untilStopped(ctx, log, func(ctx context.Context) error {
 		pending, err := migrate.Pending(ctx, s.DatabaseURL)
 		if err != nil {

@@ -15,9 +15,8 @@ import (
 	"odastream/cache"
 	"odastream/checkpoint"
 	"odastream/internal/connect"
+	"odastream/internal/console"
 	"odastream/internal/daemon"
-	"odastream/internal/plainlog"
-	"odastream/internal/progress"
 	"odastream/internal/settings"
 	"odastream/schema"
 	"odastream/stream"
@@ -69,9 +68,9 @@ func (f *rebuilding) run(ctx context.Context, c call) error {
 	if err := f.read(c.environ); err != nil {
 		return err
 	}
-	log := slog.New(plainlog.New(func(line string) { fmt.Fprintln(c.stderr, line) }, slog.LevelInfo))
+	log := slog.New(console.NewHandler(func(line string) { fmt.Fprintln(c.stderr, line) }, slog.LevelInfo))
 	return untilStopped(ctx, log, func(ctx context.Context) error {
-		report, err := f.rebuild(ctx, entity.Name, progress.New(c.stderr, log), log)
+		report, err := f.rebuild(ctx, entity.Name, console.NewProgress(c.stderr, log), log)
 		if err != nil {
 			return explainRebuild(err, report, f.set.Group)
 		}
@@ -106,7 +105,7 @@ func (f *rebuilding) read(environ []string) error {
 	return nil
 }
 
-func (f *rebuilding) rebuild(ctx context.Context, entity string, line *progress.Line, log *slog.Logger) (report apply.RebuildReport, err error) {
+func (f *rebuilding) rebuild(ctx context.Context, entity string, line *console.Progress, log *slog.Logger) (report apply.RebuildReport, err error) {
 	cfg, err := cache.PoolConfig(f.set.DatabaseURL)
 	if err != nil {
 		return report, fmt.Errorf("DATABASE_URL: %w", err)

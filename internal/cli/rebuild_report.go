@@ -7,12 +7,12 @@ import (
 	"time"
 
 	"odastream/apply"
-	"odastream/internal/progress"
+	"odastream/internal/console"
 )
 
 // rebuildProgress tells how far a rebuild is, and how long it will still take.
 type rebuildProgress struct {
-	line   *progress.Line
+	line   *console.Progress
 	entity string
 	now    func() time.Time
 

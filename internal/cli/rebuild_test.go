@@ -18,7 +18,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kadm"
 
 	"odastream/apply"
-	"odastream/internal/progress"
+	"odastream/internal/console"
 	"odastream/internal/test/kafkatest"
 	"odastream/schema"
 	"odastream/stream"
@@ -380,7 +380,7 @@ func TestRebuildTellsHowLongItWillTake(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
 	var log bytes.Buffer
-	p := rebuildProgress{line: progress.New(&log, slog.New(slog.DiscardHandler)), entity: "Sag", now: func() time.Time { return now }}
+	p := rebuildProgress{line: console.NewProgress(&log, slog.New(slog.DiscardHandler)), entity: "Sag", now: func() time.Time { return now }}
 	p.set(apply.RebuildProgress{All: 400})
 	now = now.Add(10 * time.Second)
 	if got, want := p.text(apply.RebuildProgress{Done: 100, All: 400}), "Sag: reading the topic, 100 of 400 offsets, about 30s left"; got != want {

@@ -11,8 +11,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"odastream/cache"
+	"odastream/internal/console"
 	"odastream/internal/daemon"
-	"odastream/internal/progress"
 	"odastream/schema"
 	"odastream/stream"
 )
@@ -25,7 +25,7 @@ const replayBatch = 2000
 type replay struct {
 	box    *letterbox
 	out    io.Writer
-	line   *progress.Line
+	line   *console.Progress
 	entity string
 	rows   rowRange
 	dry    bool
@@ -57,7 +57,7 @@ type replayReport struct {
 // more, and applies what it finds.
 func (r *replay) run(ctx context.Context, from spot, partition int, stderr io.Writer) error {
 	r.report, r.newer = replayReport{Entity: r.entity, DryRun: r.dry}, map[int64]bool{}
-	r.line = progress.New(stderr, r.box.log)
+	r.line = console.NewProgress(stderr, r.box.log)
 	asking, cancel := context.WithTimeout(ctx, askKafka)
 	defer cancel()
 	cl, err := openKafka(asking, r.box.kafka, r.box.log)

@@ -14,7 +14,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kerr"
 
 	"odastream/internal/connect"
-	"odastream/internal/plainlog"
+	"odastream/internal/console"
 	"odastream/schema"
 	"odastream/stream"
 )
@@ -55,7 +55,7 @@ func (f *replaying) reset(ctx context.Context, c call, to spot) error {
 	if err != nil {
 		return err
 	}
-	log := slog.New(plainlog.New(func(line string) { fmt.Fprintln(c.stderr, line) }, slog.LevelWarn))
+	log := slog.New(console.NewHandler(func(line string) { fmt.Fprintln(c.stderr, line) }, slog.LevelWarn))
 	return untilStopped(ctx, log, func(ctx context.Context) error {
 		if err := f.refuseSink(ctx, c.environ); err != nil {
 			return err

@@ -9,7 +9,7 @@ import (
 	"strings"
 
 	"odastream/checkpoint"
-	"odastream/internal/plainlog"
+	"odastream/internal/console"
 	"odastream/schema"
 )
 
@@ -56,7 +56,7 @@ func (f *scanRequest) run(ctx context.Context, c call) error {
 	if err := f.read(c.environ); err != nil {
 		return err
 	}
-	log := slog.New(plainlog.New(func(line string) { fmt.Fprintln(c.stderr, line) }, slog.LevelWarn))
+	log := slog.New(console.NewHandler(func(line string) { fmt.Fprintln(c.stderr, line) }, slog.LevelWarn))
 	return untilStopped(ctx, log, func(ctx context.Context) error { return f.request(ctx, c.stdout, entity.Name) })
 }
 

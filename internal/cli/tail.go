@@ -8,10 +8,9 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"odastream/internal/console"
 	"odastream/internal/daemon"
 	"odastream/internal/follow"
-	"odastream/internal/headline"
-	"odastream/internal/plainlog"
 	"odastream/schema"
 	"odastream/stream"
 )
@@ -55,7 +54,7 @@ func (f *tailFlags) run(ctx context.Context, c call) error {
 	if err != nil {
 		return err
 	}
-	log := slog.New(plainlog.New(func(line string) { fmt.Fprintln(c.stderr, line) }, slog.LevelWarn))
+	log := slog.New(console.NewHandler(func(line string) { fmt.Fprintln(c.stderr, line) }, slog.LevelWarn))
 	return untilStopped(ctx, log, func(ctx context.Context) error {
 		reader, err := follow.Open(ctx, cfg, []string{entity.Name}, from, log)
 		if err != nil {
@@ -97,7 +96,7 @@ func (f *tailFlags) line(r *kgo.Record, log *slog.Logger) (line string, ok bool)
 	case f.json:
 		return string(r.Value), true
 	default:
-		return headline.Line(m.Change), true
+		return console.Headline(m.Change), true
 	}
 }
 

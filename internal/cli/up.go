@@ -12,9 +12,8 @@ import (
 
 	"golang.org/x/term"
 
+	"odastream/internal/console"
 	"odastream/internal/daemon"
-	"odastream/internal/plainlog"
-	"odastream/internal/progress"
 	"odastream/internal/trial"
 )
 
@@ -106,7 +105,7 @@ func (f *upFlags) check(c call) error {
 
 // screen is the terminal, or whatever stands in its place.
 type screen struct {
-	*progress.Line
+	*console.Progress
 	warn func(line string) // where what went wrong is said
 }
 
@@ -114,8 +113,8 @@ type screen struct {
 // Warnings go there too then, since they would tear that line on stderr.
 func newScreen(c call) screen {
 	var s screen
-	lines := plainlog.New(func(line string) { fmt.Fprintln(c.stdout, line) }, slog.LevelInfo)
-	s.Line = progress.New(c.stdout, slog.New(lines))
+	lines := console.NewHandler(func(line string) { fmt.Fprintln(c.stdout, line) }, slog.LevelInfo)
+	s.Progress = console.NewProgress(c.stdout, slog.New(lines))
 	s.warn = func(line string) { fmt.Fprintln(c.stderr, line) }
 	if f, ok := c.stdout.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
 		s.warn = s.Println
@@ -124,4 +123,6 @@ func newScreen(c call) screen {
 }
 
 // log is a logger for people.
-func (s screen) log(level slog.Level) *slog.Logger { return slog.New(plainlog.New(s.warn, level)) }
+func (s screen) log(level slog.Level) *slog.Logger {
+	return slog.New(console.NewHandler(s.warn, level))
+}

@@ -14,9 +14,8 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"odastream/internal/connect"
+	"odastream/internal/console"
 	"odastream/internal/daemon"
-	"odastream/internal/plainlog"
-	"odastream/internal/progress"
 	"odastream/internal/settings"
 	"odastream/internal/wiring"
 	"odastream/oda"
@@ -76,7 +75,7 @@ func (f *verification) run(ctx context.Context, c call) error {
 			return fmt.Errorf("%w: --entities: %w", errUsage, err)
 		}
 	}
-	log := slog.New(plainlog.New(func(line string) { fmt.Fprintln(c.stderr, line) }, slog.LevelInfo))
+	log := slog.New(console.NewHandler(func(line string) { fmt.Fprintln(c.stderr, line) }, slog.LevelInfo))
 	return untilStopped(ctx, log, func(ctx context.Context) error { return f.verify(ctx, c, log) })
 }
 
@@ -86,7 +85,7 @@ func (f *verification) verify(ctx context.Context, c call, log *slog.Logger) err
 		return err
 	}
 	defer closeAll()
-	line := progress.New(c.stderr, log)
+	line := console.NewProgress(c.stderr, log)
 	report, err := v.Verify(ctx, f.set.Entities.OrDefault(), verify.Options{
 		Full: f.full, Sample: f.sample, Patience: f.wait, Workers: f.set.Source.Concurrency, Progress: line.Set,
 	})

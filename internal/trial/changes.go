@@ -6,7 +6,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
-	"odastream/internal/headline"
+	"odastream/internal/console"
 	"odastream/schema"
 	"odastream/stream"
 )
@@ -19,7 +19,7 @@ func (t *trial) showChanges(ctx context.Context) error {
 			return err
 		}
 		for _, c := range news(records) {
-			t.screen.Println(headline.Line(c))
+			t.screen.Println(console.Headline(c))
 		}
 	}
 }

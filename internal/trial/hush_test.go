@@ -6,14 +6,14 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"odastream/internal/plainlog"
+	"odastream/internal/console"
 )
 
 func TestWarningsEndWithTheStopAndErrorsDoNot(t *testing.T) {
 	t.Parallel()
 	stop := make(chan struct{})
 	var shown []string
-	people := plainlog.New(func(line string) { shown = append(shown, line[len("15:04:05 "):]) }, slog.LevelWarn)
+	people := console.NewHandler(func(line string) { shown = append(shown, line[len("15:04:05 "):]) }, slog.LevelWarn)
 	log := slog.New(slog.NewMultiHandler(hush{people, stop})).With("entity", "Sag").WithGroup("g")
 	log.Info("detail")
 	log.Warn("before")

@@ -1,9 +1,4 @@
-// Package plainlog logs for people: one line a record, in words, without a level
-// where nothing is wrong.
-//
-// Invariant: a record is one line, however many lines its values have. It knows
-// nothing of where lines go.
-package plainlog
+package console
 
 import (
 	"context"
@@ -22,10 +17,10 @@ type Handler struct {
 	group string // of attributes to come, with a dot at its end
 }
 
-// New gives a handler that hands each record of level or above to print, as a
-// line without its end: "19:45:02 warning: entity backs off (entity Fil): time-out".
+// NewHandler gives a handler that hands each record of level or above to print,
+// as a line without its end: "19:45:02 warning: entity backs off (entity Fil): time-out".
 // What stands in an attribute "err", "error" or "at" (of progress) comes last.
-func New(print func(line string), level slog.Leveler) *Handler {
+func NewHandler(print func(line string), level slog.Leveler) *Handler {
 	return &Handler{print: print, level: level}
 }
 

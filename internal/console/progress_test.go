@@ -1,4 +1,4 @@
-package progress
+package console
 
 import (
 	"bytes"
@@ -9,25 +9,25 @@ import (
 )
 
 // fixture gives a line whose clock the test sets.
-func fixture(width int) (l *Line, screen, log *bytes.Buffer, now *time.Time) {
+func fixture(width int) (p *Progress, screen, log *bytes.Buffer, now *time.Time) {
 	screen, log, now = new(bytes.Buffer), new(bytes.Buffer), new(time.Time)
 	*now = time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
-	l = New(screen, slog.New(slog.NewTextHandler(log, nil)))
-	l.now = func() time.Time { return *now }
+	p = NewProgress(screen, slog.New(slog.NewTextHandler(log, nil)))
+	p.now = func() time.Time { return *now }
 	if width > 0 {
-		l.width = func() int { return width }
+		p.width = func() int { return width }
 	}
-	return l, screen, log, now
+	return p, screen, log, now
 }
 
 func TestElsewhereItLogsEveryTenSeconds(t *testing.T) {
 	t.Parallel()
-	l, screen, log, now := fixture(0)
+	p, screen, log, now := fixture(0)
 	for range 250 { // 25 s in steps of 100 ms
-		l.Set("Sag 1 of 2")
+		p.Set("Sag 1 of 2")
 		*now = now.Add(100 * time.Millisecond)
 	}
-	l.Done("all loaded")
+	p.Done("all loaded")
 	if got, want := strings.Count(log.String(), "Sag 1 of 2"), 3; got != want {
 		t.Errorf("logged %d times in 25 s, want %d:\n%s", got, want, log)
 	}
@@ -41,12 +41,12 @@ func TestElsewhereItLogsEveryTenSeconds(t *testing.T) {
 
 func TestOnATerminalItRewritesOneLine(t *testing.T) {
 	t.Parallel()
-	l, screen, log, now := fixture(20)
-	l.Set("one")
-	l.Set("too soon")
+	p, screen, log, now := fixture(20)
+	p.Set("one")
+	p.Set("too soon")
 	*now = now.Add(redrawEvery)
-	l.Set("a line longer than the terminal")
-	l.Done("done")
+	p.Set("a line longer than the terminal")
+	p.Done("done")
 	want := "\rone\x1b[K" + "\ra line longer than…\x1b[K" + "\rdone\x1b[K\n"
 	if got := screen.String(); got != want {
 		t.Errorf("screen got %q, want %q", got, want)
@@ -58,12 +58,12 @@ func TestOnATerminalItRewritesOneLine(t *testing.T) {
 
 func TestALineBesideTheProgressStandsAboveIt(t *testing.T) {
 	t.Parallel()
-	l, screen, _, _ := fixture(20)
-	l.Println("before")
-	l.Set("working")
-	l.Println("Sag 1 changed")
-	l.Done("done")
-	l.Println("after")
+	p, screen, _, _ := fixture(20)
+	p.Println("before")
+	p.Set("working")
+	p.Println("Sag 1 changed")
+	p.Done("done")
+	p.Println("after")
 	want := "before\n" + "\rworking\x1b[K" + "\r\x1b[KSag 1 changed\nworking" + "\rdone\x1b[K\n" + "after\n"
 	if got := screen.String(); got != want {
 		t.Errorf("screen got %q, want %q", got, want)

@@ -1,9 +1,4 @@
-// Package headline puts a change into one line for people.
-//
-// Invariant: it is one line, whatever the row holds, and never an error: what
-// cannot be made sense of is left out. It knows nothing of where changes come
-// from.
-package headline
+package console
 
 import (
 	"bytes"
@@ -29,9 +24,9 @@ func titleMembers() []string {
 	}
 }
 
-// Line is the change in one line: local time, action, key, title, and for an
+// Headline is the change in one line: local time, action, key, title, and for an
 // update the members that changed, where they are known.
-func Line(c schema.Change) string {
+func Headline(c schema.Change) string {
 	line := fmt.Sprintf("%s  %-8s  %-24s  %s", c.Timestamp.Local().Format("15:04:05"), c.Action,
 		fmt.Sprintf("%s/%d", c.Entity, c.ID), Title(c.Data))
 	if len(c.Changed) > 0 {
@@ -49,7 +44,7 @@ func Title(row []byte) string {
 			return text
 		}
 	}
-	return cut(strings.Join(references, ", "))
+	return shorten(strings.Join(references, ", "))
 }
 
 // read takes the texts of a row by their names, each on one line, and its
@@ -74,7 +69,7 @@ func read(row []byte) (texts map[string]string, references []string) {
 		switch {
 		case value.Kind() == '"':
 			text, _ := jsontext.AppendUnquote(nil, value) // read as a value: it is one
-			texts[key] = cut(string(text))
+			texts[key] = shorten(string(text))
 		case value.Kind() == '0' && isReference && of != "" && !slices.Contains([]string{"type", "rolle", "status"}, of):
 			references = append(references, of+" "+string(value))
 		}
@@ -82,9 +77,9 @@ func read(row []byte) (texts map[string]string, references []string) {
 	return texts, references
 }
 
-// cut makes one line of a text, and a short one. What a terminal would take for
+// shorten makes one line of a text, and a short one. What a terminal would take for
 // a command becomes a space.
-func cut(text string) string {
+func shorten(text string) string {
 	text = strings.Map(func(r rune) rune {
 		if unicode.IsControl(r) {
 			return ' '

@@ -1,4 +1,4 @@
-package headline_test
+package console_test
 
 import (
 	"strings"
@@ -6,7 +6,7 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"odastream/internal/headline"
+	"odastream/internal/console"
 	"odastream/schema"
 )
 
@@ -29,7 +29,7 @@ func TestTitle(t *testing.T) {
 	} {
 		t.Run(claim, func(t *testing.T) {
 			t.Parallel()
-			if got := headline.Title([]byte(c.row)); got != c.want {
+			if got := console.Title([]byte(c.row)); got != c.want {
 				t.Errorf("Title(%s) = %q, want %q", c.row, got, c.want)
 			}
 		})
@@ -38,7 +38,7 @@ func TestTitle(t *testing.T) {
 
 func TestLongTitleIsCutBetweenLetters(t *testing.T) {
 	t.Parallel()
-	got := headline.Title([]byte(`{"titel":"` + strings.Repeat("å", 500) + `"}`))
+	got := console.Title([]byte(`{"titel":"` + strings.Repeat("å", 500) + `"}`))
 	if n := utf8.RuneCountInString(got); n != 90 || !strings.HasSuffix(got, "å…") {
 		t.Errorf("title has %d letters and ends %q, want 90 and an ellipsis", n, got[len(got)-5:])
 	}
@@ -62,8 +62,8 @@ func TestLineNamesWhatChanged(t *testing.T) {
 	} {
 		t.Run(claim, func(t *testing.T) {
 			t.Parallel()
-			if got := headline.Line(c.change); got != c.want {
-				t.Errorf("Line = %q, want %q", got, c.want)
+			if got := console.Headline(c.change); got != c.want {
+				t.Errorf("Headline = %q, want %q", got, c.want)
 			}
 		})
 	}
@@ -73,7 +73,7 @@ func FuzzTitle(f *testing.F) {
 	f.Add([]byte(`{"titel":"a\nb","sagid":1}`))
 	f.Add([]byte("{\"navn\":\"\xff\"}"))
 	f.Fuzz(func(t *testing.T, row []byte) {
-		if got := headline.Title(row); strings.ContainsAny(got, "\n\r\x1b") || utf8.RuneCountInString(got) > 90 {
+		if got := console.Title(row); strings.ContainsAny(got, "\n\r\x1b") || utf8.RuneCountInString(got) > 90 {
 			t.Errorf("Title(%q) = %q, want one short line", row, got)
 		}
 	})

@@ -1,4 +1,4 @@
-package plainlog_test
+package console_test
 
 import (
 	"errors"
@@ -9,7 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"odastream/internal/plainlog"
+	"odastream/internal/console"
 )
 
 func TestLines(t *testing.T) {
@@ -47,7 +47,7 @@ func TestLines(t *testing.T) {
 		t.Run(claim, func(t *testing.T) {
 			t.Parallel()
 			var got []string
-			c.log(slog.New(plainlog.New(func(line string) {
+			c.log(slog.New(console.NewHandler(func(line string) {
 				_, rest, _ := strings.Cut(line, " ") // the time of day
 				got = append(got, rest)
 			}, slog.LevelInfo)))
@@ -61,7 +61,7 @@ func TestLines(t *testing.T) {
 func TestLineBeginsWithTheTimeOfDay(t *testing.T) {
 	t.Parallel()
 	var line string
-	slog.New(plainlog.New(func(l string) { line = l }, slog.LevelInfo)).Info("stopped")
+	slog.New(console.NewHandler(func(l string) { line = l }, slog.LevelInfo)).Info("stopped")
 	if _, err := time.Parse(time.TimeOnly+" stopped", line); err != nil {
 		t.Errorf("line %q: %v", line, err)
 	}
