@@ -9,7 +9,8 @@ import (
 	"time"
 )
 
-// Handler is a slog.Handler. It is safe for concurrent use if its print is.
+// Handler is a slog.Handler that writes for a person: one line a record, with its
+// level only from warning on. It is safe for concurrent use if its print is.
 type Handler struct {
 	print func(line string)
 	level slog.Leveler
@@ -55,12 +56,12 @@ func (h *Handler) Handle(_ context.Context, r slog.Record) error {
 		line.add(h.group+a.Key, a.Value)
 		return true
 	})
-	h.print(r.Time.Format(time.TimeOnly) + " " + grade(r.Level) + line.text(r.Message))
+	h.print(r.Time.Format(time.TimeOnly) + " " + prefix(r.Level) + line.text(r.Message))
 	return nil
 }
 
-// grade is what a line begins with where something is wrong.
-func grade(level slog.Level) string {
+// prefix is what the line of a warning or an error begins with.
+func prefix(level slog.Level) string {
 	switch {
 	case level >= slog.LevelError:
 		return "ERROR: "
@@ -71,7 +72,7 @@ func grade(level slog.Level) string {
 	}
 }
 
-// message is a record in the making.
+// message collects what follows a record's message on its line.
 type message struct {
 	details []string
 	cause   string
@@ -85,7 +86,7 @@ func (m *message) add(key string, v slog.Value) {
 		}
 		return
 	}
-	text := strings.Join(strings.Fields(spell(v)), " ")
+	text := strings.Join(strings.Fields(format(v)), " ")
 	switch key {
 	case "err", "error", "at":
 		m.cause = text
@@ -94,8 +95,8 @@ func (m *message) add(key string, v slog.Value) {
 	}
 }
 
-// spell writes a value as a person would: a duration without its millionths.
-func spell(v slog.Value) string {
+// format writes a value for a person: a duration is rounded to tenths of a second.
+func format(v slog.Value) string {
 	if v.Kind() == slog.KindDuration {
 		return v.Duration().Round(100 * time.Millisecond).String()
 	}

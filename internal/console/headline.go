@@ -16,7 +16,7 @@ import (
 // wide terminal.
 const titleRunes = 90
 
-// titleMembers are what a row can be called by, the best first.
+// titleMembers are the members that can be a row's title, the best first.
 func titleMembers() []string {
 	return []string{
 		"titelkort", "titel", "navn", "konklusion", "emneord", "spørgsmålstitel", "begrundelse",
@@ -24,8 +24,8 @@ func titleMembers() []string {
 	}
 }
 
-// Headline is the change in one line: local time, action, key, title, and for an
-// update the members that changed, where they are known.
+// Headline is the change in one line, whatever the row holds: local time, action,
+// key, title, and for an update the members that changed, where they are known.
 func Headline(c schema.Change) string {
 	line := fmt.Sprintf("%s  %-8s  %-24s  %s", c.Timestamp.Local().Format("15:04:05"), c.Action,
 		fmt.Sprintf("%s/%d", c.Entity, c.ID), Title(c.Data))
@@ -35,8 +35,8 @@ func Headline(c schema.Change) string {
 	return strings.TrimRight(line, " ")
 }
 
-// Title is what a person would call the row: its title or name, or else what it
-// joins ("sag 12, aktør 5"). It is "" for a row that says neither, and for nil.
+// Title is the row's title or name, or else the rows that it refers to ("sag 12,
+// aktør 5"). It is "" for a row that has neither, and for nil.
 func Title(row []byte) string {
 	texts, references := read(row)
 	for _, name := range titleMembers() {
@@ -47,7 +47,7 @@ func Title(row []byte) string {
 	return shorten(strings.Join(references, ", "))
 }
 
-// read takes the texts of a row by their names, each on one line, and its
+// read returns the texts of a row by their names, each on one line, and its
 // references in their order: "sagid":12 is "sag 12".
 func read(row []byte) (texts map[string]string, references []string) {
 	texts = map[string]string{}
@@ -77,8 +77,8 @@ func read(row []byte) (texts map[string]string, references []string) {
 	return texts, references
 }
 
-// shorten makes one line of a text, and a short one. What a terminal would take for
-// a command becomes a space.
+// shorten makes one line of at most titleRunes of a text. Control characters, which
+// a terminal would obey, become spaces.
 func shorten(text string) string {
 	text = strings.Map(func(r rune) rune {
 		if unicode.IsControl(r) {

@@ -26,7 +26,7 @@ type Progress struct {
 	now   func() time.Time
 
 	mu    sync.Mutex
-	shown string    // what stands on the terminal's last line
+	shown string    // what the terminal's last line shows
 	last  time.Time // when it was drawn or logged
 }
 
@@ -45,7 +45,7 @@ func NewProgress(w io.Writer, log *slog.Logger) *Progress {
 	return p
 }
 
-// Set says how far the work is. It may be called as often as one likes: it
+// Set says how far the work is. It may be called at any rate: it
 // redraws at most five times a second, and logs at most every ten seconds.
 func (p *Progress) Set(text string) {
 	p.mu.Lock()
@@ -60,7 +60,7 @@ func (p *Progress) Set(text string) {
 	}
 }
 
-// Done says how the work ended and leaves that standing.
+// Done says how the work ended. Its line stays on the terminal.
 func (p *Progress) Done(text string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -93,8 +93,8 @@ func (p *Progress) show(text string) {
 	fmt.Fprint(p.w, "\r"+p.shown+"\x1b[K")
 }
 
-// cut keeps a line on one line: a longer one would wrap, and a wrapped one
-// cannot be rewritten.
+// cut shortens text to width: a longer line would wrap, and a wrapped one cannot
+// be rewritten.
 func cut(text string, width int) string {
 	runes := []rune(text)
 	if len(runes) <= width {

@@ -20,7 +20,7 @@ func fixture(width int) (p *Progress, screen, log *bytes.Buffer, now *time.Time)
 	return p, screen, log, now
 }
 
-func TestElsewhereItLogsEveryTenSeconds(t *testing.T) {
+func TestProgressLogsEveryTenSecondsWithoutATerminal(t *testing.T) {
 	t.Parallel()
 	p, screen, log, now := fixture(0)
 	for range 250 { // 25 s in steps of 100 ms
@@ -39,7 +39,7 @@ func TestElsewhereItLogsEveryTenSeconds(t *testing.T) {
 	}
 }
 
-func TestOnATerminalItRewritesOneLine(t *testing.T) {
+func TestProgressRewritesOneLineOnATerminal(t *testing.T) {
 	t.Parallel()
 	p, screen, log, now := fixture(20)
 	p.Set("one")
@@ -56,7 +56,7 @@ func TestOnATerminalItRewritesOneLine(t *testing.T) {
 	}
 }
 
-func TestALineBesideTheProgressStandsAboveIt(t *testing.T) {
+func TestPrintlnPrintsAboveTheProgress(t *testing.T) {
 	t.Parallel()
 	p, screen, _, _ := fixture(20)
 	p.Println("before")
