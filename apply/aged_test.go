@@ -13,6 +13,7 @@ import (
 
 	"odastream/apply"
 	"odastream/internal/test/kafkatest"
+	"odastream/internal/test/machine"
 	"odastream/schema"
 	"odastream/stream"
 )
@@ -109,15 +110,18 @@ func (r *rig) ageBackup(entity string, compact func()) {
 	r.exec(backup)
 	then := r.table()
 	r.publish(300)
-	tick := time.NewTicker(200 * time.Millisecond)
-	defer tick.Stop()
-	for began := time.Now(); r.forgotten(entity, then) == 0; <-tick.C {
-		if time.Since(began) > 3*time.Minute {
-			r.t.Fatal("the topic was not compacted: the test shows nothing")
+	asked := time.Now()
+	machine.Until(r.t, "the topic to be compacted", func() bool {
+		if r.forgotten(entity, then) > 0 {
+			return true
 		}
-		compact()
-		r.touch(entity)
-	}
+		if time.Since(asked) > 200*time.Millisecond {
+			compact()
+			r.touch(entity)
+			asked = time.Now()
+		}
+		return false
+	})
 }
 
 func TestABackupOlderThanTheTopicKeepsDeletesConverges(t *testing.T) {

@@ -9,6 +9,7 @@ import (
 
 	"odastream/apply"
 	"odastream/internal/test/checker"
+	"odastream/internal/test/machine"
 	"odastream/schema"
 )
 
@@ -26,9 +27,9 @@ func (h *sinkHistory) run() {
 	}
 }
 
-// between draws a time in milliseconds.
+// between draws a time in milliseconds, of a machine that serves at once.
 func (h *sinkHistory) between(from, to int) time.Duration {
-	return time.Duration(from+h.rand.IntN(to-from)) * time.Millisecond
+	return machine.Stretch(time.Duration(from+h.rand.IntN(to-from)) * time.Millisecond)
 }
 
 // event is what befalls sinks, brokers or the database.

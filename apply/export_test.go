@@ -1,6 +1,10 @@
 package apply
 
-import "time"
+import (
+	"time"
+
+	"odastream/internal/test/machine"
+)
 
 // Sleep returns after d, or with ctx's error once that has ended.
 var Sleep = sleep
@@ -22,5 +26,6 @@ func Read(s *Sink) (n int) {
 
 // Hurry makes s retry as often as a short test wants it to.
 func Hurry(s *Sink) {
-	s.shortWait, s.longWait, s.handover, s.probe = 10*time.Millisecond, 200*time.Millisecond, 500*time.Millisecond, 500*time.Millisecond
+	s.shortWait, s.longWait = 10*time.Millisecond, 200*time.Millisecond
+	s.handover, s.probe = machine.Stretch(500*time.Millisecond), machine.Stretch(500*time.Millisecond)
 }

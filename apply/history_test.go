@@ -17,6 +17,7 @@ import (
 
 	"odastream/apply"
 	"odastream/internal/test/checker"
+	"odastream/internal/test/machine"
 	"odastream/internal/test/pgtest"
 	"odastream/stream"
 )
@@ -143,7 +144,7 @@ func (w *sinkWorld) live(t *testing.T, seed uint64) {
 	h.open()
 	ctx, enough := context.WithCancel(t.Context())
 	seen := make(chan []checker.Look, 1)
-	go func() { seen <- checker.Watch(ctx, w.pool, h.scope, 3*time.Millisecond) }()
+	go func() { seen <- checker.Watch(ctx, w.pool, h.scope, machine.Stretch(3*time.Millisecond)) }()
 	h.run()
 	log := h.log()
 	last, err := h.settle(log)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"strconv"
 	"sync"
 	"testing"
 	"time"
@@ -13,35 +14,37 @@ import (
 
 	"odastream/apply"
 	"odastream/cache"
+	"odastream/internal/test/machine"
 	"odastream/stream"
 )
 
-// Times of a group in a hurry. A frozen process is one that was frozen longer
-// than the session.
+// Times of a group in a hurry, on a machine that serves at once; on another they
+// are stretched. A frozen process is one that was frozen longer than the session.
 const (
 	shortSession   = 300 * time.Millisecond
 	shortRebalance = time.Second
-	shortIdle      = "200ms" // idle_in_transaction_session_timeout, below the session
 )
 
 // process is a sink with a life of its own: it shares nothing with the others
 // but what its link leads to, and can be killed or frozen at any write.
 type process struct {
-	link *link
-	stop context.CancelFunc
-	done chan error
+	link    *link
+	session time.Duration
+	stop    context.CancelFunc
+	done    chan error
 }
 
 // boot starts a process. What it leaves behind is tidied up in the background,
 // which ends tells.
 func boot(t *testing.T, h processConfig, log *slog.Logger, ends *sync.WaitGroup) *process {
 	t.Helper()
-	p := &process{link: newLink(), done: make(chan error, 1)}
+	p := &process{link: newLink(), session: machine.Stretch(shortSession), done: make(chan error, 1)}
 	cfg, err := cache.PoolConfig(h.url)
 	if err != nil {
 		t.Fatal(err)
 	}
-	cfg.ConnConfig.RuntimeParams["idle_in_transaction_session_timeout"] = shortIdle
+	idle := p.session * 2 / 3 // below the session
+	cfg.ConnConfig.RuntimeParams["idle_in_transaction_session_timeout"] = strconv.FormatInt(idle.Milliseconds(), 10)
 	cfg.ConnConfig.DialFunc = p.link.dialer(toPostgres)
 	pool, err := pgxpool.NewWithConfig(context.Background(), cfg)
 	if err != nil {
@@ -52,8 +55,8 @@ func boot(t *testing.T, h processConfig, log *slog.Logger, ends *sync.WaitGroup)
 		// A fake broker that was restarted counts its sessions from 1 again, and takes
 		// one client's for another's; a real one draws their numbers.
 		kgo.DisableFetchSessions(),
-		kgo.Dialer(p.link.dialer(toKafka)), kgo.SessionTimeout(shortSession), kgo.HeartbeatInterval(shortSession/5),
-		kgo.RebalanceTimeout(shortRebalance), kgo.MetadataMinAge(10*time.Millisecond), kgo.RequestTimeoutOverhead(6*time.Second), kgo.FetchMaxWait(100*time.Millisecond),
+		kgo.Dialer(p.link.dialer(toKafka)), kgo.SessionTimeout(p.session), kgo.HeartbeatInterval(p.session/5),
+		kgo.RebalanceTimeout(machine.Stretch(shortRebalance)), kgo.MetadataMinAge(10*time.Millisecond), kgo.RequestTimeoutOverhead(machine.Stretch(6*time.Second)), kgo.FetchMaxWait(100*time.Millisecond),
 		kgo.RetryBackoffFn(func(int) time.Duration { return 20 * time.Millisecond }))
 	apply.Hurry(s)
 	apply.LookEvery(s, h.lookEvery)

@@ -23,13 +23,11 @@ import (
 	"odastream/apply"
 	"odastream/cache"
 	"odastream/internal/test/kafkatest"
+	"odastream/internal/test/machine"
 	"odastream/internal/test/pgtest"
 	"odastream/schema"
 	"odastream/stream"
 )
-
-// patience bounds every wait of these tests.
-const patience = 60 * time.Second
 
 // rig is a Kafka and a Postgres with topics for a few entities, and the model of
 // what the cache must hold once all that was published is applied.
@@ -199,30 +197,34 @@ func (r *rig) run(s *apply.Sink) (stop func() error) {
 
 func (r *rig) once(s *apply.Sink) {
 	r.t.Helper()
-	ctx, cancel := context.WithTimeout(r.t.Context(), patience)
-	defer cancel()
+	ctx := r.wait("Once to end").Context(r.t)
 	if err := s.Once(ctx); err != nil {
 		r.t.Fatalf("Once: %v", err)
 	}
 	if ctx.Err() != nil {
-		r.t.Fatal("Once did not end in time")
+		r.t.Fatal(context.Cause(ctx))
 	}
 }
 
-// await waits until done, asking every few milliseconds.
+// await waits until done, for as long as offsets, rows or dead letters move.
 func (r *rig) await(what string, done func() bool) {
 	r.t.Helper()
-	tick := time.NewTicker(20 * time.Millisecond)
-	defer tick.Stop()
-	timeout := time.NewTimer(patience)
-	defer timeout.Stop()
-	for !done() {
-		select {
-		case <-tick.C:
-		case <-timeout.C:
-			r.t.Fatalf("waited in vain: %s; rows differ by:\n%s", what, r.differ())
-		}
+	r.wait(what).Until(r.t, done)
+}
+
+func (r *rig) wait(what string) machine.Wait {
+	return machine.Wait{For: what, Moved: r.applied, Tell: func() string { return "rows differ by:\n" + r.differ() }}
+}
+
+// applied changes with everything that a sink writes; it is nil while the database
+// does not answer.
+func (r *rig) applied() any {
+	var sum string
+	if err := r.pool.QueryRow(context.WithoutCancel(r.t.Context()), `SELECT concat_ws(' ', (SELECT sum(next_offset) FROM sink_offsets),
+    (SELECT count(*) FROM parliamentary_data), (SELECT count(*) FROM dead_letters))`).Scan(&sum); err != nil {
+		return nil
 	}
+	return sum
 }
 
 // awaitModel waits until the cache is as the model.

@@ -1,12 +1,11 @@
 package apply_test
 
 import (
-	"context"
 	"fmt"
-	"time"
+	"slices"
 
-	"odastream/apply"
 	"odastream/internal/test/checker"
+	"odastream/internal/test/machine"
 )
 
 // settle mends everything and waits until all is applied.
@@ -22,23 +21,43 @@ func (h *sinkHistory) settle(log *checker.Log) (last checker.Look, err error) {
 	if len(h.sinks) == 0 {
 		h.scale(1)
 	}
-	ctx, cancel := context.WithTimeout(h.t.Context(), patience)
-	defer cancel()
-	for looked := time.Now(); ; _ = apply.Sleep(ctx, 2*time.Millisecond) {
-		look, err := checker.Take(ctx, h.pool, h.scope)
-		switch {
-		case ctx.Err() != nil:
-			return last, fmt.Errorf("not everything was applied within %s; offsets %v", patience, last.Offsets)
-		case err == nil && log.Applied(look):
+	looked := machine.Served()
+	wait := machine.Wait{
+		For:   "everything to be applied",
+		Moved: func() any { return last.Applied() },
+		Tell:  func() string { return fmt.Sprintf("offsets %v", last.Offsets) },
+	}
+	err = wait.Done(h.t.Context(), func() (bool, error) {
+		look, err := checker.Take(h.t.Context(), h.pool, h.scope)
+		if err != nil {
+			return false, nil // the database may be away
+		}
+		last = look
+		if log.Applied(look) {
 			h.tell("all is applied")
-			return look, nil
-		case err == nil:
-			last = look
+			return true, nil
 		}
-		if time.Since(looked) > 5*shortSession {
+		if machine.Served()-looked > 5*shortSession {
+			h.renew()
 			h.mendGroup()
-			looked = time.Now()
+			looked = machine.Served()
 		}
+		return false, nil
+	})
+	return last, err
+}
+
+// renew puts sinks of the machine's delay as it is now in the place of those whose
+// sessions are too short for it: these would lose their membership for ever.
+func (h *sinkHistory) renew() {
+	stale := slices.DeleteFunc(slices.Clone(h.sinks), func(p *process) bool { return 2*p.session > machine.Stretch(shortSession) })
+	for _, p := range stale {
+		p.stop()
+	}
+	h.sinks = slices.DeleteFunc(h.sinks, func(p *process) bool { return slices.Contains(stale, p) })
+	if len(stale) > 0 {
+		h.tell("the machine's delay is %s: %d sinks with too short sessions are replaced", machine.Delay(), len(stale))
+		h.scale(max(1, len(h.sinks)))
 	}
 }
 

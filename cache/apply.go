@@ -31,7 +31,13 @@ func (a *application) run(ctx context.Context) (Result, error) {
 		if err := makeStage(ctx, conn.Conn()); err != nil {
 			return err
 		}
-		return pgx.BeginTxFunc(ctx, conn, txOptions, func(tx pgx.Tx) error { return a.write(ctx, tx) })
+		err := pgx.BeginTxFunc(ctx, conn, txOptions, func(tx pgx.Tx) error { return a.write(ctx, tx) })
+		if isMissingPartition(err) {
+			// A session that lists the partitions while another one attaches one may keep
+			// the list without it. The next try begins in another session.
+			_ = conn.Conn().Close(ctx)
+		}
+		return err
 	})
 	a.settle()
 	return a.result, err

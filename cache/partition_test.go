@@ -7,6 +7,8 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/jackc/pgx/v5/pgxpool"
+
 	"odastream/internal/test/pgtest"
 	"odastream/schema"
 )
@@ -75,6 +77,29 @@ func TestUnknownEntityMetByManyAtOnce(t *testing.T) {
 	got := pgtest.Lines(t, s.pool, `SELECT tableoid::regclass::text, count(*) FROM parliamentary_data GROUP BY 1 ORDER BY 1`)
 	if want := "parliamentary_data_hoering 8\nparliamentary_data_ny 8"; got != want {
 		t.Errorf("rows by partition:\n%s\nwant\n%s", got, want)
+	}
+}
+
+// A session that lacked a partition is not used again: its own list of partitions
+// may be out of date for good.
+func TestASessionThatLackedAPartitionIsNotUsedAgain(t *testing.T) {
+	t.Parallel()
+	cfg := newStore(t).pool.Config()
+	cfg.MaxConns = 1
+	pool, err := pgxpool.NewWithConfig(t.Context(), cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(pool.Close)
+	s := New(pool, "test", Config{}, quiet())
+	session := func() string { return pgtest.Lines(t, pool, `SELECT pg_backend_pid()`) }
+	mustApply(t, s, record("Sag", 1, 1, `{}`))
+	known := session()
+	if mustApply(t, s, record("Sag", 2, 1, `{}`)); session() != known {
+		t.Error("a batch of a known entity ended its session")
+	}
+	if mustApply(t, s, record("Høring", 1, 1, `{}`)); session() == known {
+		t.Error("the session that lacked a partition is used again")
 	}
 }
 

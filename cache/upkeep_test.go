@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/jackc/pgx/v5"
 
+	"odastream/internal/test/machine"
 	"odastream/internal/test/pgtest"
 	"odastream/schema"
 )
@@ -134,12 +135,7 @@ func TestExpireWaitsForABatch(t *testing.T) {
 	})
 	const waiting = `SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted
 AND database = (SELECT oid FROM pg_database WHERE datname = current_database())`
-	for deadline := time.Now().Add(20 * time.Second); pgtest.Lines(t, s.pool, waiting) != "1"; {
-		if time.Now().After(deadline) {
-			t.Error("Expire did not wait for the batch")
-			break
-		}
-	}
+	machine.Until(t, "Expire to wait for the batch", func() bool { return pgtest.Lines(t, s.pool, waiting) == "1" })
 	if got := pgtest.Lines(t, s.pool, `SELECT count(*) FROM parliamentary_data`); got != "1" {
 		t.Errorf("rows while a batch is written = %s, want 1", got)
 	}
@@ -180,13 +176,9 @@ func TestUpkeepBegins(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	var wg sync.WaitGroup
 	wg.Go(func() { s.Upkeep(ctx, History{}) })
-	for deadline := time.Now().Add(20 * time.Second); len(historyMonths(t, s)) != monthsAhead+1 ||
-		pgtest.Lines(t, s.pool, `SELECT count(*) FROM parliamentary_data`) != "0"; {
-		if time.Now().After(deadline) {
-			t.Error("Upkeep neither expired the row nor made the months")
-			break
-		}
-	}
+	machine.Until(t, "Upkeep to expire the row and to make the months", func() bool {
+		return len(historyMonths(t, s)) == monthsAhead+1 && pgtest.Lines(t, s.pool, `SELECT count(*) FROM parliamentary_data`) == "0"
+	})
 	cancel()
 	wg.Wait()
 }

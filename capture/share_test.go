@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"odastream/checkpoint"
+	"odastream/internal/test/machine"
 	"odastream/odasim"
 	"odastream/schema"
 	"odastream/stream"
@@ -82,7 +83,7 @@ func TestPollersShareTheEntities(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, odasim.Options{}, dozen()...)
 	w.quiet = true // the killed one complains each 50 ms
-	w.cfg.Lease = 12 * time.Second
+	w.cfg.Lease = machine.Stretch(12 * time.Second)
 	var mu sync.Mutex
 	busy := map[string]string{}
 	lives := map[string]*life{}

@@ -17,6 +17,7 @@ import (
 
 	"odastream/checkpoint"
 	"odastream/internal/test/kafkatest"
+	"odastream/internal/test/machine"
 	"odastream/internal/test/pgtest"
 	"odastream/oda"
 	"odastream/odasim"
@@ -56,7 +57,7 @@ func newWorldOn(t testing.TB, brokers []string, o odasim.Options, entities ...st
 	w := &world{
 		t: t, sim: odasim.New(o),
 		kafka: stream.Config{Brokers: brokers, TopicPrefix: kafkatest.Prefix(t), Partitions: 3},
-		cfg:   Config{Interval: 10 * time.Millisecond, IntervalMax: 50 * time.Millisecond, Overlap: 10 * time.Minute, Lease: 15 * time.Second},
+		cfg:   Config{Interval: 10 * time.Millisecond, IntervalMax: 50 * time.Millisecond, Overlap: 10 * time.Minute, Lease: machine.Stretch(15 * time.Second)},
 	}
 	for _, name := range entities {
 		e, err := schema.Lookup(name)
@@ -67,7 +68,7 @@ func newWorldOn(t testing.TB, brokers []string, o odasim.Options, entities ...st
 	}
 	server := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) { w.sim.ServeHTTP(rw, r) }))
 	t.Cleanup(server.Close)
-	client, err := oda.New(oda.Config{URL: server.URL + "/api", Concurrency: 16, Timeout: 20 * time.Second}, w.logger(), prometheus.NewRegistry())
+	client, err := oda.New(oda.Config{URL: server.URL + "/api", Concurrency: 16, Timeout: machine.Stretch(20 * time.Second)}, w.logger(), prometheus.NewRegistry())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -306,17 +307,7 @@ func (w *world) follow() (p *Poller, stop func()) {
 // eventually waits until ok is true; what names what is waited for.
 func (w *world) eventually(what string, ok func() bool) {
 	w.t.Helper()
-	ctx, cancel := context.WithTimeout(w.t.Context(), 30*time.Second)
-	defer cancel()
-	tick := time.NewTicker(5 * time.Millisecond)
-	defer tick.Stop()
-	for !ok() {
-		select {
-		case <-ctx.Done():
-			w.t.Fatalf("waited in vain until %s", what)
-		case <-tick.C:
-		}
-	}
+	machine.Until(w.t, what, ok)
 }
 
 // count asks the database for a number.

@@ -1,7 +1,6 @@
 package checkpoint
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"strings"
@@ -12,6 +11,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"odastream/internal/test/machine"
 	"odastream/internal/test/pgtest"
 	"odastream/schema"
 )
@@ -153,25 +153,15 @@ func tablesOf(dump []string) map[string]bool {
 // waitBlocked returns once n connections of the test's database wait for a lock.
 func waitBlocked(t testing.TB, s *Store, n int) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
-	defer cancel()
-	tick := time.NewTicker(5 * time.Millisecond)
-	defer tick.Stop()
-	for {
+	machine.Until(t, fmt.Sprintf("%d connections to wait for a lock", n), func() bool {
 		var waiting int
-		err := s.pool.QueryRow(ctx, `
+		err := s.pool.QueryRow(t.Context(), `
 SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`).Scan(&waiting)
 		if err != nil {
-			t.Fatalf("%d connections never waited for a lock: %v", n, err)
+			t.Fatal(err)
 		}
-		if waiting == n {
-			return
-		}
-		select {
-		case <-tick.C:
-		case <-ctx.Done():
-		}
-	}
+		return waiting == n
+	})
 }
 
 // together runs n functions at once and returns their errors.

@@ -277,6 +277,11 @@ func ofTheLease() []mutant {
 func ofTheCache() []mutant {
 	return []mutant{
 		{
+			rule: "a session that lacked a partition is not used again", file: "cache/apply.go",
+			old: "_ = conn.Conn().Close(ctx)", new: "_ = ctx",
+			pkg: "./cache", tests: "TestASessionThatLackedAPartitionIsNotUsedAgain",
+		},
+		{
 			invariant: 3, rule: "a row never goes back to an older seq", file: "cache/apply.go",
 			old: "WHERE p.seq < excluded.seq\n    RETURNING p.created_at", new: "RETURNING p.created_at",
 			pkg: "./cache", tests: anyOrder, flags: histories,

@@ -30,6 +30,14 @@ type Look struct {
 	Letters map[Place]bool
 }
 
+// Applied is the number of offsets that the sinks have passed in all.
+func (l Look) Applied() (sum int64) {
+	for _, offset := range l.Offsets {
+		sum += offset
+	}
+	return sum
+}
+
 // Scope is the part of a database that one history writes, so that many can share
 // it.
 type Scope struct {
