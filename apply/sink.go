@@ -211,11 +211,9 @@ func (s *Sink) moved(held map[cache.TopicPartition]cache.Position) (moved []stre
 
 func (s *Sink) consumerConfig() stream.ConsumerConfig {
 	return stream.ConsumerConfig{
-		Group:     s.cfg.Group,
-		Positions: s.positions,
-		Reset: func(ctx context.Context, tp stream.TopicPartition, was, now stream.Position) error {
-			return s.store.Reset(ctx, cache.TopicPartition(tp), position(was), position(now))
-		},
+		Group:      s.cfg.Group,
+		Positions:  s.store.Positions,
+		Reset:      s.store.Reset,
 		Aged:       s.aged,
 		Revoked:    s.revoked,
 		FetchBytes: fetchBytes(s.cfg.BatchBytes),
@@ -227,22 +225,6 @@ func (s *Sink) consumerConfig() stream.ConsumerConfig {
 // more than one.
 func fetchBytes(batch Bytes) int32 {
 	return int32(min(max(batch/4, 1<<20), 64<<20))
-}
-
-func (s *Sink) positions(ctx context.Context) (map[stream.TopicPartition]stream.Position, error) {
-	held, err := s.store.Positions(ctx)
-	if err != nil {
-		return nil, err
-	}
-	all := make(map[stream.TopicPartition]stream.Position, len(held))
-	for tp, p := range held {
-		all[stream.TopicPartition(tp)] = stream.Position{TopicID: p.TopicID, Next: p.Next, Age: max(time.Since(p.UpdatedAt), 1)}
-	}
-	return all, nil
-}
-
-func position(p stream.Position) cache.Position {
-	return cache.Position{TopicID: p.TopicID, Next: p.Next}
 }
 
 // delay is the wait before try number try+2: doubling from shortWait to longWait,

@@ -6,11 +6,8 @@ import (
 	"odastream/schema"
 )
 
-// TopicPartition names a partition of a Kafka topic.
-type TopicPartition struct {
-	Topic     string
-	Partition int32 // from 0
-}
+// TopicPartition is schema.TopicPartition.
+type TopicPartition = schema.TopicPartition
 
 // Record is one record of a topic, decoded.
 type Record struct {

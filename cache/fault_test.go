@@ -9,6 +9,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"odastream/internal/test/pgtest"
+	"odastream/schema"
 )
 
 // What jsonb refuses is the record's fault, and leaves nothing behind.
@@ -25,7 +26,7 @@ func TestRecordsThatPostgresRefuses(t *testing.T) {
 		t.Run(claim, func(t *testing.T) {
 			_, err := s.Apply(t.Context(), Batch{
 				Records: []Record{sag(1, 1, `{}`), sag(2, 1, tt.data)},
-				Moves:   []Move{{sagZero, topic, Unapplied, 7}},
+				Moves:   []Move{{sagZero, topic, schema.NoOffset, 7}},
 			})
 			if got, ok := IsRecordFault(err); !ok || got != tt.sqlstate {
 				t.Errorf("IsRecordFault(%v) = %q, %v, want %q, true", err, got, ok, tt.sqlstate)

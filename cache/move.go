@@ -7,9 +7,10 @@ import (
 	"hash/fnv"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/jackc/pgx/v5"
+
+	"odastream/schema"
 )
 
 // ErrMoved is returned when a partition's offset is not where the writer took it
@@ -17,25 +18,16 @@ import (
 // of the batch was kept. Drop it and read Positions again.
 var ErrMoved = errors.New("offset was moved by another writer")
 
-// Unapplied is the From of a Move for a partition of which nothing was applied
-// yet, wherever its log begins.
-const Unapplied = -1
-
-// Position is how far a partition was applied. The zero value is that of a
-// partition that was never applied.
-type Position struct {
-	TopicID   [16]byte // Kafka's id of the topic; a topic made anew has another
-	Next      int64    // the offset of the record that is to be applied next
-	UpdatedAt time.Time
-}
+// Position is schema.Position.
+type Position = schema.Position
 
 // Move is a partition's step from one offset to the next.
 type Move struct {
 	TopicPartition
 	TopicID [16]byte
 	// From is what the partition's next offset must be, with the same TopicID. A
-	// partition without a stored offset answers to Unapplied and to 0, and
-	// Unapplied to no other.
+	// partition without a stored offset answers to schema.NoOffset and to 0, and
+	// schema.NoOffset to no other.
 	From int64
 	To   int64 // the partition's new next offset
 }
@@ -50,7 +42,7 @@ func (s *Store) Positions(ctx context.Context) (map[TopicPartition]Position, err
 	positions := map[TopicPartition]Position{}
 	var tp TopicPartition
 	var p Position
-	_, err = pgx.ForEachRow(rows, []any{&tp.Topic, &tp.Partition, &p.TopicID, &p.Next, &p.UpdatedAt}, func() error {
+	_, err = pgx.ForEachRow(rows, []any{&tp.Topic, &tp.Partition, &p.TopicID, &p.Next, &p.StoredAt}, func() error {
 		positions[tp] = p
 		return nil
 	})
@@ -62,7 +54,7 @@ func (s *Store) Positions(ctx context.Context) (map[TopicPartition]Position, err
 
 // Reset sets a partition's offset without applying anything: for a topic that was
 // made anew, and for an offset outside the topic. was is the position as
-// Positions gave it, the zero value if it gave none; its UpdatedAt does not
+// Positions gave it, the zero value if it gave none; its StoredAt does not
 // count. It returns ErrMoved, and changes nothing, if the position is another now.
 func (s *Store) Reset(ctx context.Context, tp TopicPartition, was, now Position) error {
 	err := pgx.BeginTxFunc(ctx, s.pool, txOptions, func(tx pgx.Tx) error {

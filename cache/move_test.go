@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"odastream/internal/test/pgtest"
+	"odastream/schema"
 )
 
 var (
@@ -23,23 +24,23 @@ var (
 func TestMoves(t *testing.T) {
 	t.Parallel()
 	s := newStore(t)
-	stored := Move{TopicPartition: sagZero, TopicID: topic, From: Unapplied, To: 5}
+	stored := Move{TopicPartition: sagZero, TopicID: topic, From: schema.NoOffset, To: 5}
 	for claim, tt := range map[string]struct {
 		before []Move
 		moves  []Move
 		lost   string // part of the error; "" where the batch is kept
 	}{
-		"the first batch starts from nothing":      {moves: []Move{{sagZero, topic, Unapplied, 7}}},
+		"the first batch starts from nothing":      {moves: []Move{{sagZero, topic, schema.NoOffset, 7}}},
 		"nothing applied counts as offset 0":       {moves: []Move{{sagZero, topic, 0, 7}}},
 		"nothing applied is no other offset":       {moves: []Move{{sagZero, topic, 3, 7}}, lost: "parliament-sag/0 at 3"},
 		"a partition moves on from where it is":    {before: []Move{stored}, moves: []Move{{sagZero, topic, 5, 7}}},
 		"a partition that another moved is lost":   {before: []Move{stored}, moves: []Move{{sagZero, topic, 4, 7}}, lost: "parliament-sag/0 at 4"},
-		"an applied partition is not unapplied":    {before: []Move{stored}, moves: []Move{{sagZero, topic, Unapplied, 7}}, lost: "parliament-sag/0 at -1"},
+		"an applied partition is not unapplied":    {before: []Move{stored}, moves: []Move{{sagZero, topic, schema.NoOffset, 7}}, lost: "parliament-sag/0 at -1"},
 		"an applied partition is not at 0":         {before: []Move{stored}, moves: []Move{{sagZero, topic, 0, 7}}, lost: "parliament-sag/0 at 0"},
 		"the same offset of another topic is lost": {before: []Move{stored}, moves: []Move{{sagZero, anew, 5, 7}}, lost: "parliament-sag/0 at 5"},
 		"a partition at offset 0 moves on once":    {before: []Move{{sagZero, topic, 0, 0}}, moves: []Move{{sagZero, topic, 0, 7}}},
-		"partitions move together":                 {before: []Move{stored}, moves: []Move{{sagZero, topic, 5, 7}, {sagOne, topic, Unapplied, 9}}},
-		"one lost partition loses the whole batch": {before: []Move{stored}, moves: []Move{{sagOne, topic, Unapplied, 9}, {sagZero, topic, 6, 7}}, lost: "parliament-sag/0 at 6"},
+		"partitions move together":                 {before: []Move{stored}, moves: []Move{{sagZero, topic, 5, 7}, {sagOne, topic, schema.NoOffset, 9}}},
+		"one lost partition loses the whole batch": {before: []Move{stored}, moves: []Move{{sagOne, topic, schema.NoOffset, 9}, {sagZero, topic, 6, 7}}, lost: "parliament-sag/0 at 6"},
 	} {
 		t.Run(claim, func(t *testing.T) {
 			forget(t, s.pool)
@@ -85,7 +86,7 @@ func positions(t *testing.T, s *Store) map[TopicPartition]Position {
 		t.Fatal(err)
 	}
 	for tp, p := range got {
-		if p.UpdatedAt.IsZero() {
+		if p.StoredAt.IsZero() {
 			t.Errorf("position of %v has no time", tp)
 		}
 		got[tp] = Position{TopicID: p.TopicID, Next: p.Next}
@@ -98,7 +99,7 @@ func TestGroupsKeepTheirOwnOffsets(t *testing.T) {
 	s := newStore(t)
 	other := New(s.pool, "other", Config{}, quiet())
 	for _, store := range []*Store{s, other} {
-		if _, err := store.Apply(t.Context(), Batch{Moves: []Move{{sagZero, topic, Unapplied, 7}}}); err != nil {
+		if _, err := store.Apply(t.Context(), Batch{Moves: []Move{{sagZero, topic, schema.NoOffset, 7}}}); err != nil {
 			t.Errorf("Apply of group %s: %v", store.group, err)
 		}
 	}

@@ -170,9 +170,9 @@ func readAll(b *testing.B, w *world, take func(page []oda.Row)) {
 	}
 }
 
-func readRange(ctx context.Context, src source, r checkpoint.Range, take func(page []oda.Row)) error {
+func readRange(ctx context.Context, src source, r checkpoint.ScanRange, take func(page []oda.Row)) error {
 	for {
-		page, err := src.Page(ctx, "Dokument", oda.Window{MinID: r.Next, MaxID: r.High}, oda.Scan)
+		page, err := src.Page(ctx, "Dokument", oda.Window{IDs: schema.IDRange{Low: r.Next, High: r.High}}, oda.Scan)
 		if err != nil || len(page.Rows) == 0 {
 			return err
 		}

@@ -122,7 +122,7 @@ func TestTheWatermarkIsWhenThePassBegan(t *testing.T) {
 	mood := w.moods()
 	var written time.Time
 	mood.feel(func(asked int, _ string, asks oda.Window) error {
-		if asks.After != "" && asks.MinID >= 0 && written.IsZero() { // within a tail pass
+		if asks.After != "" && asks.IDs.Low >= 0 && written.IsZero() { // within a tail pass
 			written = w.sim.Now()
 			w.put("Sag", 1, "imens", stampAt(written))
 		}
@@ -158,7 +158,7 @@ func TestAFormerPassIsFollowedByAWideOne(t *testing.T) {
 	}
 	mood := w.moods()
 	mood.feel(func(_ int, _ string, asks oda.Window) error {
-		if asks.After != "" && asks.MinID >= 20 {
+		if asks.After != "" && asks.IDs.Low >= 20 {
 			return errCrash
 		}
 		return nil

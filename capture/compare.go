@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"iter"
-	"math"
 	"slices"
 	"time"
 
@@ -130,7 +129,7 @@ func liveIDs(marks map[int64]checkpoint.Mark) []int64 {
 
 // questions is what the ledger must be asked: for the rows of a scan's pages by
 // the ids that a page spans, which shows what is missing from it as well.
-func questions(batch []reading) (ids []int64, windows []checkpoint.Window) {
+func questions(batch []reading) (ids []int64, windows []schema.IDRange) {
 	for _, r := range batch {
 		ids = append(ids, r.gone...)
 		if r.window != nil {
@@ -236,17 +235,11 @@ func (w *writer) bury(marks map[int64]checkpoint.Mark, r reading, out *outcome) 
 	}
 }
 
-// highestID stands for the open end of a window.
-const highestID = math.MaxInt64
-
 // accountsFor is the ids that a page asked for with w accounts for.
-func (r reading) accountsFor(w oda.Window) *checkpoint.Window {
-	high := w.MaxID
-	switch {
-	case r.more:
-		high = r.last
-	case high == 0:
-		high = highestID
+func (r reading) accountsFor(w oda.Window) *schema.IDRange {
+	ids := w.IDs
+	if r.more {
+		ids.High = r.last
 	}
-	return &checkpoint.Window{Low: w.MinID, High: high}
+	return &ids
 }

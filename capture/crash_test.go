@@ -30,7 +30,7 @@ func (s crashingStore) Fold(ctx context.Context, lease checkpoint.Lease, p check
 	return s.crash(func() error { return s.store.Fold(ctx, lease, p) })
 }
 
-func (s crashingStore) StartScan(ctx context.Context, lease checkpoint.Lease, id int64, began time.Time, ranges []checkpoint.Range) error {
+func (s crashingStore) StartScan(ctx context.Context, lease checkpoint.Lease, id int64, began time.Time, ranges []checkpoint.ScanRange) error {
 	return s.crash(func() error { return s.store.StartScan(ctx, lease, id, began, ranges) })
 }
 

@@ -210,7 +210,7 @@ func TestTheFrontierIsWhenTheScanBegan(t *testing.T) {
 	mood := w.moods()
 	var edited time.Time
 	mood.feel(func(_ int, _ string, asks oda.Window) error {
-		if asks.After == "" && asks.MinID >= 100 && asks.MinID < 350 && edited.IsZero() { // within the scan
+		if asks.After == "" && asks.IDs.Low >= 100 && asks.IDs.Low < 350 && edited.IsZero() { // within the scan
 			edited = w.sim.Now()
 			return w.sim.Edit("Sag", 1, "titel", "rettet i stilhed")
 		}

@@ -5,12 +5,13 @@ import (
 	"slices"
 
 	"odastream/checkpoint"
+	"odastream/schema"
 )
 
 // differing cuts windows, which do not touch and ascend, and rows down to what the
 // digests of the windows do not prove to be as the ledger has it: most pages of
 // most scans are gone with that, and cost no look at any row of the ledger.
-func (w *writer) differing(ctx context.Context, windows []checkpoint.Window, rows []latest, unsaved [][]checkpoint.Entry) ([]checkpoint.Window, []latest, error) {
+func (w *writer) differing(ctx context.Context, windows []schema.IDRange, rows []latest, unsaved [][]checkpoint.Entry) ([]schema.IDRange, []latest, error) {
 	if len(windows) == 0 || !w.loaded.Load() {
 		return windows, rows, nil
 	}
@@ -28,7 +29,7 @@ func (w *writer) differing(ctx context.Context, windows []checkpoint.Window, row
 		i := windowOf(windows, r.ID)
 		return r.scanned && i >= 0 && same[i]
 	})
-	var differing []checkpoint.Window
+	var differing []schema.IDRange
 	for i, window := range windows {
 		if !same[i] {
 			differing = append(differing, window)
@@ -39,7 +40,7 @@ func (w *writer) differing(ctx context.Context, windows []checkpoint.Window, row
 
 // digestsOf sums up the rows that a scan saw inside each of the windows. A row that
 // only the tail saw is none of them: it may be gone since.
-func digestsOf(windows []checkpoint.Window, rows []latest) []checkpoint.Digest {
+func digestsOf(windows []schema.IDRange, rows []latest) []checkpoint.Digest {
 	digests := make([]checkpoint.Digest, len(windows))
 	for _, r := range rows {
 		if i := windowOf(windows, r.ID); i >= 0 && r.scanned {
@@ -58,8 +59,8 @@ func alike(a, b []checkpoint.Digest) []bool {
 }
 
 // windowOf is the place of the window that holds id; -1: none does.
-func windowOf(windows []checkpoint.Window, id int64) int {
-	i, _ := slices.BinarySearchFunc(windows, id, func(w checkpoint.Window, id int64) int {
+func windowOf(windows []schema.IDRange, id int64) int {
+	i, _ := slices.BinarySearchFunc(windows, id, func(w schema.IDRange, id int64) int {
 		if w.High < id {
 			return -1
 		}

@@ -16,7 +16,7 @@ type summedUp struct {
 	rows []latest
 }
 
-func (s summedUp) Digests(_ context.Context, _ string, windows []checkpoint.Window) ([]checkpoint.Digest, error) {
+func (s summedUp) Digests(_ context.Context, _ string, windows []schema.IDRange) ([]checkpoint.Digest, error) {
 	digests := make([]checkpoint.Digest, len(windows))
 	for i := range digests {
 		for _, r := range s.rows {
@@ -42,7 +42,7 @@ func byTail(id int64, spelling schema.Spelling) latest {
 
 func TestAWindowIsPassedOverOnlyIfItsDigestProvesItTheSame(t *testing.T) {
 	t.Parallel()
-	window := checkpoint.Window{Low: 10, High: 20}
+	window := schema.IDRange{Low: 10, High: 20}
 	known := []latest{shown(11, 0xa), shown(20, 0xb)}
 	for claim, c := range map[string]struct {
 		rows    []latest
@@ -69,7 +69,7 @@ func TestAWindowIsPassedOverOnlyIfItsDigestProvesItTheSame(t *testing.T) {
 			s := &session{Poller: &Poller{store: summedUp{rows: known}}}
 			s.loaded.Store(!c.first)
 			unsaved := [][]checkpoint.Entry{{{ID: c.unsaved}}}
-			windows, rows, err := (&writer{session: s}).differing(t.Context(), []checkpoint.Window{window}, append([]latest(nil), c.rows...), unsaved)
+			windows, rows, err := (&writer{session: s}).differing(t.Context(), []schema.IDRange{window}, append([]latest(nil), c.rows...), unsaved)
 			if err != nil || (len(windows) == 1) != c.differs {
 				t.Errorf("differing gives windows %v, error %v; want the window to differ: %t", windows, err, c.differs)
 			}
@@ -86,8 +86,8 @@ func TestAWindowIsPassedOverOnlyIfItsDigestProvesItTheSame(t *testing.T) {
 
 func TestWindowOf(t *testing.T) {
 	t.Parallel()
-	windows := []checkpoint.Window{{Low: -1, High: 0}, {Low: 10, High: 20}, {Low: 20, High: highestID}}
-	for id, want := range map[int64]int{-1: -1, 0: 0, 1: -1, 10: -1, 11: 1, 20: 1, 21: 2, highestID: 2} {
+	windows := []schema.IDRange{{Low: -1, High: 0}, {Low: 10, High: 20}, {Low: 20, High: schema.NoEnd}}
+	for id, want := range map[int64]int{-1: -1, 0: 0, 1: -1, 10: -1, 11: 1, 20: 1, 21: 2, schema.NoEnd: 2} {
 		if got := windowOf(windows, id); got != want {
 			t.Errorf("windowOf(%d) = %d, want %d", id, got, want)
 		}

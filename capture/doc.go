@@ -51,13 +51,13 @@ type topics interface {
 type store interface {
 	leases
 	Load(ctx context.Context, entity string) (checkpoint.Checkpoint, error)
-	Digests(ctx context.Context, entity string, windows []checkpoint.Window) ([]checkpoint.Digest, error)
-	Marks(ctx context.Context, entity string, ids []int64, windows []checkpoint.Window) (map[int64]checkpoint.Mark, error)
-	Entries(ctx context.Context, entity string, ids []int64, windows []checkpoint.Window) (map[int64]checkpoint.Entry, error)
+	Digests(ctx context.Context, entity string, windows []schema.IDRange) ([]checkpoint.Digest, error)
+	Marks(ctx context.Context, entity string, ids []int64, windows []schema.IDRange) (map[int64]checkpoint.Mark, error)
+	Entries(ctx context.Context, entity string, ids []int64, windows []schema.IDRange) (map[int64]checkpoint.Entry, error)
 	DirtyIDs(ctx context.Context, entity string, after int64, limit int) ([]int64, error)
 	Save(ctx context.Context, lease checkpoint.Lease, p checkpoint.Progress) error
 	Fold(ctx context.Context, lease checkpoint.Lease, p checkpoint.Progress) error
-	StartScan(ctx context.Context, lease checkpoint.Lease, id int64, began time.Time, ranges []checkpoint.Range) error
+	StartScan(ctx context.Context, lease checkpoint.Lease, id int64, began time.Time, ranges []checkpoint.ScanRange) error
 	Vanished(ctx context.Context, entity string) ([]checkpoint.Missing, error)
 	Count(ctx context.Context, entity string) (int64, error)
 	LateRows(ctx context.Context, entity string, days int) ([]checkpoint.Lateness, error)

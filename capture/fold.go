@@ -104,10 +104,10 @@ func foreign(at checkpoint.Checkpoint, state stream.TopicState) string {
 			return "it has fewer partitions"
 		case known.TopicID != state.ID:
 			return "it was made anew"
-		case known.NextOffset > state.End[partition]:
-			return fmt.Sprintf("partition %d ends at %d, before %d", partition, state.End[partition], known.NextOffset)
-		case known.NextOffset < state.Start[partition]:
-			return fmt.Sprintf("partition %d starts at %d, behind %d", partition, state.Start[partition], known.NextOffset)
+		case known.Next > state.End[partition]:
+			return fmt.Sprintf("partition %d ends at %d, before %d", partition, state.End[partition], known.Next)
+		case known.Next < state.Start[partition]:
+			return fmt.Sprintf("partition %d starts at %d, behind %d", partition, state.Start[partition], known.Next)
 		}
 	}
 	return ""
@@ -117,9 +117,9 @@ func foreign(at checkpoint.Checkpoint, state stream.TopicState) string {
 func startOffsets(at checkpoint.Checkpoint, state stream.TopicState) []int64 {
 	from := make([]int64, state.Partitions())
 	for partition := range from {
-		from[partition] = -1
+		from[partition] = schema.NoOffset
 		if known, ok := at.Positions[int32(partition)]; ok {
-			from[partition] = known.NextOffset
+			from[partition] = known.Next
 		}
 	}
 	return from
@@ -129,9 +129,9 @@ func startOffsets(at checkpoint.Checkpoint, state stream.TopicState) []int64 {
 // makes the row dirty, wherever a batch ends. What is no change stays on the topic
 // for the sink to dead-letter; the ledger knows nothing of it.
 func (s *session) foldRecords(ctx context.Context, topicID [16]byte, records []*kgo.Record) error {
-	p := checkpoint.Progress{Positions: map[int32]checkpoint.Position{}, Entries: make([]checkpoint.Entry, 0, len(records))}
+	p := checkpoint.Progress{Positions: map[int32]schema.Position{}, Entries: make([]checkpoint.Entry, 0, len(records))}
 	for _, rec := range records {
-		p.Positions[rec.Partition] = checkpoint.Position{TopicID: topicID, NextOffset: rec.Offset + 1}
+		p.Positions[rec.Partition] = schema.Position{TopicID: topicID, Next: rec.Offset + 1}
 		entry, err := entryOf(rec)
 		if err != nil {
 			s.log.Warn("record on the entity's topic is no change of ours", "partition", rec.Partition, "offset", rec.Offset, "error", err)
@@ -170,7 +170,7 @@ func (s *session) repair(ctx context.Context) error {
 		}
 		s.log.Warn("publishing again what a former holder of the lease overtook", "rows", len(ids))
 		for _, id := range ids {
-			r, err := s.read(ctx, oda.Window{MinID: id - 1, MaxID: id}, oda.Tail, schema.OriginScan)
+			r, err := s.read(ctx, oda.Window{IDs: schema.OneID(id)}, oda.Tail, schema.OriginScan)
 			if errors.Is(err, oda.ErrNotFound) {
 				return nil // the entity is absent at the source: nothing to say about its rows
 			}

@@ -50,7 +50,7 @@ func without(page oda.Page, ids ...int64) oda.Page {
 }
 
 // small tells a second look from a scan's own page: its range has an upper end.
-func small(w oda.Window) bool { return w.MaxID != 0 }
+func small(w oda.Window) bool { return !w.IDs.Open() }
 
 // No single answer proves a row gone. Red without the second look, and with one
 // that does not ask for the neighbours.
@@ -64,7 +64,7 @@ func TestAPageThatLacksARowDeletesNothing(t *testing.T) {
 			return page, nil
 		},
 		"an empty page in the middle": func(w oda.Window, lane oda.Lane, page oda.Page) (oda.Page, error) {
-			if lane == oda.Scan && !small(w) && w.MinID >= 200 {
+			if lane == oda.Scan && !small(w) && w.IDs.Low >= 200 {
 				return oda.Page{Date: page.Date, Sent: page.Sent, Received: page.Received}, nil
 			}
 			return page, nil
@@ -185,7 +185,7 @@ func TestAResumedScanIsFollowedByOneOfItsOwn(t *testing.T) {
 	w := many(t, 250)
 	liar := w.liar()
 	liar.tell(func(w oda.Window, lane oda.Lane, page oda.Page) (oda.Page, error) {
-		if lane == oda.Scan && w.MinID >= 200 {
+		if lane == oda.Scan && w.IDs.Low >= 200 {
 			return page, errCrash
 		}
 		return page, nil

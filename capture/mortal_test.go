@@ -150,7 +150,7 @@ func (s mortalStore) Fold(ctx context.Context, lease checkpoint.Lease, p checkpo
 	return s.life.step(func() error { return s.store.Fold(ctx, lease, p) }, nothing)
 }
 
-func (s mortalStore) StartScan(ctx context.Context, lease checkpoint.Lease, id int64, began time.Time, ranges []checkpoint.Range) error {
+func (s mortalStore) StartScan(ctx context.Context, lease checkpoint.Lease, id int64, began time.Time, ranges []checkpoint.ScanRange) error {
 	return s.life.step(func() error { return s.store.StartScan(ctx, lease, id, began, ranges) }, nothing)
 }
 

@@ -4,7 +4,7 @@ import (
 	"maps"
 	"slices"
 
-	"odastream/checkpoint"
+	"odastream/schema"
 	"odastream/stream"
 )
 
@@ -12,13 +12,13 @@ import (
 // the topic (invariant 8). Where somebody else's record stands between ours, it
 // stays before it, and the next fold reads from there.
 type positions struct {
-	at map[int32]checkpoint.Position
+	at map[int32]schema.Position
 }
 
 func newPositions(topicID [16]byte, next []int64) *positions {
-	p := &positions{at: make(map[int32]checkpoint.Position, len(next))}
+	p := &positions{at: make(map[int32]schema.Position, len(next))}
 	for partition, offset := range next {
-		p.at[int32(partition)] = checkpoint.Position{TopicID: topicID, NextOffset: offset}
+		p.at[int32(partition)] = schema.Position{TopicID: topicID, Next: offset}
 	}
 	return p
 }
@@ -33,8 +33,8 @@ func (p *positions) add(acks []stream.Ack) {
 		slices.Sort(list)
 		at := p.at[partition]
 		for _, offset := range list {
-			if offset == at.NextOffset {
-				at.NextOffset++
+			if offset == at.Next {
+				at.Next++
 			}
 		}
 		p.at[partition] = at
@@ -42,4 +42,4 @@ func (p *positions) add(acks []stream.Ack) {
 }
 
 // all returns a copy.
-func (p *positions) all() map[int32]checkpoint.Position { return maps.Clone(p.at) }
+func (p *positions) all() map[int32]schema.Position { return maps.Clone(p.at) }

@@ -23,7 +23,7 @@ func TestPositionsStopBeforeAForeignRecord(t *testing.T) {
 			t.Parallel()
 			p := newPositions([16]byte{1}, []int64{5, 0})
 			p.add(c.acks)
-			if got := p.all()[0].NextOffset; got != c.want {
+			if got := p.all()[0].Next; got != c.want {
 				t.Errorf("position is %d, want %d", got, c.want)
 			}
 		})

@@ -384,5 +384,5 @@ func (h *history) finish() {
 	h.rt.Fatalf("rows are in doubt after five scans\n%s", strings.Join(h.tale, "\n"))
 }
 
-// highestID of an Int32 key, and ids that lie far apart.
+// schema.NoEnd of an Int32 key, and ids that lie far apart.
 func rowIDs() []int64 { return []int64{0, 1, 2, 3, 4, 5, 6, 7, 1000, 57_000_000, math.MaxInt32 - 1} }

@@ -86,7 +86,7 @@ func (s *session) complete(ctx context.Context, began time.Time, settled bool) e
 // planScan returns the ranges of the scan under way, or those of a new one, and
 // what the source's clock showed when it began. The seq of its beginning is no time
 // to go by: a topic written to by a fast clock has it run ahead.
-func (s *session) planScan(ctx context.Context, at checkpoint.Checkpoint) (began time.Time, ranges []checkpoint.Range, err error) {
+func (s *session) planScan(ctx context.Context, at checkpoint.Checkpoint) (began time.Time, ranges []checkpoint.ScanRange, err error) {
 	began = s.clock.at(time.Now())
 	extent, err := s.source.Extent(ctx, s.entity, oda.Scan)
 	if err != nil {
@@ -102,17 +102,17 @@ func (s *session) planScan(ctx context.Context, at checkpoint.Checkpoint) (began
 
 // split cuts the ids of an entity into ranges, newest first. The newest has no
 // upper end: a row that comes meanwhile is the tail's, and here as well.
-func split(extent oda.Extent) []checkpoint.Range {
+func split(extent oda.Extent) []checkpoint.ScanRange {
 	n := max(1, min(extent.Count/rangeRows, maxRanges, extent.MaxID))
 	step := extent.MaxID / n
-	ranges := make([]checkpoint.Range, 0, n)
+	ranges := make([]checkpoint.ScanRange, 0, n)
 	for i := n - 1; i >= 0; i-- {
-		r := checkpoint.Range{Low: i * step, High: (i + 1) * step}
+		r := checkpoint.ScanRange{IDRange: schema.IDRange{Low: i * step, High: (i + 1) * step}}
 		if i == 0 {
-			r.Low = beforeAll
+			r.Low = schema.BeforeFirst
 		}
 		if i == n-1 {
-			r.High = 0
+			r.High = schema.NoEnd
 		}
 		r.Next = r.Low
 		ranges = append(ranges, r)
@@ -121,9 +121,9 @@ func split(extent oda.Extent) []checkpoint.Range {
 }
 
 // scanRange reads one range page by page, up to an empty page or its last id.
-func (s *session) scanRange(ctx context.Context, r *checkpoint.Range, origin schema.Origin) error {
+func (s *session) scanRange(ctx context.Context, r *checkpoint.ScanRange, origin schema.Origin) error {
 	for !r.Done {
-		asked := oda.Window{MinID: r.Next, MaxID: r.High}
+		asked := oda.Window{IDs: schema.IDRange{Low: r.Next, High: r.High}}
 		page, err := s.read(ctx, asked, oda.Scan, origin)
 		if err != nil {
 			return err
@@ -133,8 +133,8 @@ func (s *session) scanRange(ctx context.Context, r *checkpoint.Range, origin sch
 			r.Next = page.last
 		}
 		r.Read += int64(len(page.rows))
-		r.Done = !page.more || r.High != 0 && r.Next == r.High
-		page.progress.Ranges = []checkpoint.Range{*r}
+		r.Done = !page.more || r.Next == r.High
+		page.progress.Ranges = []checkpoint.ScanRange{*r}
 		if err := s.submit(ctx, page); err != nil {
 			return err
 		}

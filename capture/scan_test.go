@@ -8,6 +8,7 @@ import (
 
 	"odastream/oda"
 	"odastream/odasim"
+	"odastream/schema"
 )
 
 // Red where a second had to have passed.
@@ -30,7 +31,7 @@ func TestSplitCoversEveryIDOnce(t *testing.T) {
 		if len(ranges) == 0 || len(ranges) > maxRanges {
 			t.Fatalf("%+v gives %d ranges", extent, len(ranges))
 		}
-		if ranges[0].High != 0 || ranges[len(ranges)-1].Low != beforeAll {
+		if !ranges[0].Open() || ranges[len(ranges)-1].Low != schema.BeforeFirst {
 			t.Fatalf("%+v does not reach both ends: %+v", extent, ranges)
 		}
 		for i, r := range ranges {

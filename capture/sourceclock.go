@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"odastream/oda"
+	"odastream/schema"
 )
 
 // skewSamples is how many of the last answers the source's clock is judged by:
@@ -57,7 +58,7 @@ func (c *sourceClock) set(ctx context.Context, src source, set string) error {
 	if asked {
 		return nil
 	}
-	page, err := src.Page(ctx, set, oda.Window{MinID: math.MaxInt32 - 1}, oda.Tail)
+	page, err := src.Page(ctx, set, oda.Window{IDs: schema.IDsAbove(math.MaxInt32 - 1)}, oda.Tail)
 	if err == nil {
 		c.observe(page)
 	}

@@ -8,6 +8,7 @@ import (
 
 	"odastream/checkpoint"
 	"odastream/odasim"
+	"odastream/schema"
 )
 
 // countingStore counts the rows that are looked up in full.
@@ -16,7 +17,7 @@ type countingStore struct {
 	full *atomic.Int64
 }
 
-func (s countingStore) Entries(ctx context.Context, entity string, ids []int64, windows []checkpoint.Window) (map[int64]checkpoint.Entry, error) {
+func (s countingStore) Entries(ctx context.Context, entity string, ids []int64, windows []schema.IDRange) (map[int64]checkpoint.Entry, error) {
 	s.full.Add(int64(len(ids)))
 	return s.store.Entries(ctx, entity, ids, windows)
 }

@@ -27,8 +27,6 @@ const (
 	boundSlack = 10 * time.Millisecond
 	// narrowest is the shortest window asked of a source that times out on longer ones.
 	narrowest = time.Second
-	// beforeAll is an id below every row's.
-	beforeAll = -1
 )
 
 // tail follows an entity by its stamps.
@@ -81,14 +79,14 @@ func (t *tail) plan(lookBack time.Duration) (checkpoint.Pass, error) {
 		from = until.Add(-lookBack)
 	}
 	after, err := oda.ShiftWall(oda.EarliestWall(from, until), -boundSlack)
-	return checkpoint.Pass{After: after, Until: oda.LatestWall(from, until), Goal: goal, LastID: beforeAll}, err
+	return checkpoint.Pass{After: after, Until: oda.LatestWall(from, until), Goal: goal, LastID: schema.BeforeFirst}, err
 }
 
 // readPass reads page after page, by id inside fixed bounds: ties and rows that
 // move while they are read make no difference to it.
 func (t *tail) readPass(ctx context.Context, p *checkpoint.Pass) error {
 	for {
-		r, err := t.read(ctx, oda.Window{After: p.After, Until: p.Until, MinID: p.LastID}, oda.Tail, schema.OriginTail)
+		r, err := t.read(ctx, oda.Window{After: p.After, Until: p.Until, IDs: schema.IDsAbove(p.LastID)}, oda.Tail, schema.OriginTail)
 		if err != nil {
 			return err
 		}
@@ -135,7 +133,7 @@ func (t *tail) narrow(p *checkpoint.Pass) bool {
 // moves no watermark.
 func (t *tail) future(ctx context.Context) error {
 	now := t.clock.at(time.Now())
-	w := oda.Window{After: oda.LatestWall(now.Add(-ahead), now.Add(ahead)), MinID: beforeAll}
+	w := oda.Window{After: oda.LatestWall(now.Add(-ahead), now.Add(ahead)), IDs: schema.AllIDs()}
 	for {
 		r, err := t.read(ctx, w, oda.Tail, schema.OriginTail)
 		if err != nil {
@@ -146,7 +144,7 @@ func (t *tail) future(ctx context.Context) error {
 			t.futureAt = time.Now()
 			return t.settled(ctx, checkpoint.Progress{})
 		}
-		w.MinID = r.last
+		w.IDs.Low = r.last
 		if err := t.submit(ctx, r); err != nil {
 			return err
 		}

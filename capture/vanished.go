@@ -16,8 +16,6 @@ const (
 	// heldRows and heldShare bound what one scan may delete by itself: the higher
 	// of the two.
 	heldRows, heldShare = 100, 0.02
-	// onePage is the rows below which a set that had more counts as broken.
-	onePage = 100
 )
 
 // HeldBackError says that more rows of an entity vanished at once than a scan may
@@ -45,7 +43,7 @@ func (e *HeldBackError) Error() string {
 // lookAgain takes a second look at the rows that the scan missed and has those
 // that are gone deleted. It returns what it must hold back, and whether every
 // missed row is settled: back at the source, or its delete published.
-func (s *session) lookAgain(ctx context.Context, ranges []checkpoint.Range) (held *HeldBackError, settled bool, err error) {
+func (s *session) lookAgain(ctx context.Context, ranges []checkpoint.ScanRange) (held *HeldBackError, settled bool, err error) {
 	missing, err := s.store.Vanished(ctx, s.entity)
 	if err != nil || len(missing) == 0 {
 		return nil, err == nil, err
@@ -73,7 +71,7 @@ func (s *session) lookAgain(ctx context.Context, ranges []checkpoint.Range) (hel
 }
 
 // sift tells what may be deleted if a second look agrees from what is held back.
-func (s *session) sift(ctx context.Context, missing []checkpoint.Missing, ranges []checkpoint.Range) (deletable []checkpoint.Missing, held *HeldBackError, err error) {
+func (s *session) sift(ctx context.Context, missing []checkpoint.Missing, ranges []checkpoint.ScanRange) (deletable []checkpoint.Missing, held *HeldBackError, err error) {
 	live, err := s.store.Count(ctx, s.entity)
 	if err != nil {
 		return nil, nil, err
@@ -83,7 +81,7 @@ func (s *session) sift(ctx context.Context, missing []checkpoint.Missing, ranges
 		read += r.Read
 	}
 	limit := max(heldRows, int64(heldShare*float64(live)))
-	collapsed := live > onePage && read <= onePage
+	collapsed := live > schema.PageSize && read <= schema.PageSize
 	few := int64(len(missing)) <= limit
 	for _, m := range missing {
 		agreed := m.Scans > 1 || few && (m.Below != nil || m.Above != nil)
@@ -115,12 +113,12 @@ func equal(a, b *int64) bool { return a == b || a != nil && b != nil && *a == *b
 // look asks for the rows from one known neighbour of a group to the other. Only
 // an answer that holds both neighbours proves the absence of what is not in it.
 func (s *session) look(ctx context.Context, group []checkpoint.Missing) error {
-	asked := oda.Window{MinID: beforeAll}
+	asked := oda.Window{IDs: schema.AllIDs()}
 	if below := group[0].Below; below != nil {
-		asked.MinID = *below - 1
+		asked.IDs.Low = *below - 1
 	}
 	if above := group[0].Above; above != nil {
-		asked.MaxID = *above
+		asked.IDs.High = *above
 	}
 	verdict := reading{origin: schema.OriginScan}
 	for {
@@ -137,10 +135,10 @@ func (s *session) look(ctx context.Context, group []checkpoint.Missing) error {
 		verdict.ended = page.ended
 		verdict.rows = append(verdict.rows, page.rows...)
 		verdict.rejects = append(verdict.rejects, page.rejects...)
-		if !page.more || page.last == asked.MaxID {
+		if !page.more || page.last == asked.IDs.High {
 			break
 		}
-		asked.MinID = page.last
+		asked.IDs.Low = page.last
 	}
 	verdict.gone = gone(group, verdict)
 	return s.submit(ctx, verdict)

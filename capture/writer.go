@@ -30,11 +30,11 @@ type reading struct {
 	behind   int64 // watermark when the request began, in microseconds since 1970
 	rows     []row
 	rejects  []oda.Reject
-	last     int64              // highest id on the page
-	more     bool               // false: the page was empty, nothing is left of the window
-	window   *checkpoint.Window // of a scan: all rows with these ids are on the page
-	gone     []int64            // rows that a second look proved gone
-	refold   bool               // first bring the ledger up to the topic's end again
+	last     int64           // highest id on the page
+	more     bool            // false: the page was empty, nothing is left of the window
+	window   *schema.IDRange // of a scan: all rows with these ids are on the page
+	gone     []int64         // rows that a second look proved gone
+	refold   bool            // first bring the ledger up to the topic's end again
 	progress checkpoint.Progress
 	saved    chan<- struct{} // closed once all of it is saved; nil: nobody waits
 }
@@ -169,7 +169,7 @@ func (w *writer) handOn(ctx context.Context, out outcome) error {
 func (w *writer) settle(ctx context.Context, batch []reading) ([]latest, error) {
 	rows, doubtful := w.recent.newest(batch)
 	for _, id := range doubtful {
-		again, err := w.read(ctx, oda.Window{MinID: id - 1, MaxID: id}, oda.Tail, schema.OriginScan)
+		again, err := w.read(ctx, oda.Window{IDs: schema.OneID(id)}, oda.Tail, schema.OriginScan)
 		if err != nil {
 			return nil, err
 		}
@@ -209,7 +209,7 @@ func merge(batch []reading) checkpoint.Progress {
 	for _, r := range batch {
 		p := r.progress
 		for _, moved := range p.Ranges {
-			all.Ranges = append(slices.DeleteFunc(all.Ranges, func(r checkpoint.Range) bool { return r.Low == moved.Low }), moved)
+			all.Ranges = append(slices.DeleteFunc(all.Ranges, func(r checkpoint.ScanRange) bool { return r.Low == moved.Low }), moved)
 		}
 		if p.Pass != nil {
 			all.Pass = p.Pass

@@ -3,14 +3,14 @@ package capture
 import (
 	"testing"
 
-	"odastream/checkpoint"
 	"odastream/oda"
+	"odastream/schema"
 )
 
 func TestOnlyTheProgressOfAScanMayWaitForMore(t *testing.T) {
 	t.Parallel()
 	page := func(rows int) reading {
-		return reading{window: &checkpoint.Window{}, rows: make([]row, rows)}
+		return reading{window: &schema.IDRange{}, rows: make([]row, rows)}
 	}
 	tail, broken, awaited := page(1), page(1), page(1)
 	tail.window, broken.rejects, awaited.saved = nil, []oda.Reject{{}}, make(chan struct{})

@@ -5,6 +5,8 @@ import (
 	"testing"
 
 	"github.com/jackc/pgx/v5"
+
+	"odastream/schema"
 )
 
 // A batch of the poller, and the ledger that it is held against.
@@ -113,7 +115,7 @@ func BenchmarkEntries(b *testing.B) {
 	})
 	b.Run("window", func(b *testing.B) {
 		for b.Loop() {
-			got, err := s.Entries(b.Context(), entity, nil, []Window{{Low: 50_000, High: 50_000 + benchRows}})
+			got, err := s.Entries(b.Context(), entity, nil, []schema.IDRange{{Low: 50_000, High: 50_000 + benchRows}})
 			if err != nil || len(got) != benchRows {
 				b.Fatalf("%d entries, %v, want %d", len(got), err, benchRows)
 			}

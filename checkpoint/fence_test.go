@@ -9,6 +9,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
+
+	"odastream/schema"
 )
 
 var noon = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
@@ -21,21 +23,21 @@ var saves = map[string]struct {
 	"entries":       {"poller_ledger", saving(Progress{Entries: []Entry{live(1, 10), live(2, 11), {ID: 3, Seq: 12, State: Deleted}}})},
 	"seq":           {"poller_watermarks", saving(Progress{Seq: 999})},
 	"partitions":    {"poller_watermarks", saving(Progress{Partitions: 7})},
-	"positions":     {"poller_positions", saving(Progress{Positions: map[int32]Position{0: {TopicID: [16]byte{9}, NextOffset: 99}}})},
+	"positions":     {"poller_positions", saving(Progress{Positions: map[int32]schema.Position{0: {TopicID: [16]byte{9}, Next: 99}}})},
 	"pass":          {"poller_watermarks", saving(Progress{Pass: &Pass{After: "2026", LastID: 5}})},
 	"watermark":     {"poller_watermarks", saving(Progress{Watermark: noon, WallClock: "2026-11-23T13:00:00"})},
 	"first load":    {"poller_watermarks", saving(Progress{LoadedAt: noon})},
-	"range":         {"poller_scans", saving(Progress{Ranges: []Range{{Low: 0, High: 100, Next: 50, Done: true}}})},
+	"range":         {"poller_scans", saving(Progress{Ranges: []ScanRange{{IDRange: schema.IDRange{Low: 0, High: 100}, Next: 50, Done: true}}})},
 	"end of scan":   {"poller_watermarks", saving(Progress{ScannedAt: noon})},
 	"consistency":   {"poller_watermarks", saving(Progress{ConsistentThrough: noon})},
 	"vanished rows": {"poller_vanished", saving(Progress{Vanished: []int64{1}})},
 	"returned rows": {"poller_vanished", saving(Progress{Returned: []int64{77}})},
 	"lateness":      {"poller_lateness", saving(Progress{Lateness: []Lateness{{Bound: time.Minute, Rows: 3, Worst: time.Minute}}})},
 	"start of a scan": {"poller_scans", func(ctx context.Context, s *Store, l Lease) error {
-		return s.StartScan(ctx, l, 12, time.Now(), []Range{{High: 7}})
+		return s.StartScan(ctx, l, 12, time.Now(), []ScanRange{{IDRange: schema.IDRange{Low: 0, High: 7}}})
 	}},
 	"folded entries":   {"poller_ledger", folding(Progress{Entries: []Entry{live(1, 1)}})},
-	"folded positions": {"poller_positions", folding(Progress{Positions: map[int32]Position{0: {NextOffset: 1}}})},
+	"folded positions": {"poller_positions", folding(Progress{Positions: map[int32]schema.Position{0: {Next: 1}}})},
 	"forgetting":       {"poller_ledger", func(ctx context.Context, s *Store, l Lease) error { return s.Forget(ctx, l) }},
 }
 
@@ -50,12 +52,12 @@ func folding(p Progress) func(context.Context, *Store, Lease) error {
 // furnish gives an entity something of everything.
 func furnish(t testing.TB, s *Store, lease Lease) {
 	t.Helper()
-	if err := s.StartScan(t.Context(), lease, 8, time.Now(), []Range{{Low: 0, High: 100}, {Low: 100}}); err != nil {
+	if err := s.StartScan(t.Context(), lease, 8, time.Now(), []ScanRange{{IDRange: schema.IDRange{Low: 0, High: 100}}, {IDRange: schema.IDsAbove(100)}}); err != nil {
 		t.Fatal(err)
 	}
 	mustSave(t, s, lease, Progress{
 		Entries: []Entry{live(1, 5), {ID: 2, Seq: 6, State: Dirty}}, Seq: 7, Vanished: []int64{77},
-		Positions: map[int32]Position{0: {TopicID: [16]byte{1}, NextOffset: 3}},
+		Positions: map[int32]schema.Position{0: {TopicID: [16]byte{1}, Next: 3}},
 		Watermark: noon.Add(-time.Hour), WallClock: "2026-11-23T12:00:00",
 	})
 }

@@ -8,6 +8,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 	"pgregory.net/rapid"
+
+	"odastream/schema"
 )
 
 func dirty(id, seq int64) Entry   { return Entry{ID: id, Seq: seq, State: Dirty} }
@@ -169,7 +171,7 @@ func TestLedgerAgainstAModel(t *testing.T) {
 				if diff := cmp.Diff(m.ledger, entries(t, s, entity, 1, 2, 3, 4, 5)); diff != "" {
 					r.Fatalf("ledger (-want +got):\n%s", diff)
 				}
-				if diff := cmp.Diff(m.marks(), marks(t, s, entity, nil, Window{0, 5})); diff != "" {
+				if diff := cmp.Diff(m.marks(), marks(t, s, entity, nil, schema.IDRange{Low: 0, High: 5})); diff != "" {
 					r.Fatalf("ledger in short (-want +got):\n%s", diff)
 				}
 				if got := load(t, s, entity).Seq; got != highest {

@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"odastream/schema"
 )
 
 func lost(id int64) Entry { return Entry{ID: id, State: Lost} }
@@ -51,11 +53,11 @@ func TestALostRowIsMissedAndUnlikeEveryReading(t *testing.T) {
 	if err := s.Forget(t.Context(), lease); err != nil {
 		t.Fatalf("Forget = %v", err)
 	}
-	marks, err := s.Marks(t.Context(), entity, []int64{1}, []Window{{Low: 1, High: 9}})
+	marks, err := s.Marks(t.Context(), entity, []int64{1}, []schema.IDRange{{Low: 1, High: 9}})
 	if diff := cmp.Diff(map[int64]Mark{1: {}, 2: {Deleted: true}}, marks); err != nil || diff != "" {
 		t.Errorf("Marks = %v (-want +got):\n%s", err, diff)
 	}
-	digests, err := s.Digests(t.Context(), entity, []Window{{Low: 0, High: 9}})
+	digests, err := s.Digests(t.Context(), entity, []schema.IDRange{{Low: 0, High: 9}})
 	if diff := cmp.Diff([]Digest{{Rows: 1}}, digests); err != nil || diff != "" {
 		t.Errorf("Digests = %v (-want +got):\n%s", err, diff)
 	}

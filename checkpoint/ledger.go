@@ -70,12 +70,9 @@ func entryOf(id, seq int64, hash []byte, spelling schema.Spelling, stamp *string
 	return e
 }
 
-// Window is a range of ids, above Low and up to High.
-type Window struct{ Low, High int64 }
-
 // Entries looks up the rows of entity with the given ids, and all rows inside the
-// windows. A row that the ledger does not know is absent from the map.
-func (s *Store) Entries(ctx context.Context, entity string, ids []int64, windows []Window) (map[int64]Entry, error) {
+// ranges. A row that the ledger does not know is absent from the map.
+func (s *Store) Entries(ctx context.Context, entity string, ids []int64, ranges []schema.IDRange) (map[int64]Entry, error) {
 	known := make(map[int64]Entry, len(ids))
 	var batch pgx.Batch
 	if len(ids) > 0 {
@@ -83,10 +80,10 @@ func (s *Store) Entries(ctx context.Context, entity string, ids []int64, windows
 SELECT entity_id, seq, hash, spelling, stamp, fields FROM poller_ledger
 WHERE entity_type = $1 AND entity_id = ANY($2)`, entity, ids).Query(collectInto(known))
 	}
-	for _, w := range windows {
+	for _, r := range ranges {
 		batch.Queue(`
 SELECT entity_id, seq, hash, spelling, stamp, fields FROM poller_ledger
-WHERE entity_type = $1 AND entity_id > $2 AND entity_id <= $3`, entity, w.Low, w.High).Query(collectInto(known))
+WHERE entity_type = $1 AND entity_id > $2 AND entity_id <= $3`, entity, r.Low, r.High).Query(collectInto(known))
 	}
 	if err := s.pool.SendBatch(ctx, &batch).Close(); err != nil {
 		return nil, fmt.Errorf("read ledger of %s: %w", entity, err)

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+
+	"odastream/schema"
 )
 
 // Checkpoint is all that is stored of an entity's progress.
@@ -19,9 +21,9 @@ type Checkpoint struct {
 	Seq               int64     // 0 when nothing was published yet
 	Partitions        int       // 0 when nothing was published yet
 	Pass              *Pass     // nil when none was under way
-	Positions         map[int32]Position
-	ScanBegan         time.Time // source's clock when the scan under way began; zero: none is
-	Ranges            []Range   // of the scan under way, newest ids first; none: no scan
+	Positions         map[int32]schema.Position
+	ScanBegan         time.Time   // source's clock when the scan under way began; zero: none is
+	Ranges            []ScanRange // of the scan under way, newest ids first; none: no scan
 }
 
 // Load reads the checkpoint of entity. An entity never worked on has the zero
@@ -55,16 +57,16 @@ FROM poller_watermarks WHERE entity_type = $1`, entity).
 	return c, nil
 }
 
-func (s *Store) positions(ctx context.Context, entity string) (map[int32]Position, error) {
+func (s *Store) positions(ctx context.Context, entity string) (map[int32]schema.Position, error) {
 	rows, err := s.pool.Query(ctx, `
 SELECT partition, topic_id, next_offset FROM poller_positions WHERE entity_type = $1`, entity)
 	if err != nil {
 		return nil, err
 	}
-	list := map[int32]Position{}
+	list := map[int32]schema.Position{}
 	var partition int32
-	var at Position
-	_, err = pgx.ForEachRow(rows, []any{&partition, &at.TopicID, &at.NextOffset}, func() error {
+	var at schema.Position
+	_, err = pgx.ForEachRow(rows, []any{&partition, &at.TopicID, &at.Next}, func() error {
 		list[partition] = at
 		return nil
 	})

@@ -34,19 +34,16 @@ const marked = `
 SELECT entity_id, ` + published + `, NOT ` + expected + ` FROM poller_ledger
 WHERE entity_type = $1 AND `
 
-// pageRows is how many rows a window holds as a rule: a page of the source.
-const pageRows = 100
-
 // Marks looks up in short the rows of entity with the given ids, and all rows inside
-// the windows. A row that the ledger does not know is absent from the map.
-func (s *Store) Marks(ctx context.Context, entity string, ids []int64, windows []Window) (map[int64]Mark, error) {
-	known := make(map[int64]Mark, len(ids)+pageRows*len(windows))
+// the ranges. A row that the ledger does not know is absent from the map.
+func (s *Store) Marks(ctx context.Context, entity string, ids []int64, ranges []schema.IDRange) (map[int64]Mark, error) {
+	known := make(map[int64]Mark, len(ids)+schema.PageSize*len(ranges))
 	var batch pgx.Batch
 	if len(ids) > 0 {
 		batch.Queue(marked+`entity_id = ANY($2)`, entity, ids).Query(markInto(known))
 	}
-	for _, w := range windows {
-		batch.Queue(marked+`entity_id > $2 AND entity_id <= $3`, entity, w.Low, w.High).Query(markInto(known))
+	for _, r := range ranges {
+		batch.Queue(marked+`entity_id > $2 AND entity_id <= $3`, entity, r.Low, r.High).Query(markInto(known))
 	}
 	if err := s.pool.SendBatch(ctx, &batch).Close(); err != nil {
 		return nil, fmt.Errorf("read ledger of %s in short: %w", entity, err)
@@ -54,7 +51,7 @@ func (s *Store) Marks(ctx context.Context, entity string, ids []int64, windows [
 	return known, nil
 }
 
-// Digest sums up the rows inside a window: two sets of rows with the same digest are
+// Digest sums up the rows inside a range of ids: two sets of rows with the same digest are
 // the same, but for one chance in 10^19. The zero value is that of no rows.
 type Digest struct {
 	Rows      int64           // that should be at the source
@@ -67,16 +64,16 @@ func (d *Digest) Add(s schema.Spelling) {
 	d.Spellings ^= s
 }
 
-// Digests sums up what the ledger has inside each of the windows, in their order. Of
-// a window with a row whose Mark has no spelling the digest is nobody's.
-func (s *Store) Digests(ctx context.Context, entity string, windows []Window) ([]Digest, error) {
-	digests := make([]Digest, len(windows))
+// Digests sums up what the ledger has inside each of the ranges, in their order. Of
+// a range with a row whose Mark has no spelling the digest is nobody's.
+func (s *Store) Digests(ctx context.Context, entity string, ranges []schema.IDRange) ([]Digest, error) {
+	digests := make([]Digest, len(ranges))
 	var batch pgx.Batch
-	for i, w := range windows {
+	for i, r := range ranges {
 		d := &digests[i]
 		batch.Queue(`
 SELECT count(*), coalesce(bit_xor(`+published+`), 0) FROM poller_ledger
-WHERE entity_type = $1 AND entity_id > $2 AND entity_id <= $3 AND `+expected, entity, w.Low, w.High).
+WHERE entity_type = $1 AND entity_id > $2 AND entity_id <= $3 AND `+expected, entity, r.Low, r.High).
 			QueryRow(func(row pgx.Row) error { return row.Scan(&d.Rows, &d.Spellings) })
 	}
 	if err := s.pool.SendBatch(ctx, &batch).Close(); err != nil {
@@ -85,16 +82,16 @@ WHERE entity_type = $1 AND entity_id > $2 AND entity_id <= $3 AND `+expected, en
 	return digests, nil
 }
 
-// Joined makes one window of those that touch, lowest first: each costs a query.
-func Joined(windows []Window) []Window {
-	sorted := slices.SortedFunc(slices.Values(windows), func(a, b Window) int { return cmp.Compare(a.Low, b.Low) })
-	var out []Window
-	for _, w := range sorted {
-		if last := len(out) - 1; last >= 0 && w.Low <= out[last].High {
-			out[last].High = max(out[last].High, w.High)
+// Joined makes one range of those that touch, lowest first: each costs a query.
+func Joined(ranges []schema.IDRange) []schema.IDRange {
+	sorted := slices.SortedFunc(slices.Values(ranges), func(a, b schema.IDRange) int { return cmp.Compare(a.Low, b.Low) })
+	var out []schema.IDRange
+	for _, r := range sorted {
+		if last := len(out) - 1; last >= 0 && r.Low <= out[last].High {
+			out[last].High = max(out[last].High, r.High)
 			continue
 		}
-		out = append(out, w)
+		out = append(out, r)
 	}
 	return out
 }

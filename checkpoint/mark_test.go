@@ -9,7 +9,7 @@ import (
 	"odastream/schema"
 )
 
-func marks(t testing.TB, s *Store, entity string, ids []int64, windows ...Window) map[int64]Mark {
+func marks(t testing.TB, s *Store, entity string, ids []int64, windows ...schema.IDRange) map[int64]Mark {
 	t.Helper()
 	known, err := s.Marks(t.Context(), entity, ids, windows)
 	if err != nil {
@@ -26,16 +26,16 @@ func TestMarksOfIDsAndOfWindows(t *testing.T) {
 	mustSave(t, s, other, Progress{Entries: []Entry{live(5, 8)}})
 	for claim, c := range map[string]struct {
 		ids     []int64
-		windows []Window
+		windows []schema.IDRange
 		want    map[int64]Mark
 	}{
 		"nothing asked":            {nil, nil, map[int64]Mark{}},
 		"ids":                      {[]int64{5, 10, 20, 21}, nil, map[int64]Mark{5: {Spelling: -3}, 10: {Deleted: true}, 20: {}}},
-		"a window without its low": {nil, []Window{{0, 10}}, map[int64]Mark{5: {Spelling: -3}, 10: {Deleted: true}}},
-		"windows apart":            {nil, []Window{{10, 11}, {-2, 0}}, map[int64]Mark{-1: {Spelling: -1}, 0: {Spelling: -2}, 11: {Spelling: -5}}},
-		"windows that touch":       {nil, []Window{{5, 11}, {0, 5}}, map[int64]Mark{5: {Spelling: -3}, 10: {Deleted: true}, 11: {Spelling: -5}}},
-		"a window inside another":  {nil, []Window{{0, 30}, {5, 10}}, map[int64]Mark{5: {Spelling: -3}, 10: {Deleted: true}, 11: {Spelling: -5}, 20: {}, 30: {Spelling: -7}}},
-		"ids beside a window":      {[]int64{30}, []Window{{19, 20}}, map[int64]Mark{20: {}, 30: {Spelling: -7}}},
+		"a window without its low": {nil, []schema.IDRange{{Low: 0, High: 10}}, map[int64]Mark{5: {Spelling: -3}, 10: {Deleted: true}}},
+		"windows apart":            {nil, []schema.IDRange{{Low: 10, High: 11}, {Low: -2, High: 0}}, map[int64]Mark{-1: {Spelling: -1}, 0: {Spelling: -2}, 11: {Spelling: -5}}},
+		"windows that touch":       {nil, []schema.IDRange{{Low: 5, High: 11}, {Low: 0, High: 5}}, map[int64]Mark{5: {Spelling: -3}, 10: {Deleted: true}, 11: {Spelling: -5}}},
+		"a window inside another":  {nil, []schema.IDRange{{Low: 0, High: 30}, {Low: 5, High: 10}}, map[int64]Mark{5: {Spelling: -3}, 10: {Deleted: true}, 11: {Spelling: -5}, 20: {}, 30: {Spelling: -7}}},
+		"ids beside a window":      {[]int64{30}, []schema.IDRange{{Low: 19, High: 20}}, map[int64]Mark{20: {}, 30: {Spelling: -7}}},
 	} {
 		t.Run(claim, func(t *testing.T) {
 			t.Parallel()
@@ -53,7 +53,7 @@ func TestDigestsOfWindows(t *testing.T) {
 	lease, other := acquire(t, s, entity, "a"), acquire(t, s, "Aktør", "a")
 	mustSave(t, s, lease, Progress{Entries: []Entry{live(1, 1), live(2, 2), deleted(3, 3), dirty(4, 4), live(10, 5), live(11, 6)}})
 	mustSave(t, s, other, Progress{Entries: []Entry{live(2, 7)}})
-	windows := []Window{{0, 3}, {3, 4}, {4, 9}, {9, 10}, {-5, 100}}
+	windows := []schema.IDRange{{Low: 0, High: 3}, {Low: 3, High: 4}, {Low: 4, High: 9}, {Low: 9, High: 10}, {Low: -5, High: 100}}
 	got, err := s.Digests(t.Context(), entity, windows)
 	if err != nil {
 		t.Fatalf("Digests(%v) = %v", windows, err)
@@ -82,7 +82,7 @@ func TestARowMarkedByHandHasNoSpelling(t *testing.T) {
 	if diff := cmp.Diff(want, marks(t, s, entity, []int64{1, 2})); diff != "" {
 		t.Errorf("Marks (-want +got):\n%s", diff)
 	}
-	if sums, err := s.Digests(t.Context(), entity, []Window{{0, 2}}); err != nil || sums[0] != (Digest{Rows: 1}) {
+	if sums, err := s.Digests(t.Context(), entity, []schema.IDRange{{Low: 0, High: 2}}); err != nil || sums[0] != (Digest{Rows: 1}) {
 		t.Errorf("Digests are %+v, %v; want one row without a spelling", sums, err)
 	}
 	for id, e := range entries(t, s, entity, 1, 2) {
@@ -113,9 +113,9 @@ func TestANewSpellingIsKeptUnlessTheContentIsAnother(t *testing.T) {
 func TestJoinedWindowsHoldTheSameIDs(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
-		windows := rapid.SliceOf(rapid.Custom(func(t *rapid.T) Window {
+		windows := rapid.SliceOf(rapid.Custom(func(t *rapid.T) schema.IDRange {
 			low := rapid.Int64Range(-20, 20).Draw(t, "low")
-			return Window{low, low + rapid.Int64Range(0, 10).Draw(t, "width")}
+			return schema.IDRange{Low: low, High: low + rapid.Int64Range(0, 10).Draw(t, "width")}
 		})).Draw(t, "windows")
 		together := Joined(windows)
 		for id := int64(-21); id <= 31; id++ {
@@ -126,7 +126,7 @@ func TestJoinedWindowsHoldTheSameIDs(t *testing.T) {
 	})
 }
 
-func inside(windows []Window, id int64) (n int) {
+func inside(windows []schema.IDRange, id int64) (n int) {
 	for _, w := range windows {
 		if w.Low < id && id <= w.High {
 			n++

@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+
+	"odastream/schema"
 )
 
 // Pass is a running read of the tail. Its bounds stay what they were at its
@@ -17,28 +19,22 @@ type Pass struct {
 	LastID int64     `json:"lastId"` // rows up to this id are saved
 }
 
-// Position says up to which offset of a topic partition the ledger agrees with it.
-type Position struct {
-	TopicID    [16]byte
-	NextOffset int64
-}
-
 // Progress is what one save moves. Zero members leave what is stored as it is.
 type Progress struct {
-	Entries    []Entry            // published and acknowledged, a row once; for Fold: as read, in the topic's order
-	Positions  map[int32]Position // by partition
-	Seq        int64              // highest used, if above that of Entries; never moves back
-	Partitions int                // of the topic, remembered at the first publish
+	Entries    []Entry                   // published and acknowledged, a row once; for Fold: as read, in the topic's order
+	Positions  map[int32]schema.Position // by partition: up to where the ledger agrees with the topic
+	Seq        int64                     // highest used, if above that of Entries; never moves back
+	Partitions int                       // of the topic, remembered at the first publish
 
 	Pass      *Pass     // the running pass, with its LastID
 	Watermark time.Time // everything stamped up to here was seen: ends the pass; never moves back
 	WallClock string    // Watermark as Danish text
 
-	Ranges    []Range   // of the running scan, those that moved
-	Vanished  []int64   // rows of the ledger that the running scan did not find
-	Returned  []int64   // rows that are at the source after all, or whose delete is published
-	LoadedAt  time.Time // the first load is complete
-	ScannedAt time.Time // a scan was complete then: ends it
+	Ranges    []ScanRange // of the running scan, those that moved
+	Vanished  []int64     // rows of the ledger that the running scan did not find
+	Returned  []int64     // rows that are at the source after all, or whose delete is published
+	LoadedAt  time.Time   // the first load is complete
+	ScannedAt time.Time   // a scan was complete then: ends it
 	// ConsistentThrough: nothing is outstanding of what the source was then; never
 	// moves back.
 	ConsistentThrough time.Time
@@ -88,7 +84,7 @@ func save(ctx context.Context, tx pgx.Tx, entity, ledgerQuery string, p Progress
 	batch.Queue(saveWatermarkQuery, entity, optional(p.Watermark), optionalText(p.WallClock), optional(p.LoadedAt),
 		optional(p.ScannedAt), optional(p.ConsistentThrough), p.Seq, p.Partitions, pass)
 	for partition, at := range p.Positions {
-		batch.Queue(savePositionQuery, entity, partition, at.TopicID, at.NextOffset)
+		batch.Queue(savePositionQuery, entity, partition, at.TopicID, at.Next)
 	}
 	queueScan(&batch, entity, p)
 	queueLateness(&batch, entity, p.Lateness)

@@ -5,6 +5,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"odastream/schema"
 )
 
 // wantCheckpoint compares instants as such, and no list with an empty one.
@@ -34,7 +36,7 @@ func TestLoadGivesBackWhatWasSaved(t *testing.T) {
 	want := Checkpoint{
 		Watermark: noon, LoadedAt: noon.Add(1000), ScannedAt: noon.Add(2000), ConsistentThrough: noon.Add(3000),
 		Seq: 1795445400123456, Partitions: 3,
-		Positions: map[int32]Position{0: {TopicID: [16]byte{1, 2}, NextOffset: 7}, 2: {TopicID: [16]byte{1, 2}, NextOffset: 1 << 40}},
+		Positions: map[int32]schema.Position{0: {TopicID: [16]byte{1, 2}, Next: 7}, 2: {TopicID: [16]byte{1, 2}, Next: 1 << 40}},
 	}
 	mustSave(t, s, lease, Progress{
 		Watermark: want.Watermark, WallClock: "2026-11-23T13:00:00", LoadedAt: want.LoadedAt, ScannedAt: want.ScannedAt,
@@ -110,12 +112,12 @@ func TestPositionsFollowTheTopic(t *testing.T) {
 	s := open(t)
 	lease := acquire(t, s, entity, "a")
 	former, present := [16]byte{1}, [16]byte{2}
-	mustSave(t, s, lease, Progress{Positions: map[int32]Position{0: {former, 100}, 1: {former, 50}}})
-	mustSave(t, s, lease, Progress{Positions: map[int32]Position{0: {former, 110}}})
-	wantCheckpoint(t, s, entity, Checkpoint{Positions: map[int32]Position{0: {former, 110}, 1: {former, 50}}})
+	mustSave(t, s, lease, Progress{Positions: map[int32]schema.Position{0: {TopicID: former, Next: 100}, 1: {TopicID: former, Next: 50}}})
+	mustSave(t, s, lease, Progress{Positions: map[int32]schema.Position{0: {TopicID: former, Next: 110}}})
+	wantCheckpoint(t, s, entity, Checkpoint{Positions: map[int32]schema.Position{0: {TopicID: former, Next: 110}, 1: {TopicID: former, Next: 50}}})
 	// A topic made anew begins at 0 again.
-	mustFold(t, s, lease, Progress{Positions: map[int32]Position{0: {present, 0}, 1: {present, 3}}})
-	wantCheckpoint(t, s, entity, Checkpoint{Positions: map[int32]Position{0: {present, 0}, 1: {present, 3}}})
+	mustFold(t, s, lease, Progress{Positions: map[int32]schema.Position{0: {TopicID: present, Next: 0}, 1: {TopicID: present, Next: 3}}})
+	wantCheckpoint(t, s, entity, Checkpoint{Positions: map[int32]schema.Position{0: {TopicID: present, Next: 0}, 1: {TopicID: present, Next: 3}}})
 }
 
 func TestNewerEntriesWin(t *testing.T) {
@@ -144,7 +146,7 @@ func TestEntriesInsideWindows(t *testing.T) {
 	s := open(t)
 	lease := acquire(t, s, entity, "a")
 	mustSave(t, s, lease, Progress{Entries: []Entry{live(-1, 1), live(0, 1), live(5, 1), deleted(10, 1), live(11, 1), live(20, 1)}})
-	got, err := s.Entries(t.Context(), entity, []int64{20, 21}, []Window{{Low: 0, High: 10}, {Low: -5, High: -1}})
+	got, err := s.Entries(t.Context(), entity, []int64{20, 21}, []schema.IDRange{{Low: 0, High: 10}, {Low: -5, High: -1}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -162,7 +164,7 @@ func TestSaveIsWholeOrNot(t *testing.T) {
 	furnish(t, s, lease)
 	before := dump(t, s)
 	exec(t, s, "ALTER TABLE poller_positions ADD CONSTRAINT refused CHECK (next_offset < 1000)")
-	err := s.Save(t.Context(), lease, Progress{Entries: []Entry{live(9, 9)}, Watermark: noon, Positions: map[int32]Position{0: {NextOffset: 1000}}})
+	err := s.Save(t.Context(), lease, Progress{Entries: []Entry{live(9, 9)}, Watermark: noon, Positions: map[int32]schema.Position{0: {Next: 1000}}})
 	if err == nil {
 		t.Fatal("Save against a constraint succeeded")
 	}

@@ -7,30 +7,35 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+
+	"odastream/schema"
 )
 
-// Range is a part of a scan: the rows with ids above Low, up to High.
-type Range struct {
-	Low, High int64 // High 0: open
-	Next      int64 // rows up to this id are saved; Low at the start
-	Read      int64 // rows that the range has shown so far
-	Done      bool
+// ScanRange is a part of a scan.
+type ScanRange struct {
+	schema.IDRange
+	Next int64 // rows up to this id are saved; Low at the start
+	Read int64 // rows that the range has shown so far
+	Done bool
 }
 
-func (s *Store) ranges(ctx context.Context, entity string) ([]Range, error) {
+// openEnd is how poller_scans stores the High of a range without an upper end.
+const openEnd = 0
+
+func (s *Store) ranges(ctx context.Context, entity string) ([]ScanRange, error) {
 	rows, err := s.pool.Query(ctx, `
-SELECT low, high, next, read, done FROM poller_scans WHERE entity_type = $1 ORDER BY low DESC`, entity)
+SELECT low, CASE WHEN high = $2 THEN $3 ELSE high END, next, read, done FROM poller_scans WHERE entity_type = $1 ORDER BY low DESC`, entity, openEnd, schema.NoEnd)
 	if err != nil {
 		return nil, err
 	}
-	return pgx.CollectRows(rows, pgx.RowToStructByPos[Range])
+	return pgx.CollectRows(rows, pgx.RowToStructByPos[ScanRange])
 }
 
 // StartScan stores the ranges of a new scan; one that was under way is forgotten, and
 // what a person asked for has begun. id is the seq at which it begins, above every one
 // used before, and counts as used from then on; began is what the source's clock
 // showed then. Errors are those of Save.
-func (s *Store) StartScan(ctx context.Context, lease Lease, id int64, began time.Time, ranges []Range) error {
+func (s *Store) StartScan(ctx context.Context, lease Lease, id int64, began time.Time, ranges []ScanRange) error {
 	return s.fenced(ctx, lease, "scan", func(tx pgx.Tx) error {
 		if _, err := tx.Exec(ctx, `DELETE FROM poller_scans WHERE entity_type = $1`, lease.Entity); err != nil {
 			return err
@@ -44,7 +49,11 @@ ON CONFLICT (entity_type) DO UPDATE SET
 		}
 		_, err = tx.CopyFrom(ctx, pgx.Identifier{"poller_scans"}, []string{"entity_type", "low", "high", "next"},
 			pgx.CopyFromSlice(len(ranges), func(i int) ([]any, error) {
-				return []any{lease.Entity, ranges[i].Low, ranges[i].High, ranges[i].Next}, nil
+				r := ranges[i]
+				if r.Open() {
+					r.High = openEnd
+				}
+				return []any{lease.Entity, r.Low, r.High, r.Next}, nil
 			}))
 		return err
 	})

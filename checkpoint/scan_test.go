@@ -6,12 +6,14 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"odastream/schema"
 )
 
 // begun is when the tests' scan with this id began.
 func begun(id int64) time.Time { return noon.Add(time.Duration(id) * time.Second) }
 
-func startScan(t *testing.T, s *Store, lease Lease, id int64, ranges ...Range) {
+func startScan(t *testing.T, s *Store, lease Lease, id int64, ranges ...ScanRange) {
 	t.Helper()
 	if err := s.StartScan(t.Context(), lease, id, begun(id), ranges); err != nil {
 		t.Fatalf("StartScan(%d) = %v", id, err)
@@ -22,18 +24,18 @@ func TestScanIsKeptRangeByRange(t *testing.T) {
 	t.Parallel()
 	s := open(t)
 	lease := acquire(t, s, entity, "a")
-	startScan(t, s, lease, 40, Range{Low: 100, Next: 100}, Range{Low: -10, High: 50, Next: -10}, Range{Low: 50, High: 100, Next: 50})
-	want := []Range{{Low: 100, Next: 100}, {Low: 50, High: 100, Next: 50}, {Low: -10, High: 50, Next: -10}} // newest ids first
+	startScan(t, s, lease, 40, ScanRange{IDRange: schema.IDsAbove(100), Next: 100}, ScanRange{IDRange: schema.IDRange{Low: -10, High: 50}, Next: -10}, ScanRange{IDRange: schema.IDRange{Low: 50, High: 100}, Next: 50})
+	want := []ScanRange{{IDRange: schema.IDsAbove(100), Next: 100}, {IDRange: schema.IDRange{Low: 50, High: 100}, Next: 50}, {IDRange: schema.IDRange{Low: -10, High: 50}, Next: -10}} // newest ids first
 	wantCheckpoint(t, s, entity, Checkpoint{Seq: 40, ScanBegan: begun(40), Ranges: want})
-	mustSave(t, s, lease, Progress{Ranges: []Range{{Low: 50, High: 100, Next: 70, Read: 20}, {Low: 100, Next: 300, Read: 100, Done: true}}})
+	mustSave(t, s, lease, Progress{Ranges: []ScanRange{{IDRange: schema.IDRange{Low: 50, High: 100}, Next: 70, Read: 20}, {IDRange: schema.IDsAbove(100), Next: 300, Read: 100, Done: true}}})
 	want[1].Next, want[1].Read = 70, 20
 	want[0].Next, want[0].Read, want[0].Done = 300, 100, true
 	wantCheckpoint(t, s, entity, Checkpoint{Seq: 40, ScanBegan: begun(40), Ranges: want})
 	// A page saved late moves nothing back.
-	mustSave(t, s, lease, Progress{Ranges: []Range{{Low: 50, High: 100, Next: 60, Read: 10}, {Low: 100, Next: 200, Read: 50}}})
+	mustSave(t, s, lease, Progress{Ranges: []ScanRange{{IDRange: schema.IDRange{Low: 50, High: 100}, Next: 60, Read: 10}, {IDRange: schema.IDsAbove(100), Next: 200, Read: 50}}})
 	wantCheckpoint(t, s, entity, Checkpoint{Seq: 40, ScanBegan: begun(40), Ranges: want})
 	// A range of no scan under way is none.
-	mustSave(t, s, lease, Progress{Ranges: []Range{{Low: 77, Next: 80}}})
+	mustSave(t, s, lease, Progress{Ranges: []ScanRange{{IDRange: schema.IDsAbove(77), Next: 80}}})
 	wantCheckpoint(t, s, entity, Checkpoint{Seq: 40, ScanBegan: begun(40), Ranges: want})
 }
 
@@ -41,21 +43,21 @@ func TestScanEndsWithItsTime(t *testing.T) {
 	t.Parallel()
 	s := open(t)
 	lease, other := acquire(t, s, entity, "a"), acquire(t, s, "Aktør", "a")
-	startScan(t, s, lease, 40, Range{Low: 0})
-	startScan(t, s, other, 41, Range{Low: 0})
-	mustSave(t, s, lease, Progress{Ranges: []Range{{Low: 0, Next: 9, Done: true}}, ScannedAt: noon, LoadedAt: noon})
+	startScan(t, s, lease, 40, ScanRange{IDRange: schema.IDsAbove(0)})
+	startScan(t, s, other, 41, ScanRange{IDRange: schema.IDsAbove(0)})
+	mustSave(t, s, lease, Progress{Ranges: []ScanRange{{IDRange: schema.IDsAbove(0), Next: 9, Done: true}}, ScannedAt: noon, LoadedAt: noon})
 	wantCheckpoint(t, s, entity, Checkpoint{Seq: 40, ScannedAt: noon, LoadedAt: noon})
-	wantCheckpoint(t, s, "Aktør", Checkpoint{Seq: 41, ScanBegan: begun(41), Ranges: []Range{{}}})
+	wantCheckpoint(t, s, "Aktør", Checkpoint{Seq: 41, ScanBegan: begun(41), Ranges: []ScanRange{{IDRange: schema.IDsAbove(0)}}})
 }
 
 func TestNewScanTakesTheFormersPlace(t *testing.T) {
 	t.Parallel()
 	s := open(t)
 	lease := acquire(t, s, entity, "a")
-	startScan(t, s, lease, 40, Range{Low: 0, High: 10}, Range{Low: 10})
-	mustSave(t, s, lease, Progress{Ranges: []Range{{Low: 0, Next: 9, Done: true}}})
-	startScan(t, s, lease, 50, Range{Low: 0, High: 99})
-	wantCheckpoint(t, s, entity, Checkpoint{Seq: 50, ScanBegan: begun(50), Ranges: []Range{{Low: 0, High: 99}}})
+	startScan(t, s, lease, 40, ScanRange{IDRange: schema.IDRange{Low: 0, High: 10}}, ScanRange{IDRange: schema.IDsAbove(10)})
+	mustSave(t, s, lease, Progress{Ranges: []ScanRange{{IDRange: schema.IDsAbove(0), Next: 9, Done: true}}})
+	startScan(t, s, lease, 50, ScanRange{IDRange: schema.IDRange{Low: 0, High: 99}})
+	wantCheckpoint(t, s, entity, Checkpoint{Seq: 50, ScanBegan: begun(50), Ranges: []ScanRange{{IDRange: schema.IDRange{Low: 0, High: 99}}}})
 	startScan(t, s, lease, 60)
 	wantCheckpoint(t, s, entity, Checkpoint{Seq: 60, ScanBegan: begun(60)})
 }
@@ -74,7 +76,7 @@ func TestVanishedRowsAreCountedOnceAScan(t *testing.T) {
 	s := open(t)
 	lease := acquire(t, s, entity, "a")
 	mustSave(t, s, lease, Progress{Entries: []Entry{live(1, 1), live(3, 1), live(4, 1), deleted(5, 1), live(6, 1)}})
-	startScan(t, s, lease, 40, Range{})
+	startScan(t, s, lease, 40, ScanRange{IDRange: schema.IDsAbove(0)})
 	mustSave(t, s, lease, Progress{Vanished: []int64{3, 4}})
 	mustSave(t, s, lease, Progress{Vanished: []int64{3, 4}}) // the range again, after a restart
 	one, six := int64(1), int64(6)
@@ -84,7 +86,7 @@ func TestVanishedRowsAreCountedOnceAScan(t *testing.T) {
 		t.Errorf("Vanished after one scan (-want +got):\n%s", diff)
 	}
 	mustSave(t, s, lease, Progress{ScannedAt: noon})
-	startScan(t, s, lease, 50, Range{})
+	startScan(t, s, lease, 50, ScanRange{IDRange: schema.IDsAbove(0)})
 	mustSave(t, s, lease, Progress{Vanished: []int64{4, 1}, Returned: []int64{3}})
 	three := int64(3)
 	want = []Missing{{ID: 1, Scans: 1, ScanID: 50, Above: &three}, {ID: 4, Scans: 2, ScanID: 50, Below: &three, Above: &six}}
@@ -126,13 +128,13 @@ func TestAScanUnderWayDoesNotAnswerARequest(t *testing.T) {
 			t.Fatalf("RequestScan = %v", err)
 		}
 	}
-	startScan(t, s, lease, 1, Range{})
+	startScan(t, s, lease, 1, ScanRange{IDRange: schema.IDsAbove(0)})
 	request()
 	mustSave(t, s, lease, Progress{ScannedAt: noon})
 	if at := load(t, s, entity); !at.ScanRequested || !at.ScannedAt.Equal(noon) {
 		t.Errorf("the request of a scan is %t after one that had begun before, scanned at %s; want true, and %s", at.ScanRequested, at.ScannedAt, noon)
 	}
-	startScan(t, s, lease, 2, Range{})
+	startScan(t, s, lease, 2, ScanRange{IDRange: schema.IDsAbove(0)})
 	if load(t, s, entity).ScanRequested {
 		t.Error("a scan is asked for still though it has begun")
 	}

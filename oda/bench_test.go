@@ -6,12 +6,14 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+
+	"odastream/schema"
 )
 
 // rowsLike makes a page of rows of about a size, as the generator of a real
 // page would: several members, Danish text.
 func rowsLike(size int) []byte {
-	rows := make([]string, pageRows)
+	rows := make([]string, schema.PageSize)
 	for i := range rows {
 		var b strings.Builder
 		fmt.Fprintf(&b, `{"id":%d`, i+1)
@@ -28,13 +30,13 @@ func BenchmarkSplit(b *testing.B) {
 	pages := map[string]func(b *testing.B) []byte{
 		"stemme":      func(*testing.B) []byte { return rowsLike(100) },
 		"sag":         func(*testing.B) []byte { return rowsLike(1650) },
-		"real-stemme": func(b *testing.B) []byte { return bodyOf("Sag", realRows(b, "2014-10/stemme", pageRows)) },
-		"real-sag":    func(b *testing.B) []byte { return bodyOf("Sag", realRows(b, "2014-10/sag", pageRows)) },
+		"real-stemme": func(b *testing.B) []byte { return bodyOf("Sag", realRows(b, "2014-10/stemme", schema.PageSize)) },
+		"real-sag":    func(b *testing.B) []byte { return bodyOf("Sag", realRows(b, "2014-10/sag", schema.PageSize)) },
 	}
 	for name, page := range pages {
 		b.Run(name, func(b *testing.B) {
 			body, s := page(b), new(splitter)
-			w, err := Window{After: "2000-01-01T00:00:00", Until: "2030-01-01T00:00:00"}.rule()
+			w, err := Window{IDs: schema.IDsAbove(0), After: "2000-01-01T00:00:00", Until: "2030-01-01T00:00:00"}.rule()
 			if err != nil {
 				b.Fatal(err)
 			}
@@ -42,7 +44,7 @@ func BenchmarkSplit(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
 				fresh := w
-				if out, err := s.split(body, &fresh); err != nil || len(out.rows) != pageRows {
+				if out, err := s.split(body, &fresh); err != nil || len(out.rows) != schema.PageSize {
 					b.Fatal(len(out.rows), err)
 				}
 			}
@@ -71,7 +73,7 @@ func BenchmarkPages(b *testing.B) {
 			b.SetParallelism(2)
 			b.RunParallel(func(pb *testing.PB) {
 				for pb.Next() {
-					if _, err := c.Page(b.Context(), "Sag", Window{}, Scan); err != nil {
+					if _, err := c.Page(b.Context(), "Sag", aboveZero, Scan); err != nil {
 						b.Error(err)
 						return
 					}

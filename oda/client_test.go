@@ -17,7 +17,12 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"odastream/schema"
 )
+
+// aboveZero asks for all rows with an id above 0.
+var aboveZero = Window{IDs: schema.IDsAbove(0)}
 
 func TestPageAsksInTheSourcesWords(t *testing.T) {
 	t.Parallel()
@@ -27,19 +32,19 @@ func TestPageAsksInTheSourcesWords(t *testing.T) {
 		want string
 	}{
 		"a Danish name is percent-encoded UTF-8": {
-			"Aktør", Window{}, "/api/Akt%C3%B8r?$filter=id%20gt%200&$orderby=id&$top=100",
+			"Aktør", aboveZero, "/api/Akt%C3%B8r?$filter=id%20gt%200&$orderby=id&$top=100",
 		},
 		"an id range has both bounds": {
-			"Møde", Window{MinID: 10, MaxID: 20}, "/api/M%C3%B8de?$filter=id%20gt%2010%20and%20id%20le%2020&$orderby=id&$top=100",
+			"Møde", Window{IDs: schema.IDRange{Low: 10, High: 20}}, "/api/M%C3%B8de?$filter=id%20gt%2010%20and%20id%20le%2020&$orderby=id&$top=100",
 		},
 		"stamps are literals of three decimals": {
 			"Sag",
-			Window{After: "2014-09-09T09:05:59.653", Until: "2014-09-09T09:49:24"},
+			Window{IDs: schema.IDsAbove(0), After: "2014-09-09T09:05:59.653", Until: "2014-09-09T09:49:24"},
 			"/api/Sag?$filter=id%20gt%200%20and%20opdateringsdato%20gt%20datetime%272014-09-09T09:05:59.653%27" +
 				"%20and%20opdateringsdato%20le%20datetime%272014-09-09T09:49:24.000%27&$orderby=id&$top=100",
 		},
 		"a name cannot leave its place": {
-			"Sag/../x?$top=1", Window{}, "/api/Sag%2F..%2Fx%3F$top=1?$filter=id%20gt%200&$orderby=id&$top=100",
+			"Sag/../x?$top=1", aboveZero, "/api/Sag%2F..%2Fx%3F$top=1?$filter=id%20gt%200&$orderby=id&$top=100",
 		},
 	}
 	for claim, tt := range tests {
@@ -69,7 +74,7 @@ func TestPageGivesRowsAsTheyAre(t *testing.T) {
 	}
 	inBubble(t, Config{}, h, func(t *testing.T, c *Client, _ *source) {
 		before := time.Now()
-		got, err := c.Page(t.Context(), "Aktør", Window{MinID: 6}, Scan)
+		got, err := c.Page(t.Context(), "Aktør", Window{IDs: schema.IDsAbove(6)}, Scan)
 		if err != nil {
 			t.Fatalf("Page: %v", err)
 		}
@@ -96,7 +101,7 @@ func TestPageTellsTimes(t *testing.T) {
 	}
 	inBubble(t, Config{}, slow, func(t *testing.T, c *Client, _ *source) {
 		start := time.Now()
-		page, err := c.Page(t.Context(), "Sag", Window{}, Tail)
+		page, err := c.Page(t.Context(), "Sag", aboveZero, Tail)
 		if err != nil {
 			t.Fatalf("Page: %v", err)
 		}
@@ -117,7 +122,7 @@ func TestPageIntroducesItself(t *testing.T) {
 		answer(pageOf("Sag"))(w, r)
 	}
 	inBubble(t, Config{Contact: "desk@example.org"}, h, func(t *testing.T, c *Client, _ *source) {
-		if _, err := c.Page(t.Context(), "Sag", Window{}, Tail); err != nil {
+		if _, err := c.Page(t.Context(), "Sag", aboveZero, Tail); err != nil {
 			t.Fatalf("Page: %v", err)
 		}
 	})
@@ -133,7 +138,7 @@ func TestGzipIsUndone(t *testing.T) {
 	t.Parallel()
 	body := pageOf("Sag", row(1, "2014-09-09T09:05:59.653"))
 	inBubble(t, Config{}, zipped(body, 0), func(t *testing.T, c *Client, _ *source) {
-		page, err := c.Page(t.Context(), "Sag", Window{}, Tail)
+		page, err := c.Page(t.Context(), "Sag", aboveZero, Tail)
 		if err != nil || len(page.Rows) != 1 {
 			t.Errorf("Page = %d rows, %v, want 1", len(page.Rows), err)
 		}
@@ -257,7 +262,7 @@ func TestFaultsHaveTheirKinds(t *testing.T) {
 		t.Run(claim, func(t *testing.T) {
 			t.Parallel()
 			inBubble(t, Config{}, tt.h, func(t *testing.T, c *Client, s *source) {
-				page, err := c.Page(t.Context(), "Sag", Window{MinID: 2, MaxID: 9}, Tail)
+				page, err := c.Page(t.Context(), "Sag", Window{IDs: schema.IDRange{Low: 2, High: 9}}, Tail)
 				f, ok := errors.AsType[*Error](err)
 				if !ok || !errors.Is(err, tt.kind) {
 					t.Fatalf("Page: %v, want %v", err, tt.kind)
@@ -289,7 +294,7 @@ func TestFaultsThatPassAreRiddenOut(t *testing.T) {
 			t.Parallel()
 			h := first(tt.h, answer(pageOf("Sag", row(3, ""))))
 			inBubble(t, Config{}, h, func(t *testing.T, c *Client, s *source) {
-				page, err := c.Page(t.Context(), "Sag", Window{}, Tail)
+				page, err := c.Page(t.Context(), "Sag", aboveZero, Tail)
 				if err != nil || len(page.Rows) != 1 || len(s.asked()) != 2 {
 					t.Errorf("Page = %d rows, %v, asked %d times; want 1 row at the second", len(page.Rows), err, len(s.asked()))
 				}
@@ -301,7 +306,7 @@ func TestFaultsThatPassAreRiddenOut(t *testing.T) {
 func TestFaultKeepsTheSourcesWords(t *testing.T) {
 	t.Parallel()
 	inBubble(t, Config{}, status(501, typeJSON, errorBody), func(t *testing.T, c *Client, _ *source) {
-		_, err := c.Page(t.Context(), "Sag", Window{}, Tail)
+		_, err := c.Page(t.Context(), "Sag", aboveZero, Tail)
 		f, ok := errors.AsType[*Error](err)
 		if !ok || f.Code != "E1" || f.Message != "not so" {
 			t.Errorf("Page: %v, want code E1 and its message", err)
@@ -313,7 +318,7 @@ func TestFaultHidesThePassword(t *testing.T) {
 	t.Parallel()
 	cfg := Config{URL: "http://me:secret@source.test/api/"}
 	inBubble(t, cfg, hijacked(""), func(t *testing.T, c *Client, _ *source) {
-		_, err := c.Page(t.Context(), "Sag", Window{}, Tail)
+		_, err := c.Page(t.Context(), "Sag", aboveZero, Tail)
 		if err == nil || strings.Contains(err.Error(), "secret") {
 			t.Errorf("Page: %v, want an error without the password", err)
 		}
@@ -322,7 +327,7 @@ func TestFaultHidesThePassword(t *testing.T) {
 
 func TestStampsOutsideTheWindowAreNotHonoured(t *testing.T) {
 	t.Parallel()
-	after := Window{After: "2026-11-23T16:09:58.347", Until: "2026-11-23T16:11:00.1"}
+	after := Window{IDs: schema.IDsAbove(0), After: "2026-11-23T16:09:58.347", Until: "2026-11-23T16:11:00.1"}
 	tests := map[string]struct {
 		w     Window
 		stamp string
@@ -337,14 +342,14 @@ func TestStampsOutsideTheWindowAreNotHonoured(t *testing.T) {
 		"more than 10 ms above the upper bound":      {after, "2026-11-23T16:11:00.113", false},
 		"no fraction, below":                         {after, "2026-11-23T16:09:58", false},
 		"null under a stamp filter":                  {after, "", false},
-		"null under an upper bound alone":            {Window{Until: "2026-11-23T16:11:00.1"}, "", false},
+		"null under an upper bound alone":            {Window{IDs: schema.IDsAbove(0), Until: "2026-11-23T16:11:00.1"}, "", false},
 		"a zone that the source never had":           {after, "2026-11-23T16:10:00Z", false},
-		"anything below an upper bound alone":        {Window{Until: "2026-11-23T16:11:00.1"}, "1999-01-01T00:00:00", true},
-		"anything above a lower bound alone":         {Window{After: "2026-11-23T16:11:00.1"}, "2999-01-01T00:00:00", true},
-		"any text where no stamp was asked for":      {Window{}, "yesterday", true},
-		"null where no stamp was asked for":          {Window{}, "", true},
-		"the October hour is compared as text":       {Window{After: "2026-10-25T02:00:00"}, "2026-10-25T01:59:59.99", true},
-		"tolerance carries over a change of the day": {Window{After: "2026-10-25T00:00:00"}, "2026-10-24T23:59:59.99", true},
+		"anything below an upper bound alone":        {Window{IDs: schema.IDsAbove(0), Until: "2026-11-23T16:11:00.1"}, "1999-01-01T00:00:00", true},
+		"anything above a lower bound alone":         {Window{IDs: schema.IDsAbove(0), After: "2026-11-23T16:11:00.1"}, "2999-01-01T00:00:00", true},
+		"any text where no stamp was asked for":      {aboveZero, "yesterday", true},
+		"null where no stamp was asked for":          {aboveZero, "", true},
+		"the October hour is compared as text":       {Window{IDs: schema.IDsAbove(0), After: "2026-10-25T02:00:00"}, "2026-10-25T01:59:59.99", true},
+		"tolerance carries over a change of the day": {Window{IDs: schema.IDsAbove(0), After: "2026-10-25T00:00:00"}, "2026-10-24T23:59:59.99", true},
 	}
 	for claim, tt := range tests {
 		t.Run(claim, func(t *testing.T) {
@@ -370,7 +375,7 @@ func TestMoreRowsThanAskedForAreGoodRows(t *testing.T) {
 		rows[i] = row(int64(i+1), "2014-09-09T09:05:59.653")
 	}
 	inBubble(t, Config{}, answer(pageOf("Sag", rows...)), func(t *testing.T, c *Client, _ *source) {
-		page, err := c.Page(t.Context(), "Sag", Window{}, Tail)
+		page, err := c.Page(t.Context(), "Sag", aboveZero, Tail)
 		if err != nil || len(page.Rows) != len(rows) {
 			t.Errorf("Page = %d rows, %v, want %d", len(page.Rows), err, len(rows))
 		}
@@ -380,7 +385,7 @@ func TestMoreRowsThanAskedForAreGoodRows(t *testing.T) {
 func TestBadBoundsAreNotSent(t *testing.T) {
 	t.Parallel()
 	inBubble(t, Config{}, answer(pageOf("Sag")), func(t *testing.T, c *Client, s *source) {
-		for _, w := range []Window{{After: "yesterday"}, {Until: "2014-09-09T09:05:59' or 1 eq 1"}, {After: "2014-13-09T09:05:59"}} {
+		for _, w := range []Window{{}, {IDs: schema.IDsAbove(0), After: "yesterday"}, {IDs: schema.IDsAbove(0), Until: "2014-09-09T09:05:59' or 1 eq 1"}, {IDs: schema.IDsAbove(0), After: "2014-13-09T09:05:59"}} {
 			if _, err := c.Page(t.Context(), "Sag", w, Tail); err == nil {
 				t.Errorf("Page(%+v) gave no error", w)
 			}
@@ -484,7 +489,7 @@ func TestUnreachableIsTold(t *testing.T) {
 		t.Run(claim, func(t *testing.T) {
 			t.Parallel()
 			inBubble(t, Config{}, tt.h, func(t *testing.T, c *Client, _ *source) {
-				_, err := c.Page(t.Context(), "Sag", Window{}, Tail)
+				_, err := c.Page(t.Context(), "Sag", aboveZero, Tail)
 				if got := IsUnreachable(err); got != tt.want {
 					t.Errorf("IsUnreachable(%v) = %t", err, got)
 				}
@@ -499,7 +504,7 @@ func TestCallersEndIsNoFaultOfTheSource(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
 		start := time.Now()
-		_, err := c.Page(ctx, "Sag", Window{}, Tail)
+		_, err := c.Page(ctx, "Sag", aboveZero, Tail)
 		if !errors.Is(err, context.DeadlineExceeded) || errors.Is(err, ErrTimeout) || IsUnreachable(err) {
 			t.Errorf("Page: %v, want the context's end alone", err)
 		}
@@ -547,7 +552,7 @@ func TestConnectionsAreKept(t *testing.T) {
 				for range 20 {
 					var wg sync.WaitGroup
 					for range 2 * atOnce {
-						wg.Go(func() { _, _ = c.Page(t.Context(), "Sag", Window{}, Tail) })
+						wg.Go(func() { _, _ = c.Page(t.Context(), "Sag", aboveZero, Tail) })
 					}
 					wg.Wait()
 				}

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+
+	"odastream/schema"
 )
 
 // Count asks how many rows of set lie inside w, in one request that carries one
@@ -18,7 +20,7 @@ func (c *Client) Count(ctx context.Context, set string, w Window, lane Lane) (in
 		return 0, fmt.Errorf("count rows of %s: %w", set, err)
 	}
 	var count int64
-	query := strings.TrimSuffix(w.query(), strconv.Itoa(pageRows)) + "1&$inlinecount=allpages"
+	query := strings.TrimSuffix(w.query(), strconv.Itoa(schema.PageSize)) + "1&$inlinecount=allpages"
 	err = c.ask(ctx, c.about(set, query, lane, func(r reply) error {
 		fresh := rule // a copy for each try, since it counts on
 		s, err := c.split(set, r.body, &fresh)

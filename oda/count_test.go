@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+
+	"odastream/schema"
 )
 
 // stating is a page that states a number of rows.
@@ -15,7 +17,7 @@ func stating(set, count string, rows ...string) string {
 func TestCountAsksForANumberAndOneRow(t *testing.T) {
 	t.Parallel()
 	inBubble(t, Config{}, answer(stating("Sag", `"4711"`, row(11, ""))), func(t *testing.T, c *Client, s *source) {
-		got, err := c.Count(t.Context(), "Sag", Window{MinID: 10, MaxID: 9000}, Scan)
+		got, err := c.Count(t.Context(), "Sag", Window{IDs: schema.IDRange{Low: 10, High: 9000}}, Scan)
 		if err != nil || got != 4711 {
 			t.Errorf("Count = %d, %v, want 4711", got, err)
 		}
@@ -48,7 +50,7 @@ func TestCountTrustsNothing(t *testing.T) {
 		t.Run(claim, func(t *testing.T) {
 			t.Parallel()
 			inBubble(t, Config{}, answer(tt.page), func(t *testing.T, c *Client, _ *source) {
-				got, err := c.Count(t.Context(), "Sag", Window{MinID: 2, MaxID: 9}, Scan)
+				got, err := c.Count(t.Context(), "Sag", Window{IDs: schema.IDRange{Low: 2, High: 9}}, Scan)
 				if got != tt.want || !errors.Is(err, tt.err) {
 					t.Errorf("Count = %d, %v, want %d, %v", got, err, tt.want, tt.err)
 				}

@@ -44,7 +44,7 @@ func TestWhatAClientDoesIsCounted(t *testing.T) {
 	)
 	inBubble(t, Config{}, h, func(t *testing.T, c *Client, _ *source) {
 		for range 3 {
-			_, _ = c.Page(t.Context(), "Sag", Window{}, Scan)
+			_, _ = c.Page(t.Context(), "Sag", aboveZero, Scan)
 		}
 		want := map[string]float64{
 			"requests_total{outcome=ok,set=Sag}":           1,

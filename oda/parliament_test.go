@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"odastream/odasim"
+	"odastream/schema"
 )
 
 // parliament is a simulated one with three hundred rows a set and more, made of
@@ -47,7 +48,7 @@ func walkPages(t *testing.T, c *Client, set string, w Window) []Row {
 			return rows
 		}
 		rows = append(rows, page.Rows...)
-		w.MinID = page.Rows[len(page.Rows)-1].ID
+		w.IDs.Low = page.Rows[len(page.Rows)-1].ID
 	}
 }
 
@@ -76,7 +77,7 @@ func TestEveryRowOfAParliamentIsRead(t *testing.T) {
 			sim.SetFaults(tt.faults)
 			inBubble(t, Config{}, sim.ServeHTTP, func(t *testing.T, c *Client, _ *source) {
 				for _, set := range []string{"Sag", "Aktør"} {
-					got, want := walkPages(t, c, set, Window{}), sim.Rows(set)
+					got, want := walkPages(t, c, set, aboveZero), sim.Rows(set)
 					if len(got) != len(want) {
 						t.Fatalf("%d rows of %s, want %d", len(got), set, len(want))
 					}
@@ -107,9 +108,9 @@ func TestBoundsThatAreStampsAreRightInBothWorlds(t *testing.T) {
 			t.Parallel()
 			sim := parliament(t, odasim.Options{Compare: compare})
 			inBubble(t, Config{}, sim.ServeHTTP, func(t *testing.T, c *Client, _ *source) {
-				all := walkPages(t, c, "Sag", Window{})
+				all := walkPages(t, c, "Sag", aboveZero)
 				for i := 0; i+60 < len(all); i += 37 {
-					w := Window{After: all[i].Opdateringsdato, Until: all[i+60].Opdateringsdato}
+					w := Window{IDs: schema.IDsAbove(0), After: all[i].Opdateringsdato, Until: all[i+60].Opdateringsdato}
 					got := walkPages(t, c, "Sag", w)
 					for _, r := range all {
 						inside := r.Opdateringsdato > shifted(t, w.After, 10*time.Millisecond) && r.Opdateringsdato < shifted(t, w.Until, -10*time.Millisecond)
@@ -136,10 +137,10 @@ func TestWhatAParliamentDoesNotHave(t *testing.T) {
 	t.Parallel()
 	sim := parliament(t, odasim.Options{})
 	inBubble(t, Config{}, sim.ServeHTTP, func(t *testing.T, c *Client, _ *source) {
-		if _, err := c.Page(t.Context(), "Slettet", Window{}, Tail); !errors.Is(err, ErrNotFound) {
+		if _, err := c.Page(t.Context(), "Slettet", aboveZero, Tail); !errors.Is(err, ErrNotFound) {
 			t.Errorf("Page of an unknown set: %v, want %v", err, ErrNotFound)
 		}
-		if rows := walkPages(t, c, "EUsag", Window{MinID: -1}); len(rows) != 0 {
+		if rows := walkPages(t, c, "EUsag", Window{IDs: schema.AllIDs()}); len(rows) != 0 {
 			t.Errorf("%d rows of an empty set", len(rows))
 		}
 		if doc, err := c.Metadata(t.Context()); err != nil || !bytes.Contains(doc, []byte(`Name="Sag"`)) {

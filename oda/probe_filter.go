@@ -6,7 +6,10 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strconv"
 	"strings"
+
+	"odastream/schema"
 )
 
 const (
@@ -55,10 +58,10 @@ func (t tally) finding(name, question string) Finding {
 func (p *prober) filters(ctx context.Context) error {
 	var byID, byStamp tally
 	for _, set := range p.filtered() {
-		if err := p.empty(ctx, set, Window{MinID: beyondIDs}, &byID); err != nil {
+		if err := p.empty(ctx, set, Window{IDs: schema.IDsAbove(beyondIDs)}, &byID); err != nil {
 			return err
 		}
-		if err := p.empty(ctx, set, Window{MinID: -1, After: beyondStamps}, &byStamp); err != nil {
+		if err := p.empty(ctx, set, Window{IDs: schema.AllIDs(), After: beyondStamps}, &byStamp); err != nil {
 			return err
 		}
 	}
@@ -147,7 +150,7 @@ func (p *prober) unknownField(ctx context.Context) error {
 func (p *prober) nulls(ctx context.Context) error {
 	var t tally
 	for _, set := range p.unstamped() {
-		s, err := p.ask(ctx, set, "$filter=opdateringsdato%20eq%20null&$orderby=id&$top=100")
+		s, err := p.ask(ctx, set, "$filter=opdateringsdato%20eq%20null&$orderby=id&$top="+strconv.Itoa(schema.PageSize))
 		if err != nil {
 			if errors.Is(err, ErrNotFound) {
 				continue

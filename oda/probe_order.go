@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"odastream/schema"
 )
 
 // maxSpecimens bounds how many sets are tried for one with rows.
@@ -67,8 +69,8 @@ func (p *prober) pageCap() Finding {
 		return f
 	}
 	p.report.PageCap = n
-	if n != pageRows {
-		f.Verdict, f.Means = VerdictNote, fmt.Sprintf("a page is not %d rows: only the number of requests changes", pageRows)
+	if n != schema.PageSize {
+		f.Verdict, f.Means = VerdictNote, fmt.Sprintf("a page is not %d rows: only the number of requests changes", schema.PageSize)
 	}
 	return f
 }
@@ -93,13 +95,13 @@ func (p *prober) order(ctx context.Context) error {
 	if p.specimen == "" {
 		return nil
 	}
-	s, err := p.ask(ctx, p.specimen, fmt.Sprintf("$orderby=opdateringsdato,id&$top=%d", pageRows))
+	s, err := p.ask(ctx, p.specimen, fmt.Sprintf("$orderby=opdateringsdato,id&$top=%d", schema.PageSize))
 	if err != nil {
 		return p.failed("order-on-ties", err)
 	}
 	p.oldest = s
-	top := Finding{Name: "top", Verdict: VerdictOK, Seen: fmt.Sprintf("%d rows for $top=%d", len(s.rows), pageRows), Means: "the size of a page can be asked for"}
-	if len(s.rows) > pageRows {
+	top := Finding{Name: "top", Verdict: VerdictOK, Seen: fmt.Sprintf("%d rows for $top=%d", len(s.rows), schema.PageSize), Means: "the size of a page can be asked for"}
+	if len(s.rows) > schema.PageSize {
 		top.Verdict, top.Means = VerdictNote, "$top is ignored: pages are larger than asked for, and read all the same"
 	}
 	p.report.add(top)

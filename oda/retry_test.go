@@ -102,7 +102,7 @@ func TestRetryAfterIsWaitedFor(t *testing.T) {
 			}
 			inBubble(t, Config{}, first(busy, answer(pageOf("Sag")), answer(pageOf("Stemme"))), func(t *testing.T, c *Client, _ *source) {
 				start := time.Now()
-				if _, err := c.Page(t.Context(), "Sag", Window{}, Tail); err != nil {
+				if _, err := c.Page(t.Context(), "Sag", aboveZero, Tail); err != nil {
 					t.Fatalf("Page: %v", err)
 				}
 				if took := time.Since(start); took < tt.want || took > tt.want+firstDelay {
@@ -123,8 +123,8 @@ func TestRetryAfterHoldsTheOthersToo(t *testing.T) {
 		start := time.Now()
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
-		_, _ = c.Page(ctx, "Sag", Window{}, Scan) // is told, and gives up
-		if _, err := c.Page(t.Context(), "Sag", Window{}, Tail); err != nil {
+		_, _ = c.Page(ctx, "Sag", aboveZero, Scan) // is told, and gives up
+		if _, err := c.Page(t.Context(), "Sag", aboveZero, Tail); err != nil {
 			t.Fatalf("Page: %v", err)
 		}
 		if took := time.Since(start); took != 30*time.Second {
@@ -143,7 +143,7 @@ func TestEndDuringAWaitEndsAtOnce(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		time.AfterFunc(5*time.Second, cancel)
 		start := time.Now()
-		_, err := c.Page(ctx, "Sag", Window{}, Tail)
+		_, err := c.Page(ctx, "Sag", aboveZero, Tail)
 		if took := time.Since(start); took != 5*time.Second {
 			t.Errorf("ended after %s, want 5s", took)
 		}
@@ -171,7 +171,7 @@ func TestBreakerOpensAndCloses(t *testing.T) {
 	}
 	inBubble(t, Config{}, h, func(t *testing.T, c *Client, s *source) {
 		for range 2 {
-			if _, err := c.Page(t.Context(), "Sag", Window{}, Tail); !errors.Is(err, ErrServer) {
+			if _, err := c.Page(t.Context(), "Sag", aboveZero, Tail); !errors.Is(err, ErrServer) {
 				t.Fatalf("Page: %v, want %v", err, ErrServer)
 			}
 		}
@@ -185,7 +185,7 @@ func TestBreakerOpensAndCloses(t *testing.T) {
 		mu.Lock()
 		broken = false
 		mu.Unlock()
-		if _, err := c.Page(t.Context(), "Sag", Window{}, Tail); err != nil {
+		if _, err := c.Page(t.Context(), "Sag", aboveZero, Tail); err != nil {
 			t.Errorf("Page once the source is back: %v", err)
 		}
 		if got := c.breaker.State(); got != circuitbreaker.ClosedState {
@@ -201,7 +201,7 @@ func TestBreakerLetsOneThroughAtATime(t *testing.T) {
 		for time.Since(start) < time.Minute {
 			var wg sync.WaitGroup
 			for range 20 {
-				wg.Go(func() { _, _ = c.Page(t.Context(), "Sag", Window{}, Scan) })
+				wg.Go(func() { _, _ = c.Page(t.Context(), "Sag", aboveZero, Scan) })
 			}
 			wg.Wait()
 		}
@@ -224,10 +224,10 @@ func TestOneSetThatFailsDoesNotStopTheOthers(t *testing.T) {
 	}
 	inBubble(t, Config{}, h, func(t *testing.T, c *Client, _ *source) {
 		for range 30 {
-			if _, err := c.Page(t.Context(), "Dokument", Window{}, Scan); !errors.Is(err, ErrServer) {
+			if _, err := c.Page(t.Context(), "Dokument", aboveZero, Scan); !errors.Is(err, ErrServer) {
 				t.Fatalf("Page: %v, want %v", err, ErrServer)
 			}
-			if _, err := c.Page(t.Context(), "Sag", Window{}, Tail); err != nil {
+			if _, err := c.Page(t.Context(), "Sag", aboveZero, Tail); err != nil {
 				t.Fatalf("Page of a set that works: %v", err)
 			}
 		}
@@ -246,7 +246,7 @@ func TestAnswersThatSayNoDoNotOpenTheBreaker(t *testing.T) {
 			t.Parallel()
 			inBubble(t, Config{}, h, func(t *testing.T, c *Client, _ *source) {
 				for range 3 * breakerFailures {
-					_, _ = c.Page(t.Context(), "Sag", Window{}, Tail)
+					_, _ = c.Page(t.Context(), "Sag", aboveZero, Tail)
 				}
 				if got := c.breaker.State(); got != circuitbreaker.ClosedState {
 					t.Errorf("breaker is %s, want closed", got)
@@ -265,15 +265,15 @@ func TestTrialGivenUpOpensTheBreakerAgain(t *testing.T) {
 	h := first(append(failures, silent, answer(pageOf("Sag")))...)
 	inBubble(t, Config{}, h, func(t *testing.T, c *Client, _ *source) {
 		for range 2 {
-			_, _ = c.Page(t.Context(), "Sag", Window{}, Tail)
+			_, _ = c.Page(t.Context(), "Sag", aboveZero, Tail)
 		}
 		<-time.After(2 * breakerDelay)
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
-		if _, err := c.Page(ctx, "Sag", Window{}, Tail); !errors.Is(err, context.DeadlineExceeded) {
+		if _, err := c.Page(ctx, "Sag", aboveZero, Tail); !errors.Is(err, context.DeadlineExceeded) {
 			t.Fatalf("Page: %v, want the context's end", err)
 		}
-		if _, err := c.Page(t.Context(), "Sag", Window{}, Tail); err != nil {
+		if _, err := c.Page(t.Context(), "Sag", aboveZero, Tail); err != nil {
 			t.Errorf("Page after a trial that was given up: %v", err)
 		}
 	})

@@ -9,6 +9,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/go-json-experiment/json/jsontext"
+
+	"odastream/schema"
 )
 
 // splitter takes pages apart in one pass over their bytes. It can be used again
@@ -146,7 +148,7 @@ func (s *splitter) list() error {
 	if _, err := s.dec.ReadToken(); err != nil {
 		return err
 	}
-	s.sheet.rows = make([]Row, 0, pageRows)
+	s.sheet.rows = make([]Row, 0, schema.PageSize)
 	for s.dec.PeekKind() != jsontext.KindEndArray {
 		if err := s.element(); err != nil {
 			return err

@@ -12,6 +12,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"odastream/schema"
 )
 
 func TestElementsThatAreNoRowsAreSetAside(t *testing.T) {
@@ -41,7 +43,7 @@ func TestElementsThatAreNoRowsAreSetAside(t *testing.T) {
 			t.Parallel()
 			tt.want.Data = []byte(tt.element)
 			one, three := row(1, "2014-09-09T09:05:59.653"), row(3, "2014-09-09T09:05:59.653")
-			got, err := new(splitter).split([]byte(pageOf("Sag", one, tt.element, three)), &rule{})
+			got, err := new(splitter).split([]byte(pageOf("Sag", one, tt.element, three)), &rule{window: aboveZero})
 			if err != nil {
 				t.Fatalf("split: %v", err)
 			}
@@ -70,7 +72,7 @@ func TestOddRowsAreRows(t *testing.T) {
 	for claim, tt := range tests {
 		t.Run(claim, func(t *testing.T) {
 			t.Parallel()
-			got, err := new(splitter).split([]byte(pageOf("Sag", tt.element)), &rule{})
+			got, err := new(splitter).split([]byte(pageOf("Sag", tt.element)), &rule{window: aboveZero})
 			want := []Row{{ID: 2, Opdateringsdato: tt.stamp, Data: []byte(tt.element)}}
 			if diff := cmp.Diff(want, got.rows); diff != "" || err != nil || got.rejects != nil {
 				t.Errorf("split: %v, rejects %v, rows (-want +got):\n%s", err, got.rejects, diff)
@@ -112,7 +114,7 @@ func TestPageIsOfItsSet(t *testing.T) {
 func TestMembersMayComeInAnyOrder(t *testing.T) {
 	t.Parallel()
 	body := `{"value":[{"id":1}],"odata.nextLink":"https://x","odata.count":"7","other":[{}],"odata.metadata":"x#Sag"}` + "\r\n"
-	got, err := new(splitter).split([]byte(body), &rule{})
+	got, err := new(splitter).split([]byte(body), &rule{window: aboveZero})
 	want := sheet{metadata: "x#Sag", count: 7, listed: true, rows: []Row{{ID: 1, Data: []byte(`{"id":1}`)}}}
 	if diff := cmp.Diff(want, got, cmp.AllowUnexported(sheet{})); diff != "" || err != nil {
 		t.Errorf("split: %v (-want +got):\n%s", err, diff)
@@ -259,10 +261,10 @@ func TestRealRowsComeThroughByteForByte(t *testing.T) {
 	} {
 		t.Run(capture, func(t *testing.T) {
 			t.Parallel()
-			s, r := new(splitter), &rule{stamped: true, lo: "2000", hi: "2100"}
+			s, r := new(splitter), &rule{window: aboveZero, stamped: true, lo: "2000", hi: "2100"}
 			lines := realRows(t, capture, 20_000)
-			for at := 0; at < len(lines); at += pageRows {
-				want := lines[at:min(at+pageRows, len(lines))]
+			for at := 0; at < len(lines); at += schema.PageSize {
+				want := lines[at:min(at+schema.PageSize, len(lines))]
 				got, err := s.split(bodyOf("Sag", want), r)
 				if err != nil || len(got.rows) != len(want) || got.rejects != nil {
 					t.Fatalf("page at %d: %d rows, %d rejects, %v", at, len(got.rows), len(got.rejects), err)

@@ -6,33 +6,33 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"odastream/schema"
 )
 
 const (
-	// pageRows is the $top of a page: the most that the source gives at once.
-	pageRows = 100
 	// stampTolerance is how far outside its window a stamp may lie. The source
 	// may compare in ticks of 1/300 s, which its texts round to 0, 3 and 7 ms.
 	stampTolerance = 10 * time.Millisecond
 )
 
-// Window is what a page is asked for. The zero value asks for all rows with an
-// id above 0.
+// Window is what a page is asked for.
 type Window struct {
 	// After and Until bound opdateringsdato: gt After, le Until. Danish
 	// wall-clock texts of up to three decimals; empty is open. With either
 	// set, rows without a stamp are not asked for.
 	After, Until string
-	// MinID and MaxID bound the id: gt MinID, le MaxID. MaxID 0 is open.
-	MinID, MaxID int64
+	// IDs bounds the id: gt Low, le High. An empty range is an error, and nothing
+	// is sent.
+	IDs schema.IDRange
 }
 
 // query gives the window as a query string, escaped.
 func (w Window) query() string {
 	filter := make([]string, 0, 4)
-	filter = append(filter, "id gt "+strconv.FormatInt(w.MinID, 10))
-	if w.MaxID != 0 {
-		filter = append(filter, "id le "+strconv.FormatInt(w.MaxID, 10))
+	filter = append(filter, "id gt "+strconv.FormatInt(w.IDs.Low, 10))
+	if !w.IDs.Open() {
+		filter = append(filter, "id le "+strconv.FormatInt(w.IDs.High, 10))
 	}
 	if w.After != "" {
 		filter = append(filter, "opdateringsdato gt "+literal(w.After))
@@ -42,7 +42,7 @@ func (w Window) query() string {
 	}
 	// A path's escapes: a space as %20 and not as the + of forms, which the
 	// source need not know.
-	return "$filter=" + url.PathEscape(strings.Join(filter, " and ")) + "&$orderby=id&$top=" + strconv.Itoa(pageRows)
+	return "$filter=" + url.PathEscape(strings.Join(filter, " and ")) + "&$orderby=id&$top=" + strconv.Itoa(schema.PageSize)
 }
 
 // rule is a window made ready to check rows against, in the order of a page.
@@ -53,10 +53,13 @@ type rule struct {
 	last    int64  // id of the row before
 }
 
-// rule prepares the check. A bound that is no wall clock is an error: the
-// caller's, and never sent.
+// rule prepares the check. A bound that is no wall clock, or a range without ids,
+// is the caller's error.
 func (w Window) rule() (rule, error) {
-	r := rule{window: w, stamped: w.After != "" || w.Until != "", last: w.MinID}
+	if w.IDs.Empty() {
+		return rule{}, fmt.Errorf("the range of ids %s is empty", w.IDs)
+	}
+	r := rule{window: w, stamped: w.After != "" || w.Until != "", last: w.IDs.Low}
 	var err error
 	if w.After != "" {
 		if r.lo, err = ShiftWall(w.After, -stampTolerance); err != nil {
@@ -89,8 +92,8 @@ func (r *rule) admitID(id int64) error {
 	if id <= r.last {
 		return fmt.Errorf("id %d is not above %d, the row or the bound before it", id, r.last)
 	}
-	if r.window.MaxID != 0 && id > r.window.MaxID {
-		return fmt.Errorf("id %d is above %d", id, r.window.MaxID)
+	if id > r.window.IDs.High {
+		return fmt.Errorf("id %d is above %d", id, r.window.IDs.High)
 	}
 	r.last = id
 	return nil

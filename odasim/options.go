@@ -49,7 +49,7 @@ func (o Options) Validate() error {
 // range.
 func (o Options) complete() (Options, error) {
 	if o.PageCap == 0 {
-		o.PageCap = 100
+		o.PageCap = schema.PageSize
 	}
 	if o.Compare == "" {
 		o.Compare = CompareTicks

@@ -14,8 +14,8 @@ import (
 func aged(found map[TopicPartition]*partition, held map[TopicPartition]Position) map[string]time.Duration {
 	ages := map[string]time.Duration{}
 	for tp, p := range found {
-		if pos, ok := held[tp]; ok && pos.Next == p.at && pos.TopicID == p.topicID && p.at < p.end && pos.Age > 0 {
-			ages[tp.Topic] = max(ages[tp.Topic], pos.Age)
+		if pos, ok := held[tp]; ok && pos.Next == p.at && pos.TopicID == p.topicID && p.at < p.end && !pos.StoredAt.IsZero() {
+			ages[tp.Topic] = max(ages[tp.Topic], time.Since(pos.StoredAt))
 		}
 	}
 	return ages

@@ -96,7 +96,7 @@ func (c *Consumer) everyPartition(ctx context.Context) ([]TopicPartition, error)
 			return nil, fmt.Errorf("look up topic %s: %w", name, topic.Err)
 		}
 		for p := range topic.Partitions {
-			all = append(all, TopicPartition{name, p})
+			all = append(all, TopicPartition{Topic: name, Partition: p})
 		}
 	}
 	return all, nil

@@ -61,7 +61,7 @@ func (c *Consumer) spans(fetches kgo.Fetches) (spans []Span, anew []string) {
 // span turns what was fetched of one partition into a Span, unless the partition
 // is no longer ours, is about to be sought, or turns out to be another topic's.
 func (c *Consumer) span(topic kgo.FetchTopic, part kgo.FetchPartition) (s Span, ok, recreated bool) {
-	tp := TopicPartition{topic.Topic, part.Partition}
+	tp := TopicPartition{Topic: topic.Topic, Partition: part.Partition}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	p := c.parts[tp]
@@ -133,7 +133,7 @@ func (c *Consumer) faults(ctx context.Context, fetches kgo.Fetches, some bool) (
 			c.metrics.resets.WithLabelValues(resetDataLoss).Inc()
 			c.log.Error("topic has lost records", "topic", topic, "partition", part, "err", err)
 		default:
-			c.note(TopicPartition{topic, part}, err)
+			c.note(TopicPartition{Topic: topic, Partition: part}, err)
 		}
 	})
 	if only && len(anew) == 0 {

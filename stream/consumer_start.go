@@ -23,7 +23,7 @@ func (c *Consumer) assign(ctx context.Context, given map[string]map[int32]kgo.Of
 	var want []TopicPartition
 	for topic, partitions := range given {
 		for p := range partitions {
-			want = append(want, TopicPartition{topic, p})
+			want = append(want, TopicPartition{Topic: topic, Partition: p})
 		}
 	}
 	for try := 0; ; try++ {
@@ -173,7 +173,7 @@ func (c *Consumer) revoke(ctx context.Context, lost map[string][]int32) {
 	c.mu.Lock()
 	for topic, partitions := range lost {
 		for _, p := range partitions {
-			tp := TopicPartition{topic, p}
+			tp := TopicPartition{Topic: topic, Partition: p}
 			delete(c.parts, tp)
 			delete(c.seeks, tp)
 			gone = append(gone, tp)

@@ -2,36 +2,20 @@ package stream
 
 import (
 	"encoding/hex"
-	"fmt"
-	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
+
+	"odastream/schema"
 )
 
-// NoOffset is the Next of a Position, and the From of a Span, of a partition for
-// which the store holds no offset yet. It differs from 0, so that two consumers
-// that both find nothing cannot both make the first move.
-const NoOffset int64 = -1
+// NoOffset is schema.NoOffset.
+const NoOffset = schema.NoOffset
 
-// TopicPartition names one partition of one topic.
-type TopicPartition struct {
-	Topic     string
-	Partition int32
-}
+// TopicPartition is schema.TopicPartition.
+type TopicPartition = schema.TopicPartition
 
-// String gives "topic/partition", as in logs and in /readyz.
-func (tp TopicPartition) String() string {
-	return fmt.Sprintf("%s/%d", tp.Topic, tp.Partition)
-}
-
-// Position is the offset that a store holds for a partition.
-type Position struct {
-	TopicID [16]byte // the topic that Next belongs to; zero if the broker gives no ids
-	Next    int64    // offset of the next record to apply
-	// Age is how long ago Next was stored: deletes of since then may be gone from
-	// the topic. 0: nobody knows, and Next counts as new.
-	Age time.Duration
-}
+// Position is schema.Position.
+type Position = schema.Position
 
 // Span is a run of records of one partition without a gap: whoever has applied
 // everything before From and then applies Records has applied everything before

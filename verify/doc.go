@@ -15,6 +15,7 @@ import (
 
 	"odastream/checkpoint"
 	"odastream/oda"
+	"odastream/schema"
 )
 
 // source is what is asked of the source; *oda.Client is one.
@@ -27,5 +28,5 @@ type source interface {
 // ledger is the poller's memory; *checkpoint.Store is one.
 type ledger interface {
 	Load(ctx context.Context, entity string) (checkpoint.Checkpoint, error)
-	Entries(ctx context.Context, entity string, ids []int64, windows []checkpoint.Window) (map[int64]checkpoint.Entry, error)
+	Entries(ctx context.Context, entity string, ids []int64, ranges []schema.IDRange) (map[int64]checkpoint.Entry, error)
 }

@@ -9,6 +9,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"odastream/oda"
+	"odastream/schema"
 )
 
 // mostSuspects bounds the rows of an entity that are looked at again: beyond it
@@ -88,7 +89,7 @@ func (c *check) compare(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	c.out.Whole = c.options.Full || max(extent.Count, c.out.Ledger) <= int64(c.options.Sample)*pageRows
+	c.out.Whole = c.options.Full || max(extent.Count, c.out.Ledger) <= int64(c.options.Sample)*schema.PageSize
 	if err := c.readRanges(ctx, ranges); err != nil {
 		return err
 	}
@@ -104,7 +105,7 @@ func (c *check) compare(ctx context.Context) error {
 }
 
 // readRanges counts or reads all ranges, several at once.
-func (c *check) readRanges(ctx context.Context, ranges []idRange) error {
+func (c *check) readRanges(ctx context.Context, ranges []schema.IDRange) error {
 	var total int64
 	group, ctx := errgroup.WithContext(ctx)
 	for _, r := range ranges {
@@ -131,11 +132,11 @@ func (c *check) readRanges(ctx context.Context, ranges []idRange) error {
 
 // checkRange compares one range, and tells how many rows the source has in it.
 // Where only numbers are compared, it is read if they differ.
-func (c *check) checkRange(ctx context.Context, r idRange) (int64, error) {
+func (c *check) checkRange(ctx context.Context, r schema.IDRange) (int64, error) {
 	if c.out.Whole {
 		return c.readRange(ctx, r)
 	}
-	count, err := c.source.Count(ctx, c.out.Name, oda.Window{MinID: r.low, MaxID: r.high}, oda.Scan)
+	count, err := c.source.Count(ctx, c.out.Name, oda.Window{IDs: r}, oda.Scan)
 	if err != nil {
 		return 0, err
 	}

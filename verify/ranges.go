@@ -2,37 +2,22 @@ package verify
 
 import (
 	"context"
-	"math"
 	"math/rand/v2"
 
-	"odastream/checkpoint"
 	"odastream/oda"
 	"odastream/schema"
 )
 
 const (
-	pageRows  = 100  // of an answer of the source
 	rangeRows = 5000 // a range holds at least so many rows of the ledger
 	maxRanges = 64   // of an entity
-	beforeAll = -1   // an id below every row's
 )
-
-// idRange is the rows with ids above low, up to high; high 0 is open.
-type idRange struct{ low, high int64 }
-
-// end is the last id of the range.
-func (r idRange) end() int64 {
-	if r.high == 0 {
-		return math.MaxInt64
-	}
-	return r.high
-}
 
 // ranges cuts the entity by the ledger's rows and not by ids: where ids are
 // sparse a range is wide, and no request goes to where nothing is. The last ends
 // at the highest id that anybody has: rows that come while we read have higher
 // ones, and reading them would have no end.
-func (c *check) ranges(ctx context.Context, highest int64) ([]idRange, error) {
+func (c *check) ranges(ctx context.Context, highest int64) ([]schema.IDRange, error) {
 	step := max(rangeRows, (c.out.Ledger+maxRanges-1)/maxRanges)
 	bounds, err := c.bounds(ctx, step)
 	if err != nil {
@@ -43,35 +28,35 @@ func (c *check) ranges(ctx context.Context, highest int64) ([]idRange, error) {
 		return nil, err
 	}
 	bounds = append(bounds, max(highest, ours))
-	list := make([]idRange, 0, len(bounds))
-	low := int64(beforeAll)
+	list := make([]schema.IDRange, 0, len(bounds))
+	low := schema.BeforeFirst
 	for _, high := range bounds {
 		if high <= max(low, 0) {
-			continue // the last bound again; and one of 0 would be open
+			continue // the last bound again; 0: nobody has any row
 		}
-		list = append(list, idRange{low: low, high: high})
+		list = append(list, schema.IDRange{Low: low, High: high})
 		low = high
 	}
 	if len(list) == 0 {
-		list = append(list, idRange{low: low}) // nobody has any row
+		list = append(list, schema.IDsAbove(low)) // nobody has any row
 	}
 	return list, nil
 }
 
 // readRange compares a range row by row and gives the number of its rows at the
 // source.
-func (c *check) readRange(ctx context.Context, r idRange) (n int64, err error) {
-	for at := r.low; ; {
-		page, err := c.source.Page(ctx, c.out.Name, oda.Window{MinID: at, MaxID: r.high}, oda.Scan)
+func (c *check) readRange(ctx context.Context, r schema.IDRange) (n int64, err error) {
+	for at := r.Low; ; {
+		page, err := c.source.Page(ctx, c.out.Name, oda.Window{IDs: schema.IDRange{Low: at, High: r.High}}, oda.Scan)
 		if err != nil {
 			return n, err
 		}
 		n += int64(len(page.Rows) + len(page.Rejects))
 		last, more := page.LastID()
 		if !more {
-			return n, c.compareWindow(ctx, at, r.end(), page)
+			return n, c.compareWindow(ctx, schema.IDRange{Low: at, High: r.High}, page)
 		}
-		if err := c.compareWindow(ctx, at, last, page); err != nil || last == r.high {
+		if err := c.compareWindow(ctx, schema.IDRange{Low: at, High: last}, page); err != nil || last == r.High {
 			return n, err
 		}
 		at = last
@@ -86,29 +71,29 @@ func (c *check) sample(ctx context.Context) error {
 	}
 	for range c.options.Sample {
 		at := lowest - 1 + rand.Int64N(highest-lowest+1)
-		page, err := c.source.Page(ctx, c.out.Name, oda.Window{MinID: at}, oda.Scan)
+		page, err := c.source.Page(ctx, c.out.Name, oda.Window{IDs: schema.IDsAbove(at)}, oda.Scan)
 		if err != nil {
 			return err
 		}
 		end, ok := page.LastID()
 		if !ok {
-			end = math.MaxInt64
+			end = schema.NoEnd
 		}
-		if err := c.compareWindow(ctx, at, end, page); err != nil {
+		if err := c.compareWindow(ctx, schema.IDRange{Low: at, High: end}, page); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// compareWindow holds the page, which is all that the source has above low and up
-// to end, against ledger and cache, and notes what does not agree.
-func (c *check) compareWindow(ctx context.Context, low, end int64, page oda.Page) error {
-	known, err := c.ledger.Entries(ctx, c.out.Name, nil, []checkpoint.Window{{Low: low, High: end}})
+// compareWindow compares the page, which is all that the source has of ids, with
+// ledger and cache, and notes what does not agree.
+func (c *check) compareWindow(ctx context.Context, ids schema.IDRange, page oda.Page) error {
+	known, err := c.ledger.Entries(ctx, c.out.Name, nil, []schema.IDRange{ids})
 	if err != nil {
 		return err
 	}
-	stored, err := c.storedBetween(ctx, low, end)
+	stored, err := c.storedIn(ctx, ids)
 	if err != nil {
 		return err
 	}

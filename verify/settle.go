@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"odastream/oda"
+	"odastream/schema"
 )
 
 // firstPause is that before the second look; each further one is twice as long.
@@ -134,15 +135,15 @@ func (c *check) lookAgain(ctx context.Context) error {
 func (c *check) fetch(ctx context.Context, ids []int64) (map[int64]atSource, error) {
 	found := make(map[int64]atSource, len(ids))
 	for len(ids) > 0 {
-		asked := ids[:min(len(ids), pageRows)]
-		w := oda.Window{MinID: asked[0] - 1, MaxID: asked[len(asked)-1]}
+		asked := ids[:min(len(ids), schema.PageSize)]
+		w := oda.Window{IDs: schema.IDRange{Low: asked[0] - 1, High: asked[len(asked)-1]}}
 		page, err := c.source.Page(ctx, c.out.Name, w, oda.Scan)
 		if err != nil {
 			return nil, err
 		}
 		upTo, more := page.LastID()
 		if !more {
-			upTo = w.MaxID
+			upTo = w.IDs.High
 		}
 		rows := sourceRows(page)
 		answered := 0

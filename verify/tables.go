@@ -25,10 +25,10 @@ func (c *check) countTables(ctx context.Context) error {
 }
 
 // countLedger counts the ledger's live rows of a range.
-func (c *check) countLedger(ctx context.Context, r idRange) (n int64, err error) {
+func (c *check) countLedger(ctx context.Context, r schema.IDRange) (n int64, err error) {
 	err = c.pool.QueryRow(ctx, `
 SELECT count(*) FROM poller_ledger
-WHERE entity_type = $1 AND entity_id > $2 AND entity_id <= $3 AND hash IS NOT NULL`, c.out.Name, r.low, r.end()).Scan(&n)
+WHERE entity_type = $1 AND entity_id > $2 AND entity_id <= $3 AND hash IS NOT NULL`, c.out.Name, r.Low, r.High).Scan(&n)
 	return n, err
 }
 
@@ -81,10 +81,10 @@ const (
 	expiredToo    = ` UNION ALL SELECT entity_id, seq, NULL, true FROM parliamentary_deleted WHERE expired AND entity_type = $1 AND `
 )
 
-// storedBetween reads the cache's rows above low and up to end.
-func (c *check) storedBetween(ctx context.Context, low, end int64) (map[int64]stored, error) {
+// storedIn reads the cache's rows with ids in the range.
+func (c *check) storedIn(ctx context.Context, ids schema.IDRange) (map[int64]stored, error) {
 	const where = `entity_id > $2 AND entity_id <= $3`
-	return c.storedRows(ctx, storedColumns+where+expiredToo+where, c.out.Name, low, end)
+	return c.storedRows(ctx, storedColumns+where+expiredToo+where, c.out.Name, ids.Low, ids.High)
 }
 
 // storedOf reads the cache's rows with the given ids.

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"odastream/odasim"
+	"odastream/schema"
 )
 
 // flags are the command line.
@@ -59,7 +60,7 @@ func (f *flags) declareServer(set *flag.FlagSet) {
 	set.DurationVar(&f.pace, "pace", time.Second, "between two happenings, with -live")
 	set.DurationVar(&f.late, "late", 0, "how long after its stamp a late row shows, with -live; 0: none is late")
 	set.StringVar(&f.now, "now", "", "what the clock shows at the start, as `RFC 3339`; empty: the real time")
-	set.IntVar(&f.options.PageCap, "page-cap", 100, "rows a page; the service had 20 in 2016")
+	set.IntVar(&f.options.PageCap, "page-cap", schema.PageSize, "rows a page; the service had 20 in 2016")
 	set.StringVar(&f.compare, "compare", string(odasim.CompareTicks), "how stamps are compared: ticks (1/300 s, as SQL Server) or text")
 	set.StringVar(&f.options.PublicURL, "public-url", "", "`address` in odata.metadata and odata.nextLink; empty: as the client asked")
 	set.BoolVar(&f.options.EmptyMissing, "empty-missing", false, "404 for a set without rows, instead of an empty page")

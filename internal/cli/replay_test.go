@@ -126,7 +126,7 @@ func (n *newsroom) sinkOnce(ctx context.Context, perBatch int) error {
 			tp := cache.TopicPartition{Topic: n.topic(), Partition: part[0].Partition}
 			move := cache.Move{TopicPartition: tp, From: part[0].Offset, To: part[len(part)-1].Offset + 1}
 			if move.From == 0 {
-				move.From = cache.Unapplied
+				move.From = schema.NoOffset
 			}
 			b := cache.Batch{Moves: []cache.Move{move}}
 			for _, r := range part {

@@ -192,7 +192,7 @@ func ofTheTopic() []mutant {
 		},
 		{
 			invariant: 8, rule: "the ledger is brought up to the topic's end before work begins", file: "capture/fold.go",
-			old: "from[partition] = known.NextOffset", new: "from[partition] = max(known.NextOffset, state.End[partition])",
+			old: "from[partition] = known.Next", new: "from[partition] = max(known.Next, state.End[partition])",
 			pkg: "./capture", tests: "TestACrashAtAnyStepLosesAndRepeatsNothing",
 		},
 		{
@@ -212,7 +212,7 @@ func ofTheTopic() []mutant {
 		},
 		{
 			invariant: 8, rule: "a topic that was cut is filled anew", file: "capture/fold.go",
-			old: "case known.NextOffset > state.End[partition]:", new: "case known.NextOffset > state.End[partition] && false:",
+			old: "case known.Next > state.End[partition]:", new: "case known.Next > state.End[partition] && false:",
 			pkg: "./capture", tests: "TestATopicCutAtItsEndIsMended",
 		},
 		{

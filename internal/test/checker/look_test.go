@@ -34,7 +34,7 @@ func TestLookShowsWhatTheStoreWrote(t *testing.T) {
 			Records: []cache.Record{
 				record(0, 3, schema.Create, `{"v":1}`), record(1, 4, schema.Snapshot, `{"v":2}`), record(1, 5, schema.Delete, ""),
 			},
-			Moves:       []cache.Move{{TopicPartition: tp, TopicID: [16]byte{1}, From: cache.Unapplied, To: 4}},
+			Moves:       []cache.Move{{TopicPartition: tp, TopicID: [16]byte{1}, From: schema.NoOffset, To: 4}},
 			DeadLetters: []cache.DeadLetter{{TopicPartition: tp, Offset: 3, Class: "decode", Error: "bad", FailedAt: time.Now()}},
 		}
 		if _, err := cache.New(pool, group, cache.Config{}, slog.New(slog.DiscardHandler)).Apply(t.Context(), b); err != nil {
