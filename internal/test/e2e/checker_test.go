@@ -13,6 +13,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"odastream/internal/test/checker"
+	"odastream/internal/test/machine"
+	"odastream/internal/test/program"
 	"odastream/stream"
 )
 
@@ -34,6 +36,12 @@ func TestSinksUnderDuressAreExactlyOnce(t *testing.T) {
 	for _, seed := range duressSeeds(t) {
 		t.Run(fmt.Sprintf("seed %d", seed), func(t *testing.T) {
 			d := newDuress(t, seed)
+			t.Cleanup(func() {
+				t.Logf("%d records; what had happened:\n%s", d.records, strings.Join(d.tale, "\n"))
+				if t.Failed() {
+					t.Logf("%s=%d replays it", envSeed, seed)
+				}
+			})
 			ctx, enough := context.WithCancel(t.Context())
 			defer enough()
 			seen := make(chan []checker.Look, 1)
@@ -46,14 +54,11 @@ func TestSinksUnderDuressAreExactlyOnce(t *testing.T) {
 			}
 			enough()
 			looks := append(<-seen, last)
-			t.Logf("%d records, %d looks; what had happened:\n%s", d.records, len(looks), strings.Join(d.tale, "\n"))
+			t.Logf("%d looks", len(looks))
 			for _, f := range checker.Judge(log, looks) {
 				t.Error(f)
 			}
 			d.checkLetters(last)
-			if t.Failed() {
-				t.Logf("%s=%d replays it", envSeed, seed)
-			}
 		})
 	}
 }
@@ -106,7 +111,7 @@ func (d *duress) live() {
 		d.publish(60)
 		event()
 		d.publish(60)
-		d.pause(time.Duration(d.rand.IntN(1500)) * time.Millisecond)
+		d.pause(machine.Stretch(time.Duration(d.rand.IntN(1500)) * time.Millisecond))
 		awake()
 	}
 }
@@ -114,21 +119,15 @@ func (d *duress) live() {
 // settle waits until everything is applied.
 func (d *duress) settle(log *checker.Log) (last checker.Look) {
 	d.t.Helper()
-	ctx, cancel := context.WithTimeout(d.t.Context(), patience)
-	defer cancel()
-	await(ctx, func() bool {
-		look, err := checker.Take(ctx, d.pool, d.scope)
+	offsets := func() string { return fmt.Sprint("offsets ", last.Offsets) }
+	applied := machine.Wait{For: "everything to be applied", Moved: func() any { return offsets() }, Tell: offsets}
+	program.Await(d.t, applied, func() bool {
+		look, err := checker.Take(d.t.Context(), d.pool, d.scope)
 		if err == nil {
 			last = look
 		}
 		return err == nil && log.Applied(look)
-	})
-	if !log.Applied(last) {
-		d.t.Errorf("not everything was applied within %s; offsets %v", patience, last.Offsets)
-		for _, s := range d.sinks {
-			d.t.Logf("sink %d says:\n%s", s.n, tailOf(s.log))
-		}
-	}
+	}, d.running()...)
 	d.tell("all is applied")
 	return last
 }

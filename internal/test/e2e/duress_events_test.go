@@ -14,6 +14,7 @@ import (
 
 	"odastream/internal/host/pgserver"
 	"odastream/internal/test/checker"
+	"odastream/internal/test/machine"
 	"odastream/schema"
 )
 
@@ -58,9 +59,8 @@ func (d *duress) any() *sinkProcess {
 func (d *duress) kill() {
 	s := d.any()
 	d.tell("sink %d is killed", s.n)
-	s.signal(syscall.SIGKILL)
-	if err := <-s.ended; err == nil {
-		d.t.Errorf("sink %d ended by itself before it was killed\n%s", s.n, tailOf(s.log))
+	if !s.Kill(d.t) {
+		d.t.Errorf("ended by itself before it was killed: %s", s)
 	}
 	d.end(s)
 	d.start()
@@ -71,13 +71,13 @@ func (d *duress) kill() {
 func (d *duress) freeze() (awake func()) {
 	s := d.any()
 	d.tell("sink %d is frozen", s.n)
-	s.signal(syscall.SIGSTOP)
+	s.Signal(syscall.SIGSTOP)
 	s.froze = true
 	until := time.Now().Add(beyondSession)
 	return func() {
 		d.pause(time.Until(until))
 		d.tell("sink %d goes on", s.n)
-		s.signal(syscall.SIGCONT)
+		s.Signal(syscall.SIGCONT)
 		s.froze = false
 	}
 }
@@ -140,7 +140,7 @@ func (d *duress) reset() {
 	d.publish(100)
 	select {
 	case <-tripped:
-	case <-time.After(5 * time.Second): // it has nothing to do
+	case <-time.After(machine.Stretch(5 * time.Second)): // it has nothing to do
 		s.proxy.DownAfter(0)
 		s.proxy.Down()
 	}
@@ -156,7 +156,7 @@ func (d *duress) slow() {
 	d.kafkaProxy.Delay(30 * time.Millisecond)
 	s.proxy.Delay(100 * time.Millisecond)
 	d.publish(100)
-	d.pause(3 * time.Second)
+	d.pause(machine.Stretch(3 * time.Second))
 	d.kafkaProxy.Delay(0)
 	s.proxy.Delay(0)
 }

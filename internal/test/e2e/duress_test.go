@@ -1,7 +1,6 @@
 package e2e
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"math/rand/v2"
@@ -10,7 +9,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -23,6 +21,7 @@ import (
 	"odastream/internal/test/faultproxy"
 	"odastream/internal/test/kafkaserver"
 	"odastream/internal/test/kafkatest"
+	"odastream/internal/test/program"
 	"odastream/stream"
 )
 
@@ -56,11 +55,9 @@ type duress struct {
 
 // sinkProcess is the real program with a proxy to Postgres of its own.
 type sinkProcess struct {
+	*program.Process
 	n     int
-	cmd   *exec.Cmd
 	proxy *faultproxy.Proxy
-	log   *bytes.Buffer
-	ended chan error
 	froze bool
 }
 
@@ -154,22 +151,18 @@ func (d *duress) tell(format string, args ...any) {
 func (d *duress) start() {
 	d.t.Helper()
 	d.started++
-	s := &sinkProcess{n: d.started, log: &bytes.Buffer{}, ended: make(chan error, 1)}
+	s := &sinkProcess{n: d.started}
 	socket := strings.TrimPrefix(d.postgres.URL(), "postgres:///")
 	_, query, _ := strings.Cut(socket, "?host=")
 	host, _, _ := strings.Cut(query, "&")
 	s.proxy = faultproxy.New(d.t, unescape(d.t, host)+"/.s.PGSQL.5432")
-	s.cmd = exec.CommandContext(d.t.Context(), filepath.Join(d.dir, "sink"))
-	s.cmd.Env = []string{
+	cmd := exec.CommandContext(d.t.Context(), filepath.Join(d.dir, "sink"))
+	cmd.Env = []string{
 		"DATABASE_URL=postgres://postgres@" + s.proxy.Addr() + "/odastream?sslmode=disable", "KAFKA_BROKERS=" + d.kafkaProxy.Addr(),
 		"KAFKA_TOPIC_PREFIX=" + d.kafka.TopicPrefix, "SINK_GROUP=" + d.scope.Group, "SINK_BATCH_ROWS=40", "SINK_LINGER=20ms",
 		"HTTP_ADDR=", "CACHE_GIN=off", "LOG_FORMAT=text",
 	}
-	s.cmd.Stderr = s.log
-	if err := s.cmd.Start(); err != nil {
-		d.t.Fatal(err)
-	}
-	go func() { s.ended <- s.cmd.Wait() }()
+	s.Process = program.Start(d.t, fmt.Sprintf("sink %d", s.n), cmd)
 	d.sinks = append(d.sinks, s)
 	d.tell("sink %d starts, as one of %d", s.n, len(d.sinks))
 }
@@ -179,20 +172,18 @@ func (d *duress) end(s *sinkProcess) {
 	d.sinks = slices.DeleteFunc(d.sinks, func(other *sinkProcess) bool { return other == s })
 }
 
-func (s *sinkProcess) signal(sig os.Signal) { _ = s.cmd.Process.Signal(sig) } // it may have ended
+// running are the processes of all sinks.
+func (d *duress) running() (all []*program.Process) {
+	for _, s := range d.sinks {
+		all = append(all, s.Process)
+	}
+	return all
+}
 
 // stop ends a sink in order, and fails unless it exits 0.
 func (d *duress) stop(s *sinkProcess) {
 	d.t.Helper()
 	d.tell("sink %d is told to stop", s.n)
-	s.signal(syscall.SIGTERM)
 	d.end(s)
-	select {
-	case err := <-s.ended:
-		if err != nil {
-			d.t.Errorf("sink %d: %v\n%s", s.n, err, tailOf(s.log))
-		}
-	case <-time.After(patience):
-		d.t.Fatalf("sink %d does not stop\n%s", s.n, tailOf(s.log))
-	}
+	s.Stop(d.t)
 }

@@ -1,7 +1,6 @@
 package e2e
 
 import (
-	"context"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -9,13 +8,14 @@ import (
 	"slices"
 	"strings"
 	"sync/atomic"
-	"syscall"
 	"testing"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"odastream/internal/test/kafkatest"
+	"odastream/internal/test/machine"
+	"odastream/internal/test/program"
 	"odastream/odasim"
 	"odastream/stream"
 )
@@ -90,24 +90,16 @@ func (r *rig) vote(id int64, kind int, stamp string) {
 }
 
 // peakMemory runs a program to its end and returns its largest resident set in MB.
-func (r *rig) peakMemory(program string, args ...string) (peak float64) {
+func (r *rig) peakMemory(name string, args ...string) (peak float64) {
 	r.t.Helper()
-	cmd, log := r.command(program, args...)
-	if err := cmd.Start(); err != nil {
-		r.t.Fatal(err)
-	}
-	ctx, ended := context.WithTimeout(r.t.Context(), patience)
-	var err error
-	go func() {
-		err = cmd.Wait()
-		ended()
-	}()
-	await(ctx, func() bool {
-		peak = max(peak, residentPeak(cmd.Process.Pid))
+	p := program.Start(r.t, name, r.command(name, args...))
+	end := machine.Wait{For: "the end of a program", Moved: func() any { return r.sim.Requests() }}
+	p.Until(r.t, end, func() bool {
+		peak = max(peak, residentPeak(p.PID()))
 		return false
 	})
-	if err != nil || !cmd.ProcessState.Exited() {
-		r.t.Fatalf("%s: %v\n%s", program, err, tailOf(log))
+	if err := p.Wait(); err != nil {
+		r.t.Fatalf("%v: %s", err, p)
 	}
 	return peak
 }
@@ -133,33 +125,27 @@ func residentPeak(pid int) float64 {
 func (r *rig) tailDelay(b *testing.B, env ...string) time.Duration {
 	b.Helper()
 	r.freeLeases()
-	cmd, log := r.command("poller")
+	cmd := r.command("poller")
 	cmd.Env = append(cmd.Env, append(env, "ODA_RATE=100", "ODA_CONCURRENCY=4", "POLL_INTERVAL=200ms")...)
-	if err := cmd.Start(); err != nil {
-		b.Fatal(err)
-	}
+	p := program.Start(b, "poller", cmd)
 	records := r.records("Stemme")
 	arrivals := r.follow(b, records)
-	ctx, cancel := context.WithTimeout(b.Context(), patience)
-	defer cancel()
 	delays := make([]time.Duration, 0, tailChanges)
 	for n := range int64(tailChanges + 1) {
 		id := millionRows - 1000*n
 		changed := time.Now()
 		r.vote(id, int(changed.UnixNano()%1_000_000), odasim.Stamp(r.sim.Now()))
-		select {
-		case <-ctx.Done():
-			b.Fatalf("change %d did not arrive\n%s", n, tailOf(log))
-		case at := <-arrivals:
-			delays = append(delays, at.Sub(changed))
-		}
+		program.Await(b, machine.Wait{For: fmt.Sprintf("change %d", n)}, func() bool {
+			select {
+			case at := <-arrivals:
+				delays = append(delays, at.Sub(changed))
+				return true
+			default:
+				return false
+			}
+		}, p)
 	}
-	if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
-		b.Fatal(err)
-	}
-	if err := cmd.Wait(); err != nil {
-		b.Fatalf("poller: %v\n%s", err, tailOf(log))
-	}
+	p.Stop(b)
 	delays = delays[1:] // the first one waited for the poller's start
 	slices.Sort(delays)
 	return delays[len(delays)/2]

@@ -2,7 +2,6 @@ package e2e
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -12,23 +11,20 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"odastream/internal/test/kafkatest"
+	"odastream/internal/test/machine"
 	"odastream/internal/test/pgtest"
+	"odastream/internal/test/program"
 	"odastream/odasim"
 	"odastream/schema"
 	"odastream/stream"
 )
-
-// patience bounds every wait; nothing takes nearly as long.
-const patience = 5 * time.Minute
 
 // programs builds poller, sink and odastream once and says where they are.
 var programs = sync.OnceValues(func() (string, error) {
@@ -91,71 +87,49 @@ func newRig(t testing.TB, brokers []string, o odasim.Options, env ...string) *ri
 }
 
 // command is a program with the rig's environment.
-func (r *rig) command(program string, args ...string) (*exec.Cmd, *bytes.Buffer) {
-	cmd := exec.CommandContext(r.t.Context(), filepath.Join(r.dir, program), args...)
+func (r *rig) command(name string, args ...string) *exec.Cmd {
+	cmd := exec.CommandContext(r.t.Context(), filepath.Join(r.dir, name), args...)
 	cmd.Env = append([]string{
 		"DATABASE_URL=" + r.url, "KAFKA_BROKERS=" + strings.Join(r.kafka.Brokers, ","), "KAFKA_TOPIC_PREFIX=" + r.kafka.TopicPrefix,
 		"SINK_GROUP=" + r.kafka.TopicPrefix + "sink", "ODA_URL=" + r.source, "ODA_RATE=0", "ODA_CONCURRENCY=8",
 		"HTTP_ADDR=", "POLL_LEASE=12s", "LOG_FORMAT=text",
 	}, r.env...)
-	var log bytes.Buffer
-	cmd.Stderr = &log
-	return cmd, &log
+	return cmd
 }
 
 // must runs a program to its end and fails unless it exits 0.
-func (r *rig) must(program string, args ...string) {
+func (r *rig) must(name string, args ...string) {
 	r.t.Helper()
-	cmd, log := r.command(program, args...)
-	if err := cmd.Run(); err != nil {
-		r.t.Fatalf("%s %s: %v\n%s", program, strings.Join(args, " "), err, tailOf(log))
+	p := program.Start(r.t, name, r.command(name, args...))
+	if err := r.end(p); err != nil {
+		r.t.Fatalf("%s %s: %v: %s", name, strings.Join(args, " "), err, p)
 	}
 }
 
-func tailOf(log *bytes.Buffer) string {
-	text := log.String()
-	return text[max(0, len(text)-4000):]
+// end waits for the end of a program that ends by itself, and returns how it did.
+func (r *rig) end(p *program.Process) error {
+	r.t.Helper()
+	p.Until(r.t, machine.Wait{For: "the end of a program", Moved: r.steps}, func() bool { return false })
+	return p.Wait()
+}
+
+// steps changes with each request to the source, and with each record that is
+// applied.
+func (r *rig) steps() any {
+	return [2]int64{int64(r.sim.Requests()), r.number(`SELECT sum(next_offset) FROM sink_offsets`)}
 }
 
 // kill runs a program, kills it with SIGKILL once moment returns, and calls what
 // moment returned, if anything. It is false if the program ended before.
-func (r *rig) kill(moment func(ctx context.Context) (after func()), program string, args ...string) bool {
+func (r *rig) kill(moment func(p *program.Process) (after func()), name string, args ...string) bool {
 	r.t.Helper()
-	cmd, log := r.command(program, args...)
-	if err := cmd.Start(); err != nil {
-		r.t.Fatal(err)
-	}
-	ctx, cancel := context.WithTimeout(r.t.Context(), patience)
-	ended := make(chan error, 1)
-	go func() {
-		ended <- cmd.Wait()
-		cancel()
-	}()
-	after := moment(ctx)
-	_ = cmd.Process.Signal(syscall.SIGKILL) // it may have ended already
-	err := <-ended
-	cancel()
+	p := program.Start(r.t, name, r.command(name, args...))
+	after := moment(p)
+	killed := p.Kill(r.t)
 	if after != nil {
 		after()
 	}
-	var exit *exec.ExitError
-	if err != nil && (!errors.As(err, &exit) || exit.ExitCode() > 0) {
-		r.t.Fatalf("%s ended with %v before it was killed\n%s", program, err, tailOf(log))
-	}
-	return err != nil
-}
-
-// await returns once ok is true, or ctx has ended.
-func await(ctx context.Context, ok func() bool) {
-	tick := time.NewTicker(5 * time.Millisecond)
-	defer tick.Stop()
-	for !ok() {
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-		}
-	}
+	return killed
 }
 
 // number asks the database for one number; 0 while it cannot answer.

@@ -7,14 +7,14 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
-	"os/exec"
 	"strconv"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
 	"odastream/internal/test/kafkatest"
+	"odastream/internal/test/machine"
+	"odastream/internal/test/program"
 	"odastream/odasim"
 	"odastream/verify"
 )
@@ -40,6 +40,11 @@ func TestSoak(t *testing.T) {
 	length, seed := soakSettings(t)
 	s := newSoak(t, length, seed)
 	t.Logf("seed %d, %s, a kill every %s on average", seed, length, s.killEvery)
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Logf("%s=%d %s=%s replays it", envSeed, seed, envSoak, length)
+		}
+	})
 	s.start()
 	s.awaitLoaded()
 	s.work()
@@ -51,10 +56,7 @@ func TestSoak(t *testing.T) {
 		t.Errorf("%d dead letters, though no row of the parliament is bad", got)
 	}
 	for _, p := range s.processes {
-		s.end(p)
-	}
-	if t.Failed() {
-		t.Logf("%s=%d %s=%s replays it", envSeed, seed, envSoak, length)
+		p.Stop(t)
 	}
 }
 
@@ -82,6 +84,7 @@ type soak struct {
 	seed      uint64
 	length    time.Duration
 	killEvery time.Duration
+	timeout   time.Duration // of a request; a stalled answer takes longer
 	processes []*soakProcess
 	kills     map[string]int
 	ended     time.Time // when the parliament had done its last work
@@ -89,10 +92,8 @@ type soak struct {
 
 // soakProcess is one of the four; it has many lives.
 type soakProcess struct {
-	program string
-	cmd     *exec.Cmd
-	log     *bytes.Buffer
-	ended   chan error
+	*program.Process
+	name string
 }
 
 // soakLate is how long after its stamp a late row shows: longer than the shortest
@@ -104,18 +105,18 @@ func newSoak(t *testing.T, length time.Duration, seed uint64) *soak {
 	brokers := kafkatest.Real(t)
 	s := &soak{
 		rand: rand.New(rand.NewPCG(seed, 0x50a)), seed: seed, length: length, kills: map[string]int{},
-		killEvery: min(soakKillsIn, length/soakKills),
+		killEvery: min(soakKillsIn, length/soakKills), timeout: machine.Stretch(3 * time.Second),
 	}
 	s.rig = newRig(t, brokers, odasim.Options{},
-		"ODA_TIMEOUT=3s", "POLL_INTERVAL=500ms", "POLL_INTERVAL_MAX=5s", "POLL_OVERLAP=5s", "SCAN_EVERY=20s",
+		"ODA_TIMEOUT="+s.timeout.String(), "POLL_INTERVAL=500ms", "POLL_INTERVAL_MAX=5s", "POLL_OVERLAP=5s", "SCAN_EVERY=20s",
 		"SINK_LINGER=50ms", "SINK_BATCH_ROWS=500", "CACHE_GIN=off")
 	s.sim.Generate(seed, 0.2)
 	return s
 }
 
 func (s *soak) start() {
-	for _, program := range []string{"poller", "poller", "sink", "sink"} {
-		p := &soakProcess{program: program}
+	for _, name := range []string{"poller", "poller", "sink", "sink"} {
+		p := &soakProcess{name: name}
 		s.processes = append(s.processes, p)
 		s.run(p)
 	}
@@ -124,52 +125,32 @@ func (s *soak) start() {
 // run begins a life of a process.
 func (s *soak) run(p *soakProcess) {
 	s.t.Helper()
-	p.cmd, p.log = s.command(p.program)
-	p.ended = make(chan error, 1)
-	if err := p.cmd.Start(); err != nil {
-		s.t.Fatal(err)
-	}
-	cmd, ended := p.cmd, p.ended
-	go func() { ended <- cmd.Wait() }()
+	p.Process = program.Start(s.t, p.name, s.command(p.name))
 }
 
 func (s *soak) kill(p *soakProcess) {
 	s.t.Helper()
-	s.kills[p.program]++
-	_ = p.cmd.Process.Signal(syscall.SIGKILL) // its end is looked at
-	if err := <-p.ended; err == nil || p.cmd.ProcessState.Exited() {
-		s.t.Errorf("%s ended by itself: %v\n%s", p.program, err, tailOf(p.log))
+	s.kills[p.name]++
+	if !p.Kill(s.t) {
+		s.t.Errorf("ended by itself: %s", p)
 	}
 	s.run(p)
 }
 
-// end stops a process in order.
-func (s *soak) end(p *soakProcess) {
+// await waits until done is true, while all four processes run. Moved is what
+// changes with each step.
+func (s *soak) await(what string, moved func() int64, done func() bool) {
 	s.t.Helper()
-	_ = p.cmd.Process.Signal(syscall.SIGTERM) // its end is looked at
-	if err := <-p.ended; err != nil {
-		s.t.Errorf("%s: %v\n%s", p.program, err, tailOf(p.log))
-	}
-}
-
-// within waits for ok, and fails if it is not so in time.
-func (s *soak) within(limit time.Duration, what string, ok func() bool) {
-	s.t.Helper()
-	ctx, cancel := context.WithTimeout(s.t.Context(), limit)
-	defer cancel()
-	await(ctx, ok)
-	if ctx.Err() == nil {
-		return
-	}
+	var running []*program.Process
 	for _, p := range s.processes {
-		s.t.Logf("%s says:\n%s", p.program, tailOf(p.log))
+		running = append(running, p.Process)
 	}
-	s.t.Fatalf("waited %s in vain: %s", limit, what)
+	program.Await(s.t, machine.Wait{For: what, Moved: func() any { return moved() }, Tell: s.summary}, done, running...)
 }
 
 func (s *soak) awaitLoaded() {
 	s.t.Helper()
-	s.within(patience, "the first load", func() bool {
+	s.await("the first load", s.saved, func() bool {
 		return s.number(`SELECT count(*) FROM poller_watermarks WHERE loaded_at IS NOT NULL`) >= int64(len(polled()))
 	})
 }
@@ -180,7 +161,7 @@ func (s *soak) work() {
 	const rate = 0.01
 	s.sim.SetFaults(odasim.Faults{
 		Seed: s.seed, Jitter: 20 * time.Millisecond, ErrorRate: rate, ErrorBurst: 3, HTMLRate: rate, TruncateRate: rate, ResetRate: rate,
-		StallRate: rate, Stall: 5 * time.Second, UnfilteredRate: rate, DisorderRate: rate, ShortRate: rate,
+		StallRate: rate, Stall: s.timeout * 5 / 3, UnfilteredRate: rate, DisorderRate: rate, ShortRate: rate,
 	})
 	ctx, cancel := context.WithTimeout(s.t.Context(), s.length)
 	defer cancel()
@@ -217,14 +198,20 @@ func (s *soak) settle() {
 	}
 	s.sim.SetFaults(odasim.Faults{})
 	s.ended = time.Now()
-	s.within(patience, "a scan of each entity after the end", func() bool {
-		var entities int
-		err := s.pool.QueryRow(s.t.Context(), `SELECT count(*) FROM poller_watermarks WHERE consistent_through > $1`, s.ended).Scan(&entities)
-		return err == nil && entities >= len(polled())
+	s.await("a scan of each entity after the end", s.consistent, func() bool {
+		return s.consistent() >= int64(len(polled()))
 	})
-	s.within(patience, "all records to be applied", func() bool {
-		return s.number(`SELECT sum(next_offset) FROM sink_offsets`) >= s.acknowledged()
-	})
+	applied := func() int64 { return s.number(`SELECT sum(next_offset) FROM sink_offsets`) }
+	s.await("all records to be applied", applied, func() bool { return applied() >= s.acknowledged() })
+}
+
+// consistent is how many entities a scan has compared since the end.
+func (s *soak) consistent() (entities int64) {
+	err := s.pool.QueryRow(s.t.Context(), `SELECT count(*) FROM poller_watermarks WHERE consistent_through > $1`, s.ended).Scan(&entities)
+	if err != nil {
+		return 0
+	}
+	return entities
 }
 
 func (s *soak) summary() string {
@@ -235,13 +222,14 @@ func (s *soak) summary() string {
 // verify is what a person would run.
 func (s *soak) verify() {
 	s.t.Helper()
-	cmd, log := s.command("odastream", "verify", "--full", "--json")
+	cmd := s.command("odastream", "verify", "--full", "--json")
 	var out bytes.Buffer
 	cmd.Stdout = &out
-	err := cmd.Run()
+	p := program.Start(s.t, "odastream verify", cmd)
+	err := s.end(p)
 	var report verify.Report
 	if bad := json.Unmarshal(out.Bytes(), &report); bad != nil {
-		s.t.Fatalf("odastream verify: %v, %v\n%s%s", err, bad, out.String(), tailOf(log))
+		s.t.Fatalf("odastream verify: %v, %v\n%s%s", err, bad, out.String(), p)
 	}
 	var missing, extra, different, compared int64
 	var troubles []string

@@ -9,6 +9,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kadm"
 
 	"odastream/internal/test/kafkatest"
+	"odastream/internal/test/machine"
+	"odastream/internal/test/program"
 	"odastream/odasim"
 	"odastream/schema"
 	"odastream/stream"
@@ -73,10 +75,8 @@ func (r *rig) deleteTopic(entity string) {
 	if _, err := kadm.NewClient(r.client).DeleteTopic(r.t.Context(), r.kafka.Topic(entity)); err != nil {
 		r.t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(r.t.Context(), patience)
-	defer cancel()
-	await(ctx, func() bool {
-		_, err := r.topics.State(ctx, entity)
+	machine.Until(r.t, "the end of the topic", func() bool {
+		_, err := r.topics.State(r.t.Context(), entity)
 		return errors.Is(err, stream.ErrNoTopic)
 	})
 }
@@ -131,10 +131,12 @@ func TestKilledAtAnyMomentNothingIsLostOrTwice(t *testing.T) {
 	r.sim.SetFaults(odasim.Faults{Latency: time.Millisecond})
 	between := 0
 	for round := range int64(10) {
-		killed := r.kill(func(ctx context.Context) func() {
-			await(ctx, func() bool { return r.saved() > round*2000 })
-			unlock := r.lockLedger(ctx)
-			await(ctx, func() bool { return r.acknowledged() > r.saved() })
+		killed := r.kill(func(p *program.Process) func() {
+			saved := machine.Wait{For: "rows of the ledger", Moved: func() any { return r.saved() }}
+			p.Until(t, saved, func() bool { return r.saved() > round*2000 })
+			unlock := r.lockLedger()
+			ahead := machine.Wait{For: "a record that the ledger does not know", Moved: r.steps}
+			p.Until(t, ahead, func() bool { return r.acknowledged() > r.saved() })
 			return unlock
 		}, "poller", "--once")
 		if !killed {
@@ -152,8 +154,9 @@ func TestKilledAtAnyMomentNothingIsLostOrTwice(t *testing.T) {
 	r.must("poller", "--once")
 	r.checkNothingTwice()
 	for applied := int64(0); ; {
-		killed := r.kill(func(ctx context.Context) func() {
-			await(ctx, func() bool { return r.number(`SELECT count(*) FROM parliamentary_data`) > applied })
+		killed := r.kill(func(p *program.Process) func() {
+			more := machine.Wait{For: "more rows in the cache", Moved: r.steps}
+			p.Until(t, more, func() bool { return r.number(`SELECT count(*) FROM parliamentary_data`) > applied })
 			return nil
 		}, "sink", "--once")
 		applied = r.number(`SELECT count(*) FROM parliamentary_data`)
@@ -168,15 +171,18 @@ func TestKilledAtAnyMomentNothingIsLostOrTwice(t *testing.T) {
 }
 
 // lockLedger lets the ledger be read but not written until unlock.
-func (r *rig) lockLedger(ctx context.Context) (unlock func()) {
-	tx, err := r.pool.Begin(ctx)
+func (r *rig) lockLedger() (unlock func()) {
+	r.t.Helper()
+	tx, err := r.pool.Begin(r.t.Context())
 	if err != nil {
-		return func() {}
+		r.t.Fatal(err)
 	}
-	if _, err := tx.Exec(ctx, `LOCK TABLE poller_ledger IN EXCLUSIVE MODE`); err != nil {
-		r.t.Errorf("lock the ledger: %v", err)
+	unlock = func() { _ = tx.Rollback(context.WithoutCancel(r.t.Context())) }
+	r.t.Cleanup(unlock) // the pool waits for it
+	if _, err := tx.Exec(r.t.Context(), `LOCK TABLE poller_ledger IN EXCLUSIVE MODE`); err != nil {
+		r.t.Fatalf("lock the ledger: %v", err)
 	}
-	return func() { _ = tx.Rollback(context.WithoutCancel(ctx)) }
+	return unlock
 }
 
 func TestASecondPollerWaitsAndTakesOver(t *testing.T) {
@@ -188,24 +194,26 @@ func TestASecondPollerWaitsAndTakesOver(t *testing.T) {
 		return name
 	}
 	var first, second string
-	r.kill(func(ctx context.Context) func() {
-		await(ctx, func() bool {
-			return r.number(`SELECT count(*) FROM poller_watermarks WHERE loaded_at IS NOT NULL`) == 1
-		})
-		first = holder()
-		r.kill(func(ctx context.Context) func() {
-			await(ctx, func() bool { return r.number(`SELECT count(*) FROM poller_members`) == 2 })
+	r.kill(func(p *program.Process) func() {
+		program.Await(t, machine.Wait{For: "the first load", Moved: func() any { return r.saved() }}, func() bool {
+			first = holder()
+			return first != "" && r.number(`SELECT count(*) FROM poller_watermarks WHERE loaded_at IS NOT NULL`) == 1
+		}, p)
+		r.kill(func(other *program.Process) func() {
+			two := machine.Wait{For: "two members"}
+			program.Await(t, two, func() bool { return r.number(`SELECT count(*) FROM poller_members`) == 2 }, p, other)
 			// Whichever of the two has the entity dies; a third one takes over.
 			return nil
 		}, "poller")
 		return nil
 	}, "poller")
-	r.kill(func(ctx context.Context) func() {
-		await(ctx, func() bool { second = holder(); return second != "" && second != first })
+	r.kill(func(p *program.Process) func() {
+		program.Await(t, machine.Wait{For: "another holder"}, func() bool { second = holder(); return second != "" && second != first }, p)
 		if err := r.sim.Put("Sag", []byte(`{"id":99999999,"titel":"ny","opdateringsdato":"`+odasim.Stamp(r.sim.Now())+`"}`)); err != nil {
 			t.Error(err)
 		}
-		await(ctx, func() bool { return r.records("Sag") == int64(r.sim.Len("Sag")) })
+		all := machine.Wait{For: "a record of each row", Moved: func() any { return r.records("Sag") }}
+		program.Await(t, all, func() bool { return r.records("Sag") == int64(r.sim.Len("Sag")) }, p)
 		return nil
 	}, "poller")
 	if first == "" || second == "" || first == second {

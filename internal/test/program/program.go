@@ -1,0 +1,171 @@
+// Package program runs a program under test as a process of its own, and waits for
+// what it brings about as long as it runs.
+//
+// Invariant: a process ends with its test at the latest. A wait for what it does is
+// over as soon as it has ended.
+package program
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"sync"
+	"syscall"
+	"testing"
+
+	"odastream/internal/test/machine"
+)
+
+// tail is how much of what a program said is shown, in bytes.
+const tail = 4000
+
+// Process is a running or ended program. It is safe for concurrent use.
+type Process struct {
+	name  string
+	cmd   *exec.Cmd
+	said  output
+	ended chan struct{}
+	err   error // set before ended is closed
+}
+
+// Start starts cmd and keeps what it says on stderr. The process is killed with the
+// test.
+func Start(t testing.TB, name string, cmd *exec.Cmd) *Process {
+	t.Helper()
+	p := &Process{name: name, cmd: cmd, ended: make(chan struct{})}
+	cmd.Stderr = &p.said
+	if err := cmd.Start(); err != nil {
+		t.Fatalf("start %s: %v", name, err)
+	}
+	go func() {
+		p.err = cmd.Wait()
+		close(p.ended)
+	}()
+	t.Cleanup(func() {
+		p.Signal(syscall.SIGKILL)
+		<-p.ended
+	})
+	return p
+}
+
+// PID is the process's number.
+func (p *Process) PID() int { return p.cmd.Process.Pid }
+
+// Signal sends sig; a process that has ended gets none.
+func (p *Process) Signal(sig os.Signal) { _ = p.cmd.Process.Signal(sig) }
+
+// Wait returns how the process ended, once it has: nil for exit status 0.
+func (p *Process) Wait() error {
+	<-p.ended
+	return p.err
+}
+
+// Running tells whether the process has not ended.
+func (p *Process) Running() bool {
+	select {
+	case <-p.ended:
+		return false
+	default:
+		return true
+	}
+}
+
+// Kill ends the process with SIGKILL. It is false if the process ended by itself
+// before, with exit status 0, and fails the test if it did with another.
+func (p *Process) Kill(t testing.TB) bool {
+	t.Helper()
+	p.Signal(syscall.SIGKILL)
+	err := p.Wait()
+	var exit *exec.ExitError
+	if err != nil && (!errors.As(err, &exit) || exit.ExitCode() > 0) {
+		t.Fatalf("ended by itself: %s", p)
+	}
+	return err != nil
+}
+
+// Stop ends the process with SIGTERM, and fails the test unless it then exits with
+// status 0.
+func (p *Process) Stop(t testing.TB) {
+	t.Helper()
+	p.Signal(syscall.SIGTERM)
+	machine.Wait{For: "the end of " + p.name, Tell: p.String}.Until(t, func() bool { return !p.Running() })
+	if p.err != nil {
+		t.Errorf("told to stop: %s", p)
+	}
+}
+
+// Await waits until done is true. It fails the test if that is in vain, and as soon
+// as one of the processes has ended before.
+func Await(t testing.TB, w machine.Wait, done func() bool, processes ...*Process) {
+	t.Helper()
+	if ended := await(t, w, done, processes); ended != nil {
+		t.Fatalf("ended before what was waited for, %s: %s", w.For, ended)
+	}
+}
+
+// Until is Await for a process that may end: it is false if it did before done was
+// true.
+func (p *Process) Until(t testing.TB, w machine.Wait, done func() bool) bool {
+	t.Helper()
+	return await(t, w, done, []*Process{p}) == nil
+}
+
+// await returns the process that has ended before done was true, nil if none has.
+func await(t testing.TB, w machine.Wait, done func() bool, processes []*Process) (ended *Process) {
+	t.Helper()
+	more := w.Tell
+	w.Tell = func() (text string) {
+		if more != nil {
+			text = more()
+		}
+		for _, p := range processes {
+			text += "\n" + p.String()
+		}
+		return text
+	}
+	w.Until(t, func() bool {
+		for _, p := range processes {
+			if !p.Running() {
+				ended = p
+			}
+		}
+		// What a process did last, it did before its end: done is asked after it.
+		if done() {
+			ended = nil
+			return true
+		}
+		return ended != nil
+	})
+	return ended
+}
+
+// String is the process's name, how it is, and the last that it said.
+func (p *Process) String() string {
+	state := "runs"
+	if !p.Running() {
+		state = "has ended: " + p.cmd.ProcessState.String()
+	}
+	return fmt.Sprintf("%s (process %d) %s; it said:\n%s", p.name, p.PID(), state, p.said.last())
+}
+
+// output is what a program has said so far. It is safe for concurrent use.
+type output struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+// Write implements io.Writer.
+func (o *output) Write(b []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.text.Write(b)
+}
+
+func (o *output) last() string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	text := o.text.Bytes()
+	return string(text[max(0, len(text)-tail):])
+}
