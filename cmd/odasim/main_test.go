@@ -9,7 +9,8 @@ import (
 	"net/http"
 	"strings"
 	"testing"
-	"time"
+
+	"odastream/internal/test/machine"
 )
 
 // start runs the program and gives its address; the test ends it.
@@ -98,12 +99,7 @@ func TestKnobsReachTheParliament(t *testing.T) {
 func TestLiveAdds(t *testing.T) {
 	t.Parallel()
 	address := start(t, "-scale", "0", "-live", "-pace", "1ms")
-	deadline := time.Now().Add(30 * time.Second)
-	for count(t, address, "Sag") == "0" {
-		if time.Now().After(deadline) {
-			t.Fatal("no case within 30 s at one happening a millisecond")
-		}
-	}
+	machine.Until(t, "a case, at one happening a millisecond", func() bool { return count(t, address, "Sag") != "0" })
 }
 
 func TestBadFlags(t *testing.T) {

@@ -13,7 +13,9 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"odastream/internal/test/kafkatest"
+	"odastream/internal/test/machine"
 	"odastream/internal/test/pgtest"
+	"odastream/internal/test/program"
 	"odastream/odasim"
 )
 
@@ -73,16 +75,18 @@ func records(ts *testscript.TestScript, _ bool, args []string) {
 		kgo.ConsumeTopics(ts.Value("prefix").(string)+args[0]), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))
 	ts.Check(err)
 	defer cl.Close()
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
-	defer cancel()
 	var got []*kgo.Record
-	for len(got) < want {
-		fetches := cl.PollFetches(ctx)
-		if ctx.Err() != nil {
-			ts.Fatalf("records: %s holds %d records, want %d", args[0], len(got), want)
-		}
-		got = append(got, fetches.Records()...)
+	wait := machine.Wait{
+		For:   fmt.Sprintf("%d records of %s", want, args[0]),
+		Moved: func() any { return len(got) },
+		Tell:  func() string { return fmt.Sprintf("it holds %d", len(got)) },
 	}
+	ts.Check(program.Script(wait, ts.BackgroundCmds(), func() (bool, error) {
+		ctx, cancel := context.WithTimeout(context.Background(), 50*time.Millisecond)
+		defer cancel()
+		got = append(got, cl.PollFetches(ctx).Records()...)
+		return len(got) >= want, nil
+	}))
 	for _, rec := range got {
 		fmt.Fprintf(ts.Stdout(), "%s %s\n", rec.Key, rec.Value)
 	}

@@ -1,29 +1,23 @@
 package main
 
 import (
-	"bytes"
 	"context"
+	"fmt"
 	"os"
 	"os/exec"
-	"syscall"
 	"testing"
-	"time"
 
 	"odastream/internal/test/kafkatest"
+	"odastream/internal/test/machine"
+	"odastream/internal/test/program"
 )
 
 // start runs the sink's binary; it is killed with the test at the latest.
-func (r *rig) start(t *testing.T, args ...string) (cmd *exec.Cmd, stderr *bytes.Buffer) {
+func (r *rig) start(t *testing.T, args ...string) *program.Process {
 	t.Helper()
-	cmd = exec.CommandContext(t.Context(), "sink", args...)
-	stderr = &bytes.Buffer{}
-	cmd.Stderr = stderr
+	cmd := exec.CommandContext(t.Context(), "sink", args...)
 	cmd.Env = append(os.Environ(), append(r.environ(), "SINK_BATCH_ROWS=23", "LOG_FORMAT=text")...)
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = cmd.Process.Kill() })
-	return cmd, stderr
+	return program.Start(t, "sink", cmd)
 }
 
 // killAfter starts the sink, kills it once it has applied so and so many further
@@ -36,17 +30,20 @@ func (r *rig) killAfter(ctx context.Context, t *testing.T, further int64, args .
 		t.Fatal(err)
 	}
 	goal := now.at.sum() + further
-	cmd, stderr := r.start(t, args...)
-	for now.at.sum() < goal {
+	wait := machine.Wait{
+		For:   fmt.Sprintf("%d records to be applied", goal),
+		Moved: func() any { return now.at.sum() },
+		Tell:  func() string { return fmt.Sprint("offsets ", now.at) },
+	}
+	p := r.start(t, args...)
+	program.Await(t, wait, func() bool {
 		if now, err = r.snapshot(ctx); err != nil {
-			t.Fatalf("no progress to %d: %v; the sink said:\n%s", goal, err, stderr)
+			t.Fatal(err)
 		}
 		seen = append(seen, now)
-	}
-	if err := cmd.Process.Signal(syscall.SIGKILL); err != nil {
-		t.Fatal(err)
-	}
-	_ = cmd.Wait()
+		return now.at.sum() >= goal
+	}, p)
+	p.Kill(t)
 	if now, err = r.snapshot(ctx); err != nil {
 		t.Fatal(err)
 	}
@@ -65,8 +62,7 @@ func TestKilledSinkLosesAndDoublesNothing(t *testing.T) {
 	for name, brokers := range brokers {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
-			defer cancel()
+			ctx := t.Context()
 			r := newRig(t, brokers(t))
 			for round, further := range []int64{1, 24, 100, 7, 300, 2, 50} {
 				if err := r.publish(ctx, 500); err != nil {
@@ -80,9 +76,10 @@ func TestKilledSinkLosesAndDoublesNothing(t *testing.T) {
 					t.Fatalf("round %d: %v", round, err)
 				}
 			}
-			cmd, stderr := r.start(t, "--once")
-			if err := cmd.Wait(); err != nil {
-				t.Fatalf("sink --once after the kills: %v\n%s", err, stderr)
+			p := r.start(t, "--once")
+			machine.Until(t, "the end of --once", func() bool { return !p.Running() })
+			if err := p.Wait(); err != nil {
+				t.Fatalf("--once after the kills: %s", p)
 			}
 			if err := r.awaitModel(ctx); err != nil {
 				t.Error(err)

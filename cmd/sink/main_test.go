@@ -4,7 +4,6 @@ import (
 	"context"
 	"strconv"
 	"testing"
-	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 
@@ -42,9 +41,7 @@ func TestScripts(t *testing.T) {
 				ts.Check(of(ts).garbage(context.Background(), number(ts, args, 0)))
 			},
 			"applied": func(ts *testscript.TestScript, _ bool, _ []string) {
-				ctx, cancel := context.WithTimeout(context.Background(), patience)
-				defer cancel()
-				ts.Check(of(ts).awaitModel(ctx))
+				ts.Check(of(ts).awaitModel(context.Background(), ts.BackgroundCmds()...))
 			},
 			"rows": func(ts *testscript.TestScript, _ bool, args []string) {
 				var got int
@@ -67,5 +64,3 @@ func number(ts *testscript.TestScript, args []string, i int) int {
 	ts.Check(err)
 	return n
 }
-
-const patience = 90 * time.Second

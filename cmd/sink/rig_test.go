@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
+	"os/exec"
 	"slices"
 	"strings"
 	"testing"
@@ -18,7 +19,9 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"odastream/internal/test/kafkatest"
+	"odastream/internal/test/machine"
 	"odastream/internal/test/pgtest"
+	"odastream/internal/test/program"
 	"odastream/schema"
 	"odastream/stream"
 )
@@ -210,28 +213,28 @@ func (r *rig) check(ctx context.Context, snapshots ...snapshot) error {
 	return nil
 }
 
-// awaitModel waits until all records are applied.
-func (r *rig) awaitModel(ctx context.Context) error {
+// awaitModel waits until all records are applied, by the sinks that run in the
+// background if there are any.
+func (r *rig) awaitModel(ctx context.Context, sinks ...*exec.Cmd) error {
 	log, err := r.log(ctx)
 	if err != nil {
 		return err
 	}
 	want := modelAt(log, nil)
-	tick := time.NewTicker(20 * time.Millisecond)
-	defer tick.Stop()
-	for {
-		now, err := r.snapshot(ctx)
-		if err == nil {
-			if err = differ(want, now.rows); err == nil {
-				return nil
-			}
-		}
-		select {
-		case <-tick.C:
-		case <-ctx.Done():
-			return err
-		}
+	var applied int64
+	wait := machine.Wait{
+		For:   "all records to be applied",
+		Moved: func() any { return applied },
+		Tell:  func() string { return fmt.Sprint(err) },
 	}
+	return program.Script(wait, sinks, func() (bool, error) {
+		var now snapshot
+		if now, err = r.snapshot(ctx); err == nil {
+			applied = now.at.sum()
+			err = differ(want, now.rows)
+		}
+		return err == nil, nil
+	})
 }
 
 func differ(want, got map[string]string) error {
