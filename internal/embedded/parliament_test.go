@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"odastream/internal/test/machine"
 	"odastream/schema"
 )
 
@@ -49,7 +50,7 @@ func TestRunRemembersWhatHappens(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() { done <- p.Run(ctx, time.Millisecond) }()
-	until(t, func() bool { return !cmp.Equal(before, rows(p)) })
+	machine.Until(t, "something to happen", func() bool { return !cmp.Equal(before, rows(p)) })
 	cancel()
 	if err := <-done; err != nil {
 		t.Fatalf("Run: %v", err)
@@ -151,19 +152,4 @@ func rows(p *Parliament) map[string][]string {
 		}
 	}
 	return all
-}
-
-// until waits for what another goroutine brings about.
-func until(t *testing.T, ok func() bool) {
-	t.Helper()
-	tick := time.NewTicker(5 * time.Millisecond)
-	defer tick.Stop()
-	late := time.After(20 * time.Second)
-	for !ok() {
-		select {
-		case <-tick.C:
-		case <-late:
-			t.Fatal("it did not come about within 20 s")
-		}
-	}
 }

@@ -12,6 +12,7 @@ import (
 
 	"odastream/internal/follow"
 	"odastream/internal/test/kafkatest"
+	"odastream/internal/test/machine"
 	"odastream/schema"
 	"odastream/stream"
 )
@@ -120,11 +121,10 @@ func open(t *testing.T, cfg stream.Config, from follow.From) *follow.Reader {
 
 func next(t *testing.T, r *follow.Reader) (keys []string) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
-	defer cancel()
+	ctx := machine.Context(t, "the next record")
 	records, err := r.Next(ctx)
 	if err != nil {
-		t.Fatalf("Next: %v", err)
+		t.Fatalf("Next: %v (%v)", err, context.Cause(ctx))
 	}
 	for _, rec := range records {
 		keys = append(keys, string(rec.Key))

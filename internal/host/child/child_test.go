@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"odastream/internal/host/child"
+	"odastream/internal/test/machine"
 )
 
 // TestMain lets the test's own program play the parent that is killed.
@@ -78,7 +79,7 @@ func TestStopGoesStepByStep(t *testing.T) {
 	} {
 		t.Run(claim, func(t *testing.T) {
 			t.Parallel()
-			p := start(t, c.script)
+			p := start(t, c.script, c.killed)
 			if err := p.Stop(); (err != nil) != c.killed {
 				t.Errorf("Stop = %v, want an error: %v", err, c.killed)
 			}
@@ -93,7 +94,7 @@ func TestStopGoesStepByStep(t *testing.T) {
 
 func TestKillTakesTheWholeGroup(t *testing.T) {
 	t.Parallel()
-	p := start(t, `sleep 600 & echo $! ; echo ready; wait`)
+	p := start(t, `sleep 600 & echo $! ; echo ready; wait`, true)
 	text, err := os.ReadFile(p.log)
 	if err != nil {
 		t.Fatal(err)
@@ -112,7 +113,7 @@ func TestKillTakesTheWholeGroup(t *testing.T) {
 
 func TestNothingIsInherited(t *testing.T) {
 	t.Setenv("CHILD_SECRET", "1")
-	p := start(t, `echo "secret=$CHILD_SECRET dir=$(pwd)"; echo ready`)
+	p := start(t, `echo "secret=$CHILD_SECRET dir=$(pwd)"; echo ready`, true)
 	<-p.Done()
 	text, err := os.ReadFile(p.log)
 	if err != nil {
@@ -136,23 +137,29 @@ type logged struct {
 	log string
 }
 
-// start runs a shell script and returns once it has said "ready".
-func start(t *testing.T, script string) logged {
+// start runs a shell script and returns once it has said "ready". One that is stubborn
+// obeys no signal: nobody waits for long.
+func start(t *testing.T, script string, stubborn bool) logged {
 	t.Helper()
+	const first = 300 * time.Millisecond
+	last := time.Hour
+	if stubborn {
+		last = first
+	}
 	log := filepath.Join(t.TempDir(), "log")
 	p, err := child.Start(child.Spec{
 		Path: "/bin/sh", Args: []string{"-c", script}, LogFile: log, Env: []string{"PATH=" + os.Getenv("PATH")},
 		OnDeath: syscall.SIGKILL,
 		Stop: []child.StopSignal{
-			{Signal: os.Interrupt, Wait: 300 * time.Millisecond},
-			{Signal: syscall.SIGTERM, Wait: 300 * time.Millisecond},
+			{Signal: os.Interrupt, Wait: first},
+			{Signal: syscall.SIGTERM, Wait: last},
 		},
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(p.Kill)
-	eventually(t, "the script is ready", func() bool {
+	machine.Until(t, "the script to be ready", func() bool {
 		text, err := os.ReadFile(log)
 		return err == nil && strings.Contains(string(text), "ready\n")
 	})
@@ -161,23 +168,9 @@ func start(t *testing.T, script string) logged {
 
 func waitUntilGone(t *testing.T, pid int) {
 	t.Helper()
-	eventually(t, fmt.Sprintf("process %d is gone", pid), func() bool {
+	machine.Until(t, fmt.Sprintf("the end of process %d", pid), func() bool {
 		stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 		// A zombie that its new parent has not collected yet has ended too.
 		return err != nil && syscall.Kill(pid, 0) != nil || strings.Contains(string(stat), ") Z ")
 	})
-}
-
-func eventually(t *testing.T, what string, holds func() bool) {
-	t.Helper()
-	tick := time.NewTicker(5 * time.Millisecond)
-	defer tick.Stop()
-	deadline := time.After(20 * time.Second)
-	for !holds() {
-		select {
-		case <-tick.C:
-		case <-deadline:
-			t.Fatalf("waited 20 s in vain until %s", what)
-		}
-	}
 }

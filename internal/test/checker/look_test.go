@@ -11,18 +11,25 @@ import (
 
 	"odastream/cache"
 	"odastream/internal/test/checker"
+	"odastream/internal/test/machine"
 	"odastream/internal/test/pgtest"
 	"odastream/schema"
 )
 
-// What the sink's own store writes is what a look shows, and nothing of others.
-func TestLookShowsWhatTheStoreWrote(t *testing.T) {
-	t.Parallel()
-	pool, err := pgxpool.New(context.Background(), pgtest.Migrated(t))
+func open(t *testing.T, url string) *pgxpool.Pool {
+	t.Helper()
+	pool, err := pgxpool.New(context.Background(), url)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(pool.Close)
+	return pool
+}
+
+// What the sink's own store writes is what a look shows, and nothing of others.
+func TestLookShowsWhatTheStoreWrote(t *testing.T) {
+	t.Parallel()
+	pool := open(t, pgtest.Migrated(t))
 	scope := checker.Scope{Group: "g", FirstID: 1, LastID: 9, TopicPrefix: "t-"}
 	write := func(group, topic string, first int64) {
 		t.Helper()
@@ -62,15 +69,13 @@ func TestLookShowsWhatTheStoreWrote(t *testing.T) {
 // Watching goes on until it is told to stop, and keeps each state once.
 func TestWatchKeepsEachStateOnce(t *testing.T) {
 	t.Parallel()
-	pool, err := pgxpool.New(context.Background(), pgtest.Migrated(t))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(pool.Close)
+	url := pgtest.Migrated(t)
+	pool, watched := open(t, url), open(t, url)
 	ctx, stop := context.WithCancel(t.Context())
-	seen := make(chan []checker.Look)
+	defer stop()
+	seen := make(chan []checker.Look, 1)
 	go func() {
-		seen <- checker.Watch(ctx, pool, checker.Scope{Group: "g", TopicPrefix: "t-"}, time.Millisecond)
+		seen <- checker.Watch(ctx, watched, checker.Scope{Group: "g", TopicPrefix: "t-"}, time.Millisecond)
 	}()
 	store := cache.New(pool, "g", cache.Config{}, slog.New(slog.DiscardHandler))
 	for next := range int64(3) {
@@ -82,11 +87,9 @@ func TestWatchKeepsEachStateOnce(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	for range 20 { // looks of our own, so that the watcher has had time for one
-		if _, err := checker.Take(t.Context(), pool, checker.Scope{}); err != nil {
-			t.Fatal(err)
-		}
-	}
+	// The next look sees the last state, and is over when the one after it begins.
+	begun := watched.Stat().AcquireCount()
+	machine.Until(t, "two looks more", func() bool { return watched.Stat().AcquireCount() >= begun+2 })
 	stop()
 	looks := <-seen
 	for i := 1; i < len(looks); i++ {

@@ -13,16 +13,12 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 )
 
 // EnvURL names a running server for all test processes, by the address of any
 // database of a superuser; internal/test/testenv sets it. Without it each process
 // starts a server of its own.
 const EnvURL = "ODASTREAM_TEST_DATABASE_URL"
-
-// cleanupTimeout bounds what a test does to leave no database behind.
-const cleanupTimeout = 30 * time.Second
 
 // shared is the one server of this process. It is no state that a test can
 // change, and testing has no other place for what all packages' tests share.
@@ -68,11 +64,9 @@ func create(t testing.TB, admin *host, template string) string {
 		t.Fatalf("pgtest: create database %s: %v", name, err)
 	}
 	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), cleanupTimeout)
-		defer cancel()
 		// What the test left connected is cut off: a test of its own looks
 		// for leaks, all others must not fail the next one.
-		if err := admin.exec(ctx, "DROP DATABASE IF EXISTS "+name+" WITH (FORCE)"); err != nil {
+		if err := admin.exec(context.Background(), "DROP DATABASE IF EXISTS "+name+" WITH (FORCE)"); err != nil {
 			t.Errorf("pgtest: drop database %s: %v", name, err)
 		}
 	})
