@@ -5,6 +5,7 @@ import (
 	"errors"
 	"strings"
 
+	"odastream/rebuild"
 	"odastream/schema"
 	"odastream/stream"
 )
@@ -24,9 +25,9 @@ func (s *Sink) aged(ctx context.Context, topic string) error {
 		return err
 	}
 	defer cl.Close()
-	r := Rebuilder{Topics: stream.NewTopics(cl, s.kafka, s.log), Kafka: s.kafka, Store: s.store}
+	r := rebuild.Rebuilder{Topics: stream.NewTopics(cl, s.kafka, s.log), Kafka: s.kafka, Store: s.store}
 	removed, err := r.Forget(ctx, entity.Name)
-	if errors.Is(err, ErrNotCompacted) {
+	if errors.Is(err, rebuild.ErrNotCompacted) {
 		s.log.Error("rows that were deleted meanwhile are not looked for", "topic", topic, "err", err)
 		return nil
 	}

@@ -22,7 +22,7 @@ import (
 type store interface {
 	Apply(ctx context.Context, b cache.Batch) (cache.Result, error)
 	offsets
-	sides
+	OpenSide(ctx context.Context, topic cache.SideTopic) (*cache.SideTable, error)
 }
 
 // offsets are the truth about how far each partition is applied (Invariant 2).

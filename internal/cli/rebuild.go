@@ -11,13 +11,13 @@ import (
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
-	"odastream/apply"
 	"odastream/cache"
 	"odastream/checkpoint"
 	"odastream/internal/connect"
 	"odastream/internal/console"
 	"odastream/internal/daemon"
 	"odastream/internal/settings"
+	"odastream/rebuild"
 	"odastream/schema"
 	"odastream/stream"
 )
@@ -105,7 +105,7 @@ func (f *rebuilding) read(environ []string) error {
 	return nil
 }
 
-func (f *rebuilding) rebuild(ctx context.Context, entity string, line *console.Progress, log *slog.Logger) (report apply.RebuildReport, err error) {
+func (f *rebuilding) rebuild(ctx context.Context, entity string, line *console.Progress, log *slog.Logger) (report rebuild.Report, err error) {
 	cfg, err := cache.PoolConfig(f.set.DatabaseURL)
 	if err != nil {
 		return report, fmt.Errorf("DATABASE_URL: %w", err)
@@ -126,7 +126,7 @@ func (f *rebuilding) rebuild(ctx context.Context, entity string, line *console.P
 		return report, err
 	}
 	shown := rebuildProgress{line: line, entity: entity, now: time.Now}
-	r := apply.Rebuilder{
+	r := rebuild.Rebuilder{
 		Topics: stream.NewTopics(cl, f.set.Kafka, log), Kafka: f.set.Kafka,
 		Store: cache.New(pool, f.set.Group, f.set.Cache, log), Progress: shown.set,
 	}
@@ -147,14 +147,14 @@ func complete(ctx context.Context, pool *pgxpool.Pool, entity string) error {
 }
 
 // explainRebuild says what a person can do.
-func explainRebuild(err error, r apply.RebuildReport, group string) error {
+func explainRebuild(err error, r rebuild.Report, group string) error {
 	if r.Mended > 0 {
 		err = fmt.Errorf("%d rows are mended, then: %w", r.Mended, err)
 	}
 	switch {
 	case errors.Is(err, cache.ErrNotApplied):
 		return fmt.Errorf("%w (group %s: is SINK_GROUP that of the sink, and has the sink run since the topic was made?)", err, group)
-	case errors.Is(err, apply.ErrNotCompacted):
+	case errors.Is(err, rebuild.ErrNotCompacted):
 		return fmt.Errorf("%w: set its cleanup.policy to compact, have the entity published anew, and try again", err)
 	}
 	return err

@@ -6,8 +6,8 @@ import (
 	"strings"
 	"time"
 
-	"odastream/apply"
 	"odastream/internal/console"
+	"odastream/rebuild"
 )
 
 // rebuildProgress tells how far a rebuild is, and how long it will still take.
@@ -20,14 +20,14 @@ type rebuildProgress struct {
 	began     time.Time // of the part that runs
 }
 
-func (p *rebuildProgress) set(at apply.RebuildProgress) {
+func (p *rebuildProgress) set(at rebuild.Progress) {
 	if p.began.IsZero() || p.comparing != at.Comparing {
 		p.began, p.comparing = p.now(), at.Comparing
 	}
 	p.line.Set(p.text(at))
 }
 
-func (p *rebuildProgress) text(at apply.RebuildProgress) string {
+func (p *rebuildProgress) text(at rebuild.Progress) string {
 	what, unit := "reading the topic", "offsets"
 	if at.Comparing {
 		what, unit = "comparing", "rows"
@@ -42,11 +42,11 @@ func (p *rebuildProgress) text(at apply.RebuildProgress) string {
 }
 
 // writeRebuild prints the report for a person.
-func writeRebuild(w io.Writer, r apply.RebuildReport) error {
+func writeRebuild(w io.Writer, r rebuild.Report) error {
 	_, err := fmt.Fprintf(w, "%s: the topic %s has %d rows (%d records read), the cache had %d\n", r.Entity, r.Topic, r.InTopic, r.Records, r.InCache)
 	for _, line := range []struct {
 		what string
-		f    apply.Finding
+		f    rebuild.Finding
 	}{
 		{"missing from the cache", r.Missing},
 		{"not as the topic has them", r.Different},
@@ -76,7 +76,7 @@ func writeRebuild(w io.Writer, r apply.RebuildReport) error {
 }
 
 // someIDs names the first rows of a finding.
-func someIDs(entity string, f apply.Finding) string {
+func someIDs(entity string, f rebuild.Finding) string {
 	var some []string
 	for _, id := range f.IDs {
 		some = append(some, fmt.Sprintf("%s/%d", entity, id))

@@ -20,6 +20,7 @@ import (
 	"odastream/apply"
 	"odastream/internal/console"
 	"odastream/internal/test/kafkatest"
+	"odastream/rebuild"
 	"odastream/schema"
 	"odastream/stream"
 )
@@ -132,7 +133,7 @@ DELETE FROM parliamentary_deleted`)
 		t.Errorf("a dry run changed the cache:\n%s\nwas\n%s", got, damaged)
 	}
 	status, out = r.rebuild(t, "--json")
-	var report apply.RebuildReport
+	var report rebuild.Report
 	if err := json.Unmarshal([]byte(out), &report); err != nil {
 		t.Fatalf("%v:\n%s", err, out)
 	}
@@ -259,7 +260,7 @@ func TestRebuildMendsExactlyTheDamageWhileTheSinkRuns(t *testing.T) {
 	alive := <-live
 	r.once(t)
 
-	var report apply.RebuildReport
+	var report rebuild.Report
 	if err := json.Unmarshal([]byte(out), &report); err != nil || status != 0 {
 		t.Fatalf("rebuild = %d, %v:\n%s", status, err, out)
 	}
@@ -381,14 +382,14 @@ func TestRebuildTellsHowLongItWillTake(t *testing.T) {
 	now := time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
 	var log bytes.Buffer
 	p := rebuildProgress{line: console.NewProgress(&log, slog.New(slog.DiscardHandler)), entity: "Sag", now: func() time.Time { return now }}
-	p.set(apply.RebuildProgress{All: 400})
+	p.set(rebuild.Progress{All: 400})
 	now = now.Add(10 * time.Second)
-	if got, want := p.text(apply.RebuildProgress{Done: 100, All: 400}), "Sag: reading the topic, 100 of 400 offsets, about 30s left"; got != want {
+	if got, want := p.text(rebuild.Progress{Done: 100, All: 400}), "Sag: reading the topic, 100 of 400 offsets, about 30s left"; got != want {
 		t.Errorf("after 10 s: %q, want %q", got, want)
 	}
-	p.set(apply.RebuildProgress{Comparing: true, Done: 0, All: 50})
+	p.set(rebuild.Progress{Comparing: true, Done: 0, All: 50})
 	now = now.Add(5 * time.Second)
-	if got, want := p.text(apply.RebuildProgress{Comparing: true, Done: 25, All: 50}), "Sag: comparing, 25 of 50 rows, about 5s left"; got != want {
+	if got, want := p.text(rebuild.Progress{Comparing: true, Done: 25, All: 50}), "Sag: comparing, 25 of 50 rows, about 5s left"; got != want {
 		t.Errorf("5 s into the comparing: %q, want %q", got, want)
 	}
 }

@@ -403,17 +403,17 @@ func ofTheGroup() []mutant {
 func ofTheRepairs() []mutant {
 	return []mutant{
 		{
-			invariant: 3, rule: "a rebuild judges under the sink's locks", file: "cache/rebuild.go",
+			invariant: 3, rule: "a rebuild judges under the sink's locks", file: "cache/shadow.go",
 			old: "if _, err := tx.Exec(ctx, lockPartitions, t.lockKeys()); err != nil {", new: "if _, err := tx.Exec(ctx, \"SELECT 1\"); err != nil {",
 			pkg: "./cache", tests: "TestExamineHoldsTheSinksLocks|TestWhatTheSinkBroughtMeanwhileStays",
 		},
 		{
-			invariant: 3, rule: "a rebuild reads the topic on to its end before it judges", file: "cache/rebuild.go",
+			invariant: 3, rule: "a rebuild reads the topic on to its end before it judges", file: "cache/shadow.go",
 			old: "if err := readOn(ctx); err != nil {\n\t\t\treturn err\n\t\t}", new: "_ = readOn",
 			pkg: "./cache", tests: "TestWhatTheSinkBroughtMeanwhileStays",
 		},
 		{
-			rule: "a rebuild leaves to the sink what it has yet to apply", file: "cache/rebuild_compare.go",
+			rule: "a rebuild leaves to the sink what it has yet to apply", file: "cache/shadow_compare.go",
 			old: "WHEN t.\"offset\" >= ($3::bigint[])[t.part + 1] THEN 'pending'", new: "WHEN ($3::bigint[])[t.part + 1] < 0 THEN 'pending'",
 			pkg: "./cache", tests: "TestWhatTheSinkHasYetToApplyIsLeftToIt",
 		},

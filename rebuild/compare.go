@@ -1,4 +1,4 @@
-package apply
+package rebuild
 
 import (
 	"context"
@@ -67,7 +67,7 @@ func (s *side) fill(ctx context.Context) error {
 		last := records[len(records)-1]
 		s.reading += last.Offset + 1 - at[last.Partition]
 		at[last.Partition] = last.Offset + 1
-		s.tell(RebuildProgress{Done: min(s.reading, all), All: all})
+		s.tell(Progress{Done: min(s.reading, all), All: all})
 		return s.add(ctx, records)
 	})
 	if err != nil {
@@ -148,7 +148,7 @@ func (s *side) ranges(ctx context.Context, fn func(cache.Range) error) error {
 		if err := fn(found); err != nil {
 			return err
 		}
-		s.tell(RebuildProgress{Comparing: true, Done: s.compared, All: max(s.keys, s.compared)})
+		s.tell(Progress{Comparing: true, Done: s.compared, All: max(s.keys, s.compared)})
 		if low = found.High; low == math.MaxInt64 {
 			return nil
 		}
@@ -170,12 +170,12 @@ func (s *side) locked(ctx context.Context, ids []int64, fn func([]int64) error) 
 	return nil
 }
 
-func (s *side) examine(ctx context.Context, ids []int64, report *RebuildReport) error {
+func (s *side) examine(ctx context.Context, ids []int64, report *Report) error {
 	return s.locked(ctx, ids, func(ids []int64) error { return s.mend(ctx, ids, report) })
 }
 
 // mend looks for a row that Postgres refuses by halves, as the sink does.
-func (s *side) mend(ctx context.Context, ids []int64, report *RebuildReport) error {
+func (s *side) mend(ctx context.Context, ids []int64, report *Report) error {
 	found, err := s.table.Examine(ctx, ids, !report.DryRun, s.readOn)
 	_, faulty := cache.IsRecordFault(err)
 	switch half := len(ids) / 2; {
@@ -196,7 +196,7 @@ func (s *side) mend(ctx context.Context, ids []int64, report *RebuildReport) err
 	return err
 }
 
-func (s *side) tell(p RebuildProgress) {
+func (s *side) tell(p Progress) {
 	if s.Progress != nil {
 		s.Progress(p)
 	}

@@ -1,4 +1,4 @@
-package apply
+package rebuild
 
 import (
 	"context"
@@ -19,7 +19,7 @@ type Rebuilder struct {
 	Kafka  stream.Config
 	Store  sides // a *cache.Store of the group whose offsets say what is applied
 	// Progress is told now and then how far the work is; nil: nobody asks.
-	Progress func(RebuildProgress)
+	Progress func(Progress)
 }
 
 // sides makes the table that a topic is read into.
@@ -27,8 +27,8 @@ type sides interface {
 	OpenSide(ctx context.Context, topic cache.SideTopic) (*cache.SideTable, error)
 }
 
-// RebuildProgress is how far a rebuild is.
-type RebuildProgress struct {
+// Progress is how far a rebuild is.
+type Progress struct {
 	Comparing bool  // the topic is read
 	Done, All int64 // offsets while the topic is read, rows then
 }
@@ -41,8 +41,8 @@ type Finding struct {
 
 const mostFound = 10
 
-// RebuildReport is what a rebuild found and did.
-type RebuildReport struct {
+// Report is what a rebuild found and did.
+type Report struct {
 	Entity     string  `json:"entity"`
 	Topic      string  `json:"topic"`
 	DryRun     bool    `json:"dryRun"`
@@ -60,11 +60,11 @@ type RebuildReport struct {
 }
 
 // Damage is how many keys were not in the cache as they are in the topic.
-func (r *RebuildReport) Damage() int {
+func (r *Report) Damage() int {
 	return r.Missing.Count + r.Different.Count + r.Extra.Count + r.Undeleted.Count
 }
 
-func (r *RebuildReport) note(found []cache.Damage, mended bool) {
+func (r *Report) note(found []cache.Damage, mended bool) {
 	findings := map[cache.Verdict]*Finding{
 		cache.Missing: &r.Missing, cache.Different: &r.Different, cache.Extra: &r.Extra, cache.Undeleted: &r.Undeleted,
 	}
@@ -88,8 +88,8 @@ func (f *Finding) add(id int64) {
 //
 // It returns stream.ErrNoTopic, ErrNotCompacted, or cache.ErrNotApplied where
 // there is nothing to compare; what was mended before an error stays mended.
-func (r *Rebuilder) Rebuild(ctx context.Context, entity string, dry bool) (report RebuildReport, err error) {
-	report = RebuildReport{Entity: entity, Topic: r.Kafka.Topic(entity), DryRun: dry}
+func (r *Rebuilder) Rebuild(ctx context.Context, entity string, dry bool) (report Report, err error) {
+	report = Report{Entity: entity, Topic: r.Kafka.Topic(entity), DryRun: dry}
 	for _, f := range []*Finding{&report.Missing, &report.Different, &report.Extra, &report.Undeleted, &report.Refused} {
 		f.IDs = []int64{}
 	}
