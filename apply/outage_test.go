@@ -21,7 +21,6 @@ import (
 	"odastream/internal/test/faultproxy"
 	"odastream/internal/test/kafkatest"
 	"odastream/internal/test/machine"
-	"odastream/stream"
 )
 
 // triesInTenMinutes is how often a sink tries in ten minutes: after 0.25, 0.5, 1, …
@@ -177,9 +176,8 @@ func members(cluster *kfake.Cluster, group string) []string {
 func (r *rig) sinkOf(url string, reg prometheus.Registerer, opts ...kgo.Opt) *apply.Sink {
 	r.t.Helper()
 	quiet := slog.New(slog.DiscardHandler)
-	letters := apply.Letters{Publisher: r.pub, Topics: stream.NewTopics(r.raw, r.kafka, quiet), Kafka: r.kafka}
 	store := cache.New(r.connect(url), r.config().Group, cache.Config{GIN: "off"}, quiet)
-	s := apply.New(r.config(), r.kafka, store, letters, quiet, reg, opts...)
+	s := apply.New(r.config(), r.kafka, r.parts(store), quiet, reg, opts...)
 	apply.Hurry(s)
 	return s
 }

@@ -15,6 +15,7 @@ import (
 	"odastream/apply"
 	"odastream/cache"
 	"odastream/internal/test/machine"
+	"odastream/rebuild"
 	"odastream/stream"
 )
 
@@ -51,7 +52,9 @@ func boot(t *testing.T, h processConfig, log *slog.Logger, ends *sync.WaitGroup)
 		t.Fatal(err)
 	}
 	store := cache.New(pool, h.sink.Group, cache.Config{GIN: "off"}, log)
-	s := apply.New(h.sink, h.kafka, store, tiedLetters{p.link, h.letters}, log, nil,
+	s := apply.New(h.sink, h.kafka, apply.Parts{
+		Store: store, DeadLetters: tiedLetters{p.link, h.letters}, Rebuilder: &rebuild.Rebuilder{Topics: h.letters.Topics, Kafka: h.kafka, Store: store},
+	}, log, nil,
 		// A fake broker that was restarted counts its sessions from 1 again, and takes
 		// one client's for another's; a real one draws their numbers.
 		kgo.DisableFetchSessions(),

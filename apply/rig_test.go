@@ -25,6 +25,7 @@ import (
 	"odastream/internal/test/kafkatest"
 	"odastream/internal/test/machine"
 	"odastream/internal/test/pgtest"
+	"odastream/rebuild"
 	"odastream/schema"
 	"odastream/stream"
 )
@@ -163,14 +164,22 @@ type store interface {
 	Apply(ctx context.Context, b cache.Batch) (cache.Result, error)
 	Positions(ctx context.Context) (map[cache.TopicPartition]cache.Position, error)
 	Reset(ctx context.Context, tp cache.TopicPartition, was, now cache.Position) error
-	OpenSide(ctx context.Context, topic cache.SideTopic) (*cache.SideTable, error)
+	OpenShadow(ctx context.Context, topic cache.ShadowTopic) (*cache.ShadowTable, error)
 }
 
 func (r *rig) sinkOn(s store, cfg apply.Config, reg prometheus.Registerer) *apply.Sink {
 	r.t.Helper()
-	quiet := slog.New(slog.DiscardHandler)
-	letters := apply.Letters{Publisher: r.pub, Topics: stream.NewTopics(r.raw, r.kafka, quiet), Kafka: r.kafka}
-	return apply.New(cfg, r.kafka, s, letters, quiet, reg)
+	return apply.New(cfg, r.kafka, r.parts(s), slog.New(slog.DiscardHandler), reg)
+}
+
+// parts are those that a sink of the programs has.
+func (r *rig) parts(s store) apply.Parts {
+	topics := stream.NewTopics(r.raw, r.kafka, slog.New(slog.DiscardHandler))
+	return apply.Parts{
+		Store:       s,
+		DeadLetters: apply.Letters{Publisher: r.pub, Topics: topics, Kafka: r.kafka},
+		Rebuilder:   &rebuild.Rebuilder{Topics: topics, Kafka: r.kafka, Store: s},
+	}
 }
 
 func (r *rig) config() apply.Config {

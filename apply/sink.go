@@ -22,7 +22,6 @@ import (
 type store interface {
 	Apply(ctx context.Context, b cache.Batch) (cache.Result, error)
 	offsets
-	OpenSide(ctx context.Context, topic cache.SideTopic) (*cache.SideTable, error)
 }
 
 // offsets are the truth about how far each partition is applied (Invariant 2).
@@ -36,18 +35,26 @@ type deadLetters interface {
 	DeadLetter(ctx context.Context, letters ...stream.DeadLetter) error
 }
 
+// Parts are what a Sink works with.
+type Parts struct {
+	Store       store       // where changes go; a *cache.Store
+	DeadLetters deadLetters // takes what cannot be applied; Letters
+	Rebuilder   rebuilder   // asked where an offset is older than its topic keeps deletes; a *rebuild.Rebuilder
+}
+
 // Sink applies the topics to the cache. Make it with New; it runs once, with Run
 // or with Once.
 type Sink struct {
-	cfg     Config
-	kafka   stream.Config
-	opts    []kgo.Opt
-	store   store
-	letters deadLetters
-	log     *slog.Logger
-	reg     prometheus.Registerer
-	metrics *metrics
-	state   *state
+	cfg       Config
+	kafka     stream.Config
+	opts      []kgo.Opt
+	store     store
+	letters   deadLetters
+	rebuilder rebuilder
+	log       *slog.Logger
+	reg       prometheus.Registerer
+	metrics   *metrics
+	state     *state
 
 	consumer *stream.Consumer
 	public   atomic.Pointer[stream.Consumer] // consumer, for Ready and Status
@@ -73,12 +80,11 @@ const (
 	watchEvery   = 10 * time.Second
 )
 
-// New makes a sink that reads the topics of kafka and writes to store. Letters
-// takes what cannot be applied; opts go to the Kafka client. Nothing is connected
-// yet.
-func New(cfg Config, kafka stream.Config, store store, letters deadLetters, log *slog.Logger, reg prometheus.Registerer, opts ...kgo.Opt) *Sink {
+// New makes a sink that reads the topics of kafka. opts go to the Kafka client.
+// Nothing is connected yet.
+func New(cfg Config, kafka stream.Config, parts Parts, log *slog.Logger, reg prometheus.Registerer, opts ...kgo.Opt) *Sink {
 	return &Sink{
-		cfg: cfg, kafka: kafka, opts: opts, store: store, letters: letters, log: log, reg: reg,
+		cfg: cfg, kafka: kafka, opts: opts, store: parts.Store, letters: parts.DeadLetters, rebuilder: parts.Rebuilder, log: log, reg: reg,
 		metrics: newMetrics(reg), state: newState(),
 		queue: make(chan task, 1), turn: make(chan struct{}, 1),
 		giveUp: math.MaxInt64, onceFor: onceGiveUp, probe: probeTime, handover: handoverTime,
@@ -214,7 +220,7 @@ func (s *Sink) consumerConfig() stream.ConsumerConfig {
 		Group:      s.cfg.Group,
 		Positions:  s.store.Positions,
 		Reset:      s.store.Reset,
-		Aged:       s.aged,
+		Aged:       s.deleteAbsent,
 		Revoked:    s.revoked,
 		FetchBytes: fetchBytes(s.cfg.BatchBytes),
 	}

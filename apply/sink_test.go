@@ -341,7 +341,7 @@ func TestOffsetWaitsForTheDeadLetter(t *testing.T) {
 	r := newRig(t, kafkatest.Fake(t), "Sag", "Aktør")
 	bad := r.produce("Sag", "Sag:1", "{not JSON")
 	r.publish(100)
-	s := apply.New(r.config(), r.kafka, r.store(), noLetters{}, slog.New(slog.DiscardHandler), nil)
+	s := apply.New(r.config(), r.kafka, apply.Parts{Store: r.store(), DeadLetters: noLetters{}}, slog.New(slog.DiscardHandler), nil)
 	stop := r.run(s)
 	r.await("the other topic to be applied", func() bool {
 		return r.value("SELECT count(*) FROM parliamentary_data WHERE entity_type = 'Aktør'") != "0"

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/binary"
 	"fmt"
-	"io"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -51,47 +50,18 @@ func makeStage(ctx context.Context, conn *pgx.Conn) error {
 	return nil
 }
 
-// stageReader encodes entries as Postgres's binary COPY, piece by piece while
-// the server already reads.
-// https://www.postgresql.org/docs/15/sql-copy.html#id-1.9.3.55.9.4
-type stageReader struct {
-	entries []entry
-	ttl     TTL
-	buf     []byte // encoded, not yet read
-	unread  int    // where the unread part of buf begins
-	ended   bool
-}
-
-func newStageReader(entries []entry, ttl TTL) *stageReader {
-	header := append([]byte("PGCOPY\n\xff\r\n\x00"), make([]byte, 8)...)
-	return &stageReader{entries: entries, ttl: ttl, buf: header}
-}
-
-// Read implements io.Reader.
-func (r *stageReader) Read(p []byte) (int, error) {
-	r.fill(len(p))
-	if r.unread == len(r.buf) {
-		return 0, io.EOF
-	}
-	n := copy(p, r.buf[r.unread:])
-	r.unread += n
-	return n, nil
-}
-
-func (r *stageReader) fill(want int) {
-	r.buf = append(r.buf[:0], r.buf[r.unread:]...)
-	r.unread = 0
-	for len(r.buf) < want && !r.ended {
-		if len(r.entries) == 0 {
-			r.buf = binary.BigEndian.AppendUint16(r.buf, 0xffff)
-			r.ended = true
-			return
+// newStageReader encodes entries for copyStage.
+func newStageReader(entries []entry, ttl TTL) *copyReader {
+	return newCopyReader(func(b []byte) ([]byte, bool) {
+		for len(entries) > 0 {
+			e := entries[0]
+			entries = entries[1:]
+			if !e.again {
+				return appendRow(b, e, ttl[e.Change.Entity]), true
+			}
 		}
-		if e := r.entries[0]; !e.again {
-			r.buf = appendRow(r.buf, e, r.ttl[e.Change.Entity])
-		}
-		r.entries = r.entries[1:]
-	}
+		return b, false
+	})
 }
 
 func appendRow(b []byte, e entry, ttl time.Duration) []byte {
@@ -115,36 +85,6 @@ func appendRow(b []byte, e entry, ttl time.Duration) []byte {
 	b = appendBool(b, e.Change.Action == schema.Create)
 	return appendInt64(b, e.since)
 }
-
-func appendJSON(b []byte, e entry) []byte {
-	if e.removes() {
-		return appendNull(b)
-	}
-	const version = 1
-	b = binary.BigEndian.AppendUint32(b, uint32(len(e.Change.Data)+1))
-	b = append(b, version)
-	return append(b, e.Change.Data...)
-}
-
-func appendBytes(b []byte, text string) []byte {
-	b = binary.BigEndian.AppendUint32(b, uint32(len(text)))
-	return append(b, text...)
-}
-
-func appendInt64(b []byte, n int64) []byte {
-	b = binary.BigEndian.AppendUint32(b, 8)
-	return binary.BigEndian.AppendUint64(b, uint64(n))
-}
-
-func appendBool(b []byte, is bool) []byte {
-	b = binary.BigEndian.AppendUint32(b, 1)
-	if is {
-		return append(b, 1)
-	}
-	return append(b, 0)
-}
-
-func appendNull(b []byte) []byte { return binary.BigEndian.AppendUint32(b, 0xffffffff) }
 
 // wallClock returns the source's stamp as a Postgres timestamp: microseconds
 // since 2000-01-01, in the stamp's own clock. A stamp that is empty, no stamp or

@@ -14,17 +14,17 @@ import (
 // topic, and cannot be compared with it.
 var ErrNotApplied = errors.New("nothing of this topic is applied yet")
 
-// SideTopic names what a SideTable holds.
-type SideTopic struct {
+// ShadowTopic names what a ShadowTable holds.
+type ShadowTopic struct {
 	Entity     string
 	Topic      string
 	TopicID    [16]byte
 	Partitions int
-	// KeysOnly leaves out the content: enough for Forget, too little for Compare.
+	// KeysOnly leaves out the content: enough for DeleteAbsent, too little for Compare.
 	KeysOnly bool
 }
 
-// SideTable is a temporary table with what a topic says of each key of an entity,
+// ShadowTable is a temporary table with what a topic says of each key of an entity,
 // to be compared with the cache. It has a connection of its own, and is for one
 // goroutine. Close it after use.
 //
@@ -32,8 +32,8 @@ type SideTopic struct {
 // of all of the topic's partitions, with the topic read on to its end, the topic
 // is known as far as any sink has applied it. A row that is not as the topic says
 // then is no newer one, whatever its seq, but damage.
-type SideTable struct {
-	SideTopic
+type ShadowTable struct {
+	ShadowTopic
 	store *Store
 	conn  *pgx.Conn
 	tx    pgx.Tx // of a look under the locks; nil outside of one
@@ -41,7 +41,7 @@ type SideTable struct {
 
 // Each record is a row, the newest of a key the one that counts: by seq, and of
 // equal ones the first, as in a batch. A record that cannot be read has seq 0.
-const createSide = `CREATE TEMPORARY TABLE odastream_side (
+const createShadow = `CREATE TEMPORARY TABLE odastream_shadow (
     entity_id       bigint NOT NULL,
     seq             bigint NOT NULL,
     part            integer NOT NULL,
@@ -50,54 +50,54 @@ const createSide = `CREATE TEMPORARY TABLE odastream_side (
     data            jsonb,
     opdateringsdato timestamp
 );
-ALTER TABLE odastream_side ALTER data SET STORAGE EXTERNAL;
-ALTER TABLE odastream_side SET (toast_tuple_target = 8160);
+ALTER TABLE odastream_shadow ALTER data SET STORAGE EXTERNAL;
+ALTER TABLE odastream_shadow SET (toast_tuple_target = 8160);
 CREATE TEMPORARY TABLE odastream_found (entity_id bigint NOT NULL, verdict text NOT NULL) ON COMMIT DELETE ROWS`
 
-// OpenSide makes an empty side table. It takes a connection out of the pool for as
+// OpenShadow makes an empty shadow table. It takes a connection out of the pool for as
 // long as it is open.
-func (s *Store) OpenSide(ctx context.Context, topic SideTopic) (*SideTable, error) {
+func (s *Store) OpenShadow(ctx context.Context, topic ShadowTopic) (*ShadowTable, error) {
 	conn, err := s.pool.Acquire(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("open side table of %s: %w", topic.Entity, err)
+		return nil, fmt.Errorf("open shadow table of %s: %w", topic.Entity, err)
 	}
-	t := &SideTable{SideTopic: topic, store: s, conn: conn.Hijack()}
-	if _, err := t.conn.Exec(ctx, createSide); err != nil {
+	t := &ShadowTable{ShadowTopic: topic, store: s, conn: conn.Hijack()}
+	if _, err := t.conn.Exec(ctx, createShadow); err != nil {
 		t.Close() //nolint:contextcheck // it ends the session although ctx has ended
-		return nil, fmt.Errorf("open side table of %s: %w", topic.Entity, err)
+		return nil, fmt.Errorf("open shadow table of %s: %w", topic.Entity, err)
 	}
 	return t, nil
 }
 
 // Close ends the connection, and the table with it.
-func (t *SideTable) Close() {
+func (t *ShadowTable) Close() {
 	_ = t.conn.Close(context.Background()) // the server notices by itself, too
 }
 
 // Index makes the table ready to be compared, once it holds what there was to read,
 // and returns how many keys it has.
-func (t *SideTable) Index(ctx context.Context) (keys int64, err error) {
+func (t *ShadowTable) Index(ctx context.Context) (keys int64, err error) {
 	err = pgx.BeginTxFunc(ctx, t.conn, txOptions, func(tx pgx.Tx) error {
 		if _, err := tx.Exec(ctx, `SET LOCAL statement_timeout = 0;
-CREATE INDEX ON pg_temp.odastream_side (entity_id, seq DESC, part, "offset");
-ANALYZE pg_temp.odastream_side`); err != nil {
+CREATE INDEX ON pg_temp.odastream_shadow (entity_id, seq DESC, part, "offset");
+ANALYZE pg_temp.odastream_shadow`); err != nil {
 			return err
 		}
-		return tx.QueryRow(ctx, `SELECT count(*) FROM (SELECT DISTINCT entity_id FROM pg_temp.odastream_side) x`).Scan(&keys)
+		return tx.QueryRow(ctx, `SELECT count(*) FROM (SELECT DISTINCT entity_id FROM pg_temp.odastream_shadow) x`).Scan(&keys)
 	})
 	if err != nil {
-		return 0, fmt.Errorf("index side table of %s: %w", t.Entity, err)
+		return 0, fmt.Errorf("index shadow table of %s: %w", t.Entity, err)
 	}
 	return keys, nil
 }
 
-// lockedly runs do in a transaction with the locks of all of the topic's
+// underLocks runs do in a transaction with the locks of all of the topic's
 // partitions, once readOn has added what was written to the topic in the meantime:
-// no sink can apply anything that the side table does not know.
+// no sink can apply anything that the shadow table does not know.
 //
 // It reads on every time. A key whose newest record was compacted away before it
 // was read has a newer one behind it.
-func (t *SideTable) lockedly(ctx context.Context, readOn func(context.Context) error, do func(tx pgx.Tx, next []int64) error) error {
+func (t *ShadowTable) underLocks(ctx context.Context, readOn func(context.Context) error, do func(tx pgx.Tx, next []int64) error) error {
 	return pgx.BeginTxFunc(ctx, t.conn, txOptions, func(tx pgx.Tx) error {
 		t.tx = tx
 		defer func() { t.tx = nil }()
@@ -115,7 +115,7 @@ func (t *SideTable) lockedly(ctx context.Context, readOn func(context.Context) e
 	})
 }
 
-func (t *SideTable) lockKeys() []int64 {
+func (t *ShadowTable) lockKeys() []int64 {
 	keys := make([]int64, t.Partitions)
 	for p := range keys {
 		keys[p] = lockKey(TopicPartition{Topic: t.Topic, Partition: int32(p)})
@@ -130,7 +130,7 @@ type querier interface {
 }
 
 // applied gives the group's next offset of each partition, 0 where it has none.
-func (t *SideTable) applied(ctx context.Context, q querier) ([]int64, error) {
+func (t *ShadowTable) applied(ctx context.Context, q querier) ([]int64, error) {
 	rows, err := q.Query(ctx, `SELECT partition, topic_id, next_offset FROM sink_offsets WHERE group_id = $1 AND topic = $2`, t.store.group, t.Topic)
 	if err != nil {
 		return nil, fmt.Errorf("read offsets of %s: %w", t.store.group, err)

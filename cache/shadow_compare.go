@@ -21,36 +21,36 @@ const (
 	Unreadable Verdict = "unreadable" // the topic holds of the key only what cannot be read
 )
 
-// judged compares the topic ($3: the offsets up to which it is applied) with the
+// compareWithTopic compares the topic ($3: the offsets up to which it is applied) with the
 // cache of one entity ($1), for the keys that the %s selects with $2.
 //
 // A row that CACHE_TTL removed is known by its seq. What waits to be applied is
 // left to the sink, which writes the history of each change.
-const judged = `WITH topic AS (
+const compareWithTopic = `WITH topic AS (
     SELECT DISTINCT ON (entity_id) entity_id, seq, part, "offset", removes, data, opdateringsdato
-    FROM pg_temp.odastream_side WHERE %[1]s ORDER BY entity_id, seq DESC, part, "offset"
-), held AS (
+    FROM pg_temp.odastream_shadow WHERE %[1]s ORDER BY entity_id, seq DESC, part, "offset"
+), cached AS (
     SELECT entity_id, seq, data, opdateringsdato FROM parliamentary_data WHERE entity_type = $1 AND %[1]s
-), gone AS (
+), deleted AS (
     SELECT entity_id, seq, expired FROM parliamentary_deleted WHERE entity_type = $1 AND %[1]s
-), judged AS (
-    SELECT entity_id, t.seq > 0 AND NOT t.removes AS row_in_topic, h.seq IS NOT NULL AS row_in_cache, CASE
-        WHEN t.seq IS NULL THEN CASE WHEN h.seq IS NOT NULL THEN 'extra' END
+), compared AS (
+    SELECT entity_id, t.seq > 0 AND NOT t.removes AS row_in_topic, c.seq IS NOT NULL AS row_in_cache, CASE
+        WHEN t.seq IS NULL THEN CASE WHEN c.seq IS NOT NULL THEN 'extra' END
         WHEN t.seq = 0 THEN 'unreadable'
-        WHEN (t.removes AND h.seq IS NULL AND g.seq = t.seq AND NOT g.expired) IS TRUE THEN NULL
-        WHEN (NOT t.removes AND h.seq = t.seq AND h.data = t.data AND h.opdateringsdato IS NOT DISTINCT FROM t.opdateringsdato AND g.seq IS NULL) IS TRUE THEN NULL
-        WHEN (NOT t.removes AND h.seq IS NULL AND g.seq = t.seq AND g.expired) IS TRUE THEN NULL
+        WHEN (t.removes AND c.seq IS NULL AND d.seq = t.seq AND NOT d.expired) IS TRUE THEN NULL
+        WHEN (NOT t.removes AND c.seq = t.seq AND c.data = t.data AND c.opdateringsdato IS NOT DISTINCT FROM t.opdateringsdato AND d.seq IS NULL) IS TRUE THEN NULL
+        WHEN (NOT t.removes AND c.seq IS NULL AND d.seq = t.seq AND d.expired) IS TRUE THEN NULL
         WHEN t."offset" >= ($3::bigint[])[t.part + 1] THEN 'pending'
-        WHEN NOT t.removes THEN CASE WHEN h.seq IS NULL THEN 'missing' ELSE 'different' END
-        ELSE CASE WHEN h.seq IS NULL THEN 'undeleted' ELSE 'extra' END
+        WHEN NOT t.removes THEN CASE WHEN c.seq IS NULL THEN 'missing' ELSE 'different' END
+        ELSE CASE WHEN c.seq IS NULL THEN 'undeleted' ELSE 'extra' END
     END AS verdict
-    FROM topic t FULL JOIN held h USING (entity_id) FULL JOIN gone g USING (entity_id)
+    FROM topic t FULL JOIN cached c USING (entity_id) FULL JOIN deleted d USING (entity_id)
 )`
 
-// forgotten has in place of judged the rows of which the topic holds nothing.
-const forgotten = `WITH judged AS (
+// absentRows has, in place of compareWithTopic, the rows of which the topic holds nothing.
+const absentRows = `WITH compared AS (
     SELECT p.entity_id, false AS row_in_topic, true AS row_in_cache, 'extra' AS verdict FROM parliamentary_data p
-    WHERE p.entity_type = $1 AND %s AND NOT EXISTS (SELECT FROM pg_temp.odastream_side s WHERE s.entity_id = p.entity_id)
+    WHERE p.entity_type = $1 AND %s AND NOT EXISTS (SELECT FROM pg_temp.odastream_shadow s WHERE s.entity_id = p.entity_id)
       AND $3::bigint[] IS NOT NULL
 )`
 
@@ -60,11 +60,11 @@ const (
 	selectIDs   = `entity_id = ANY ($2::bigint[])`
 )
 
-func (t *SideTable) judged(selection string) string {
+func (t *ShadowTable) comparison(selection string) string {
 	if t.KeysOnly {
-		return fmt.Sprintf(forgotten, selection)
+		return fmt.Sprintf(absentRows, selection)
 	}
-	return fmt.Sprintf(judged, selection)
+	return fmt.Sprintf(compareWithTopic, selection)
 }
 
 // Range is what a look at a range of ids found.
@@ -74,14 +74,14 @@ type Range struct {
 	InCache    int64 // rows that the cache has in it
 	Pending    int64 // keys that the sink has yet to bring up to date
 	Unreadable int64
-	// Suspects are the ids of what seems to differ, sorted. The look took no lock:
+	// Candidates are the ids of what seems to differ, sorted. The look took no lock:
 	// only Examine tells what is damage.
-	Suspects []int64
+	Candidates []int64
 }
 
 // Compare looks at the next ids above low (math.MinInt64: from the first on), some
 // n rows of them.
-func (t *SideTable) Compare(ctx context.Context, low int64, n int) (Range, error) {
+func (t *ShadowTable) Compare(ctx context.Context, low int64, n int) (Range, error) {
 	r := Range{High: math.MaxInt64}
 	next, err := t.applied(ctx, t.conn)
 	if err != nil {
@@ -95,8 +95,8 @@ func (t *SideTable) Compare(ctx context.Context, low int64, n int) (Range, error
 		if high != nil {
 			r.High = *high
 		}
-		return tx.QueryRow(ctx, t.judged(selectRange)+countJudged, t.Entity, []int64{low, r.High}, next).
-			Scan(&r.InTopic, &r.InCache, &r.Pending, &r.Unreadable, &r.Suspects)
+		return tx.QueryRow(ctx, t.comparison(selectRange)+countVerdicts, t.Entity, []int64{low, r.High}, next).
+			Scan(&r.InTopic, &r.InCache, &r.Pending, &r.Unreadable, &r.Candidates)
 	})
 	if err != nil {
 		return r, fmt.Errorf("compare %s above id %d: %w", t.Entity, low, err)
@@ -106,11 +106,11 @@ func (t *SideTable) Compare(ctx context.Context, low int64, n int) (Range, error
 
 const (
 	rangeEnd = `SELECT LEAST(
-    (SELECT entity_id FROM pg_temp.odastream_side WHERE entity_id > $2 ORDER BY entity_id OFFSET $3 LIMIT 1),
+    (SELECT entity_id FROM pg_temp.odastream_shadow WHERE entity_id > $2 ORDER BY entity_id OFFSET $3 LIMIT 1),
     (SELECT entity_id FROM parliamentary_data WHERE entity_type = $1 AND entity_id > $2 ORDER BY entity_id OFFSET $3 LIMIT 1))`
 
-	countJudged = ` SELECT count(*) FILTER (WHERE row_in_topic), count(*) FILTER (WHERE row_in_cache),
+	countVerdicts = ` SELECT count(*) FILTER (WHERE row_in_topic), count(*) FILTER (WHERE row_in_cache),
     count(*) FILTER (WHERE verdict = 'pending'), count(*) FILTER (WHERE verdict = 'unreadable'),
     COALESCE(array_agg(entity_id ORDER BY entity_id) FILTER (WHERE verdict IN ('missing', 'different', 'extra', 'undeleted')), '{}')
-FROM judged`
+FROM compared`
 )

@@ -34,34 +34,34 @@ func applyAll(t *testing.T, s *Store, records ...Record) {
 	}
 }
 
-func openSide(t *testing.T, s *Store, keysOnly bool, records ...Record) *SideTable {
+func openShadow(t *testing.T, s *Store, keysOnly bool, records ...Record) *ShadowTable {
 	t.Helper()
-	side, err := s.OpenSide(t.Context(), SideTopic{
+	shadow, err := s.OpenShadow(t.Context(), ShadowTopic{
 		Entity: "Sag", Topic: "parliament-sag", TopicID: sagTopicID, Partitions: 2, KeysOnly: keysOnly,
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(side.Close)
-	if _, err := side.Add(t.Context(), records); err != nil {
+	t.Cleanup(shadow.Close)
+	if _, err := shadow.Add(t.Context(), records); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := side.Index(t.Context()); err != nil {
+	if _, err := shadow.Index(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	return side
+	return shadow
 }
 
 func nothingNew(context.Context) error { return nil }
 
 // verdicts compares the whole entity and examines what seems to differ.
-func verdicts(t *testing.T, side *SideTable, mend bool) string {
+func verdicts(t *testing.T, shadow *ShadowTable, mend bool) string {
 	t.Helper()
-	found, err := side.Compare(t.Context(), math.MinInt64, 100)
+	found, err := shadow.Compare(t.Context(), math.MinInt64, 100)
 	if err != nil {
 		t.Fatal(err)
 	}
-	damage, err := side.Examine(t.Context(), found.Suspects, mend, nothingNew)
+	damage, err := shadow.Examine(t.Context(), found.Candidates, mend, nothingNew)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -144,14 +144,14 @@ func TestDamageIsFoundAndMended(t *testing.T) {
 			history := pgtest.Lines(t, s.pool, `SELECT * FROM parliamentary_history ORDER BY entity_id, seq`)
 			exec(t, s, c.damage)
 			damaged := state(t, s.pool)
-			side := openSide(t, s, false, ofTopic()...)
-			if got := verdicts(t, side, false); got != c.want {
+			shadow := openShadow(t, s, false, ofTopic()...)
+			if got := verdicts(t, shadow, false); got != c.want {
 				t.Errorf("found %q, want %q", got, c.want)
 			}
 			if diff := cmp.Diff(damaged, state(t, s.pool)); diff != "" {
 				t.Errorf("a look changed the cache (-want +got):\n%s", diff)
 			}
-			if got := verdicts(t, side, true); got != c.want {
+			if got := verdicts(t, shadow, true); got != c.want {
 				t.Errorf("mended %q, want %q", got, c.want)
 			}
 			if diff := cmp.Diff(before, state(t, s.pool)); diff != "" {
@@ -160,7 +160,7 @@ func TestDamageIsFoundAndMended(t *testing.T) {
 			if diff := cmp.Diff(history, pgtest.Lines(t, s.pool, `SELECT * FROM parliamentary_history ORDER BY entity_id, seq`)); diff != "" {
 				t.Errorf("mending wrote history (-want +got):\n%s", diff)
 			}
-			if got := verdicts(t, side, true); got != "" {
+			if got := verdicts(t, shadow, true); got != "" {
 				t.Errorf("found %q after mending", got)
 			}
 		})
@@ -174,8 +174,8 @@ func TestAForgottenDeleteIsRememberedAgain(t *testing.T) {
 	s := newStore(t)
 	applyAll(t, s, ofTopic()...)
 	exec(t, s, `DELETE FROM parliamentary_deleted`)
-	side := openSide(t, s, false, ofTopic()...)
-	if got := verdicts(t, side, true); got != "5 undeleted" {
+	shadow := openShadow(t, s, false, ofTopic()...)
+	if got := verdicts(t, shadow, true); got != "5 undeleted" {
 		t.Errorf("mended %q, want 5 undeleted", got)
 	}
 	if r := mustApply(t, s, sag(5, 69, `{"id":5}`)); r.Stale != 1 {
@@ -189,8 +189,8 @@ func TestARowThatMissedItsDeleteIsRemembered(t *testing.T) {
 	applyAll(t, s, ofTopic()...)
 	exec(t, s, `DELETE FROM parliamentary_deleted;
 INSERT INTO parliamentary_data (entity_type, entity_id, data, seq) VALUES ('Sag', 5, '{"id":5,"titel":"e"}', 50)`)
-	side := openSide(t, s, false, ofTopic()...)
-	if got := verdicts(t, side, true); got != "5 extra" {
+	shadow := openShadow(t, s, false, ofTopic()...)
+	if got := verdicts(t, shadow, true); got != "5 extra" {
 		t.Errorf("mended %q, want 5 extra", got)
 	}
 	want := `Sag 5 70 map[id:5 titel:e] false`
@@ -206,7 +206,7 @@ func TestUndamagedRowsAreNotWritten(t *testing.T) {
 	exec(t, s, `UPDATE parliamentary_data SET data = '{}' WHERE entity_id = 2`)
 	const others = `SELECT entity_id, ctid::text, xmin::text, created_at, updated_at FROM parliamentary_data WHERE entity_id <> 2 ORDER BY 1`
 	before := pgtest.Lines(t, s.pool, others)
-	verdicts(t, openSide(t, s, false, ofTopic()...), true)
+	verdicts(t, openShadow(t, s, false, ofTopic()...), true)
 	if diff := cmp.Diff(before, pgtest.Lines(t, s.pool, others)); diff != "" {
 		t.Errorf("rows that were right (-before +after):\n%s", diff)
 	}
@@ -221,15 +221,15 @@ func TestAnExpiredRowIsNoDamage(t *testing.T) {
 		t.Fatalf("Expire = %d, %v", n, err)
 	}
 	before := state(t, s.pool)
-	side := openSide(t, s, false, ofTopic()...)
-	if got := verdicts(t, side, true); got != "" {
+	shadow := openShadow(t, s, false, ofTopic()...)
+	if got := verdicts(t, shadow, true); got != "" {
 		t.Errorf("found %q, want nothing: the rows have expired", got)
 	}
 	if diff := cmp.Diff(before, state(t, s.pool)); diff != "" {
 		t.Errorf("cache (-before +after):\n%s", diff)
 	}
 	exec(t, s, `DELETE FROM parliamentary_data WHERE entity_id = 3`)
-	if got := verdicts(t, side, true); got != "3 missing" {
+	if got := verdicts(t, shadow, true); got != "3 missing" {
 		t.Errorf("found %q, want 3 missing", got)
 	}
 	if got := pgtest.Lines(t, s.pool, `SELECT expires_at > now() + interval '59m' FROM parliamentary_data WHERE entity_id = 3`); got != "true" {
@@ -246,8 +246,8 @@ func TestWhatTheSinkHasYetToApplyIsLeftToIt(t *testing.T) {
 	applyAll(t, s, ofTopic()...)
 	before := state(t, s.pool)
 	exec(t, s, `UPDATE parliamentary_data SET data = '{}' WHERE entity_id = 1`)
-	side := openSide(t, s, false, topic...)
-	if got, want := verdicts(t, side, true), "1 different, 3 pending"; got != want {
+	shadow := openShadow(t, s, false, topic...)
+	if got, want := verdicts(t, shadow, true), "1 different, 3 pending"; got != want {
 		t.Errorf("mended %q, want %q", got, want)
 	}
 	if diff := cmp.Diff(before, state(t, s.pool)); diff != "" {
@@ -265,16 +265,16 @@ func TestWhatTheSinkBroughtMeanwhileStays(t *testing.T) {
 	t.Parallel()
 	s := newStore(t)
 	applyAll(t, s, ofTopic()...)
-	side := openSide(t, s, false, ofTopic()...)
+	shadow := openShadow(t, s, false, ofTopic()...)
 	later := []Record{sag(2, 200, `{"id":2,"titel":"newer"}`), sag(6, 201, `{"id":6}`), sag(3, 202, ""), sag(1, 203, `{"id":1,"titel":"x"}`)}
 	mustApply(t, s, later...)
 	exec(t, s, `UPDATE parliamentary_data SET data = '{}' WHERE entity_id = 1`)
-	found, err := side.Compare(t.Context(), math.MinInt64, 100)
-	if diff := cmp.Diff([]int64{1, 2, 3, 6}, found.Suspects); diff != "" || err != nil {
-		t.Fatalf("suspects (-want +got), %v:\n%s", err, diff)
+	found, err := shadow.Compare(t.Context(), math.MinInt64, 100)
+	if diff := cmp.Diff([]int64{1, 2, 3, 6}, found.Candidates); diff != "" || err != nil {
+		t.Fatalf("candidates (-want +got), %v:\n%s", err, diff)
 	}
-	damage, err := side.Examine(t.Context(), found.Suspects, true, func(ctx context.Context) error {
-		_, err := side.Add(ctx, later)
+	damage, err := shadow.Examine(t.Context(), found.Candidates, true, func(ctx context.Context) error {
+		_, err := shadow.Add(ctx, later)
 		return err
 	})
 	if diff := cmp.Diff([]Damage{{1, Different}}, damage); diff != "" || err != nil {
@@ -300,11 +300,11 @@ func TestExamineHoldsTheSinksLocks(t *testing.T) {
 	t.Parallel()
 	s := newStore(t)
 	applyAll(t, s, ofTopic()...)
-	side := openSide(t, s, false, ofTopic()...)
+	shadow := openShadow(t, s, false, ofTopic()...)
 	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
 	defer cancel()
 	for p := range int64(2) {
-		_, err := side.Examine(t.Context(), []int64{1}, true, func(context.Context) error {
+		_, err := shadow.Examine(t.Context(), []int64{1}, true, func(context.Context) error {
 			_, err := s.Apply(ctx, Batch{Records: []Record{sag(p, 500, `{}`)}})
 			return err
 		})
@@ -323,7 +323,7 @@ func TestRecordsThatPostgresRefusesAreLeftAlone(t *testing.T) {
 	exec(t, s, `INSERT INTO parliamentary_data (entity_type, entity_id, data, seq) VALUES ('Sag', 7, '{"id":7}', 45)`)
 	before := state(t, s.pool)
 	exec(t, s, `UPDATE parliamentary_data SET data = '{}' WHERE entity_id = 2`)
-	if got, want := verdicts(t, openSide(t, s, false, topic...), true), "2 different, 1 unreadable"; got != want {
+	if got, want := verdicts(t, openShadow(t, s, false, topic...), true), "2 different, 1 unreadable"; got != want {
 		t.Errorf("found %q, want %q", got, want)
 	}
 	if diff := cmp.Diff(before, state(t, s.pool)); diff != "" {
@@ -343,11 +343,11 @@ func TestATopicThatIsNotAppliedIsNotCompared(t *testing.T) {
 			s := newStore(t)
 			applyAll(t, s, ofTopic()...)
 			exec(t, s, sql)
-			side := openSide(t, s, false)
-			if _, err := side.Compare(t.Context(), math.MinInt64, 10); !errors.Is(err, ErrNotApplied) {
+			shadow := openShadow(t, s, false)
+			if _, err := shadow.Compare(t.Context(), math.MinInt64, 10); !errors.Is(err, ErrNotApplied) {
 				t.Errorf("Compare = %v, want ErrNotApplied", err)
 			}
-			if _, err := side.Examine(t.Context(), []int64{1}, true, nothingNew); !errors.Is(err, ErrNotApplied) {
+			if _, err := shadow.Examine(t.Context(), []int64{1}, true, nothingNew); !errors.Is(err, ErrNotApplied) {
 				t.Errorf("Examine = %v, want ErrNotApplied", err)
 			}
 		})
@@ -364,15 +364,15 @@ func TestRangesCoverEveryID(t *testing.T) {
 	applyAll(t, s, topic...)
 	exec(t, s, `DELETE FROM parliamentary_data WHERE entity_id % 2 = 0;
 INSERT INTO parliamentary_data (entity_type, entity_id, data, seq) SELECT 'Sag', id, '{}', 1 FROM generate_series(-40, 400, 4) AS id`)
-	side := openSide(t, s, false, topic...)
+	shadow := openShadow(t, s, false, topic...)
 	var suspects []int64
 	var in, cached, ranges int64
 	for low := int64(math.MinInt64); low < math.MaxInt64; ranges++ {
-		r, err := side.Compare(t.Context(), low, 7)
+		r, err := shadow.Compare(t.Context(), low, 7)
 		if err != nil {
 			t.Fatal(err)
 		}
-		suspects, in, cached, low = append(suspects, r.Suspects...), in+r.InTopic, cached+r.InCache, r.High
+		suspects, in, cached, low = append(suspects, r.Candidates...), in+r.InTopic, cached+r.InCache, r.High
 	}
 	if in != 50 || cached != 25+111 || ranges < 7 {
 		t.Errorf("%d rows of the topic, %d of the cache in %d ranges, want 50, 136 and several", in, cached, ranges)
@@ -390,7 +390,7 @@ func TestAMendedRowKeepsItsHistory(t *testing.T) {
 	const past = `SELECT parliament.as_of('Sag', 1, to_timestamp(0.000059)), parliament.as_of('Sag', 1, to_timestamp(0.000061))`
 	before := pgtest.Lines(t, s.pool, past)
 	exec(t, s, `DELETE FROM parliamentary_data WHERE entity_id = 1`)
-	verdicts(t, openSide(t, s, false, ofTopic()...), true)
+	verdicts(t, openShadow(t, s, false, ofTopic()...), true)
 	if got := pgtest.Lines(t, s.pool, past); got != before {
 		t.Errorf("row 1 before and after its change: %s, want %s", got, before)
 	}
@@ -403,20 +403,20 @@ func TestRowsThatTheTopicHasForgottenAreDeleted(t *testing.T) {
 	exec(t, s, `UPDATE sink_offsets SET updated_at = now() - interval '40 days'`)
 	mustApply(t, s, sag(2, 20, "")) // stale: no delete
 	kept := []Record{sag(1, 60, `{"id":1,"titel":"A"}`), sag(3, 30, `{"id":3,"titel":"c"}`), sag(3, 2000, ""), sag(8, 2001, `{"id":8}`)}
-	side := openSide(t, s, true, kept...)
-	found, err := side.Compare(t.Context(), math.MinInt64, 100)
-	if diff := cmp.Diff([]int64{2, 4}, found.Suspects); diff != "" || err != nil {
-		t.Fatalf("suspects (-want +got), %v:\n%s", err, diff)
+	shadow := openShadow(t, s, true, kept...)
+	found, err := shadow.Compare(t.Context(), math.MinInt64, 100)
+	if diff := cmp.Diff([]int64{2, 4}, found.Candidates); diff != "" || err != nil {
+		t.Fatalf("candidates (-want +got), %v:\n%s", err, diff)
 	}
-	// Row 4 comes again while the sides are compared.
-	removed, err := side.Forget(t.Context(), found.Suspects, func(ctx context.Context) error {
-		_, err := side.Add(ctx, []Record{sag(4, 1500, `{"id":4}`)})
+	// Row 4 comes again while the two are compared.
+	removed, err := shadow.DeleteAbsent(t.Context(), found.Candidates, func(ctx context.Context) error {
+		_, err := shadow.Add(ctx, []Record{sag(4, 1500, `{"id":4}`)})
 		return err
 	})
 	if removed != 1 || err != nil {
-		t.Errorf("Forget = %d, %v, want 1 row", removed, err)
+		t.Errorf("DeleteAbsent = %d, %v, want 1 row", removed, err)
 	}
-	if err := side.Renew(t.Context()); err != nil {
+	if err := shadow.RenewOffsets(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	want := []string{"1 60", "3 30", "4 40"}
@@ -437,16 +437,16 @@ func TestRowsThatTheTopicHasForgottenAreDeleted(t *testing.T) {
 	}
 }
 
-func TestASideTableLeavesNothingBehind(t *testing.T) {
+func TestAShadowTableLeavesNothingBehind(t *testing.T) {
 	t.Parallel()
 	s := newStore(t)
 	applyAll(t, s, ofTopic()...)
-	side := openSide(t, s, false, ofTopic()...)
-	side.Close()
-	if _, err := side.Compare(t.Context(), 0, 1); err == nil {
+	shadow := openShadow(t, s, false, ofTopic()...)
+	shadow.Close()
+	if _, err := shadow.Compare(t.Context(), 0, 1); err == nil {
 		t.Error("Compare after Close = nil")
 	}
 	for range 3 { // its connection is not the pool's any more
-		exec(t, s, `CREATE TEMPORARY TABLE IF NOT EXISTS odastream_side (x integer); DROP TABLE odastream_side`)
+		exec(t, s, `CREATE TEMPORARY TABLE IF NOT EXISTS odastream_shadow (x integer); DROP TABLE odastream_shadow`)
 	}
 }

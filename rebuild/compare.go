@@ -14,111 +14,92 @@ import (
 	"odastream/stream"
 )
 
-// How many rows are looked at at a time: without a lock, and under the locks, for
-// which sinks wait; and how many records are copied at a time.
 const (
-	rangeRows  = 10_000
-	lockedRows = 1_000
-	copiedRows = 2_000
+	rangeRows  = 10_000 // rows compared at a time, without a lock
+	lockedRows = 1_000  // rows examined at a time under the locks, for which sinks wait
+	copiedRows = 2_000  // records copied at a time
 )
 
-// side is one topic on its way into its side table.
-type side struct {
-	*Rebuilder
+// comparison is one entity's topic, the shadow table that it is read into, and how
+// far that is.
+type comparison struct {
+	topics   *stream.Topics
 	entity   string
-	state    stream.TopicState // as it was at the beginning
-	table    *cache.SideTable
-	next     []int64 // the table has what lies before these offsets
-	reading  int64   // offsets read, of the first reading
-	records  int64
-	compared int64
-	keys     int64 // that the topic held at the first reading
-}
+	topic    string
+	table    *cache.ShadowTable
+	progress func(Progress)
 
-func (r *Rebuilder) open(ctx context.Context, entity string, keysOnly bool) (*side, error) {
-	state, err := r.Topics.State(ctx, entity)
-	if err != nil {
-		return nil, err
-	}
-	compacted, err := r.Topics.Compacted(ctx, entity)
-	if err != nil {
-		return nil, err
-	}
-	if !compacted {
-		return nil, fmt.Errorf("topic %s: %w", r.Kafka.Topic(entity), ErrNotCompacted)
-	}
-	table, err := r.Store.OpenSide(ctx, cache.SideTopic{
-		Entity: entity, Topic: r.Kafka.Topic(entity), TopicID: state.ID, Partitions: state.Partitions(), KeysOnly: keysOnly,
-	})
-	if err != nil {
-		return nil, err
-	}
-	return &side{Rebuilder: r, entity: entity, state: state, table: table, next: state.Start}, nil
+	state    stream.TopicState // as it was at the beginning
+	next     []int64           // the table has the records before these offsets
+	offsets  int64             // read, of those before state.End
+	records  int64             // read
+	compared int64             // rows
+	keys     int64             // that the topic held when it was first read
 }
 
 // fill reads the topic up to its end.
-func (s *side) fill(ctx context.Context) error {
+func (c *comparison) fill(ctx context.Context) error {
 	var all int64
-	for p, end := range s.state.End {
-		all += end - s.state.Start[p]
+	for p, end := range c.state.End {
+		all += end - c.state.Start[p]
 	}
-	at := append([]int64(nil), s.state.Start...)
-	next, err := s.Topics.ReadLog(ctx, s.entity, nil, func(records []*kgo.Record) error {
+	at := append([]int64(nil), c.state.Start...)
+	next, err := c.topics.ReadLog(ctx, c.entity, nil, func(records []*kgo.Record) error {
 		last := records[len(records)-1]
-		s.reading += last.Offset + 1 - at[last.Partition]
+		c.offsets += last.Offset + 1 - at[last.Partition]
 		at[last.Partition] = last.Offset + 1
-		s.tell(Progress{Done: min(s.reading, all), All: all})
-		return s.add(ctx, records)
+		c.progress(Progress{Done: min(c.offsets, all), All: all})
+		return c.add(ctx, records)
 	})
 	if err != nil {
 		return err
 	}
-	s.next = next
-	now, err := s.Topics.State(ctx, s.entity)
-	if err == nil && now.ID != s.state.ID {
-		err = fmt.Errorf("read topic %s: %w", s.Kafka.Topic(s.entity), errMadeAnew)
+	c.next = next
+	now, err := c.topics.State(ctx, c.entity)
+	if err == nil && now.ID != c.state.ID {
+		err = fmt.Errorf("read topic %s: %w", c.topic, errRecreated)
 	}
 	if err != nil {
 		return err
 	}
-	s.keys, err = s.table.Index(ctx)
+	c.keys, err = c.table.Index(ctx)
 	return err
 }
 
-var errMadeAnew = errors.New("it was made anew meanwhile; start again")
+var errRecreated = errors.New("it was made anew meanwhile; start again")
 
-// read takes in what lies behind the offsets that the table has, and returns those
-// behind it.
-func (s *side) read(ctx context.Context) (next []int64, err error) {
-	return s.Topics.ReadLog(ctx, s.entity, s.next, func(records []*kgo.Record) error { return s.add(ctx, records) })
+// read adds the records behind those that the table has, and returns the offsets
+// behind them.
+func (c *comparison) read(ctx context.Context) (next []int64, err error) {
+	return c.topics.ReadLog(ctx, c.entity, c.next, func(records []*kgo.Record) error { return c.add(ctx, records) })
 }
 
 // readOn reads what came meanwhile. It is called under the locks; where the
-// transaction fails the records are lost with it, and so is the position.
-func (s *side) readOn(ctx context.Context) error {
-	_, err := s.read(ctx)
+// transaction fails the records are lost with it, so next stays.
+func (c *comparison) readOn(ctx context.Context) error {
+	_, err := c.read(ctx)
 	return err
 }
 
 // catchUp reads on without the locks, so that little is left to read under them.
-func (s *side) catchUp(ctx context.Context) (err error) {
-	s.next, err = s.read(ctx)
+func (c *comparison) catchUp(ctx context.Context) (err error) {
+	c.next, err = c.read(ctx)
 	return err
 }
 
-// add brings records into the side table, part by part: what was fetched may be
-// long once it is unpacked.
-func (s *side) add(ctx context.Context, records []*kgo.Record) error {
+// add brings records into the shadow table, in parts: what was fetched may be long
+// once it is unpacked.
+func (c *comparison) add(ctx context.Context, records []*kgo.Record) error {
 	for part := range slices.Chunk(records, copiedRows) {
-		if err := s.copy(ctx, part); err != nil {
+		if err := c.copy(ctx, part); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (s *side) copy(ctx context.Context, records []*kgo.Record) error {
-	s.records += int64(len(records))
+func (c *comparison) copy(ctx context.Context, records []*kgo.Record) error {
+	c.records += int64(len(records))
 	batch := make([]cache.Record, 0, len(records))
 	for _, r := range records {
 		tp := cache.TopicPartition{Topic: r.Topic, Partition: r.Partition}
@@ -133,71 +114,57 @@ func (s *side) copy(ctx context.Context, records []*kgo.Record) error {
 			batch = append(batch, cache.Record{TopicPartition: tp, Offset: r.Offset, Change: schema.Change{Entity: entity, ID: id}})
 		}
 	}
-	_, err := s.table.Add(ctx, batch)
+	_, err := c.table.Add(ctx, batch)
 	return err
 }
 
 // ranges compares the whole entity, range by range.
-func (s *side) ranges(ctx context.Context, fn func(cache.Range) error) error {
+func (c *comparison) ranges(ctx context.Context, fn func(cache.Range) error) error {
 	for low := int64(math.MinInt64); ; {
-		found, err := s.table.Compare(ctx, low, rangeRows)
+		found, err := c.table.Compare(ctx, low, rangeRows)
 		if err != nil {
 			return err
 		}
-		s.compared += max(found.InTopic, found.InCache)
+		c.compared += max(found.InTopic, found.InCache)
 		if err := fn(found); err != nil {
 			return err
 		}
-		s.tell(Progress{Comparing: true, Done: s.compared, All: max(s.keys, s.compared)})
+		c.progress(Progress{Comparing: true, Done: c.compared, All: max(c.keys, c.compared)})
 		if low = found.High; low == math.MaxInt64 {
 			return nil
 		}
 	}
 }
 
-// locked gives fn ids in parts, each with the topic read on shortly before.
-func (s *side) locked(ctx context.Context, ids []int64, fn func([]int64) error) error {
-	for len(ids) > 0 {
-		if err := s.catchUp(ctx); err != nil {
+// inParts gives ids to fn in parts, each once the topic was read on.
+func (c *comparison) inParts(ctx context.Context, ids []int64, fn func([]int64) error) error {
+	for part := range slices.Chunk(ids, lockedRows) {
+		if err := c.catchUp(ctx); err != nil {
 			return err
 		}
-		n := min(len(ids), lockedRows)
-		if err := fn(ids[:n]); err != nil {
+		if err := fn(part); err != nil {
 			return err
 		}
-		ids = ids[n:]
 	}
 	return nil
 }
 
-func (s *side) examine(ctx context.Context, ids []int64, report *Report) error {
-	return s.locked(ctx, ids, func(ids []int64) error { return s.mend(ctx, ids, report) })
-}
-
-// mend looks for a row that Postgres refuses by halves, as the sink does.
-func (s *side) mend(ctx context.Context, ids []int64, report *Report) error {
-	found, err := s.table.Examine(ctx, ids, !report.DryRun, s.readOn)
-	_, faulty := cache.IsRecordFault(err)
-	switch half := len(ids) / 2; {
-	case faulty && half > 0:
-		if err := s.mend(ctx, ids[:half], report); err != nil {
-			return err
+// mend examines ids under the locks and mends the damaged ones. A row that
+// Postgres refuses is left alone and reported.
+func (c *comparison) mend(ctx context.Context, ids []int64, report *Report) error {
+	mend := !report.DryRun
+	return cache.Bisect(ids, func(ids []int64) error {
+		damaged, err := c.table.Examine(ctx, ids, mend, c.readOn)
+		if err == nil {
+			report.add(damaged, mend)
 		}
-		return s.mend(ctx, ids[half:], report)
-	case faulty:
-		found, err = s.table.Examine(ctx, ids, false, s.readOn)
-		report.note(found, false)
-		for _, d := range found {
+		return err
+	}, func(id int64, _ error) error {
+		damaged, err := c.table.Examine(ctx, []int64{id}, false, c.readOn)
+		report.add(damaged, false)
+		for _, d := range damaged {
 			report.Refused.add(d.ID)
 		}
 		return err
-	}
-	report.note(found, !report.DryRun)
-	return err
-}
-
-func (s *side) tell(p Progress) {
-	if s.Progress != nil {
-		s.Progress(p)
-	}
+	})
 }

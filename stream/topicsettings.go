@@ -51,13 +51,21 @@ func (t *Topics) settings(ctx context.Context, names []string) (map[string]topic
 	return out, nil
 }
 
-// Compacted tells whether the topic of an entity keeps the newest record of every
-// key: its cleanup.policy is compact and nothing else. Where the settings cannot be
-// read it is taken to be so. Errors are the broker's and may pass.
-func (t *Topics) Compacted(ctx context.Context, entity string) (bool, error) {
+// ErrNotCompacted is returned for a topic that loses more than superseded records:
+// a row of which it holds no record may well exist at the source.
+var ErrNotCompacted = errors.New("topic does not keep the newest record of every key")
+
+// CheckCompacted returns ErrNotCompacted unless the topic of an entity keeps the
+// newest record of every key: its cleanup.policy is compact and nothing else. Where
+// the settings cannot be read it is taken to be so. Other errors are the broker's
+// and may pass.
+func (t *Topics) CheckCompacted(ctx context.Context, entity string) error {
 	topic := t.cfg.Topic(entity)
 	settings, err := t.settings(ctx, []string{topic})
-	return settings[topic].cleanup == "compact", err
+	if err == nil && settings[topic].cleanup != "compact" {
+		err = fmt.Errorf("topic %s: %w", topic, ErrNotCompacted)
+	}
+	return err
 }
 
 func readSettings(configs []kadm.Config) topicSettings {

@@ -154,7 +154,7 @@ func explainRebuild(err error, r rebuild.Report, group string) error {
 	switch {
 	case errors.Is(err, cache.ErrNotApplied):
 		return fmt.Errorf("%w (group %s: is SINK_GROUP that of the sink, and has the sink run since the topic was made?)", err, group)
-	case errors.Is(err, rebuild.ErrNotCompacted):
+	case errors.Is(err, stream.ErrNotCompacted):
 		return fmt.Errorf("%w: set its cleanup.policy to compact, have the entity published anew, and try again", err)
 	}
 	return err

@@ -46,7 +46,7 @@ func writeRebuild(w io.Writer, r rebuild.Report) error {
 	_, err := fmt.Fprintf(w, "%s: the topic %s has %d rows (%d records read), the cache had %d\n", r.Entity, r.Topic, r.InTopic, r.Records, r.InCache)
 	for _, line := range []struct {
 		what string
-		f    rebuild.Finding
+		f    rebuild.Keys
 	}{
 		{"missing from the cache", r.Missing},
 		{"not as the topic has them", r.Different},
@@ -76,7 +76,7 @@ func writeRebuild(w io.Writer, r rebuild.Report) error {
 }
 
 // someIDs names the first rows of a finding.
-func someIDs(entity string, f rebuild.Finding) string {
+func someIDs(entity string, f rebuild.Keys) string {
 	var some []string
 	for _, id := range f.IDs {
 		some = append(some, fmt.Sprintf("%s/%d", entity, id))

@@ -92,8 +92,8 @@ func (r *copyRig) load(t *testing.T, n, size int) {
 
 func (r *copyRig) sink() *apply.Sink {
 	log := slog.New(slog.DiscardHandler)
-	letters := apply.Letters{Publisher: r.pub, Topics: r.topics, Kafka: r.kafka}
-	return apply.New(apply.Config{Group: r.group, BatchRows: 5000, BatchBytes: 16 << 20, Linger: 20 * time.Millisecond}, r.kafka, r.store, letters, log, nil)
+	parts := apply.Parts{Store: r.store, DeadLetters: apply.Letters{Publisher: r.pub, Topics: r.topics, Kafka: r.kafka}}
+	return apply.New(apply.Config{Group: r.group, BatchRows: 5000, BatchBytes: 16 << 20, Linger: 20 * time.Millisecond}, r.kafka, parts, log, nil)
 }
 
 func (r *copyRig) once(t *testing.T) {

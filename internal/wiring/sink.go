@@ -14,6 +14,7 @@ import (
 	"odastream/cache"
 	"odastream/internal/connect"
 	"odastream/internal/daemon"
+	"odastream/rebuild"
 	"odastream/stream"
 )
 
@@ -51,8 +52,12 @@ func OpenSink(ctx context.Context, cfg SinkConfig, log *slog.Logger, reg prometh
 		s.Close()
 		return nil, err
 	}
-	letters := apply.Letters{Publisher: s.publisher, Topics: stream.NewTopics(s.admin, cfg.Kafka, log), Kafka: cfg.Kafka}
-	s.Sink = apply.New(cfg.Sink, cfg.Kafka, s.store, letters, log, reg)
+	topics := stream.NewTopics(s.admin, cfg.Kafka, log)
+	s.Sink = apply.New(cfg.Sink, cfg.Kafka, apply.Parts{
+		Store:       s.store,
+		DeadLetters: apply.Letters{Publisher: s.publisher, Topics: topics, Kafka: cfg.Kafka},
+		Rebuilder:   &rebuild.Rebuilder{Topics: topics, Kafka: cfg.Kafka, Store: s.store},
+	}, log, reg)
 	return s, nil
 }
 

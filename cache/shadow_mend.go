@@ -22,9 +22,9 @@ type Damage struct {
 // No history is written: nothing has changed at the source. readOn adds what was
 // written to the topic since it was last read; with an error of Examine that is
 // taken back, and has to be added again.
-func (t *SideTable) Examine(ctx context.Context, ids []int64, mend bool, readOn func(context.Context) error) (damage []Damage, err error) {
+func (t *ShadowTable) Examine(ctx context.Context, ids []int64, mend bool, readOn func(context.Context) error) (damage []Damage, err error) {
 	err = t.withPartition(ctx, func() error {
-		return t.lockedly(ctx, readOn, func(tx pgx.Tx, next []int64) error {
+		return t.underLocks(ctx, readOn, func(tx pgx.Tx, next []int64) error {
 			var err error
 			if damage, err = t.find(ctx, tx, ids, next); err != nil || !mend || len(damage) == 0 {
 				return err
@@ -42,18 +42,18 @@ func (t *SideTable) Examine(ctx context.Context, ids []int64, mend bool, readOn 
 	return damage, nil
 }
 
-// Forget looks at ids under the locks, and deletes those rows of which the topic
+// DeleteAbsent looks at ids under the locks, and deletes those rows of which the topic
 // holds nothing: it had their deletes, and compaction took them away. They are
 // remembered as deleted, and their history says so, with the newest seq that the
 // topic has (Invariant 3): at that moment they were gone.
-func (t *SideTable) Forget(ctx context.Context, ids []int64, readOn func(context.Context) error) (removed int, err error) {
+func (t *ShadowTable) DeleteAbsent(ctx context.Context, ids []int64, readOn func(context.Context) error) (removed int, err error) {
 	err = t.withPartition(ctx, func() error {
-		return t.lockedly(ctx, readOn, func(tx pgx.Tx, next []int64) error {
+		return t.underLocks(ctx, readOn, func(tx pgx.Tx, next []int64) error {
 			found, err := t.find(ctx, tx, ids, next)
 			if removed = len(found); err != nil || removed == 0 {
 				return err
 			}
-			_, err = tx.Exec(ctx, forgetRows, t.Entity)
+			_, err = tx.Exec(ctx, deleteAbsent, t.Entity)
 			return err
 		})
 	})
@@ -63,9 +63,9 @@ func (t *SideTable) Forget(ctx context.Context, ids []int64, readOn func(context
 	return removed, nil
 }
 
-// Renew says that the group's offsets of the topic are as good as new: what
+// RenewOffsets says that the group's offsets of the topic are as good as new: what
 // happened before them is in the cache, deletes included.
-func (t *SideTable) Renew(ctx context.Context) error {
+func (t *ShadowTable) RenewOffsets(ctx context.Context) error {
 	const query = `UPDATE sink_offsets SET updated_at = now() WHERE group_id = $1 AND topic = $2 AND topic_id = $3`
 	if _, err := t.conn.Exec(ctx, query, t.store.group, t.Topic, t.TopicID); err != nil {
 		return fmt.Errorf("renew offsets of %s: %w", t.Topic, err)
@@ -74,7 +74,7 @@ func (t *SideTable) Renew(ctx context.Context) error {
 }
 
 // withPartition runs do, once more where it lacked a partition.
-func (t *SideTable) withPartition(ctx context.Context, do func() error) error {
+func (t *ShadowTable) withPartition(ctx context.Context, do func() error) error {
 	err := do()
 	if isMissingPartition(err) {
 		if err = t.store.makePartitions(ctx, []string{t.Entity}); err == nil {
@@ -85,15 +85,15 @@ func (t *SideTable) withPartition(ctx context.Context, do func() error) error {
 }
 
 // find fills odastream_found.
-func (t *SideTable) find(ctx context.Context, tx pgx.Tx, ids, next []int64) ([]Damage, error) {
-	rows, err := tx.Query(ctx, t.judged(selectIDs)+keepJudged, t.Entity, ids, next)
+func (t *ShadowTable) find(ctx context.Context, tx pgx.Tx, ids, next []int64) ([]Damage, error) {
+	rows, err := tx.Query(ctx, t.comparison(selectIDs)+keepVerdicts, t.Entity, ids, next)
 	if err != nil {
 		return nil, err
 	}
 	return pgx.CollectRows(rows, pgx.RowToStructByPos[Damage])
 }
 
-func (t *SideTable) ttl() *int64 {
+func (t *ShadowTable) ttl() *int64 {
 	if ttl := t.store.cfg.TTL[t.Entity]; ttl > 0 {
 		seconds := int64(ttl / time.Second)
 		return &seconds
@@ -103,14 +103,14 @@ func (t *SideTable) ttl() *int64 {
 
 // The statements that mend what odastream_found names.
 const (
-	keepJudged = `, found AS (
-    SELECT entity_id, verdict FROM judged WHERE verdict IN ('missing', 'different', 'extra', 'undeleted')
+	keepVerdicts = `, found AS (
+    SELECT entity_id, verdict FROM compared WHERE verdict IN ('missing', 'different', 'extra', 'undeleted')
 ), kept AS (
     INSERT INTO pg_temp.odastream_found SELECT * FROM found
 )
 SELECT entity_id, verdict FROM found ORDER BY entity_id`
 
-	newest = `LATERAL (SELECT s.seq, s.removes, s.data, s.opdateringsdato FROM pg_temp.odastream_side s
+	newest = `LATERAL (SELECT s.seq, s.removes, s.data, s.opdateringsdato FROM pg_temp.odastream_shadow s
     WHERE s.entity_id = f.entity_id ORDER BY s.seq DESC, s.part, s."offset" LIMIT 1) w`
 
 	// Of a row that the topic has as deleted the content is kept, if the row is of
@@ -139,8 +139,8 @@ ON CONFLICT (entity_type, entity_id) DO UPDATE SET
 	mendMemory = `DELETE FROM parliamentary_deleted d USING pg_temp.odastream_found f
 WHERE d.entity_type = $1 AND d.entity_id = f.entity_id AND f.verdict IN ('missing', 'different')`
 
-	forgetRows = `WITH last AS (
-    SELECT COALESCE(max(seq), 0) AS seq FROM pg_temp.odastream_side
+	deleteAbsent = `WITH last AS (
+    SELECT COALESCE(max(seq), 0) AS seq FROM pg_temp.odastream_shadow
 ), removed AS (
     DELETE FROM parliamentary_data p USING pg_temp.odastream_found f
     WHERE p.entity_type = $1 AND p.entity_id = f.entity_id
