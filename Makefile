@@ -6,8 +6,7 @@ SHELL := /bin/bash
 
 BIN := .bin
 GO ?= go
-# A package on real Kafka takes minutes with the race detector on two cores.
-TEST_FLAGS ?= -race -timeout 20m
+TEST_FLAGS ?= -race
 PKG ?= ./...
 FUZZ_COUNT ?= 20000
 BENCH_COUNT ?= 10
@@ -20,13 +19,24 @@ help: ## print this
 build: ## build the programs into .bin
 	$(GO) build -trimpath -o $(BIN)/ ./cmd/...
 
+# Testrun runs heavy packages one at a time, which is what lets them pass on two
+# cores. It is built, not run by the go command, so that an interrupt reaches it.
+TESTRUN := $(BIN)/testrun
+.PHONY: testrun
+testrun:
+	@$(GO) build -o $(TESTRUN) ./internal/test/testrun
+
 .PHONY: test
-test: postgres ## run every test, race detector on, on real Postgres and (with Java and Maven) real Kafka
-	$(GO) run ./internal/test/testenv -- $(GO) test $(TEST_FLAGS) $(PKG)
+test: postgres testrun ## run every test, race detector on, on real Postgres and (with Java and Maven) real Kafka
+	$(GO) run ./internal/test/testenv -- $(TESTRUN) $(GO) $(TEST_FLAGS) -- $(PKG)
 
 .PHONY: test-fast
-test-fast: postgres ## run the tests without the race detector and without real Kafka
-	$(GO) run ./internal/test/testenv -no-kafka -- $(GO) test -short $(PKG)
+test-fast: postgres testrun ## run the tests without the race detector and without real Kafka
+	$(GO) run ./internal/test/testenv -no-kafka -- $(TESTRUN) $(GO) -short -- $(PKG)
+
+.PHONY: machine
+machine: testrun ## print the number of cores, and how late they serve a process just now
+	@$(TESTRUN) -machine
 
 # Postgres is taken from the machine; on a bare one of Debian's kind root
 # installs it. internal/host/pgserver says what to do in all other cases.

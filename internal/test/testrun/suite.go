@@ -1,0 +1,289 @@
+package main
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+)
+
+// suite is what the events have told so far. It is safe for concurrent use.
+type suite struct {
+	print   func(string) // a line
+	verbose bool
+	now     func() time.Time
+
+	mu      sync.Mutex
+	left    []string // packages that have not ended, in the order of the plan
+	running map[string]*pkg
+	live    lineWriter // output that is printed as it comes
+
+	passed, failed, skipped int
+	failures                []string // what failed, by name
+	skips                   []skip
+	tests, packages         []timing
+}
+
+// skip is a test that was skipped.
+type skip struct{ name, reason string }
+
+// timing is how long a test or a package took.
+type timing struct {
+	name string
+	took time.Duration
+}
+
+// pkg is a package whose tests run.
+type pkg struct {
+	name     string
+	began    time.Time
+	said     strings.Builder // what belongs to no test
+	tests    []*test         // in the order in which they began
+	byName   map[string]*test
+	failures int
+}
+
+// test is a test or a subtest of a package that runs.
+type test struct {
+	name    string
+	said    strings.Builder
+	since   time.Time     // when it went on; zero while it is paused or once it has ended
+	ended   string        // pass, fail or skip; "" as long as it has not
+	slowest time.Duration // of its subtests
+	blamed  bool          // for a subtest that failed, and is named itself
+	parts   bool          // it has subtests, and may only wait for them
+}
+
+func newSuite(print func(string), verbose bool) *suite {
+	return &suite{print: print, verbose: verbose, now: time.Now, running: map[string]*pkg{}, live: lineWriter{take: print}}
+}
+
+// plan says which packages will run.
+func (s *suite) plan(packages ...string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.left = packages
+}
+
+// take takes in an event.
+func (s *suite) take(e event) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if e.Output != "" && (s.verbose || e.Package == "") {
+		_, _ = s.live.Write([]byte(e.Output))
+	}
+	if e.Package == "" {
+		return // the output of a compiler
+	}
+	p := s.pkg(e.Package)
+	switch {
+	case e.Test != "":
+		s.takeTest(p, e)
+	case e.Action == "output":
+		p.said.WriteString(e.Output)
+	case e.ends():
+		s.endPackage(p, e)
+	}
+}
+
+func (s *suite) pkg(name string) *pkg {
+	p, known := s.running[name]
+	if !known {
+		p = &pkg{name: name, began: s.now(), byName: map[string]*test{}}
+		s.running[name] = p
+	}
+	return p
+}
+
+func (p *pkg) test(name string) *test {
+	t, known := p.byName[name]
+	if !known {
+		t = &test{name: name}
+		p.byName[name] = t
+		p.tests = append(p.tests, t)
+		if above := parent(name); above != "" {
+			p.test(above).parts = true
+		}
+	}
+	return t
+}
+
+func (s *suite) takeTest(p *pkg, e event) {
+	t := p.test(e.Test)
+	switch {
+	case e.Action == "run" || e.Action == "cont":
+		t.since = s.now()
+	case e.Action == "pause":
+		t.since = time.Time{}
+	case e.Action == "output" && t.ended != "":
+		// A panic or the report of a data race comes when it comes.
+		p.said.WriteString(e.Output)
+	case e.Action == "output":
+		t.said.WriteString(e.Output)
+	case e.ends():
+		s.endTest(p, t, e)
+	}
+}
+
+func (s *suite) endTest(p *pkg, t *test, e event) {
+	t.ended, t.since = e.Action, time.Time{}
+	var above *test // nil: t is no subtest
+	if name := parent(t.name); name != "" {
+		above = p.test(name)
+		above.slowest = max(above.slowest, e.took())
+	}
+	// What a single subtest spent is the subtest's.
+	if e.took() > 2*t.slowest {
+		s.tests = append(s.tests, timing{p.name + " " + t.name, e.took()})
+	}
+	switch t.ended {
+	case "pass":
+		s.passed++
+		if alarming(t.said.String()) {
+			p.said.WriteString(t.said.String())
+		}
+	case "skip":
+		s.skipped++
+		s.skips = append(s.skips, skip{p.name + " " + t.name, reason(t.said.String())})
+	case "fail":
+		s.fail(p, t, "")
+		if above != nil {
+			above.blamed = true
+		}
+	}
+	if t.name == root(t.name) && t.ended == "fail" {
+		s.show(p, t.name)
+	}
+	if t.ended != "fail" {
+		t.said.Reset()
+	}
+}
+
+// fail counts a failed test and keeps its name.
+func (s *suite) fail(p *pkg, t *test, how string) {
+	s.failed++
+	p.failures++
+	if !t.blamed {
+		s.failures = append(s.failures, p.name+" "+t.name+how)
+	}
+}
+
+// show prints the output of a failed test with that of its failed subtests.
+func (s *suite) show(p *pkg, name string) {
+	var lines []string
+	for _, t := range p.tests {
+		if root(t.name) == name && (t.ended == "fail" || t.ended == "") {
+			lines = append(lines, worthwhile(t.said.String())...)
+		}
+	}
+	if s.verbose || len(lines) == 0 {
+		return
+	}
+	s.print("FAIL: " + p.name + " " + name)
+	s.printAll(lines)
+}
+
+func (s *suite) printAll(lines []string) {
+	for _, line := range lines {
+		s.print(line)
+	}
+}
+
+// endPackage takes in that a package has ended. Of one that failed it shows the
+// tests that did not end, and what belongs to no test: a panic, an exit, a build.
+func (s *suite) endPackage(p *pkg, e event) {
+	delete(s.running, p.name)
+	s.left = slices.DeleteFunc(s.left, func(name string) bool { return name == p.name })
+	lines := worthwhile(p.said.String())
+	verdict := fmt.Sprintf("%s\t%s\t%.3fs", e.Action, p.name, e.Elapsed)
+	if n := slices.IndexFunc(lines, isVerdict); n >= 0 {
+		verdict = lines[n]
+		lines = slices.Delete(lines, n, n+1)
+	}
+	if e.Action == "fail" {
+		s.unended(p)
+		if p.failures == 0 {
+			s.failed++
+			s.failures = append(s.failures, p.name)
+		}
+	}
+	if !s.verbose {
+		if e.Action == "fail" {
+			s.printAll(lines)
+		}
+		s.print(verdict)
+	}
+	if !strings.HasSuffix(verdict, "(cached)") {
+		s.packages = append(s.packages, timing{p.name, e.took()})
+	}
+}
+
+// isVerdict tells whether a line is go test's last word on a package.
+func isVerdict(line string) bool {
+	return strings.HasPrefix(line, "ok  \t") || strings.HasPrefix(line, "FAIL\t")
+}
+
+// worthwhile are the lines of text without those by which each test and package
+// says that it runs.
+func worthwhile(text string) (lines []string) {
+	for line := range strings.Lines(text) {
+		line = strings.TrimSuffix(line, "\n")
+		if !strings.HasPrefix(line, "=== ") && line != "PASS" && line != "FAIL" {
+			lines = append(lines, line)
+		}
+	}
+	return lines
+}
+
+// unended fails the tests of a package that ended without them.
+func (s *suite) unended(p *pkg) {
+	for _, t := range slices.Backward(p.tests) { // subtests first
+		if t.ended == "" {
+			s.fail(p, t, " (did not end)")
+			if above := parent(t.name); above != "" {
+				p.test(above).blamed = true
+			}
+		}
+	}
+	for _, t := range p.tests {
+		if t.ended == "" && t.name == root(t.name) {
+			s.show(p, t.name)
+		}
+	}
+}
+
+// abandon fails the packages that go test left without an end.
+func (s *suite) abandon() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.live.end()
+	for _, p := range s.running {
+		s.endPackage(p, event{Action: "fail", Elapsed: s.now().Sub(p.began).Seconds()})
+	}
+}
+
+// notCompiled counts a compilation that failed, after which no test runs.
+func (s *suite) notCompiled() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.failed++
+	s.failures = append(s.failures, "compile")
+}
+
+// alarming tells whether a test that passed said something that made another fail.
+func alarming(said string) bool {
+	return strings.Contains(said, "WARNING: DATA RACE") || strings.Contains(said, "panic: ")
+}
+
+// reason is why a test was skipped, of what it said.
+func reason(said string) string {
+	var parts []string
+	for _, line := range worthwhile(said) {
+		if line = strings.TrimSpace(line); !strings.HasPrefix(line, "--- ") {
+			parts = append(parts, line)
+		}
+	}
+	return cmp.Or(strings.Join(parts, " "), "no reason given")
+}
