@@ -67,6 +67,8 @@ type Consumer struct {
 	built chan struct{} // closed once cl is set: the group calls back before NewClient returns
 	heard time.Time     // when a direct consumer last got on; Poll's alone
 
+	lookups lookups // of what the group has given us and is not read yet
+
 	mu          sync.Mutex
 	parts       map[TopicPartition]*partition
 	seeks       map[TopicPartition]int64
@@ -111,11 +113,13 @@ func newConsumer(cfg Config, cc ConsumerConfig, log *slog.Logger, reg prometheus
 	if cc.Session == 0 {
 		cc.Session = 10 * time.Second
 	}
-	return &Consumer{
+	c := &Consumer{
 		cfg: cfg, cc: cc, log: log, metrics: newConsumerMetrics(reg),
 		parts: map[TopicPartition]*partition{}, seeks: map[TopicPartition]int64{},
 		built: make(chan struct{}), heard: time.Now(),
 	}
+	c.lookups = lookups{find: c.locate, pending: map[TopicPartition]*lookup{}}
+	return c
 }
 
 // groupOptions asks for every topic with the prefix by a pattern, so that topics
@@ -195,7 +199,8 @@ func (c *Consumer) Commit(ctx context.Context, next map[TopicPartition]int64) {
 // finds out by itself after the session's time.
 const closeWithin = 2 * time.Second
 
-// Close leaves the group, so that others take over at once, and ends Poll.
+// Close leaves the group, so that others take over at once, and ends Poll and what
+// is being looked up.
 func (c *Consumer) Close() {
 	c.cl.AllowRebalance()
 	ctx, cancel := context.WithTimeout(context.Background(), closeWithin)
@@ -204,6 +209,7 @@ func (c *Consumer) Close() {
 		c.log.Debug("group not left", "group", c.cc.Group, "err", err)
 	}
 	c.cl.CloseAllowingRebalance()
+	c.lookups.close()
 	if c.admin != nil {
 		c.admin.Close()
 	}

@@ -178,6 +178,7 @@ func (c *Consumer) startOver(topics []string) {
 		}
 	}
 	c.mu.Unlock()
+	c.lookups.forgetTopics(topics)
 	c.cl.AllowRebalance() // the purge waits for a rebalance
 	c.cl.PurgeTopicsFromConsuming(topics...)
 }

@@ -13,11 +13,13 @@ import (
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
+	"golang.org/x/sync/errgroup"
 )
 
 // assign tells the client where to read partitions that the group has just given
-// us. It runs beside polls and heartbeats, and ctx ends with the next rebalance:
-// so it waits for a store that is away instead of leaving the group.
+// us. It runs beside polls and heartbeats, so it waits for a store that is away
+// instead of leaving the group. With the next rebalance ctx ends; the client then
+// asks again for the partitions that are still ours.
 func (c *Consumer) assign(ctx context.Context, given map[string]map[int32]kgo.Offset) (map[string]map[int32]kgo.Offset, error) {
 	<-c.built
 	var want []TopicPartition
@@ -26,14 +28,17 @@ func (c *Consumer) assign(ctx context.Context, given map[string]map[int32]kgo.Of
 			want = append(want, TopicPartition{Topic: topic, Partition: p})
 		}
 	}
+	member, _ := c.cl.GroupMetadata()
 	for try := 0; ; try++ {
-		found, err := c.locate(ctx, want)
+		found, err := c.lookups.get(ctx, member, want)
 		if err == nil {
 			c.own(found)
 			return kgoOffsets(found), nil
 		}
-		c.setTrouble("start offsets: " + err.Error())
-		c.log.Warn("start offsets not found, trying again", "partitions", len(want), "err", err)
+		if ctx.Err() == nil {
+			c.setTrouble("start offsets: " + err.Error())
+			c.log.Warn("start offsets not found, trying again", "partitions", len(want), "err", err)
+		}
 		if err := backoff(ctx, try); err != nil {
 			return nil, fmt.Errorf("find start offsets: %w", err)
 		}
@@ -66,18 +71,15 @@ func (c *Consumer) Reseek(ctx context.Context, partitions []TopicPartition) erro
 // locate finds for each partition the store's offset and where in the topic, as
 // it stands now, reading has to begin.
 func (c *Consumer) locate(ctx context.Context, want []TopicPartition) (map[TopicPartition]*partition, error) {
-	held, err := c.cc.Positions(ctx)
-	if err != nil {
-		return nil, err
-	}
 	topics := topicNames(want)
 	if len(topics) == 0 {
 		return nil, nil // kadm takes no topic for all topics
 	}
-	details, err := c.adm.ListTopics(ctx, topics...)
+	held, details, err := c.heldOf(ctx, topics)
 	if err != nil {
-		return nil, fmt.Errorf("look up topics: %w", err)
+		return nil, err
 	}
+	// Only now: an end that is older than a stored offset may lie before it.
 	starts, ends, err := c.bounds(ctx, topics)
 	if err != nil {
 		return nil, err
@@ -127,14 +129,40 @@ func (c *Consumer) begin(ctx context.Context, tp TopicPartition, p *partition, p
 	return c.cc.Reset(ctx, tp, pos, Position{TopicID: p.topicID, Next: p.at})
 }
 
+// heldOf asks the store for its offsets and the brokers for the topics, at once.
+func (c *Consumer) heldOf(ctx context.Context, topics []string) (held map[TopicPartition]Position, details kadm.TopicDetails, err error) {
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() (err error) {
+		held, err = c.cc.Positions(ctx)
+		return err
+	})
+	g.Go(func() (err error) {
+		if details, err = c.adm.ListTopics(ctx, topics...); err != nil {
+			return fmt.Errorf("look up topics: %w", err)
+		}
+		return nil
+	})
+	err = g.Wait()
+	return held, details, err
+}
+
+// bounds asks the brokers where the topics start and end, at once.
 func (c *Consumer) bounds(ctx context.Context, topics []string) (starts, ends kadm.ListedOffsets, err error) {
-	if starts, err = c.adm.ListStartOffsets(ctx, topics...); err != nil {
-		return nil, nil, fmt.Errorf("look up start offsets: %w", err)
-	}
-	if ends, err = c.adm.ListEndOffsets(ctx, topics...); err != nil {
-		return nil, nil, fmt.Errorf("look up end offsets: %w", err)
-	}
-	return starts, ends, nil
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() (err error) {
+		if starts, err = c.adm.ListStartOffsets(ctx, topics...); err != nil {
+			return fmt.Errorf("look up start offsets: %w", err)
+		}
+		return nil
+	})
+	g.Go(func() (err error) {
+		if ends, err = c.adm.ListEndOffsets(ctx, topics...); err != nil {
+			return fmt.Errorf("look up end offsets: %w", err)
+		}
+		return nil
+	})
+	err = g.Wait()
+	return starts, ends, err
 }
 
 // bound gives a partition's start and end. A topic deleted meanwhile is empty:
@@ -181,6 +209,7 @@ func (c *Consumer) revoke(ctx context.Context, lost map[string][]int32) {
 	}
 	owned := len(c.parts)
 	c.mu.Unlock()
+	c.lookups.forget(gone...)
 	if len(gone) == 0 {
 		return
 	}

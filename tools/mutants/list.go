@@ -373,6 +373,26 @@ func ofTheGroup() []mutant {
 			pkg: "./apply", tests: anySinks,
 		},
 		{
+			rule: "a rebalance does not begin the look-up of start offsets anew", file: "stream/consumer_lookup.go",
+			old: "context.WithCancel(context.WithoutCancel(ctx))", new: "context.WithCancel(ctx)",
+			pkg: "./stream", tests: "TestRebalancesDoNotBeginALookUpAnew",
+		},
+		{
+			invariant: 2, rule: "a start offset that was found before another member had the partition is not used", file: "stream/consumer_start.go",
+			old: "\tc.lookups.forget(gone...)\n", new: "",
+			pkg: "./stream", tests: "TestAPartitionThatComesBackIsLookedUpAnew",
+		},
+		{
+			invariant: 2, rule: "a start offset that was found as another member of the group is not used", file: "stream/consumer_lookup.go",
+			old: "look != nil && look.member == member", new: "look != nil",
+			pkg: "./stream", tests: "TestALookUpIsNotUsedOnce",
+		},
+		{
+			rule: "a start offset that was found is kept when another was not", file: "stream/consumer_lookup.go",
+			old: "\t\t\tfailed = look.err\n", new: "\t\t\tfailed = look.err\n\t\t\tdefer clear(l.pending)\n",
+			pkg: "./stream", tests: "TestALookUpThatFailedIsDoneAgainAlone",
+		},
+		{
 			invariant: 3, rule: "what a zombie of a poller wrote changes no row", file: "cache/apply.go",
 			old: "WHERE p.seq < excluded.seq\n    RETURNING p.created_at", new: "RETURNING p.created_at",
 			pkg: "./apply", tests: anySinks,
