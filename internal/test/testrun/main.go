@@ -10,8 +10,8 @@
 //
 //	12 passed, 0 failed, 3 skipped
 //
-// where a subtest counts as a test, a test that did not end counts as failed, and
-// so does a package that failed without a failed test.
+// where a subtest counts as a test, one that ran when its package ended counts as
+// failed, and so does a package that failed without a failed test.
 //
 // Invariant: its exit status is 0 only if go test's was each time. It knows nothing
 // of what the tests test.

@@ -108,14 +108,14 @@ func TestWhatFailedIsShownAndWhatPassedIsNot(t *testing.T) {
 func TestTestThatHangsIsNamed(t *testing.T) {
 	t.Parallel()
 	r, out := module(t, map[string]string{
-		"hangs": `import "testing"; func TestHangs(t *testing.T) { t.Log("before the end"); select {} }`,
+		"hangs": `import "testing"; func TestWaits(t *testing.T) { t.Parallel() }; func TestHangs(t *testing.T) { t.Log("before the end"); select {} }`,
 	}, "-timeout=2s")
 	if got := r.run(t.Context()); got != 1 {
 		t.Errorf("run = %d, want 1", got)
 	}
 	for _, want := range []string{
 		"\nFAIL: m/hangs TestHangs\n", "before the end", "panic: test timed out after 2s", "\nFAIL\tm/hangs",
-		"\n  m/hangs TestHangs (did not end)\n", "\nslowest packages:\n", " m/hangs\n", "\n0 passed, 1 failed, 0 skipped\n",
+		"\n  m/hangs TestHangs (did not end)\n", "\nNOT RUN: 1 tests of m/hangs\n", "\nslowest packages:\n", " m/hangs\n", "\n0 passed, 1 failed, 0 skipped\n",
 	} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("not printed: %q\n%s", want, out)

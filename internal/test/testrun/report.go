@@ -32,7 +32,7 @@ func (s *suite) progress() string {
 		}
 		running = append(running, text)
 	}
-	return fmt.Sprintf("%s; left: %s", cmp.Or(strings.Join(running, ", "), "linking"), some(left))
+	return fmt.Sprintf("%d left: %s; then %s", len(s.left), cmp.Or(strings.Join(running, ", "), "linking"), some(left))
 }
 
 // oldest is the test that runs for longest, nil if none does.
@@ -76,8 +76,8 @@ func (s *suite) report() {
 			s.print("  " + skip.name + ": " + skip.reason)
 		}
 	}
-	if len(s.left) > 0 {
-		s.print("NOT RUN: " + strings.Join(s.left, ", "))
+	if unrun := slices.Concat(s.unrun, s.left); len(unrun) > 0 {
+		s.print("NOT RUN: " + strings.Join(unrun, ", "))
 	}
 	if len(s.failures) > 0 {
 		s.print("FAILED:")

@@ -116,7 +116,7 @@ func (r *runner) during(far func() string, work func() error) error {
 			case <-tick.C:
 				at := far()
 				r.delays.note(machine.Delay(), at)
-				r.line.Set(seconds(time.Since(r.begun)) + " " + at)
+				r.line.Set(seconds(time.Since(r.begun)) + ", " + at)
 			}
 		}
 	})
@@ -134,7 +134,7 @@ type delays struct {
 func (d *delays) note(delay time.Duration, during string) {
 	if delay > max(d.first, d.highest) {
 		d.highest = delay
-		d.during, _, _ = strings.Cut(during, ";")
+		d.during, _, _ = strings.Cut(during, "; then")
 	}
 }
 

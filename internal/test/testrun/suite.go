@@ -22,6 +22,7 @@ type suite struct {
 
 	passed, failed, skipped int
 	failures                []string // what failed, by name
+	unrun                   []string // tests that waited for their turn when their package ended
 	skips                   []skip
 	tests, packages         []timing
 }
@@ -237,15 +238,23 @@ func worthwhile(text string) (lines []string) {
 	return lines
 }
 
-// unended fails the tests of a package that ended without them.
+// unended fails the tests of a package that ended without them. One that was
+// paused has not failed: it waited for its turn.
 func (s *suite) unended(p *pkg) {
+	paused := 0
 	for _, t := range slices.Backward(p.tests) { // subtests first
-		if t.ended == "" {
+		switch {
+		case t.ended == "" && t.since.IsZero():
+			paused++
+		case t.ended == "":
 			s.fail(p, t, " (did not end)")
 			if above := parent(t.name); above != "" {
 				p.test(above).blamed = true
 			}
 		}
+	}
+	if paused > 0 {
+		s.unrun = append(s.unrun, fmt.Sprintf("%d tests of %s", paused, p.name))
 	}
 	for _, t := range p.tests {
 		if t.ended == "" && t.name == root(t.name) {

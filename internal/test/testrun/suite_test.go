@@ -49,7 +49,7 @@ func TestProgressSaysWhatRunsAndWhatIsLeft(t *testing.T) {
 		event{Test: "TestX", Action: "cont"},
 		event{Test: "TestY/one", Action: "run"},
 	)
-	if got, want := s.progress(), "a 5s (TestX 2s); left: b, c, d, e and 2 more"; got != want {
+	if got, want := s.progress(), "7 left: a 5s (TestX 2s); then b, c, d, e and 2 more"; got != want {
 		t.Errorf("progress = %q, want %q", got, want)
 	}
 }
@@ -76,10 +76,10 @@ func TestSlowTestIsNamedWhereItsTimeWasSpent(t *testing.T) {
 func TestDelayIsTheHighestAndSaysWhatRan(t *testing.T) {
 	t.Parallel()
 	d := delays{first: 2 * time.Millisecond}
-	d.note(3*time.Millisecond, "linking; left: a")
-	d.note(40*time.Millisecond, "a 4s (TestX 1s); left: b")
-	d.note(5*time.Millisecond, "b 1s; left: nothing")
-	if got, want := d.String(), "delay 2ms at the start, at most 40ms (a 4s (TestX 1s)); one beat "; !strings.Contains(got, want) {
+	d.note(3*time.Millisecond, "2 left: linking; then a, b")
+	d.note(40*time.Millisecond, "2 left: a 4s (TestX 1s); then b")
+	d.note(5*time.Millisecond, "1 left: b 1s; then nothing")
+	if got, want := d.String(), "delay 2ms at the start, at most 40ms (2 left: a 4s (TestX 1s)); one beat "; !strings.Contains(got, want) {
 		t.Errorf("delays = %q, want %q in it", got, want)
 	}
 }
