@@ -61,7 +61,8 @@ func (g goCommand) each(ctx context.Context, args []string, out, errs func(strin
 	cmd := exec.CommandContext(ctx, g.path, args...)
 	stdout, stderr := &lineWriter{take: out}, &lineWriter{take: errs}
 	cmd.Dir, cmd.Env, cmd.Stdout, cmd.Stderr = g.dir, g.environ, stdout, stderr
-	// go test does not pass an interrupt on to its tests; their group gets it.
+	// go test does not pass an interrupt on to its tests, so that their group must
+	// get it. What comes to ours, such as Ctrl-C, does not come to theirs.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGINT) }
 	cmd.WaitDelay = killAfter

@@ -47,7 +47,7 @@ func main() {
 // run returns 0 if all tests passed, 2 for a command line that makes no sense, and
 // else the status of the go command that failed.
 func run(ctx context.Context, args, environ []string, stdout, stderr io.Writer) int {
-	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
+	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
 	if slices.Equal(args, []string{"-machine"}) {
 		fmt.Fprintln(stdout, describeMachine(machine.Delay()))

@@ -14,11 +14,11 @@ import (
 func TestHeavyPackagesRunAloneAndLast(t *testing.T) {
 	t.Parallel()
 	log := filepath.Join(t.TempDir(), "log")
-	light := logged(log) + `func Test(t *testing.T) { say("light"); for logged("light") < 2 {} }`
+	light := logged(log) + `func Test(t *testing.T) { say("light"); for logged("light") < 2 { <-time.After(time.Millisecond) } }`
 	// A heavy one waits for a while for another one that runs beside it.
 	heavy := logged(log) + `func Test(t *testing.T) {
 		say("begin")
-		for end := time.Now().Add(300*time.Millisecond); time.Now().Before(end) && logged("begin") == logged("end") + 1; {}
+		for end := time.Now().Add(300*time.Millisecond); time.Now().Before(end) && logged("begin") == logged("end") + 1; { <-time.After(time.Millisecond) }
 		say("end")
 	}`
 	r, out := module(t, map[string]string{"a": heavy, "b": light, "c": heavy, "d": light, "e": heavy}, "-p=3")
@@ -41,7 +41,6 @@ func TestHeavyPackagesRunAloneAndLast(t *testing.T) {
 // logged is the head of a test file that says words in a file, and counts them.
 func logged(path string) string {
 	return `import ("os"; "strings"; "testing"; "time")
-	var _ = time.Now
 	func say(word string) {
 		f, err := os.OpenFile("` + path + `", os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
 		if err != nil { panic(err) }
@@ -250,7 +249,8 @@ func module(t *testing.T, packages map[string]string, flags ...string) (*runner,
 			t.Fatal(err)
 		}
 	}
-	c, err := parse(slices.Concat([]string{"go"}, flags, []string{"--", "./..."}))
+	// Nobody is left to interrupt the tests of a test that is killed.
+	c, err := parse(slices.Concat([]string{"go", "-timeout=2m"}, flags, []string{"--", "./..."}))
 	if err != nil {
 		t.Fatal(err)
 	}
