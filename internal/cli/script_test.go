@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/http/httptest"
 	"os"
@@ -14,12 +15,13 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"odastream/internal/test/machine"
 	"odastream/internal/test/pgtest"
+	"odastream/internal/test/program"
 	"odastream/internal/trial"
 	"odastream/odasim"
 	"odastream/schema"
@@ -67,10 +69,11 @@ func setup(env *testscript.Env) error {
 	return nil
 }
 
-// patience bounds every wait of a script; two busy cores need most of it.
-const patience = 90 * time.Second
+// loadLine is what up says now and then of a load under way.
+var loadLine = regexp.MustCompile(`[0-9]+/[0-9]+ entities.* in Postgres`)
 
-// waitFor FILE PATTERN waits until a line of a file matches.
+// waitFor FILE PATTERN waits until a line of a file matches. What moves meanwhile is
+// the file, and a load as up tells of it on stderr, in errN beside outN.
 func waitFor(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 2 {
 		ts.Fatalf("usage: waitfor FILE PATTERN")
@@ -78,20 +81,23 @@ func waitFor(ts *testscript.TestScript, neg bool, args []string) {
 	pattern, err := regexp.Compile("(?m)" + args[1])
 	ts.Check(err)
 	path := ts.MkAbs(args[0])
-	tick := time.NewTicker(20 * time.Millisecond)
-	defer tick.Stop()
-	late := time.After(patience)
-	for {
-		text, _ := os.ReadFile(path) // it may not be there yet
-		if pattern.Match(text) {
-			return
+	var text []byte
+	load := func() (last string) {
+		said, _ := os.ReadFile(ts.MkAbs(strings.Replace(args[0], "out", "err", 1)))
+		for _, line := range loadLine.FindAll(said, -1) {
+			last = string(line)
 		}
-		select {
-		case <-tick.C:
-		case <-late:
-			ts.Fatalf("%s does not match %q:\n%s", args[0], args[1], text)
-		}
+		return last
 	}
+	wait := machine.Wait{
+		For:   fmt.Sprintf("%s to match %q", args[0], args[1]),
+		Moved: func() any { return fmt.Sprint(len(text), load()) },
+		Tell:  func() string { return fmt.Sprintf("last load: %s\n%s holds:\n%s", load(), args[0], text) },
+	}
+	ts.Check(program.Script(wait, ts.BackgroundCmds(), func() (bool, error) {
+		text, _ = os.ReadFile(path) // it may not be there yet
+		return pattern.Match(text), nil
+	}))
 }
 
 // look FILE SQL WANT runs a query by the psql line that up printed into FILE, as
@@ -104,9 +110,7 @@ func look(ts *testscript.TestScript, neg bool, args []string) {
 	if line == "" {
 		ts.Fatalf("no psql line in %s", args[0])
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
-	defer cancel()
-	cmd := exec.CommandContext(ctx, "sh", "-c", strings.TrimSpace(line)+` -Atc "$SQL"`) //nolint:gosec // the line is what is tested
+	cmd := exec.CommandContext(context.Background(), "sh", "-c", strings.TrimSpace(line)+` -Atc "$SQL"`) //nolint:gosec // the line is what is tested
 	// A person's own settings of Postgres must not lead the line astray.
 	cmd.Env = append(os.Environ(), "SQL="+args[1], "PGHOST=nowhere", "PGPORT=1", "PGUSER=nobody", "PGDATABASE=none")
 	out, err := cmd.CombinedOutput()
@@ -126,9 +130,7 @@ func holdTopics(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 2 {
 		ts.Fatalf("usage: topics STATEDIR FILE [FORMER]")
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
-	defer cancel()
-	snapshots, twice, err := snapshotsOf(ctx, readPlace(ts, args[0]).Brokers)
+	snapshots, twice, err := snapshotsOf(context.Background(), readPlace(ts, args[0]).Brokers)
 	ts.Check(err)
 	if len(twice) > 0 {
 		ts.Fatalf("published twice:\n%s", strings.Join(twice, "\n"))

@@ -59,8 +59,7 @@ const firstSeq = 1_700_000_000_000_000
 // fill makes three rows of Sagstype, with ledger, cache and topic; the source has
 // never had Debat.
 func (w *copied) fill(broker string) error {
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
-	defer cancel()
+	ctx := context.Background()
 	conn, err := pgx.Connect(ctx, w.url)
 	if err != nil {
 		return err
@@ -127,8 +126,7 @@ func runSQL(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 1 {
 		ts.Fatalf("usage: sql TEXT")
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
-	defer cancel()
+	ctx := context.Background()
 	conn, err := pgx.Connect(ctx, ts.Value("copied").(*copied).url)
 	ts.Check(err)
 	defer func() { _ = conn.Close(ctx) }()
