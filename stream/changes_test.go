@@ -6,24 +6,23 @@ import (
 	"fmt"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"odastream/internal/test/machine"
 	"odastream/schema"
 )
-
-const soon = 60 * time.Second
 
 // follow gives the event ids of the next n changes, in their order, and
 // leaves the loop with the last one in hand.
 func (b *bench) follow(t *testing.T, sub Subscription, n int) (events []string) {
 	t.Helper()
 	sub.Config = b.cfg
-	for c, err := range Changes(within(t, soon), sub) {
+	ctx := machine.Context(t, fmt.Sprintf("%d changes", n))
+	for c, err := range Changes(ctx, sub) {
 		if err != nil {
-			t.Fatalf("Changes after %d of %d: %v", len(events), n, err)
+			t.Fatalf("Changes after %d of %d: %v (%v)", len(events), n, err, context.Cause(ctx))
 		}
 		if events = append(events, c.EventID()+" "+string(c.Action)); len(events) == n {
 			break
@@ -65,7 +64,7 @@ func TestAGroupGoesOnWhereItsLoopWasLeft(t *testing.T) {
 			t.Errorf("changes of two loops (-want +got):\n%s", diff)
 		}
 		// A loop that ctx ends remembers what it went on from as well.
-		ctx, stop := context.WithCancel(within(t, soon))
+		ctx, stop := context.WithCancel(machine.Context(t, "one change more"))
 		defer stop()
 		sub.Config = b.cfg
 		var last error
@@ -89,7 +88,7 @@ func TestNewChangesAreThoseToCome(t *testing.T) {
 	p := b.publisher(t)
 	publish(t, p, update("Sag", 1, 1))
 	sub := Subscription{Config: b.cfg, Entities: []string{"Sag"}, New: true}
-	ctx, stop := context.WithTimeout(t.Context(), soon)
+	ctx, stop := context.WithCancel(machine.Context(t, "the first change"))
 	defer stop()
 	done := make(chan struct{})
 	go func() {
@@ -140,7 +139,7 @@ func TestARecordOfNoSenseDoesNotEndTheLoop(t *testing.T) {
 	}
 	publish(t, b.publisher(t), update("Sag", 1, 9))
 	var got []string
-	for c, err := range Changes(within(t, soon), Subscription{Config: b.cfg, Entities: []string{"Sag"}}) {
+	for c, err := range Changes(machine.Context(t, "the change behind the bad record"), Subscription{Config: b.cfg, Entities: []string{"Sag"}}) {
 		var decode *DecodeError
 		switch {
 		case errors.As(err, &decode):

@@ -19,6 +19,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"odastream/internal/test/kafkatest"
+	"odastream/internal/test/machine"
 	"odastream/stream"
 )
 
@@ -145,8 +146,7 @@ func (b bench) consumer(cc stream.ConsumerConfig, reg prometheus.Registerer) *st
 // Every span must continue the one before; the store moves along.
 func (b bench) read(c *stream.Consumer, o *offsetsInMemory, enough func(map[string][]int64) bool) map[string][]int64 {
 	b.t.Helper()
-	ctx, cancel := context.WithTimeout(b.t.Context(), 30*time.Second)
-	defer cancel()
+	ctx := machine.Context(b.t, "the records to be read")
 	got := map[string][]int64{}
 	for !enough(got) {
 		spans, err := c.Poll(ctx, 1000, 100*time.Millisecond)
@@ -428,8 +428,7 @@ func TestTwoConsumersShareAndHandOver(t *testing.T) {
 // both polls two consumers until they own what done wants.
 func (b bench) both(first, second *stream.Consumer, done func(a, b []stream.PartitionState) bool) {
 	b.t.Helper()
-	ctx, cancel := context.WithTimeout(b.t.Context(), 30*time.Second)
-	defer cancel()
+	ctx := machine.Context(b.t, "both to own their share")
 	for {
 		for _, c := range []*stream.Consumer{first, second} {
 			if _, err := c.Poll(ctx, 100, 50*time.Millisecond); err != nil {

@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"odastream/internal/test/machine"
 	"odastream/schema"
 )
 
@@ -248,7 +249,7 @@ func TestALoweredLimitIsFoundByTheBrokersRefusal(t *testing.T) {
 // real one does so a moment after it has confirmed it.
 func (b *bench) publishUntilRefused(t *testing.T, p *Publisher) ([]Ack, error) {
 	t.Helper()
-	ctx := within(t, 30*time.Second)
+	ctx := machine.Context(t, "the new limit")
 	for {
 		acks, err := p.Publish(ctx, []schema.Change{update("Sag", 2, 2), big("Sag", 3, 30000), update("Sag", 4, 4)})
 		if err != nil || len(acks) < 3 {

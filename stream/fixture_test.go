@@ -2,7 +2,6 @@ package stream
 
 import (
 	"bytes"
-	"context"
 	"fmt"
 	"log/slog"
 	"sync"
@@ -141,14 +140,6 @@ func big(entity string, id int64, size int) schema.Change {
 	room := size - len(c.AppendJSON(nil)) + len("null") - len(`{"x":""}`)
 	c.Data = append(append([]byte(`{"x":"`), bytes.Repeat([]byte("x"), room)...), `"}`...)
 	return c
-}
-
-// within is a context that bounds a test's wait for something that must happen.
-func within(t *testing.T, d time.Duration) context.Context {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), d)
-	t.Cleanup(cancel)
-	return ctx
 }
 
 // logBuffer keeps log lines for a test to look at.

@@ -1,13 +1,15 @@
 package stream
 
 import (
+	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 
+	"odastream/internal/test/machine"
 	"odastream/schema"
 )
 
@@ -33,7 +35,7 @@ func TestATopicWhosePartitionsChangedIsRefused(t *testing.T) {
 // awaitRefusal publishes until the client has seen the new partitions.
 func (b *bench) awaitRefusal(t *testing.T, p *Publisher) error {
 	t.Helper()
-	ctx := within(t, 30*time.Second)
+	ctx := machine.Context(t, "the refusal")
 	for seq := int64(2); ; seq++ {
 		p.cl.ForceMetadataRefresh()
 		_, err := p.Publish(ctx, []schema.Change{update("Sag", 1, seq)})
@@ -41,7 +43,7 @@ func (b *bench) awaitRefusal(t *testing.T, p *Publisher) error {
 			return err
 		}
 		if err != nil {
-			t.Fatalf("Publish = %v, want ErrPartitionsChanged", err)
+			t.Fatalf("Publish = %v, want ErrPartitionsChanged (%v)", err, context.Cause(ctx))
 		}
 	}
 }
@@ -69,20 +71,12 @@ func TestATopicMadeAnewIsPublishedToByTheSamePublisher(t *testing.T) {
 		}
 		b.awaitNoTopic(t, "Sag")
 		b.ensure(t, "Sag")
-		ctx := within(t, 60*time.Second)
-		tick := time.NewTicker(visibleEvery)
-		defer tick.Stop()
-		for {
-			_, err := p.Publish(ctx, []schema.Change{update("Sag", 1, 2)})
-			if err == nil {
-				break
-			}
-			select {
-			case <-ctx.Done():
-				t.Fatalf("Publish = %v, want it to work in the end", err)
-			case <-tick.C:
-			}
-		}
+		var err error
+		wait := machine.Wait{For: "Publish to work in the end", Tell: func() string { return fmt.Sprint(err) }}
+		wait.Until(t, func() bool {
+			_, err = p.Publish(t.Context(), []schema.Change{update("Sag", 1, 2)})
+			return err == nil
+		})
 		if got := keys(b.records(t, "Sag")); !cmp.Equal(got, []string{"Sag:1:2"}) {
 			t.Errorf("topic has %v, want what was published to it", got)
 		}

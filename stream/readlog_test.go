@@ -6,7 +6,6 @@ import (
 	"slices"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/twmb/franz-go/pkg/kadm"
@@ -15,6 +14,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"odastream/internal/test/machine"
 	"odastream/schema"
 )
 
@@ -181,16 +181,13 @@ func TestReadLogPassesAnEndThatIsNoRecord(t *testing.T) {
 // before its marker is written.
 func (b *bench) awaitEnd(t *testing.T, end int64) {
 	t.Helper()
-	ctx := within(t, 20*time.Second)
-	for {
-		s, err := b.topics.State(ctx, "Sag")
+	machine.Until(t, "the transaction's marker", func() bool {
+		s, err := b.topics.State(t.Context(), "Sag")
 		if err != nil {
 			t.Fatal(err)
 		}
-		if s.End[0] >= end {
-			return
-		}
-	}
+		return s.End[0] >= end
+	})
 }
 
 // transaction writes records of the keys in one transaction.
@@ -251,23 +248,15 @@ func TestReadLogOverACompactedTopic(t *testing.T) {
 	}
 }
 
-func (b *bench) awaitCompaction(t *testing.T) []int64 {
+func (b *bench) awaitCompaction(t *testing.T) (offsets []int64) {
 	t.Helper()
-	ctx := within(t, 20*time.Second)
-	tick := time.NewTicker(visibleEvery)
-	defer tick.Stop()
-	for {
+	wait := machine.Wait{For: "the topic to be compacted", Tell: func() string { return fmt.Sprint("offsets ", offsets) }}
+	wait.Until(t, func() bool {
 		b.fake.Compact()
-		offsets, _ := b.read(t, nil)
-		if len(offsets) < 44 {
-			return offsets
-		}
-		select {
-		case <-ctx.Done():
-			t.Fatal("the topic was not compacted: the test shows nothing")
-		case <-tick.C:
-		}
-	}
+		offsets, _ = b.read(t, nil)
+		return len(offsets) < 44
+	})
+	return offsets
 }
 
 // answerEmpty answers every fetch as a broker does that holds nothing from the

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"odastream/internal/test/machine"
 )
 
 // configs reads settings of a topic as the broker has them.
@@ -161,19 +163,10 @@ func TestStateTellsEndsAndATopicMadeAnew(t *testing.T) {
 // awaitNoTopic waits until a deletion is seen.
 func (b *bench) awaitNoTopic(t *testing.T, entity string) {
 	t.Helper()
-	ctx := within(t, 30*time.Second)
-	tick := time.NewTicker(visibleEvery)
-	defer tick.Stop()
-	for {
-		if _, err := b.topics.State(ctx, entity); errors.Is(err, ErrNoTopic) {
-			return
-		}
-		select {
-		case <-ctx.Done():
-			t.Fatal("topic is still there")
-		case <-tick.C:
-		}
-	}
+	machine.Until(t, "the end of the topic", func() bool {
+		_, err := b.topics.State(t.Context(), entity)
+		return errors.Is(err, ErrNoTopic)
+	})
 }
 
 func TestPingSaysWhatToDo(t *testing.T) {

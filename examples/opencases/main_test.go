@@ -12,11 +12,11 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 
 	"odastream/examples/internal/newsroom"
+	"odastream/internal/test/machine"
 	"odastream/schema"
 )
 
@@ -164,7 +164,7 @@ func parliament(t *testing.T) *newsroom.Newsroom {
 func TestTheSetHoldsTheOpenCases(t *testing.T) {
 	t.Parallel()
 	n, s := parliament(t), serve(t)
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithCancel(machine.Context(t, "the last change"))
 	defer cancel()
 	s.expect(0, cancel)
 	if err := run(ctx, n.Config, s.addr); !errors.Is(err, context.Canceled) {
@@ -179,7 +179,7 @@ func TestTheSetHoldsTheOpenCases(t *testing.T) {
 func TestWhatRedisRefusesComesAgain(t *testing.T) {
 	t.Parallel()
 	n, s := parliament(t), serve(t)
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithCancel(machine.Context(t, "the last change"))
 	defer cancel()
 	s.expect(1, nil)
 	if err := run(ctx, n.Config, s.addr); err == nil || !strings.Contains(err.Error(), "keep Sag:1: SADD: OOM") {

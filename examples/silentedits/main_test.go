@@ -6,9 +6,9 @@ import (
 	"errors"
 	"strings"
 	"testing"
-	"time"
 
 	"odastream/examples/internal/newsroom"
+	"odastream/internal/test/machine"
 	"odastream/schema"
 	"odastream/stream"
 )
@@ -50,7 +50,7 @@ func TestOnlySilentEditsAreAlerted(t *testing.T) {
 		found(4, 4, schema.Delete, schema.OriginScan),
 		found(5, 5, schema.Update, schema.OriginScan), // before the names were known
 	)
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithCancel(machine.Context(t, "the last change"))
 	defer cancel()
 	out := &pen{last: "Afstemning:5", end: cancel}
 	if err := watch(ctx, stream.Subscription{Config: n.Config, Entities: []string{"Afstemning"}, Group: "g"}, out); !errors.Is(err, context.Canceled) {
@@ -70,7 +70,7 @@ func TestAnAlertThatFailsComesAgain(t *testing.T) {
 	n.Publish(t, found(3, 3, schema.Update, schema.OriginScan, "vedtaget"))
 	watched := stream.Subscription{Config: n.Config, Entities: []string{"Afstemning"}, Group: "g"}
 	full := errors.New("nobody listens")
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithCancel(machine.Context(t, "the last change"))
 	defer cancel()
 	if err := watch(ctx, watched, &pen{fail: full}); !errors.Is(err, full) {
 		t.Fatalf("watch = %v, want %v", err, full)

@@ -4,11 +4,11 @@ import (
 	"context"
 	"errors"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 
 	"odastream/examples/internal/newsroom"
+	"odastream/internal/test/machine"
 	"odastream/schema"
 	"odastream/stream"
 )
@@ -35,7 +35,7 @@ func TestVotesArePrintedOnce(t *testing.T) {
 		newsroom.Change("Afstemning", 10530, 3, schema.Update, `{"nummer":7,"vedtaget":false}`),
 		newsroom.Change("Afstemning", 10531, 4, schema.Create, `{"nummer":8,"vedtaget":false,"konklusion":"Forkastet"}`),
 	)
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithCancel(machine.Context(t, "the last change"))
 	defer cancel()
 	out := &lines{end: cancel}
 	err := follow(ctx, stream.Subscription{Config: n.Config, Entities: []string{"Afstemning"}}, out)
