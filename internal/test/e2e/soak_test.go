@@ -174,7 +174,7 @@ func (s *soak) work() {
 	defer report.Stop()
 	began := time.Now()
 	for ctx.Err() == nil {
-		kill := time.NewTimer(time.Duration(s.rand.ExpFloat64() * float64(s.killEvery)))
+		kill := time.NewTimer(time.Duration(s.rand.ExpFloat64() * float64(machine.Stretch(s.killEvery))))
 		select {
 		case <-ctx.Done():
 		case <-report.C:
