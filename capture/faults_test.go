@@ -255,8 +255,8 @@ func TestAWindowThatTimesOutIsReadInParts(t *testing.T) {
 	t.Parallel()
 	w := loaded(t)
 	w.quiet = true
-	for minute := range int64(60) {
-		w.sim.SetNow(atNoon().Add(time.Duration(minute) * time.Minute))
+	for minute := range int64(60) { // from after the load on, however long it took
+		w.sim.SetNow(atNoon().Add(time.Duration(minute+1) * time.Minute))
 		w.put("Sag", 100+minute, "imens", stampAt(w.sim.Now()))
 	}
 	liar := w.liar()
