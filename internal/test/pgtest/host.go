@@ -2,6 +2,7 @@ package pgtest
 
 import (
 	"context"
+	"crypto/rand"
 	"crypto/sha256"
 	"fmt"
 	"io/fs"
@@ -61,6 +62,28 @@ func (h *host) urlOf(database string) string {
 	}
 	u.Path, u.RawPath = "/"+database, ""
 	return u.String()
+}
+
+// create makes a database of a new name, as a copy of template; "": an empty one.
+func (h *host) create(ctx context.Context, template string) (name string, err error) {
+	name = fmt.Sprintf("%s%d_%s", testPrefix, os.Getpid(), strings.ToLower(rand.Text()[:12]))
+	sql := "CREATE DATABASE " + name
+	if template != "" {
+		sql += " TEMPLATE " + template
+	}
+	if err := h.exec(ctx, sql); err != nil {
+		return "", fmt.Errorf("create database %s: %w", name, err)
+	}
+	return name, nil
+}
+
+// drop removes a database. What the test left connected is cut off: a test of its
+// own looks for leaks, all others must not fail the next one.
+func (h *host) drop(name string) error {
+	if err := h.exec(context.Background(), "DROP DATABASE IF EXISTS "+name+" WITH (FORCE)"); err != nil {
+		return fmt.Errorf("drop database %s: %w", name, err)
+	}
+	return nil
 }
 
 func (h *host) exec(ctx context.Context, sql string) error {

@@ -7,10 +7,7 @@ package pgtest
 
 import (
 	"context"
-	"crypto/rand"
 	"fmt"
-	"os"
-	"strings"
 	"sync"
 	"testing"
 )
@@ -44,6 +41,29 @@ func Migrated(t testing.TB) string {
 	return create(t, admin, template)
 }
 
+// Database is Migrated for an Example, which has no testing.TB: drop ends the
+// database, and what goes wrong is a panic.
+func Database() (url string, drop func()) {
+	ctx := context.Background()
+	admin, err := shared()
+	if err != nil {
+		panic(fmt.Errorf("pgtest: %w", err))
+	}
+	template, err := admin.template(ctx)
+	if err != nil {
+		panic(fmt.Errorf("pgtest: %w", err))
+	}
+	name, err := admin.create(ctx, template)
+	if err != nil {
+		panic(fmt.Errorf("pgtest: %w", err))
+	}
+	return admin.urlOf(name), func() {
+		if err := admin.drop(name); err != nil {
+			panic(fmt.Errorf("pgtest: %w", err))
+		}
+	}
+}
+
 func server(t testing.TB) *host {
 	t.Helper()
 	admin, err := shared()
@@ -55,19 +75,13 @@ func server(t testing.TB) *host {
 
 func create(t testing.TB, admin *host, template string) string {
 	t.Helper()
-	name := fmt.Sprintf("%s%d_%s", testPrefix, os.Getpid(), strings.ToLower(rand.Text()[:12]))
-	sql := "CREATE DATABASE " + name
-	if template != "" {
-		sql += " TEMPLATE " + template
-	}
-	if err := admin.exec(t.Context(), sql); err != nil {
-		t.Fatalf("pgtest: create database %s: %v", name, err)
+	name, err := admin.create(t.Context(), template)
+	if err != nil {
+		t.Fatalf("pgtest: %v", err)
 	}
 	t.Cleanup(func() {
-		// What the test left connected is cut off: a test of its own looks
-		// for leaks, all others must not fail the next one.
-		if err := admin.exec(context.Background(), "DROP DATABASE IF EXISTS "+name+" WITH (FORCE)"); err != nil {
-			t.Errorf("pgtest: drop database %s: %v", name, err)
+		if err := admin.drop(name); err != nil {
+			t.Errorf("pgtest: %v", err)
 		}
 	})
 	return admin.urlOf(name)

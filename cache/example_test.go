@@ -1,0 +1,62 @@
+package cache_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log"
+	"log/slog"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"odastream/cache"
+	"odastream/internal/test/pgtest"
+	"odastream/schema"
+)
+
+// Apply writes rows and the offset behind them in one transaction. A batch that was
+// applied already is refused, so a record never counts twice.
+func ExampleStore_Apply() {
+	url, drop := pgtest.Database() // a migrated database
+	defer drop()
+	ctx := context.Background()
+	config, err := cache.PoolConfig(url)
+	if err != nil {
+		log.Fatal(err)
+	}
+	pool, err := pgxpool.NewWithConfig(ctx, config)
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer pool.Close()
+	store := cache.New(pool, "parliament-sink", cache.Config{}, slog.New(slog.DiscardHandler))
+
+	partition := cache.TopicPartition{Topic: "parliament-sag", Partition: 0}
+	change := schema.Change{
+		Entity: "Sag", ID: 7, Action: schema.Create, Seq: 1795445400123456, Timestamp: time.UnixMicro(1795445400123456),
+		Origin: schema.OriginTail, Data: []byte(`{"id":7,"titel":"Om brød"}`),
+	}
+	batch := cache.Batch{
+		Records: []cache.Record{{TopicPartition: partition, Offset: 0, Change: change}},
+		Moves:   []cache.Move{{TopicPartition: partition, From: schema.NoOffset, To: 1}},
+	}
+	result, err := store.Apply(ctx, batch)
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println("inserted:", result.Inserted)
+
+	_, err = store.Apply(ctx, batch)
+	fmt.Println("moved by another writer:", errors.Is(err, cache.ErrMoved))
+
+	var title string
+	if err := pool.QueryRow(ctx, "SELECT titel FROM parliament.sag WHERE id = 7").Scan(&title); err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(title)
+	// Output:
+	// inserted: 1
+	// moved by another writer: true
+	// Om brød
+}
