@@ -32,12 +32,15 @@ FROM base AS odastream
 COPY --from=build /out/odastream /usr/local/bin/odastream
 ENTRYPOINT ["/usr/local/bin/odastream"]
 
+# A container answers from outside; the programs themselves listen on loopback.
 FROM base AS sink
 COPY --from=build /out/sink /usr/local/bin/sink
 EXPOSE 8081
+ENV HTTP_ADDR=:8081
 ENTRYPOINT ["/usr/local/bin/sink"]
 
 FROM base AS poller
 COPY --from=build /out/poller /usr/local/bin/poller
 EXPOSE 8080
+ENV HTTP_ADDR=:8080
 ENTRYPOINT ["/usr/local/bin/poller"]

@@ -16,7 +16,7 @@ type settings struct {
 	Source      oda.Config      `envPrefix:"ODA_"`
 	Entities    wiring.Entities `env:"ODA_ENTITIES" help:"comma-separated entity sets; default: all 50 less Almdel, Aktstykke, Debat, EUsag, Forslag"`
 	Capture     capture.Config  // POLL_ and SCAN_ by its tags
-	HTTPAddr    string          `env:"HTTP_ADDR" envDefault:":8080" emptyOK:"true" help:"address of /metrics /healthz /readyz /status; empty: off"`
+	HTTPAddr    string          `env:"HTTP_ADDR" envDefault:"127.0.0.1:8080" emptyOK:"true" help:"address of /metrics /healthz /readyz /status; empty: off"`
 	Log         daemon.Logging  `envPrefix:"LOG_"`
 }
 

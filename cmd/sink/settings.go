@@ -15,7 +15,7 @@ type settings struct {
 	Sink        apply.Config   `envPrefix:"SINK_"`
 	Cache       cache.Config   `envPrefix:"CACHE_"`
 	History     cache.History  `envPrefix:"HISTORY_"`
-	HTTPAddr    string         `env:"HTTP_ADDR" envDefault:":8081" emptyOK:"true" help:"address of /metrics /healthz /readyz /status; empty: off"`
+	HTTPAddr    string         `env:"HTTP_ADDR" envDefault:"127.0.0.1:8081" emptyOK:"true" help:"address of /metrics /healthz /readyz /status; empty: off"`
 	Log         daemon.Logging `envPrefix:"LOG_"`
 }
 

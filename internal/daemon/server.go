@@ -19,6 +19,23 @@ import (
 // closeWithin bounds the wait for requests that are being answered at the end.
 const closeWithin = time.Second
 
+// mostConnections is far above what probes, scrapes and people open, and far
+// below the descriptors that a process may have.
+const mostConnections = 100
+
+// limits bound what one client can take from a server.
+type limits struct {
+	header, read, write, idle time.Duration // net/http's timeouts of these names
+	connections               int
+}
+
+// served are the limits of a program's server. An idle one lies above the usual
+// intervals of probes and scrapes, so that these keep their connections.
+var served = limits{
+	header: 5 * time.Second, read: 10 * time.Second, write: 30 * time.Second, idle: 75 * time.Second,
+	connections: mostConnections,
+}
+
 // server answers /metrics, /healthz, /readyz and /status from the first moment
 // on, also while Start is still trying. A nil server serves nothing.
 type server struct {
@@ -45,7 +62,7 @@ func (r runner) serve(ctx context.Context) (*server, error) {
 		return nil, fmt.Errorf("%w (HTTP_ADDR says where)", err)
 	}
 	s := &server{log: r.log, reason: "starting", registry: newRegistry()}
-	s.http = &http.Server{Handler: s.routes(), ReadHeaderTimeout: 5 * time.Second}
+	s.http = s.newHTTP(s.routes(), served)
 	go func() {
 		if err := s.http.Serve(ln); !errors.Is(err, http.ErrServerClosed) {
 			r.log.Error("HTTP server ended", "err", err)
@@ -53,6 +70,18 @@ func (r runner) serve(ctx context.Context) (*server, error) {
 	}()
 	r.log.Info("serving HTTP", "addr", ln.Addr().String(), "paths", "/metrics /healthz /readyz /status")
 	return s, nil
+}
+
+// newHTTP makes a server that no client can stop: none keeps a connection, or
+// what a request takes, for longer than l says.
+func (s *server) newHTTP(handler http.Handler, l limits) *http.Server {
+	return &http.Server{
+		Handler:           handler,
+		ReadHeaderTimeout: l.header, ReadTimeout: l.read, WriteTimeout: l.write, IdleTimeout: l.idle,
+		MaxHeaderBytes: 16 << 10,
+		ConnState:      newConnections(l.connections).track,
+		ErrorLog:       slog.NewLogLogger(s.log.Handler(), slog.LevelWarn),
+	}
 }
 
 func (s *server) routes() http.Handler {

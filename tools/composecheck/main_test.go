@@ -20,7 +20,8 @@ services:
   sink:
     build: {context: ., target: sink}
     restart: unless-stopped
-    environment: {LOG_LEVEL: info}
+    environment: {LOG_LEVEL: info, HTTP_ADDR: ":8081"}
+    expose: ["8081"]
     depends_on: {store: {condition: service_healthy}}
     healthcheck: {test: [CMD, "true"]}
 volumes: {data: }
@@ -38,6 +39,8 @@ func TestFaultsAreNamed(t *testing.T) {
 		"a target that is not there":        {"target: sink", "target: skin", `builds target "skin"`},
 		"a sink that cannot scale":          {"    environment:", "    ports: [\"127.0.0.1:8081:8081\"]\n    environment:", "only one of it can run"},
 		"a port open to all":                {"127.0.0.1:5432:5432", "5432:5432", "opens port 5432"},
+		"a port that listens on loopback":   {", HTTP_ADDR: \":8081\"", "", "want HTTP_ADDR to be :8081"},
+		"a port that is another's":          {"expose: [\"8081\"]", "expose: [\"8080\"]", "has port 8080"},
 		"a store that forgets":              {"    volumes: [\"data:/data\"]\n", "", "no named volume"},
 		"a setting that does not exist":     {"LOG_LEVEL", "LOG_LEVLE", "no setting LOG_LEVLE"},
 		"a key that Compose does not know":  {"    restart: unless-stopped\n    volumes", "    restrat: always\n    volumes", "restrat"},
@@ -51,7 +54,7 @@ func TestFaultsAreNamed(t *testing.T) {
 			}
 			dir := t.TempDir()
 			write(t, filepath.Join(dir, "Dockerfile"), "FROM golang:1 AS build\nFROM alpine:3 AS sink\n")
-			help := write(t, filepath.Join(dir, "help"), "VARIABLE DEFAULT\nLOG_LEVEL info\n")
+			help := write(t, filepath.Join(dir, "help"), "VARIABLE DEFAULT\nLOG_LEVEL info\nHTTP_ADDR :8081\n")
 			file := write(t, filepath.Join(dir, "compose.yml"), strings.Replace(good, c.old, c.new, 1))
 			var stdout, stderr bytes.Buffer
 			status := run(t.Context(), []string{"-help", "sink=" + help, file}, &stdout, &stderr)

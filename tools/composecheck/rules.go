@@ -17,7 +17,7 @@ func check(project *types.Project) []string {
 	for _, name := range project.ServiceNames() {
 		service := project.Services[name]
 		for _, rule := range []func(types.ServiceConfig) string{
-			restarts, hasHealthCheck, waitsForHealth, pinsImage, buildsKnownTarget, scales, hidesPorts, keepsData,
+			restarts, hasHealthCheck, waitsForHealth, pinsImage, buildsKnownTarget, scales, hidesPorts, answersOutside, keepsData,
 		} {
 			if fault := rule(service); fault != "" {
 				faults = append(faults, name+": "+fault)
@@ -97,6 +97,25 @@ func hidesPorts(s types.ServiceConfig) string {
 	for _, port := range s.Ports {
 		if port.HostIP != "127.0.0.1" {
 			return fmt.Sprintf("opens port %s to the network, want 127.0.0.1: nothing here asks for a password of worth", port.Published)
+		}
+	}
+	return ""
+}
+
+// answersOutside holds that a program with a port listens there for all
+// interfaces of its container; left to itself it listens on loopback.
+func answersOutside(s types.ServiceConfig) string {
+	if s.Build == nil || s.Build.Target != "poller" && s.Build.Target != "sink" {
+		return ""
+	}
+	ports := slices.Clone(s.Expose)
+	for _, port := range s.Ports {
+		ports = append(ports, fmt.Sprint(port.Target))
+	}
+	addr := s.Environment["HTTP_ADDR"]
+	for _, port := range ports {
+		if addr == nil || *addr != ":"+port {
+			return fmt.Sprintf("has port %s, want HTTP_ADDR to be :%s: on loopback nobody outside reaches it", port, port)
 		}
 	}
 	return ""

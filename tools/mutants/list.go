@@ -15,7 +15,7 @@ var histories = []string{"-rapid.checks=40", "-rapid.shrinktime=0s", "-rapid.nof
 
 // mutants is the list, capture first.
 func mutants() []mutant {
-	return slices.Concat(ofTheSource(), ofTheTail(), ofTheComparison(), ofTheScan(), ofTheTopic(), ofAForgottenTopic(), ofTheLease(), ofTheCache(), ofTheSink(), ofTheGroup())
+	return slices.Concat(ofTheSource(), ofTheTail(), ofTheComparison(), ofTheScan(), ofTheTopic(), ofAForgottenTopic(), ofTheLease(), ofTheCache(), ofTheSink(), ofTheGroup(), ofTheRepairs(), ofWhoBlocks())
 }
 
 func ofTheSource() []mutant {

@@ -1,0 +1,57 @@
+package daemon
+
+import (
+	"container/list"
+	"net"
+	"net/http"
+	"sync"
+)
+
+// connections bounds how many connections a server keeps. Beyond the limit it
+// closes the one whose last request began longest ago. So a new connection is
+// always answered: clients that hold theirs for nothing make room for a health
+// check.
+type connections struct {
+	limit int
+
+	mu    sync.Mutex
+	order *list.List // of net.Conn; in front is the one that is closed next
+	at    map[net.Conn]*list.Element
+}
+
+func newConnections(limit int) *connections {
+	return &connections{limit: limit, order: list.New(), at: map[net.Conn]*list.Element{}}
+}
+
+// track is an http.Server's ConnState.
+func (c *connections) track(conn net.Conn, state http.ConnState) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch state {
+	case http.StateNew:
+		c.at[conn] = c.order.PushBack(conn)
+		if c.order.Len() > c.limit {
+			c.closeFirst()
+		}
+	case http.StateActive:
+		if e := c.at[conn]; e != nil {
+			c.order.MoveToBack(e)
+		}
+	case http.StateClosed, http.StateHijacked:
+		c.forget(conn)
+	case http.StateIdle: // its last request stays what counts
+	}
+}
+
+func (c *connections) closeFirst() {
+	conn := c.order.Front().Value.(net.Conn) //nolint:errcheck,forcetypeassert // nothing else is put there
+	c.forget(conn)
+	_ = conn.Close() // the server finds it closed and ends what it did with it
+}
+
+func (c *connections) forget(conn net.Conn) {
+	if e := c.at[conn]; e != nil {
+		c.order.Remove(e)
+		delete(c.at, conn)
+	}
+}

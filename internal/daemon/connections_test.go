@@ -1,0 +1,208 @@
+package daemon
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// dial opens a connection that ends with the test, and says something on it.
+func dial(t *testing.T, addr, say string) net.Conn {
+	t.Helper()
+	var d net.Dialer
+	conn, err := d.DialContext(t.Context(), "tcp", addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = conn.Close() })
+	if _, err := io.WriteString(conn, say); err != nil {
+		t.Fatal(err)
+	}
+	return conn
+}
+
+// closedWithin reads conn until the server has closed it.
+func closedWithin(conn net.Conn, d time.Duration) bool {
+	_ = conn.SetReadDeadline(time.Now().Add(d))
+	_, err := io.Copy(io.Discard, conn)
+	return !errors.Is(err, os.ErrDeadlineExceeded)
+}
+
+// closed counts the connections that the server closes, until there are want of
+// them or 4 s are over: it waits for none longer than for that.
+func closed(conns []net.Conn, want int) int {
+	ends := make(chan bool, len(conns))
+	for _, conn := range conns {
+		go func() { ends <- closedWithin(conn, 4*time.Second) }()
+	}
+	n := 0
+	for range conns {
+		if <-ends {
+			n++
+		}
+		if n >= want {
+			break
+		}
+	}
+	return n
+}
+
+// Clients that keep their connections for nothing do not stop health checks, and
+// do not take the process's descriptors.
+func TestHealthChecksGoOnBesideClientsThatOnlyHoldConnections(t *testing.T) {
+	t.Parallel()
+	for claim, say := range map[string]string{
+		"500 idle connections":                 "",
+		"500 headers that do not end":          "GET /healthz HTTP/1.1\r\nHo",
+		"500 bodies that never come":           "POST /healthz HTTP/1.1\r\nHost: a\r\nContent-Length: 100000\r\n\r\n",
+		"500 connections kept after an answer": "GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n",
+	} {
+		t.Run(claim, func(t *testing.T) {
+			addr, let := serving(t, Job{})
+			let()
+			conns := make([]net.Conn, 500)
+			for i := range conns {
+				conns[i] = dial(t, addr, say)
+			}
+			begin := time.Now()
+			if code, body := get(t, addr, "/healthz"); code != http.StatusOK {
+				t.Errorf("GET /healthz = %d %s, want 200", code, body)
+			}
+			if took := time.Since(begin); took > 10*time.Second {
+				t.Errorf("GET /healthz took %s, want less than a probe waits", took)
+			}
+			if got, want := closed(conns, len(conns)-mostConnections), len(conns)-mostConnections; got < want {
+				t.Errorf("%d of %d connections were closed, want %d", got, len(conns), want)
+			}
+		})
+	}
+}
+
+// What a client may take its time for ends.
+func TestTheServerWaitsForNoClientForLong(t *testing.T) {
+	t.Parallel()
+	for claim, tc := range map[string]struct {
+		say  string
+		then func(conn net.Conn) // what the client does next
+	}{
+		"an idle connection":                {"", nil},
+		"a connection kept after an answer": {"GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n", nil},
+		"a body that never comes":           {"POST /healthz HTTP/1.1\r\nHost: a\r\nContent-Length: 100000\r\n\r\n", nil},
+		"a header, byte by byte":            {"GET /healthz HTTP/1.1\r\nHost: ", drip},
+	} {
+		t.Run(claim, func(t *testing.T) {
+			t.Parallel()
+			const short = 200 * time.Millisecond
+			addr := serveWithin(t, nil, limits{header: short, read: short, write: short, idle: short, connections: 10})
+			conn := dial(t, addr, tc.say)
+			if tc.then != nil {
+				go tc.then(conn)
+			}
+			if !closedWithin(conn, 10*time.Second) {
+				t.Error("the connection is still open after 10 s, want it closed after 0.2 s")
+			}
+		})
+	}
+}
+
+// drip writes a byte every 10 ms until the connection is closed.
+func drip(conn net.Conn) {
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for range tick.C {
+		if _, err := conn.Write([]byte("a")); err != nil {
+			return
+		}
+	}
+}
+
+// An answer that nobody reads ends in time, and sooner where its connection is
+// needed: the health check is answered beside more of them than there may be.
+func TestAnswersThatNobodyReadsEnd(t *testing.T) {
+	t.Parallel()
+	for claim, l := range map[string]limits{
+		"in time":                         {write: 200 * time.Millisecond, connections: 10},
+		"when others want the connection": {write: time.Hour, connections: 10},
+	} {
+		t.Run(claim, func(t *testing.T) {
+			t.Parallel()
+			const readers = 30
+			ended := make(chan error, readers)
+			mux := http.NewServeMux()
+			mux.HandleFunc("/healthz", func(http.ResponseWriter, *http.Request) {})
+			mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) { ended <- writeMuch(w) })
+			addr := serveWithin(t, mux, l)
+			for range readers {
+				dial(t, addr, "GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+			}
+			if code, _ := get(t, addr, "/healthz"); code != http.StatusOK {
+				t.Errorf("GET /healthz = %d, want 200", code)
+			}
+			for i := range readers - l.connections {
+				select {
+				case err := <-ended:
+					if err == nil {
+						t.Error("an answer was written to its end, want an error: nobody read it")
+					}
+				case <-time.After(10 * time.Second):
+					t.Fatalf("%d of %d answers have ended after 10 s", i, readers)
+				}
+			}
+		})
+	}
+}
+
+// writeMuch writes more than the buffers of a connection hold.
+func writeMuch(w io.Writer) error {
+	piece := make([]byte, 64<<10)
+	for range 1000 {
+		if _, err := w.Write(piece); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// serveWithin serves within l; nil: what a program serves.
+func serveWithin(t *testing.T, handler http.Handler, l limits) (addr string) {
+	t.Helper()
+	s := &server{log: NewLogger(Logging{Level: "error"}, io.Discard, nil), registry: prometheus.NewRegistry()}
+	if handler == nil {
+		handler = s.routes()
+	}
+	srv := s.newHTTP(handler, l)
+	ln := listen(t)
+	go func() { _ = srv.Serve(ln) }()
+	t.Cleanup(func() { _ = srv.Close() })
+	return ln.Addr().String()
+}
+
+// What net/http has to say stands in the program's log, not beside it.
+func TestTheServersErrorsAreLogged(t *testing.T) {
+	t.Parallel()
+	var out syncBuffer
+	s := &server{log: NewLogger(Logging{Level: "info", Format: "json"}, &out, nil), registry: prometheus.NewRegistry()}
+	srv := s.newHTTP(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic("boom") }), served)
+	ln := listen(t)
+	go func() { _ = srv.Serve(ln) }()
+	conn := dial(t, ln.Addr().String(), "GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+	if !closedWithin(conn, 10*time.Second) {
+		t.Fatal("the connection is still open")
+	}
+	if err := srv.Shutdown(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	line, _, _ := bytes.Cut([]byte(out.String()), []byte("\n"))
+	if got := string(line); !strings.HasPrefix(got, "{") || !strings.Contains(got, "boom") {
+		t.Errorf("the log has %q, want a JSON line with the panic", got)
+	}
+}
