@@ -14,6 +14,7 @@ type question struct {
 	url    string
 	accept string
 	lane   Lane
+	limit  int // most bytes of the answer, decompressed
 	// check reads an answer; an error of it is an *Error, and a try that
 	// failed. It can be called more than once.
 	check func(reply) error
@@ -33,7 +34,7 @@ func (c *Client) ask(ctx context.Context, q question) error {
 	tries := 0
 	err := c.retry.WithContext(ctx).Run(func() error {
 		tries++
-		f := c.try(ctx, q)
+		f := c.follow(ctx, q)
 		if f == nil {
 			return nil
 		}

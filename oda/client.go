@@ -37,7 +37,7 @@ type Client struct {
 	metrics *metrics
 	failed  atomic.Pointer[Error] // the last fault that counted for the breaker
 
-	buffers   sync.Pool // *bytes.Buffer, bodies while they are read
+	buffers   sync.Pool // *[]byte, bodies while they are read
 	splitters sync.Pool // *splitter
 }
 
@@ -62,7 +62,7 @@ func New(cfg Config, log *slog.Logger, reg prometheus.Registerer) (*Client, erro
 	breaker := newBreaker(m, log)
 	return &Client{
 		base: base, agent: cfg.userAgent(), timeout: cfg.Timeout,
-		http:    &http.Client{Transport: newTransport(cfg)},
+		http:    &http.Client{Transport: newTransport(cfg), CheckRedirect: useLast},
 		budget:  newBudget(cfg.Rate, cfg.Concurrency),
 		breaker: breaker, retry: newRetry(breaker, m, log), metrics: m,
 	}, nil
@@ -75,16 +75,20 @@ func newTransport(cfg Config) *http.Transport {
 	protocols.SetHTTP1(true)
 	dialer := &net.Dialer{Timeout: min(cfg.Timeout, 10*time.Second), KeepAlive: 30 * time.Second}
 	return &http.Transport{
-		Proxy:               http.ProxyFromEnvironment,
-		DialContext:         dialer.DialContext,
-		TLSHandshakeTimeout: 10 * time.Second,
-		MaxConnsPerHost:     cfg.Concurrency,
-		MaxIdleConnsPerHost: cfg.Concurrency,
-		IdleConnTimeout:     90 * time.Second,
-		ReadBufferSize:      64 << 10,
-		Protocols:           &protocols,
+		Proxy:                  http.ProxyFromEnvironment,
+		DialContext:            dialer.DialContext,
+		TLSHandshakeTimeout:    10 * time.Second,
+		MaxConnsPerHost:        cfg.Concurrency,
+		MaxIdleConnsPerHost:    cfg.Concurrency,
+		IdleConnTimeout:        90 * time.Second,
+		ReadBufferSize:         64 << 10,
+		MaxResponseHeaderBytes: maxHeaders,
+		Protocols:              &protocols,
 	}
 }
+
+// useLast makes a redirect an answer like any other: follow sees to it.
+func useLast(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 
 // Close gives up idle connections. Calls under way are not cut off, and a
 // closed Client can still be used.
@@ -150,14 +154,14 @@ func (c *Client) Metadata(ctx context.Context) ([]byte, error) {
 // by ctx where Config.Timeout is too long to wait.
 func (c *Client) Reachable(ctx context.Context) error {
 	q := c.metadataQuestion(func(r reply) error { return checkMetadata(r.body) })
-	if f := c.try(ctx, q); f != nil {
+	if f := c.follow(ctx, q); f != nil {
 		return f
 	}
 	return nil
 }
 
 func (c *Client) metadataQuestion(check func(reply) error) question {
-	return question{set: metadataSet, url: c.base.String() + "$metadata", accept: typeXML, check: check}
+	return question{set: metadataSet, url: c.base.String() + "$metadata", accept: typeXML, limit: maxMetadata, check: check}
 }
 
 // checkMetadata sees that a document is an EDMX one, whole.
@@ -175,7 +179,7 @@ func checkMetadata(doc []byte) error {
 func (c *Client) about(set, query string, lane Lane, check func(reply) error) question {
 	return question{
 		set: set, url: c.base.String() + url.PathEscape(set) + "?" + query,
-		accept: typeJSON, lane: lane, check: check,
+		accept: typeJSON, lane: lane, limit: maxPage, check: check,
 	}
 }
 
@@ -191,15 +195,15 @@ func (c *Client) split(set string, body []byte, r *rule) (sheet, error) {
 		return sheet{}, err
 	}
 	if !isOf(out.metadata, set) {
-		return sheet{}, fault(ErrNotHonoured, "the page is of %q", out.metadata)
+		return sheet{}, fault(ErrNotHonoured, "the page is of %q", clip(out.metadata))
 	}
 	return out, nil
 }
 
 // takeBuffer gives a buffer for a body, used before if there is one.
-func (c *Client) takeBuffer() *bytes.Buffer {
-	if buf, ok := c.buffers.Get().(*bytes.Buffer); ok {
+func (c *Client) takeBuffer() *[]byte {
+	if buf, ok := c.buffers.Get().(*[]byte); ok {
 		return buf
 	}
-	return new(bytes.Buffer)
+	return new([]byte)
 }

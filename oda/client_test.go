@@ -244,7 +244,7 @@ func faults() map[string]struct {
 		"rows out of order":                        {answer(pageOf("Sag", row(5, ""), row(4, ""))), ErrNotHonoured, 200, 1},
 		"a row twice":                              {answer(pageOf("Sag", row(5, ""), row(5, ""))), ErrNotHonoured, 200, 1},
 		"an element out of order that is no row":   {answer(pageOf("Sag", row(5, ""), `{"id":4,"opdateringsdato":1}`)), ErrNotHonoured, 200, 1},
-		"a body above the limit, small in gzip":    {zipped(strings.Repeat(" ", maxBody+1), 0), ErrTooLarge, 0, 1},
+		"a body above the limit, small in gzip":    {zipped(strings.Repeat(" ", maxPage+1), 0), ErrTooLarge, 0, 1},
 		"a broken value inside a row stops a page": {answer(pageOf("Sag", `{"id":4,"navn":nil}`)), ErrNotOData, 200, 5},
 	}
 }

@@ -29,11 +29,15 @@ var (
 	ErrServer = errors.New("source is out of order")
 	// ErrTruncated: the body ended early. Given after the last try.
 	ErrTruncated = errors.New("answer is cut off")
-	// ErrTooLarge: the body is above 64 MiB; a page of 100 rows never is.
+	// ErrTooLarge: the body is above 16 MiB, or above 2 MiB for $metadata,
+	// decompressed. A page of 100 rows never is.
 	ErrTooLarge = errors.New("answer is too large")
 	// ErrNotHonoured: the answer is not what was asked for: rows outside the
-	// window or out of order, or another set. Nothing of it may be used.
+	// window or out of order, far more than were asked for, or another set. Nothing of it may be used.
 	ErrNotHonoured = errors.New("query not honoured by the source")
+	// ErrRedirected: the source leads to another host or port, to a scheme other
+	// than https, or in a circle. Nothing is asked there; no retry mends it.
+	ErrRedirected = errors.New("source redirects elsewhere")
 	// ErrTimeout: no whole answer within Config.Timeout. Asked twice only,
 	// since a narrower window helps more.
 	ErrTimeout = errors.New("source did not answer in time")
@@ -50,6 +54,7 @@ func kinds() map[error]string {
 	return map[error]string{
 		ErrNotFound: "not_found", ErrBadQuery: "bad_query", ErrRefused: "refused", ErrNotOData: "not_odata",
 		ErrServer: "server", ErrTruncated: "truncated", ErrTooLarge: "too_large", ErrNotHonoured: "not_honoured",
+		ErrRedirected: "redirected", errMoved: "moved",
 		ErrTimeout: "timeout", ErrUnreachable: "unreachable", ErrOpen: "open",
 	}
 }
@@ -85,16 +90,28 @@ func (e *Error) Error() string {
 		fmt.Fprintf(&b, " (status %d)", e.Status)
 	}
 	if e.Code != "" || e.Message != "" {
-		fmt.Fprintf(&b, ", it says %q %q", e.Code, e.Message)
+		fmt.Fprintf(&b, ", it says %q %q", clip(e.Code), clip(e.Message))
 	}
 	if e.Tries > 1 {
 		fmt.Fprintf(&b, " after %d tries", e.Tries)
 	}
-	fmt.Fprintf(&b, ": GET %s", e.URL)
+	fmt.Fprintf(&b, ": GET %s", clip(e.URL))
 	if e.Cause != nil {
-		fmt.Fprintf(&b, ": %v", e.Cause)
+		fmt.Fprintf(&b, ": %s", clip(e.Cause.Error()))
 	}
 	return b.String()
+}
+
+// maxQuoted is how much of a text of the source stands in an error.
+const maxQuoted = 500
+
+// clip gives the beginning of a text, and its length where that is not all. A
+// page can hold names, stamps and messages of megabytes.
+func clip(text string) string {
+	if len(text) <= maxQuoted {
+		return text
+	}
+	return fmt.Sprintf("%s… (%d bytes)", strings.ToValidUTF8(text[:maxQuoted], ""), len(text))
 }
 
 // Unwrap gives Kind and Cause.
@@ -124,10 +141,10 @@ func (e *Error) outcome() string {
 
 // IsUnreachable tells whether err, from a Client, means that nothing that
 // answers as the source was found at the address: no connection, no answer in
-// time, or an answer that is not OData. The settings or the network are at
+// time, a redirect elsewhere, or an answer that is not OData. The settings or the network are at
 // fault then, not the query.
 func IsUnreachable(err error) bool {
-	for _, kind := range []error{ErrUnreachable, ErrTimeout, ErrNotOData, ErrOpen} {
+	for _, kind := range []error{ErrUnreachable, ErrTimeout, ErrNotOData, ErrRedirected, ErrOpen} {
 		if errors.Is(err, kind) {
 			return true
 		}

@@ -152,7 +152,7 @@ func (p *prober) failed(name string, err error) error {
 
 // ends tells whether err ends a probe.
 func ends(err error) bool {
-	return isEnd(err) || errors.Is(err, ErrUnreachable) || errors.Is(err, ErrOpen)
+	return isEnd(err) || errors.Is(err, ErrUnreachable) || errors.Is(err, ErrRedirected) || errors.Is(err, ErrOpen)
 }
 
 // remedy says what a person can do about an error of a question.

@@ -13,6 +13,14 @@ import (
 	"odastream/schema"
 )
 
+const (
+	// maxElements is the most that a page may hold: the largest page that the
+	// source was ever said to give, and ten times what is asked for.
+	maxElements = 1000
+	// maxAddress is the most that odata.metadata may hold.
+	maxAddress = 8 << 10
+)
+
 // splitter takes pages apart in one pass over their bytes. It can be used again
 // and again, by one goroutine at a time.
 type splitter struct {
@@ -42,6 +50,7 @@ func (s *splitter) split(body []byte, r *rule) (sheet, error) {
 	err := s.top()
 	out := s.sheet
 	s.body, s.rule, s.sheet = nil, nil, sheet{}
+	s.dec.Reset(bytes.NewBuffer(nil)) // a splitter in the pool keeps no page alive
 	if err != nil {
 		return sheet{}, asFault(err)
 	}
@@ -56,7 +65,8 @@ func asFault(err error) error {
 	if errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) {
 		return &Error{Kind: ErrTruncated, Cause: io.ErrUnexpectedEOF}
 	}
-	return &Error{Kind: ErrNotOData, Cause: err}
+	// The decoder's error quotes the page: its words alone are kept, and not all.
+	return &Error{Kind: ErrNotOData, Cause: errors.New(clip(err.Error()))}
 }
 
 // top reads the page's object and sees that nothing follows it.
@@ -101,15 +111,7 @@ func (s *splitter) member(name []byte) error {
 	case `"value"`:
 		return s.list()
 	case `"odata.metadata"`:
-		value, err := s.dec.ReadToken()
-		if err != nil {
-			return err
-		}
-		if value.Kind() != jsontext.KindString {
-			return fault(ErrNotOData, "odata.metadata is no text")
-		}
-		s.sheet.metadata = value.String()
-		return nil
+		return s.address()
 	case `"odata.count"`:
 		return s.count()
 	case `"odata.error"`:
@@ -120,6 +122,24 @@ func (s *splitter) member(name []byte) error {
 		return spoken(&Error{Kind: ErrServer}, value)
 	}
 	return s.dec.SkipValue()
+}
+
+// address reads odata.metadata, a text.
+func (s *splitter) address() error {
+	value, err := s.dec.ReadValue()
+	if err != nil {
+		return err
+	}
+	if value.Kind() != jsontext.KindString {
+		return fault(ErrNotOData, "odata.metadata is no text")
+	}
+	if len(value) > maxAddress {
+		return fault(ErrNotOData, "odata.metadata has %d bytes, want %d at most", len(value), maxAddress)
+	}
+	// An error is bad UTF-8, which isOf has its own way with.
+	text, _ := jsontext.AppendUnquote(nil, value)
+	s.sheet.metadata = string(text)
+	return nil
 }
 
 // count reads odata.count: a text with a number, or a number.
@@ -160,6 +180,11 @@ func (s *splitter) list() error {
 
 // element reads one element of value: a row, or a reject.
 func (s *splitter) element() error {
+	// Invariant 7. Counted before the element is read: millions of them would
+	// fill the memory with what is not used.
+	if len(s.sheet.rows)+len(s.sheet.rejects) == maxElements {
+		return fault(ErrNotHonoured, "page has more than %d elements, want %d at most", maxElements, schema.PageSize)
+	}
 	if s.dec.PeekKind() != jsontext.KindBeginObject {
 		value, err := s.dec.ReadValue()
 		if err != nil {

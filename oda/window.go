@@ -103,7 +103,7 @@ func (r *rule) admitID(id int64) error {
 // that it shows twice.
 func (r *rule) admitStamp(id int64, stamp string) error {
 	if !isWall(stamp) {
-		return fmt.Errorf("id %d has the stamp %q, which no bound admits", id, stamp)
+		return fmt.Errorf("id %d has the stamp %q, which no bound admits", id, clip(stamp))
 	}
 	stamp = trimWall(stamp)
 	if r.lo != "" && stamp < r.lo {

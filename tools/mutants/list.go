@@ -26,6 +26,26 @@ func ofTheSource() []mutant {
 			pkg: "./oda", tests: "TestStampsOutsideTheWindowAreNotHonoured",
 		},
 		{
+			invariant: 7, rule: "a page with far more elements than were asked for is refused", file: "oda/splitter.go",
+			old: "len(s.sheet.rejects) == maxElements {", new: "len(s.sheet.rejects) == -1 {",
+			pkg: "./oda", tests: "TestElementsOfAPageAreCounted",
+		},
+		{
+			rule: "a page is read up to a number of bytes, decompressed", file: "oda/client.go",
+			old: "limit: maxPage, check", new: "limit: maxPage << 3, check",
+			pkg: "./oda", tests: "TestHostileAnswersEndInBoundedMemory",
+		},
+		{
+			rule: "a redirect to another host is not followed", file: "oda/redirect.go",
+			old: "if !strings.EqualFold(from.Hostname(), to.Hostname()) {", new: "if strings.EqualFold(\"\", to.Hostname()) {",
+			pkg: "./oda", tests: "TestRedirectsElsewhereAreRefused",
+		},
+		{
+			rule: "a redirect goes from http to https only", file: "oda/redirect.go",
+			old: "return from.Scheme == \"http\" && to", new: "return to.Scheme == \"http\" || to",
+			pkg: "./oda", tests: "TestRedirectFromHTTPSToHTTPIsRefused",
+		},
+		{
 			rule: "the stamp is no content: a row stamped anew is not published", file: "schema/hash.go",
 			old: "if string(name) != stampName {", new: "if len(name) > 0 {",
 			pkg: "./capture", tests: "TestAMassOfEmptyStampsPublishesOnlyWhatChanges",

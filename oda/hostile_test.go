@@ -1,0 +1,164 @@
+package oda
+
+import (
+	"bytes"
+	"compress/gzip"
+	"errors"
+	"io"
+	"net/http"
+	"runtime"
+	"strings"
+	"testing"
+
+	"odastream/schema"
+)
+
+// pump writes one text again and again until whoever reads it has gone.
+func pump(before, text string) http.HandlerFunc {
+	return func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", typeJSON)
+		_, err := io.WriteString(w, before)
+		for err == nil {
+			_, err = io.WriteString(w, text)
+		}
+	}
+}
+
+// packed answers with head, n times filler, and tail, in gzip. It is packed
+// before it is asked for and never whole in memory.
+func packed(t *testing.T, head, filler string, n int, tail string) http.HandlerFunc {
+	t.Helper()
+	var b bytes.Buffer
+	zip := gzip.NewWriter(&b)
+	_, _ = io.WriteString(zip, head)
+	many := strings.Repeat(filler, 1024)
+	for range n / 1024 {
+		_, _ = io.WriteString(zip, many)
+	}
+	_, _ = io.WriteString(zip, tail)
+	if err := zip.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", typeJSON)
+		w.Header().Set("Content-Encoding", "gzip")
+		_, _ = w.Write(b.Bytes())
+	}
+}
+
+// endlessHeaders answers with headers that do not end.
+func endlessHeaders(w http.ResponseWriter, _ *http.Request) {
+	conn, _, err := w.(http.Hijacker).Hijack()
+	if err != nil {
+		panic(err)
+	}
+	_, err = io.WriteString(conn, "HTTP/1.1 200 OK\r\n")
+	for err == nil {
+		_, err = io.WriteString(conn, "X-More: "+strings.Repeat("x", 8000)+"\r\n")
+	}
+	_ = conn.Close()
+}
+
+// Each answer is small on the wire or never ends. What a client allocates for it,
+// all tries together, stays below what the poller may take.
+func TestHostileAnswersEndInBoundedMemory(t *testing.T) { //nolint:paralleltest // it measures what the process allocates
+	const (
+		mega  = 1 << 20
+		begin = `{"odata.metadata":"x#Sag","value":[`
+	)
+	tests := map[string]struct {
+		h    http.HandlerFunc
+		kind error
+		most uint64 // MiB allocated
+	}{
+		"twelve million elements":        {packed(t, begin, "0,", 12*mega, "0]}"), ErrTooLarge, 80},
+		"seven million elements":         {packed(t, begin, "0,", 7*mega, "0]}"), ErrNotHonoured, 80},
+		"a hundred thousand good rows":   {packed(t, begin, `{"id":1},`, 100<<10, `{"id":2}]}`), ErrNotHonoured, 20},
+		"spaces in gzip":                 {packed(t, begin, " ", 64*mega, "]}"), ErrTooLarge, 80},
+		"arrays in arrays":               {packed(t, begin, "[", 8*mega, ""), ErrNotOData, 5 * 80},
+		"objects in a row":               {packed(t, begin+`{"id":1`, `,"x":{"x"`, mega, ""), ErrNotOData, 5 * 80},
+		"one text without an end":        {pump(begin+`{"id":1,"navn":"`, strings.Repeat("x", 1<<16)), ErrTooLarge, 80},
+		"a body without an end":          {pump("", strings.Repeat(" ", 1<<16)), ErrTooLarge, 80},
+		"headers without an end":         {endlessHeaders, ErrUnreachable, 20},
+		"a set's name of megabytes":      {packed(t, `{"value":[],"odata.metadata":"x#`, "x", 8*mega, `"}`), ErrNotOData, 5 * 60},
+		"a name of a member of a row":    {packed(t, begin+`{"`, "x", 8*mega, `":nil}]}`), ErrNotOData, 5 * 120},
+		"a stamp of megabytes":           {packed(t, begin+`{"id":3,"opdateringsdato":"`, "x", 8*mega, `"}]}`), ErrNotHonoured, 80},
+		"an odata.error of megabytes":    {packed(t, `{"odata.error":{"code":"`, "x", 8*mega, `"}}`), ErrServer, 5 * 100},
+		"many odata.count":               {packed(t, `{"value":[]`, `,"odata.count":"1"`, 512<<10, `}`), ErrNotOData, 5 * 60},
+		"empty members of gzip in a row": {packed(t, begin, "", 0, ""), ErrTruncated, 20},
+	}
+	for claim, tt := range tests {
+		t.Run(claim, func(t *testing.T) { //nolint:paralleltest // as above
+			var before, after runtime.MemStats
+			inBubble(t, Config{}, tt.h, func(t *testing.T, c *Client, _ *source) {
+				w := Window{IDs: schema.IDsAbove(0), After: "2014-09-09T09:05:59"}
+				if claim == "a hundred thousand good rows" {
+					w = aboveZero
+				}
+				runtime.ReadMemStats(&before)
+				page, err := c.Page(t.Context(), "Sag", w, Tail)
+				runtime.ReadMemStats(&after)
+				if !errors.Is(err, tt.kind) || len(page.Rows)+len(page.Rejects) != 0 {
+					t.Errorf("Page = %d rows, %.300v, want %v", len(page.Rows), err, tt.kind)
+				}
+				if err != nil && len(err.Error()) > 2000 {
+					t.Errorf("the error has %d bytes, want 2000 at most: %.300v", len(err.Error()), err)
+				}
+			})
+			took := (after.TotalAlloc - before.TotalAlloc) >> 20
+			t.Logf("%d MiB allocated", took)
+			if took > tt.most {
+				t.Errorf("%d MiB allocated, want %d at most", took, tt.most)
+			}
+		})
+	}
+}
+
+// Pages of a thousand rows were once claimed of the source; more never were.
+func TestElementsOfAPageAreCounted(t *testing.T) {
+	t.Parallel()
+	for n, want := range map[int]error{999: nil, 1000: nil, 1001: ErrNotHonoured} {
+		rows := make([]string, n)
+		for i := range rows {
+			rows[i] = row(int64(i+1), "")
+			if i%2 == 0 {
+				rows[i] = "0"
+			}
+		}
+		inBubble(t, Config{}, answer(pageOf("Sag", rows...)), func(t *testing.T, c *Client, s *source) {
+			page, err := c.Page(t.Context(), "Sag", aboveZero, Tail)
+			if !errors.Is(err, want) || err == nil && len(page.Rows)+len(page.Rejects) != n {
+				t.Errorf("Page of %d elements = %d and %d, %v, want %v", n, len(page.Rows), len(page.Rejects), err, want)
+			}
+			if got := len(s.asked()); got != 1 {
+				t.Errorf("%d requests, want 1", got)
+			}
+		})
+	}
+}
+
+func TestAPageOfMegabytesIsRead(t *testing.T) {
+	t.Parallel()
+	long := strings.Repeat("x", 15<<20)
+	for claim, h := range map[string]http.HandlerFunc{
+		"as it is": answer(pageOf("Sag", `{"id":1,"navn":"`+long+`"}`)),
+		"in gzip":  zipped(pageOf("Sag", `{"id":1,"navn":"`+long+`"}`), 0),
+	} {
+		inBubble(t, Config{}, h, func(t *testing.T, c *Client, _ *source) {
+			page, err := c.Page(t.Context(), "Sag", aboveZero, Tail)
+			if err != nil || len(page.Rows) != 1 || len(page.Rows[0].Data) < len(long) {
+				t.Errorf("Page %s = %d rows, %v, want a row of 15 MiB", claim, len(page.Rows), err)
+			}
+		})
+	}
+}
+
+func TestMetadataOfMegabytesIsRefused(t *testing.T) {
+	t.Parallel()
+	doc := `<?xml version="1.0"?><edmx:Edmx>` + strings.Repeat("<EntityType/>", 200_000) + `</edmx:Edmx>`
+	inBubble(t, Config{}, status(200, typeXML, doc), func(t *testing.T, c *Client, _ *source) {
+		if got, err := c.Metadata(t.Context()); !errors.Is(err, ErrTooLarge) || got != nil {
+			t.Errorf("Metadata = %d bytes, %v, want %v", len(got), err, ErrTooLarge)
+		}
+	})
+}

@@ -1,0 +1,98 @@
+package oda
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+)
+
+// maxRedirects bounds the redirects of one try in a row. A source that has moved
+// needs one, to https and to another path another.
+const maxRedirects = 3
+
+// errMoved is the kind of an answer that leads to another address of the source.
+// It never leaves the client: follow asks there.
+var errMoved = errors.New("source has moved")
+
+// moved is the answer of a source that names another address for a question.
+type moved struct{ to *url.URL }
+
+// Error names the host alone: an address can carry credentials.
+func (m *moved) Error() string { return "moved to " + origin(m.to) }
+
+// follow sends a question once, and again where a redirect may be followed. Each
+// request waits for the budget and counts for the breaker and the metrics.
+func (c *Client) follow(ctx context.Context, q question) *Error {
+	for redirects := 1; ; redirects++ {
+		f := c.try(ctx, q)
+		if f == nil || !f.is(errMoved) {
+			return f
+		}
+		m, _ := errors.AsType[*moved](f.Cause)
+		if redirects > maxRedirects {
+			f.Kind = ErrRedirected
+			f.Cause = fmt.Errorf("%d redirects in a row, the last to %s: set ODA_URL to the address that answers", redirects, origin(m.to))
+			return f
+		}
+		q.url = m.to.String()
+	}
+}
+
+// redirected reads where an answer leads to: nil if it is no redirect. Only
+// one of the kind errMoved may be followed.
+func redirected(resp *http.Response) *Error {
+	switch resp.StatusCode {
+	case http.StatusMovedPermanently, http.StatusFound, http.StatusSeeOther, http.StatusTemporaryRedirect, http.StatusPermanentRedirect:
+	default:
+		return nil
+	}
+	f := &Error{Kind: ErrNotOData, Status: resp.StatusCode}
+	from := resp.Request.URL
+	to, err := resp.Location()
+	if err != nil {
+		f.Cause = errors.New("a redirect that names no address")
+		return f
+	}
+	if !sameSource(from, to) {
+		f.Kind = ErrRedirected
+		f.Cause = fmt.Errorf("redirect from %s to %s refused: set ODA_URL to the new address if it is the source's", origin(from), origin(to))
+		return f
+	}
+	// Credentials are those of the settings, whatever the source would put in.
+	to.User, to.Fragment, to.RawFragment = from.User, "", ""
+	f.Kind, f.Cause = errMoved, &moved{to}
+	return f
+}
+
+// sameSource tells whether a redirect stays with the source: on the same host
+// and port with the same scheme, or from http to https with the usual ports.
+func sameSource(from, to *url.URL) bool {
+	if !strings.EqualFold(from.Hostname(), to.Hostname()) {
+		return false
+	}
+	if from.Scheme == to.Scheme {
+		return portOf(from) == portOf(to)
+	}
+	return from.Scheme == "http" && to.Scheme == "https" && portOf(from) == "80" && portOf(to) == "443"
+}
+
+// portOf gives the port of an address, the scheme's own if none is named.
+func portOf(u *url.URL) string {
+	switch {
+	case u.Port() != "":
+		return u.Port()
+	case u.Scheme == "https":
+		return "443"
+	case u.Scheme == "http":
+		return "80"
+	}
+	return ""
+}
+
+// origin gives scheme and host of an address, without what else it may hold.
+func origin(u *url.URL) string {
+	return clip(u.Scheme + "://" + u.Host)
+}
