@@ -27,5 +27,5 @@ func Read(s *Sink) (n int) {
 // Hurry makes s retry as often as a short test wants it to.
 func Hurry(s *Sink) {
 	s.shortWait, s.longWait = 10*time.Millisecond, 200*time.Millisecond
-	s.handover, s.probe = machine.Stretch(500*time.Millisecond), machine.Stretch(500*time.Millisecond)
+	s.handover, s.probe = machine.AtLeast(500*time.Millisecond), machine.AtLeast(500*time.Millisecond)
 }

@@ -107,7 +107,7 @@ func TestTenMinutesWithoutADatabaseDeadLetterNothing(t *testing.T) {
 	for claim, o := range outages() {
 		t.Run("the database "+claim, func(t *testing.T) {
 			t.Parallel()
-			session := machine.Stretch(time.Second)
+			session := machine.AtLeast(time.Second)
 			cluster := kafkatest.Cluster(t, kfake.GroupMinSessionTimeout(time.Second))
 			r := newRig(t, cluster.ListenAddrs(), "Sag", "Aktør")
 			user := r.ordinary()

@@ -39,7 +39,7 @@ type process struct {
 // which ends tells.
 func boot(t *testing.T, h processConfig, log *slog.Logger, ends *sync.WaitGroup) *process {
 	t.Helper()
-	p := &process{link: newLink(), session: machine.Stretch(shortSession), done: make(chan error, 1)}
+	p := &process{link: newLink(), session: machine.AtLeast(shortSession), done: make(chan error, 1)}
 	cfg, err := cache.PoolConfig(h.url)
 	if err != nil {
 		t.Fatal(err)
@@ -59,7 +59,7 @@ func boot(t *testing.T, h processConfig, log *slog.Logger, ends *sync.WaitGroup)
 		// one client's for another's; a real one draws their numbers.
 		kgo.DisableFetchSessions(),
 		kgo.Dialer(p.link.dialer(toKafka)), kgo.SessionTimeout(p.session), kgo.HeartbeatInterval(p.session/5),
-		kgo.RebalanceTimeout(machine.Stretch(shortRebalance)), kgo.MetadataMinAge(10*time.Millisecond), kgo.RequestTimeoutOverhead(machine.Stretch(6*time.Second)), kgo.FetchMaxWait(100*time.Millisecond),
+		kgo.RebalanceTimeout(machine.AtLeast(shortRebalance)), kgo.MetadataMinAge(10*time.Millisecond), kgo.RequestTimeoutOverhead(machine.AtLeast(6*time.Second)), kgo.FetchMaxWait(100*time.Millisecond),
 		kgo.RetryBackoffFn(func(int) time.Duration { return 20 * time.Millisecond }))
 	apply.Hurry(s)
 	apply.LookEvery(s, h.lookEvery)

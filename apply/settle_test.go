@@ -50,7 +50,7 @@ func (h *sinkHistory) settle(log *checker.Log) (last checker.Look, err error) {
 // renew puts sinks of the machine's delay as it is now in the place of those whose
 // sessions are too short for it: these would lose their membership for ever.
 func (h *sinkHistory) renew() {
-	stale := slices.DeleteFunc(slices.Clone(h.sinks), func(p *process) bool { return 2*p.session > machine.Stretch(shortSession) })
+	stale := slices.DeleteFunc(slices.Clone(h.sinks), func(p *process) bool { return 2*p.session > machine.AtLeast(shortSession) })
 	for _, p := range stale {
 		p.stop()
 	}

@@ -31,7 +31,7 @@ func TestWriteLongerThanTheSessionEvictsNobody(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			r := newRig(t, c.brokers(t), "Sag", "Aktør")
-			length := machine.Stretch(c.session)
+			length := machine.AtLeast(c.session)
 			session := []kgo.Opt{kgo.SessionTimeout(length), kgo.HeartbeatInterval(length / 5), kgo.RebalanceTimeout(length)}
 			patient := r.url + "&statement_timeout=0" // or Postgres ends the write
 			stopOne, stopTwo := r.run(r.sinkOf(patient, nil, session...)), r.run(r.sinkOf(patient, nil, session...))
@@ -52,7 +52,8 @@ func TestWriteLongerThanTheSessionEvictsNobody(t *testing.T) {
 				return r.value("SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'parliamentary_data'::regclass") >= "2"
 			})
 			began := time.Now()
-			r.await("the session to be over twice", func() bool {
+			twice := machine.Wait{For: "the session to be over twice", Moved: func() any { return time.Since(began).Truncate(time.Second) }}
+			twice.Until(t, func() bool {
 				if got := r.members(); !slices.Equal(got, before) {
 					t.Fatalf("members %s after the write began = %v, want %v", time.Since(began), got, before)
 				}

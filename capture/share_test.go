@@ -83,7 +83,7 @@ func TestPollersShareTheEntities(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, odasim.Options{}, dozen()...)
 	w.quiet = true // the killed one complains each 50 ms
-	w.cfg.Lease = machine.Stretch(12 * time.Second)
+	w.cfg.Lease = 2*stream.DeliveryTimeout + machine.AtLeast(2*time.Second)
 	var mu sync.Mutex
 	busy := map[string]string{}
 	lives := map[string]*life{}

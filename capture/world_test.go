@@ -57,7 +57,7 @@ func newWorldOn(t testing.TB, brokers []string, o odasim.Options, entities ...st
 	w := &world{
 		t: t, sim: odasim.New(o),
 		kafka: stream.Config{Brokers: brokers, TopicPrefix: kafkatest.Prefix(t), Partitions: 3},
-		cfg:   Config{Interval: 10 * time.Millisecond, IntervalMax: 50 * time.Millisecond, Overlap: 10 * time.Minute, Lease: machine.Stretch(15 * time.Second)},
+		cfg:   Config{Interval: 10 * time.Millisecond, IntervalMax: 50 * time.Millisecond, Overlap: 10 * time.Minute, Lease: 2*stream.DeliveryTimeout + machine.AtLeast(5*time.Second)},
 	}
 	for _, name := range entities {
 		e, err := schema.Lookup(name)
@@ -68,7 +68,7 @@ func newWorldOn(t testing.TB, brokers []string, o odasim.Options, entities ...st
 	}
 	server := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) { w.sim.ServeHTTP(rw, r) }))
 	t.Cleanup(server.Close)
-	client, err := oda.New(oda.Config{URL: server.URL + "/api", Concurrency: 16, Timeout: machine.Stretch(20 * time.Second)}, w.logger(), prometheus.NewRegistry())
+	client, err := oda.New(oda.Config{URL: server.URL + "/api", Concurrency: 16, Timeout: machine.AtLeast(20 * time.Second)}, w.logger(), prometheus.NewRegistry())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -140,7 +140,7 @@ func (d *duress) reset() {
 	d.publish(100)
 	select {
 	case <-tripped:
-	case <-time.After(machine.Stretch(5 * time.Second)): // it has nothing to do
+	case <-time.After(machine.AtLeast(5 * time.Second)): // it has nothing to do
 		s.proxy.DownAfter(0)
 		s.proxy.Down()
 	}
@@ -156,7 +156,7 @@ func (d *duress) slow() {
 	d.kafkaProxy.Delay(30 * time.Millisecond)
 	s.proxy.Delay(100 * time.Millisecond)
 	d.publish(100)
-	d.pause(machine.Stretch(3 * time.Second))
+	d.pause(machine.AtLeast(3 * time.Second))
 	d.kafkaProxy.Delay(0)
 	s.proxy.Delay(0)
 }

@@ -108,7 +108,7 @@ func newSoak(t *testing.T, length time.Duration, seed uint64) *soak {
 	brokers := kafkatest.Real(t)
 	s := &soak{
 		rand: rand.New(rand.NewPCG(seed, 0x50a)), seed: seed, length: length, kills: map[string]int{},
-		killEvery: min(soakKillsIn, length/soakKills), timeout: machine.Stretch(3 * time.Second),
+		killEvery: min(soakKillsIn, length/soakKills), timeout: machine.AtLeast(3 * time.Second),
 	}
 	s.rig = newRig(t, brokers, odasim.Options{},
 		"ODA_TIMEOUT="+s.timeout.String(), "POLL_INTERVAL=500ms", "POLL_INTERVAL_MAX=5s", "POLL_OVERLAP=5s", "SCAN_EVERY=20s",

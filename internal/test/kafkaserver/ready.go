@@ -39,7 +39,7 @@ func ready(ctx context.Context, brokers []string, ended <-chan struct{}) error {
 }
 
 func probe(ctx context.Context, admin *kadm.Client) error {
-	ctx, cancel := context.WithTimeout(ctx, machine.Stretch(probeTimeout))
+	ctx, cancel := context.WithTimeout(ctx, machine.AtLeast(probeTimeout))
 	defer cancel()
 	metadata, err := admin.BrokerMetadata(ctx)
 	if err != nil {

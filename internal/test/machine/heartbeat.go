@@ -27,6 +27,10 @@ const (
 	beatsFirst = 5
 	// maxStretch bounds Stretch, for a machine that was suspended for a moment.
 	maxStretch = 20
+	// enoughDelays is the number of delays in which a peer is heard for sure.
+	enoughDelays = 30
+	// maxEnough bounds AtLeast, well below what a wait puts up with (Patience).
+	maxEnough = 20 * time.Second
 )
 
 // heartbeat is the process's own. It begins at the first use, and never ends.
@@ -45,9 +49,15 @@ func Delay() time.Duration { return heartbeat().delay() }
 // Longest is the longest that one beat was late since the first use.
 func Longest() time.Duration { return heartbeat().most() }
 
+// AtLeast is d, or thirty delays where these are longer, up to 20 s: a session, a
+// lease or a timeout in which a peer is heard on any machine.
+func AtLeast(d time.Duration) time.Duration {
+	return max(d, min(enoughDelays*Delay(), maxEnough))
+}
+
 // Stretch is d on a machine whose Delay is at most 10 ms. Where the delay is
-// longer, d grows in the same ratio, up to twenty times: a session of 300 ms is 30
-// delays on any machine.
+// longer, d grows in the same ratio, up to twenty times: a pause or a fault keeps
+// its length beside a session of AtLeast(300 ms). It is for times below a second.
 func Stretch(d time.Duration) time.Duration {
 	return d * min(max(Delay(), beatEvery), maxStretch*beatEvery) / beatEvery
 }

@@ -107,6 +107,19 @@ func TestDelayForgetsWhatIsLongAgo(t *testing.T) {
 	}
 }
 
+func TestTimesFitTheMachine(t *testing.T) {
+	t.Parallel()
+	if got := AtLeast(time.Hour); got != time.Hour {
+		t.Errorf("AtLeast(1h) = %s, want 1h", got)
+	}
+	if got, most := AtLeast(0), max(maxEnough, enoughDelays*Longest()); got <= 0 || got > most {
+		t.Errorf("AtLeast(0) = %s, want above 0 and at most %s", got, most)
+	}
+	if got := Stretch(time.Second); got < time.Second || got > maxStretch*time.Second {
+		t.Errorf("Stretch(1s) = %s, want 1s to %s", got, maxStretch*time.Second)
+	}
+}
+
 func TestAWaitEndsWhenItIsDone(t *testing.T) {
 	t.Parallel()
 	n := 0
