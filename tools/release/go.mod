@@ -1,0 +1,3 @@
+module odastream/tools/release
+
+go 1.26.0

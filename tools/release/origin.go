@@ -1,0 +1,69 @@
+package main
+
+import (
+	"debug/buildinfo"
+	"fmt"
+	"runtime/debug"
+	"slices"
+	"strings"
+	"time"
+)
+
+// origin is what the programs say that they were built from.
+type origin struct {
+	main    debug.Module
+	goVer   string // "go1.26.8"
+	vcs     map[string]string
+	modules []debug.Module // linked into any of the programs, sorted by path
+}
+
+// originOf reads the programs' own build information, as go version -m does.
+func originOf(programs []string) (origin, error) {
+	if len(programs) == 0 {
+		return origin{}, fmt.Errorf("no programs in cmd")
+	}
+	o := origin{vcs: map[string]string{}}
+	linked := map[string]debug.Module{}
+	for _, path := range programs {
+		info, err := buildinfo.ReadFile(path)
+		if err != nil {
+			return origin{}, fmt.Errorf("read build information: %w", err)
+		}
+		o.main, o.goVer = info.Main, info.GoVersion
+		for _, s := range info.Settings {
+			o.vcs[s.Key] = s.Value
+		}
+		for _, m := range info.Deps {
+			if m.Replace != nil {
+				m = m.Replace
+			}
+			linked[m.Path] = *m
+		}
+	}
+	for _, m := range linked {
+		o.modules = append(o.modules, m)
+	}
+	slices.SortFunc(o.modules, func(a, b debug.Module) int { return strings.Compare(a.Path, b.Path) })
+	return o, nil
+}
+
+// name is the last element of the module's path.
+func (o origin) name() string { return o.main.Path[strings.LastIndex(o.main.Path, "/")+1:] }
+
+// version is the tag of the commit, or what Go makes of a commit without one; "devel"
+// for a tree that is no clone.
+func (o origin) version() string {
+	if v := o.main.Version; v != "" && v != "(devel)" {
+		return v
+	}
+	return "devel"
+}
+
+// time is the commit's, and for a tree that is no clone the earliest that a zip
+// archive knows.
+func (o origin) time() time.Time {
+	if at, err := time.Parse(time.RFC3339, o.vcs["vcs.time"]); err == nil {
+		return at.UTC()
+	}
+	return time.Date(1980, time.January, 1, 0, 0, 0, 0, time.UTC)
+}
