@@ -55,6 +55,7 @@ type test struct {
 	slowest time.Duration // of its subtests
 	blamed  bool          // for a subtest that failed, and is named itself
 	parts   bool          // it has subtests, and may only wait for them
+	waits   bool          // its subtests are parallel: its time is that of others too
 }
 
 func newSuite(print func(string), verbose bool) *suite {
@@ -118,6 +119,9 @@ func (s *suite) takeTest(p *pkg, e event) {
 		t.since = s.now()
 	case e.Action == "pause":
 		t.since = time.Time{}
+		if above := parent(t.name); above != "" {
+			p.test(above).waits = true
+		}
 	case e.Action == "output" && t.ended != "":
 		// A panic or the report of a data race comes when it comes.
 		p.said.WriteString(e.Output)
@@ -136,7 +140,7 @@ func (s *suite) endTest(p *pkg, t *test, e event) {
 		above.slowest = max(above.slowest, e.took())
 	}
 	// What a single subtest spent is the subtest's.
-	if e.took() > 2*t.slowest {
+	if e.took() > 2*t.slowest && !t.waits {
 		s.tests = append(s.tests, timing{p.name + " " + t.name, e.took()})
 	}
 	switch t.ended {

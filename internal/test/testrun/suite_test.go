@@ -65,6 +65,10 @@ func TestSlowTestIsNamedWhereItsTimeWasSpent(t *testing.T) {
 		event{Test: "TestY/three", Action: "pass", Elapsed: 2},
 		event{Test: "TestY", Action: "pass", Elapsed: 6},
 		event{Test: "TestZ", Action: "pass", Elapsed: 0.01},
+		event{Test: "TestWaits/one", Action: "run"},
+		event{Test: "TestWaits/one", Action: "pause"},
+		event{Test: "TestWaits/one", Action: "pass", Elapsed: 1},
+		event{Test: "TestWaits", Action: "pass", Elapsed: 20},
 	)
 	s.report()
 	want := "slowest tests:\n     8.0s m/a TestX/one\n     6.0s m/a TestY\n     2.0s"
