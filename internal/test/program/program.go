@@ -141,6 +141,9 @@ func await(t testing.TB, w machine.Wait, done func() bool, processes []*Process)
 	return ended
 }
 
+// Said is how often text occurs in what the process has said.
+func (p *Process) Said(text string) int { return p.said.count(text) }
+
 // String is the process's name, how it is, and the last that it said.
 func (p *Process) String() string {
 	state := "runs"
@@ -161,6 +164,12 @@ func (o *output) Write(b []byte) (int, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	return o.text.Write(b)
+}
+
+func (o *output) count(text string) int {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return bytes.Count(o.text.Bytes(), []byte(text))
 }
 
 func (o *output) last() string {
