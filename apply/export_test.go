@@ -17,7 +17,7 @@ func GiveUp(s *Sink, d time.Duration) { s.onceFor = d }
 
 // Read is how many offsets the sink has taken in since its start, applied or not.
 func Read(s *Sink) (n int) {
-	owned, _ := s.public.Load().State()
+	owned, _ := (*s.public.Load()).State()
 	for _, p := range owned {
 		n += int(p.Read - p.Start)
 	}

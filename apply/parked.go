@@ -36,7 +36,7 @@ func (p parking) find(topic string) *parkedTopic {
 }
 
 // join adds segments of parked topics to what waits there, and returns the others.
-func (p parking) join(segs []segment, consumer *stream.Consumer) (others []segment) {
+func (p parking) join(segs []segment, consumer consumer) (others []segment) {
 	for _, seg := range segs {
 		if t := p.find(seg.Topic); t != nil {
 			t.segs = append(t.segs, seg)

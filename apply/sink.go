@@ -17,6 +17,20 @@ import (
 	"odastream/stream"
 )
 
+// consumer is where records come from: a *stream.GroupConsumer, or in Once a
+// *stream.DirectConsumer.
+type consumer interface {
+	Poll(ctx context.Context, limit int, wait time.Duration) ([]stream.Span, error)
+	Current(span stream.Span) bool
+	Reseek(ctx context.Context, partitions []stream.TopicPartition) error
+	Pause(partitions ...stream.TopicPartition)
+	Resume(partitions ...stream.TopicPartition)
+	Commit(ctx context.Context, next map[stream.TopicPartition]int64)
+	Behind() []string
+	State() (partitions []stream.PartitionState, trouble string)
+	RefreshEnds(ctx context.Context) error
+}
+
 // store is where changes go. Apply is one transaction: rows, dead letters and
 // offsets, all or nothing.
 type store interface {
@@ -56,8 +70,8 @@ type Sink struct {
 	metrics   *metrics
 	state     *state
 
-	consumer *stream.Consumer
-	public   atomic.Pointer[stream.Consumer] // consumer, for Ready and Status
+	consumer consumer
+	public   atomic.Pointer[consumer] // consumer, for Ready and Status
 	queue    chan task
 	turn     chan struct{} // held by a transaction, and by a hand-over of partitions
 	parked   parking
@@ -97,7 +111,7 @@ func New(cfg Config, kafka stream.Config, parts Parts, log *slog.Logger, reg pro
 // of Kafka or Postgres show in Ready and are waited for. An error means that a
 // person is needed.
 func (s *Sink) Run(ctx context.Context) error {
-	consumer, err := stream.NewConsumer(s.kafka, s.consumerConfig(), s.log, s.reg, s.opts...)
+	consumer, err := stream.NewGroupConsumer(s.kafka, s.groupConfig(), s.log, s.reg, s.opts...)
 	if err != nil {
 		return err
 	}
@@ -117,7 +131,7 @@ func (s *Sink) Once(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	defer consumer.Close() //nolint:contextcheck // it leaves the group although ctx has ended
+	defer consumer.Close()
 	if err := s.run(ctx, consumer); !errors.Is(err, context.Canceled) {
 		return err
 	}
@@ -127,9 +141,9 @@ func (s *Sink) Once(ctx context.Context) error {
 var errDone = errors.New("done")
 
 // run collects, applies and watches until one of the three ends.
-func (s *Sink) run(ctx context.Context, consumer *stream.Consumer) error {
+func (s *Sink) run(ctx context.Context, consumer consumer) error {
 	s.consumer = consumer
-	s.public.Store(consumer)
+	s.public.Store(&consumer)
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error {
 		if err := s.collect(ctx); err != nil {
@@ -215,13 +229,15 @@ func (s *Sink) moved(held map[cache.TopicPartition]cache.Position) (moved []stre
 	return moved
 }
 
+func (s *Sink) groupConfig() stream.GroupConfig {
+	return stream.GroupConfig{ConsumerConfig: s.consumerConfig(), Group: s.cfg.Group, Revoked: s.revoked}
+}
+
 func (s *Sink) consumerConfig() stream.ConsumerConfig {
 	return stream.ConsumerConfig{
-		Group:      s.cfg.Group,
 		Positions:  s.store.Positions,
 		Reset:      s.store.Reset,
 		Aged:       s.deleteAbsent,
-		Revoked:    s.revoked,
 		FetchBytes: fetchBytes(s.cfg.BatchBytes),
 	}
 }

@@ -49,7 +49,7 @@ func (s *Sink) Status() Status {
 		status.Reason = "not started yet"
 		return status
 	}
-	owned, trouble := consumer.State()
+	owned, trouble := (*consumer).State()
 	status.Reason = trouble
 	if since, err := s.state.trouble(); err != nil {
 		status.Reason, status.Since = err.Error(), &since

@@ -125,16 +125,26 @@ func (b bench) produce(topic string, partition int32, n int) {
 	}
 }
 
-func (b bench) config(o *offsetsInMemory) stream.ConsumerConfig {
-	return stream.ConsumerConfig{
-		Group: b.cfg.TopicPrefix + "group", Positions: o.positions, Reset: o.reset,
-		Refresh: 100 * time.Millisecond, Session: 6 * time.Second,
+func (b bench) config(o *offsetsInMemory) stream.GroupConfig {
+	return stream.GroupConfig{
+		ConsumerConfig: stream.ConsumerConfig{Positions: o.positions, Reset: o.reset},
+		Group:          b.cfg.TopicPrefix + "group", Refresh: 100 * time.Millisecond, Session: 6 * time.Second,
 	}
 }
 
-func (b bench) consumer(cc stream.ConsumerConfig, reg prometheus.Registerer) *stream.Consumer {
+// consumer is what the two kinds have in common.
+type consumer interface {
+	Poll(ctx context.Context, limit int, wait time.Duration) ([]stream.Span, error)
+	Current(stream.Span) bool
+	Reseek(context.Context, []stream.TopicPartition) error
+	State() ([]stream.PartitionState, string)
+	Behind() []string
+	Close()
+}
+
+func (b bench) consumer(cc stream.GroupConfig, reg prometheus.Registerer) *stream.GroupConsumer {
 	b.t.Helper()
-	c, err := stream.NewConsumer(b.cfg, cc, slog.New(slog.DiscardHandler), reg)
+	c, err := stream.NewGroupConsumer(b.cfg, cc, slog.New(slog.DiscardHandler), reg)
 	if err != nil {
 		b.t.Fatal(err)
 	}
@@ -144,7 +154,7 @@ func (b bench) consumer(cc stream.ConsumerConfig, reg prometheus.Registerer) *st
 
 // read polls until enough says so, and returns the offsets read by partition.
 // Every span must continue the one before; the store moves along.
-func (b bench) read(c *stream.Consumer, o *offsetsInMemory, enough func(map[string][]int64) bool) map[string][]int64 {
+func (b bench) read(c consumer, o *offsetsInMemory, enough func(map[string][]int64) bool) map[string][]int64 {
 	b.t.Helper()
 	ctx := machine.Context(b.t, "the records to be read")
 	got := map[string][]int64{}
@@ -257,12 +267,12 @@ func (b bench) commit(topic string, next int64) {
 	}
 }
 
-func (b bench) open(direct bool, cc stream.ConsumerConfig, reg prometheus.Registerer) *stream.Consumer {
+func (b bench) open(direct bool, cc stream.GroupConfig, reg prometheus.Registerer) consumer {
 	b.t.Helper()
 	if !direct {
 		return b.consumer(cc, reg)
 	}
-	c, err := stream.NewDirectConsumer(b.t.Context(), b.cfg, cc, slog.New(slog.DiscardHandler), reg)
+	c, err := stream.NewDirectConsumer(b.t.Context(), b.cfg, cc.ConsumerConfig, slog.New(slog.DiscardHandler), reg)
 	if err != nil {
 		b.t.Fatal(err)
 	}
@@ -426,11 +436,11 @@ func TestTwoConsumersShareAndHandOver(t *testing.T) {
 }
 
 // both polls two consumers until they own what done wants.
-func (b bench) both(first, second *stream.Consumer, done func(a, b []stream.PartitionState) bool) {
+func (b bench) both(first, second *stream.GroupConsumer, done func(a, b []stream.PartitionState) bool) {
 	b.t.Helper()
 	ctx := machine.Context(b.t, "both to own their share")
 	for {
-		for _, c := range []*stream.Consumer{first, second} {
+		for _, c := range []*stream.GroupConsumer{first, second} {
 			if _, err := c.Poll(ctx, 100, 50*time.Millisecond); err != nil {
 				b.t.Fatalf("Poll: %v", err)
 			}
@@ -468,7 +478,7 @@ func TestReseekGoesOnWhereTheStoreIs(t *testing.T) {
 	}
 }
 
-func poll(t *testing.T, c *stream.Consumer) []stream.Span {
+func poll(t *testing.T, c consumer) []stream.Span {
 	t.Helper()
 	for {
 		spans, err := c.Poll(t.Context(), 1000, 100*time.Millisecond)

@@ -388,27 +388,27 @@ func ofTheGroup() []mutant {
 			pkg: "./apply", tests: anySinks, env: []string{"ODASTREAM_HISTORIES=80"}, // it takes a thaw at the right moment
 		},
 		{
-			invariant: 2, rule: "reading goes on at the stored offset and not behind it", file: "stream/consumer_start.go",
+			invariant: 2, rule: "reading goes on at the stored offset and not behind it", file: "stream/start.go",
 			old: "p.at = pos.Next\n", new: "p.at = pos.Next + 1\n",
 			pkg: "./apply", tests: anySinks,
 		},
 		{
-			rule: "a rebalance does not begin the look-up of start offsets anew", file: "stream/consumer_lookup.go",
+			rule: "a rebalance does not begin the look-up of start offsets anew", file: "stream/group_lookup.go",
 			old: "context.WithCancel(context.WithoutCancel(ctx))", new: "context.WithCancel(ctx)",
 			pkg: "./stream", tests: "TestRebalancesDoNotBeginALookUpAnew",
 		},
 		{
-			invariant: 2, rule: "a start offset that was found before another member had the partition is not used", file: "stream/consumer_start.go",
+			invariant: 2, rule: "a start offset that was found before another member had the partition is not used", file: "stream/group_assign.go",
 			old: "\tc.lookups.forget(gone...)\n", new: "",
 			pkg: "./stream", tests: "TestAPartitionThatComesBackIsLookedUpAnew",
 		},
 		{
-			invariant: 2, rule: "a start offset that was found as another member of the group is not used", file: "stream/consumer_lookup.go",
+			invariant: 2, rule: "a start offset that was found as another member of the group is not used", file: "stream/group_lookup.go",
 			old: "look != nil && look.member == member", new: "look != nil",
 			pkg: "./stream", tests: "TestALookUpIsNotUsedOnce",
 		},
 		{
-			rule: "a start offset that was found is kept when another was not", file: "stream/consumer_lookup.go",
+			rule: "a start offset that was found is kept when another was not", file: "stream/group_lookup.go",
 			old: "\t\t\tfailed = look.err\n", new: "\t\t\tfailed = look.err\n\t\t\tdefer clear(l.pending)\n",
 			pkg: "./stream", tests: "TestALookUpThatFailedIsDoneAgainAlone",
 		},
@@ -458,7 +458,7 @@ func ofTheRepairs() []mutant {
 			pkg: "./cache", tests: "TestWhatTheSinkHasYetToApplyIsLeftToIt",
 		},
 		{
-			rule: "an offset older than the topic keeps deletes has the topic looked through", file: "stream/consumer_aged.go",
+			rule: "an offset older than the topic keeps deletes has the topic looked through", file: "stream/start_aged.go",
 			old: "if ages[topic] <= keeps {", new: "if ages[topic] <= keeps || true {",
 			pkg: "./apply", tests: "TestABackupOlderThanTheTopicKeepsDeletesConverges",
 		},

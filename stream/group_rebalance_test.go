@@ -37,11 +37,11 @@ func (s slowStore) positions(ctx context.Context) (map[stream.TopicPartition]str
 
 // member joins with heartbeats so close to each other that a rebalance takes no
 // time, nor does a partition that joins the others in a fetch.
-func (b bench) member(positions func(context.Context) (map[stream.TopicPartition]stream.Position, error), o *offsetsInMemory) *stream.Consumer {
+func (b bench) member(positions func(context.Context) (map[stream.TopicPartition]stream.Position, error), o *offsetsInMemory) *stream.GroupConsumer {
 	b.t.Helper()
 	cc := b.config(o)
 	cc.Positions = positions
-	c, err := stream.NewConsumer(b.cfg, cc, slog.New(slog.DiscardHandler), nil,
+	c, err := stream.NewGroupConsumer(b.cfg, cc, slog.New(slog.DiscardHandler), nil,
 		kgo.HeartbeatInterval(50*time.Millisecond), kgo.FetchMaxWait(100*time.Millisecond))
 	if err != nil {
 		b.t.Fatal(err)
@@ -52,7 +52,7 @@ func (b bench) member(positions func(context.Context) (map[stream.TopicPartition
 
 // joined polls until the consumer is in its group: then every other member has
 // taken part in the rebalance.
-func (b bench) joined(c *stream.Consumer) {
+func (b bench) joined(c *stream.GroupConsumer) {
 	b.t.Helper()
 	for {
 		if _, err := c.Poll(b.t.Context(), 1, 10*time.Millisecond); err != nil {

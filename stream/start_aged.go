@@ -23,12 +23,12 @@ func aged(found map[TopicPartition]*partition, held map[TopicPartition]Position)
 
 // lookThrough has each topic whose offset is older than the topic keeps deletes
 // looked through before it is read on.
-func (c *Consumer) lookThrough(ctx context.Context, ages map[string]time.Duration) error {
-	if len(ages) == 0 || c.cc.Aged == nil {
+func (s *starts) lookThrough(ctx context.Context, ages map[string]time.Duration) error {
+	if len(ages) == 0 || s.cc.Aged == nil {
 		return nil
 	}
 	names := slices.Sorted(maps.Keys(ages))
-	settings, err := (&Topics{cl: c.cl, adm: c.adm, cfg: c.cfg, log: c.log}).settings(ctx, names)
+	settings, err := (&Topics{adm: s.adm, cfg: s.cfg, log: s.log}).settings(ctx, names)
 	if err != nil {
 		return err
 	}
@@ -37,11 +37,11 @@ func (c *Consumer) lookThrough(ctx context.Context, ages map[string]time.Duratio
 		if ages[topic] <= keeps {
 			continue
 		}
-		c.metrics.resets.WithLabelValues(resetAged).Inc()
-		c.log.Warn("stored offset is older than the topic keeps deletes, looking through the topic from its start",
+		s.metrics.resets.WithLabelValues(resetAged).Inc()
+		s.log.Warn("stored offset is older than the topic keeps deletes, looking through the topic from its start",
 			"topic", topic, "age", ages[topic].Round(time.Second), "delete_retention", keeps)
-		c.setTrouble(fmt.Sprintf("looking for rows of topic %s that were deleted since %s ago", topic, ages[topic].Round(time.Second)))
-		if err := c.cc.Aged(ctx, topic); err != nil {
+		s.tell(fmt.Sprintf("looking for rows of topic %s that were deleted since %s ago", topic, ages[topic].Round(time.Second)))
+		if err := s.cc.Aged(ctx, topic); err != nil {
 			return fmt.Errorf("look through topic %s: %w", topic, err)
 		}
 	}

@@ -1,0 +1,135 @@
+package stream
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"golang.org/x/sync/errgroup"
+)
+
+// starts finds where reading of partitions begins: at the store's offset, or at the
+// topic's start where that offset is not of this topic.
+type starts struct {
+	cfg     Config
+	cc      ConsumerConfig
+	log     *slog.Logger
+	metrics *consumerMetrics
+	adm     *kadm.Client
+	tell    func(trouble string) // of what takes long
+}
+
+// find finds for each partition the store's offset and where in the topic, as
+// it stands now, reading has to begin.
+func (s *starts) find(ctx context.Context, want []TopicPartition) (map[TopicPartition]*partition, error) {
+	topics := topicNames(want)
+	if len(topics) == 0 {
+		return nil, nil // kadm takes no topic for all topics
+	}
+	held, details, err := s.heldOf(ctx, topics)
+	if err != nil {
+		return nil, err
+	}
+	// Only now: an end that is older than a stored offset may lie before it.
+	starts, ends, err := s.bounds(ctx, topics)
+	if err != nil {
+		return nil, err
+	}
+	found := make(map[TopicPartition]*partition, len(want))
+	for _, tp := range want {
+		start, end, err := bound(starts, ends, tp)
+		if err != nil {
+			return nil, err
+		}
+		pos, ok := held[tp]
+		if !ok {
+			pos.Next = NoOffset
+		}
+		p := &partition{topicID: details[tp.Topic].ID, next: pos.Next, at: start, end: end, goal: endless}
+		if err := s.begin(ctx, tp, p, pos); err != nil {
+			return nil, err
+		}
+		p.start = p.at
+		found[tp] = p
+	}
+	if err := s.lookThrough(ctx, aged(found, held)); err != nil {
+		return nil, err
+	}
+	return found, nil
+}
+
+// heldOf asks the store for its offsets and the brokers for the topics, at once.
+func (s *starts) heldOf(ctx context.Context, topics []string) (held map[TopicPartition]Position, details kadm.TopicDetails, err error) {
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() (err error) {
+		held, err = s.cc.Positions(ctx)
+		return err
+	})
+	g.Go(func() (err error) {
+		if details, err = s.adm.ListTopics(ctx, topics...); err != nil {
+			return fmt.Errorf("look up topics: %w", err)
+		}
+		return nil
+	})
+	err = g.Wait()
+	return held, details, err
+}
+
+// bounds asks the brokers where the topics start and end, at once.
+func (s *starts) bounds(ctx context.Context, topics []string) (starts, ends kadm.ListedOffsets, err error) {
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() (err error) {
+		if starts, err = s.adm.ListStartOffsets(ctx, topics...); err != nil {
+			return fmt.Errorf("look up start offsets: %w", err)
+		}
+		return nil
+	})
+	g.Go(func() (err error) {
+		if ends, err = s.adm.ListEndOffsets(ctx, topics...); err != nil {
+			return fmt.Errorf("look up end offsets: %w", err)
+		}
+		return nil
+	})
+	err = g.Wait()
+	return starts, ends, err
+}
+
+// begin decides where reading of p, which stands at its start, begins.
+func (s *starts) begin(ctx context.Context, tp TopicPartition, p *partition, pos Position) error {
+	reason := ""
+	switch {
+	case pos.Next == NoOffset || p.topicID == [16]byte{}: // nothing applied yet, or the topic was deleted just now
+		return nil
+	case pos.TopicID != p.topicID:
+		reason = resetRecreated
+	case pos.Next < p.at || pos.Next > p.end:
+		reason = resetOutOfRange
+	default:
+		p.at = pos.Next
+		return nil
+	}
+	s.metrics.resets.WithLabelValues(reason).Inc()
+	s.log.Error("stored offset is not of this topic, reading it from its start", "topic", tp.Topic, "partition", tp.Partition,
+		"reason", reason, "offset", pos.Next, "start", p.at, "end", p.end,
+		"stored_id", topicIDText(pos.TopicID), "topic_id", topicIDText(p.topicID))
+	p.next = p.at
+	return s.cc.Reset(ctx, tp, pos, Position{TopicID: p.topicID, Next: p.at})
+}
+
+// bound gives a partition's start and end. A topic deleted meanwhile is empty:
+// waiting for it would hold up all other topics, and the group drops it soon.
+func bound(starts, ends kadm.ListedOffsets, tp TopicPartition) (start, end int64, err error) {
+	s, okStart := starts.Lookup(tp.Topic, tp.Partition)
+	e, okEnd := ends.Lookup(tp.Topic, tp.Partition)
+	err = errors.Join(s.Err, e.Err)
+	if !okStart || !okEnd || errors.Is(err, kerr.UnknownTopicOrPartition) {
+		return 0, 0, nil
+	}
+	if err != nil {
+		return 0, 0, fmt.Errorf("look up offsets of %s: %w", tp, err)
+	}
+	return s.Offset, e.Offset, nil
+}
