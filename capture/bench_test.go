@@ -18,25 +18,25 @@ import (
 	"odastream/stream"
 )
 
-// benchRows is the size of the first load that the benchmarks measure.
+// benchRows is the number of rows of the first load that the benchmarks measure.
 const benchRows = 200_000
 
-// BenchmarkFirstLoad gives the rate of a first load and, from the same run, that at
-// which the same pages are read and thrown away: first with one half of the pairs,
-// then the other, so that limit/limit shows the noise of A against A.
+// BenchmarkFirstLoad measures a first load and, in the same run, how fast the same
+// pages are read and discarded. Reading is measured twice, so that limit/limit shows
+// the noise of the measurement.
 func BenchmarkFirstLoad(b *testing.B) {
 	w := newBenchWorld(b)
-	againstReading(b, w, w.forgetAll, w.mustOnce)
+	againstReading(b, w, w.resetAll, w.mustOnce)
 }
 
-// BenchmarkReadAndPublish is what a first load cannot do without, whatever it keeps
-// in the database and however: the same pages are read and published, no more.
+// BenchmarkReadAndPublish measures the part of a first load that no store can save:
+// the same pages are read and published.
 func BenchmarkReadAndPublish(b *testing.B) {
 	w := newBenchWorld(b)
-	againstReading(b, w, w.forgetAll, func() { readAndPublish(b, w) })
+	againstReading(b, w, w.resetAll, func() { readAndPublish(b, w) })
 }
 
-// BenchmarkScanUnchanged is the same for a scan that finds nothing.
+// BenchmarkScanUnchanged is BenchmarkFirstLoad for a scan that finds no change.
 func BenchmarkScanUnchanged(b *testing.B) {
 	w := newBenchWorld(b)
 	w.mustOnce()
@@ -44,7 +44,7 @@ func BenchmarkScanUnchanged(b *testing.B) {
 	againstReading(b, w, func() {}, w.mustOnce)
 }
 
-// newBenchWorld has benchRows rows at the source.
+// newBenchWorld returns a world with benchRows rows at the source.
 func newBenchWorld(b *testing.B) *world {
 	b.Helper()
 	w := newWorld(b, odasim.Options{}, "Dokument")
@@ -58,10 +58,10 @@ func againstReading(b *testing.B, w *world, prepare, work func()) {
 	b.Helper()
 	var limit, again, worked time.Duration
 	for b.Loop() {
-		limit += timed(func() { readAndThrowAway(b, w) })
+		limit += timed(func() { readAndDiscard(b, w) })
 		prepare()
 		worked += timed(work)
-		again += timed(func() { readAndThrowAway(b, w) })
+		again += timed(func() { readAndDiscard(b, w) })
 	}
 	rows := float64(benchRows * b.N)
 	b.ReportMetric(rows/worked.Seconds(), "rows/s")
@@ -76,8 +76,8 @@ func timed(do func()) time.Duration {
 	return time.Since(start)
 }
 
-// forgetAll makes the next load a first one, onto topics of its own, which are there.
-func (w *world) forgetAll() {
+// resetAll makes the next load a first one, to new topics, which exist already.
+func (w *world) resetAll() {
 	w.kafka.TopicPrefix = kafkatest.Prefix(w.t)
 	p, stop := w.process()
 	defer stop()
@@ -87,7 +87,7 @@ func (w *world) forgetAll() {
 	w.exec(`TRUNCATE poller_watermarks, poller_ledger, poller_positions, poller_scans, poller_vanished`)
 }
 
-// fill puts rows of a middling size, with ids as dense as the source's.
+// fill puts rows of medium size, with ids as dense as the source's.
 func fill(b *testing.B, sim *odasim.Server) {
 	b.Helper()
 	const text = "Lovforslag om ændring af lov om social pension, lov om højeste, mellemste og andre forhold"
@@ -100,13 +100,13 @@ func fill(b *testing.B, sim *odasim.Server) {
 	}
 }
 
-// readAndThrowAway reads every page that a scan reads, as many at once.
-func readAndThrowAway(b *testing.B, w *world) {
+// readAndDiscard reads every page that a scan reads, as many at once.
+func readAndDiscard(b *testing.B, w *world) {
 	b.Helper()
 	readAll(b, w, func([]oda.Row) {})
 }
 
-// publishers is how many readAndPublish has at once: enough that none waits.
+// publishers is how many publishers readAndPublish has: enough that no page waits.
 const publishers = 3
 
 // readAndPublish reads every page that a scan reads and publishes its rows, in
@@ -118,7 +118,7 @@ func readAndPublish(b *testing.B, w *world) {
 		b.Fatal(err)
 	}
 	defer pub.Close()
-	pages := make(chan []oda.Row, queuedReadings)
+	pages := make(chan []oda.Row, queuedMessages)
 	var group errgroup.Group
 	var seq atomic.Int64
 	for range publishers {
@@ -171,7 +171,7 @@ func readAll(b *testing.B, w *world, take func(page []oda.Row)) {
 }
 
 func readRange(ctx context.Context, src source, r checkpoint.ScanRange, take func(page []oda.Row)) error {
-	for {
+	for r.Next < r.High {
 		page, err := src.Page(ctx, "Dokument", oda.Window{IDs: schema.IDRange{Low: r.Next, High: r.High}}, oda.Scan)
 		if err != nil || len(page.Rows) == 0 {
 			return err
@@ -179,4 +179,5 @@ func readRange(ctx context.Context, src source, r checkpoint.ScanRange, take fun
 		take(page.Rows)
 		r.Next, _ = page.LastID()
 	}
+	return nil
 }

@@ -10,8 +10,8 @@ import (
 	"odastream/odasim"
 )
 
-// clockChanges are those of 2026 and 2027: in March the clock leaves the hour from
-// two out, in October it runs through it twice.
+// clockChanges are those of 2026 and 2027: in March the clock skips the hour from two
+// to three, in October it repeats it.
 func clockChanges() []time.Time {
 	return []time.Time{
 		time.Date(2026, 3, 29, 1, 0, 0, 0, time.UTC), time.Date(2026, 10, 25, 1, 0, 0, 0, time.UTC),
@@ -19,10 +19,9 @@ func clockChanges() []time.Time {
 	}
 }
 
-// Around a clock change the tail alone finds every row, those too that come late by
-// minutes on either side, be it looked at all the time or not at all for an hour.
-// Red where instants are turned to UTC before they are compared, and without the
-// look-back.
+// Around a clock change the tail alone finds every row, also rows that are minutes
+// late, whether the tail runs all the time or not for an hour. It fails if stamps are
+// converted to UTC before they are compared, and without the look-back.
 func TestTheTailLosesNothingOverAClockChange(t *testing.T) {
 	t.Parallel()
 	for claim, follow := range map[string]func(w *world, change time.Time){
@@ -46,7 +45,7 @@ func TestTheTailLosesNothingOverAClockChange(t *testing.T) {
 			defer stop()
 			w.liveThrough(change, 5*time.Minute, func(time.Duration) {
 				look()
-				w.checkTopic("Sag") // each of its looks is a wide one
+				w.checkTopic("Sag") // each of its passes is a wide one
 			})
 		},
 	} {
@@ -72,9 +71,9 @@ func TestTheTailLosesNothingOverAClockChange(t *testing.T) {
 	}
 }
 
-// liveThrough lets the source work from before a clock change until after the hour
-// that it repeats. In each step rows come, some of them minutes after their stamp,
-// and are looked for; since is the time from the change on.
+// liveThrough runs the source from before a clock change until after the hour that
+// it repeats. In each step rows are written, some of them minutes after their stamp,
+// and the poller runs. since is the time since the change.
 func (w *world) liveThrough(change time.Time, step time.Duration, look func(since time.Duration)) {
 	w.t.Helper()
 	id := int64(0)
@@ -93,8 +92,8 @@ func (w *world) liveThrough(change time.Time, step time.Duration, look func(sinc
 	look(97 * time.Minute)
 }
 
-// followByHand is a daemon that looks when it is told to, and knows the source's
-// clock: a test sets it further than it could ever run between two looks.
+// followByHand runs a daemon that makes a pass when the test says so, and that knows
+// the source's clock: the test sets the clock ahead between two passes.
 func (w *world) followByHand() (look, stop func()) {
 	w.t.Helper()
 	w.cfg.Interval, w.cfg.IntervalMax = time.Hour, time.Hour
@@ -111,8 +110,8 @@ func (w *world) followByHand() (look, stop func()) {
 	}, stop
 }
 
-// The watermark is when a pass began, not when it ended: what is written meanwhile
-// to rows that were read already is still to be found.
+// The watermark is when a pass began, not when it ended: rows that were read already
+// may be written during the pass.
 func TestTheWatermarkIsWhenThePassBegan(t *testing.T) {
 	t.Parallel()
 	w := many(t, 50)
@@ -135,7 +134,7 @@ func TestTheWatermarkIsWhenThePassBegan(t *testing.T) {
 	w.sim.SetFaults(odasim.Faults{Latency: 1200 * time.Millisecond})
 	w.mustOnce()
 	if written.IsZero() {
-		t.Fatal("nothing was written within the pass: the test shows nothing")
+		t.Fatal("nothing was written within the pass: the test proves nothing")
 	}
 	if at := w.load("Sag").Watermark; at.After(written) {
 		t.Errorf("watermark is %s, past what was written at %s behind the pass", at, written)
@@ -145,9 +144,10 @@ func TestTheWatermarkIsWhenThePassBegan(t *testing.T) {
 	w.checkTopic("Sag")
 }
 
-// A daemon that finishes the pass of a former process looks wide at once as well:
-// what came late in between is behind that pass, and the next wide one may be far.
-func TestAFormerPassIsFollowedByAWideOne(t *testing.T) {
+// A daemon that completes the pass of an earlier process makes a wide pass at once:
+// rows that came late in between are behind that pass, and the next wide one may be
+// far off.
+func TestASavedPassIsFollowedByAWideOne(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, odasim.Options{PageCap: 20}, "Sag")
 	w.sim.SetNow(atNoon())
@@ -167,7 +167,7 @@ func TestAFormerPassIsFollowedByAWideOne(t *testing.T) {
 		t.Fatalf("poller --once gives %v, want the crash", err)
 	}
 	if w.load("Sag").Pass == nil {
-		t.Fatal("no pass is under way: the test shows nothing")
+		t.Fatal("no pass is running: the test proves nothing")
 	}
 	mood.feel(nil)
 	w.put("Sag", 1, "sent", stampAt(w.sim.Now().Add(-3*time.Minute)))

@@ -2,6 +2,7 @@ package capture
 
 import (
 	"context"
+	"log/slog"
 	"sync"
 	"time"
 
@@ -10,26 +11,31 @@ import (
 
 const (
 	probeEvery = 24 * time.Hour
-	// probeAgain is how soon after a probe that found trouble, or found nobody, the
-	// next one follows: an entity may be waiting for it.
+	// probeAgain is the time to the next probe after one that failed or found trouble:
+	// an entity may be waiting for it.
 	probeAgain = 5 * time.Minute
 )
 
-// prober asks the source whether it keeps to what the copy rests on; *oda.Client
-// is one.
+// prober checks that the source keeps the contract that the copy depends on;
+// *oda.Client is one.
 type prober interface {
 	Probe(ctx context.Context, sets []string) (oda.Report, error)
 }
 
-// contract is what the last probe found. The zero value knows nothing and has
-// nothing against any entity. It is safe for concurrent use.
+// contract probes the source and keeps the last report. It is safe for concurrent
+// use.
 type contract struct {
+	prober   prober // nil: the source is never probed
+	entities []string
+	log      *slog.Logger
+
 	mu     sync.Mutex
-	report *oda.Report
+	report *oda.Report // nil before the first probe
 }
 
-// honoured gives nil unless the last probe saw the source ignore filters on
-// entity: then what it would read is not what it asks for, and it waits (invariant 7).
+// honoured returns an error if the source ignored filters on entity at the last
+// probe. Invariant 7: such an entity waits, since its pages are not what was asked
+// for.
 func (c *contract) honoured(entity string) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -39,6 +45,7 @@ func (c *contract) honoured(entity string) error {
 	return c.report.Honoured(entity)
 }
 
+// findings returns what the last probe found.
 func (c *contract) findings() []oda.Finding {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -48,11 +55,11 @@ func (c *contract) findings() []oda.Finding {
 	return c.report.Findings
 }
 
-// keepProbing probes the source daily until ctx ends.
-func (p *Poller) keepProbing(ctx context.Context) {
+// keepProbing probes the source each day until ctx ends.
+func (c *contract) keepProbing(ctx context.Context) {
 	for {
 		again := probeEvery
-		if !p.probe(ctx) {
+		if !c.probe(ctx) {
 			again = probeAgain
 		}
 		if wait(ctx, again) != nil {
@@ -61,29 +68,29 @@ func (p *Poller) keepProbing(ctx context.Context) {
 	}
 }
 
-// probe asks once and is false where it found trouble or nobody. What is new at
-// the source is data, and reported; what breaks the contract is logged with what
-// to do.
-func (p *Poller) probe(ctx context.Context) (ok bool) {
-	if p.prober == nil {
+// probe probes the source once. It returns false if that failed or found trouble.
+// What is new at the source is logged as a note. What breaks the contract is logged
+// with what to do about it.
+func (c *contract) probe(ctx context.Context) (ok bool) {
+	if c.prober == nil {
 		return true
 	}
-	report, err := p.prober.Probe(ctx, p.names())
+	report, err := c.prober.Probe(ctx, c.entities)
 	if err != nil {
 		if ctx.Err() == nil {
-			p.log.Warn("source could not be probed", "again_in", probeAgain, "error", err)
+			c.log.Warn("source could not be probed", "again_in", probeAgain, "err", err)
 		}
 		return false
 	}
-	p.contract.mu.Lock()
-	p.contract.report = &report
-	p.contract.mu.Unlock()
+	c.mu.Lock()
+	c.report = &report
+	c.mu.Unlock()
 	for _, f := range report.Findings {
 		switch f.Verdict {
 		case oda.VerdictTrouble:
-			p.log.Error("source breaks the contract", "what", f.Name, "seen", f.Seen, "means", f.Means, "do", f.Remedy)
+			c.log.Error("source breaks the contract", "what", f.Name, "seen", f.Seen, "means", f.Means, "do", f.Remedy)
 		case oda.VerdictNote:
-			p.log.Info("source is not quite as known", "what", f.Name, "seen", f.Seen, "means", f.Means)
+			c.log.Info("source differs from what is known of it", "what", f.Name, "seen", f.Seen, "means", f.Means)
 		case oda.VerdictOK:
 		}
 	}

@@ -8,8 +8,8 @@ import (
 	"odastream/odasim"
 )
 
-// A source that ignores filters is found out before an entity is worked on.
-func TestAnEntityWhoseFilterIsNotHonouredWaits(t *testing.T) {
+// The probe finds that the source ignores filters before an entity is worked on.
+func TestAnEntityWhoseFiltersAreIgnoredWaits(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, odasim.Options{}, "Sag", "Stemme")
 	w.sim.SetNow(atNoon())
@@ -24,7 +24,7 @@ func TestAnEntityWhoseFilterIsNotHonouredWaits(t *testing.T) {
 	if len(p.Status().Contract) == 0 {
 		t.Error("status does not show what the probe found")
 	}
-	// The probe asks one of the two; the other one finds out by its first page.
+	// The probe asks for one of the two. The other one fails with its first page.
 	if leases := w.count(`SELECT count(*) FROM poller_leases`); leases > 1 {
 		t.Errorf("%d entities were worked on", leases)
 	}

@@ -15,7 +15,7 @@ import (
 
 var errCrash = errors.New("crash")
 
-// crashingStore ends the process, to all outside, before or after its n-th save.
+// crashingStore ends the process before or after its n-th save.
 type crashingStore struct {
 	store
 	after bool
@@ -47,8 +47,8 @@ func (s crashingStore) crash(save func() error) error {
 	return errCrash
 }
 
-// crashingPublisher ends the process before its n-th publish, or after half of it
-// was acknowledged.
+// crashingPublisher ends the process before its n-th publish, or when half of it is
+// acknowledged.
 type crashingPublisher struct {
 	publisher
 	half bool
@@ -67,8 +67,8 @@ func (p crashingPublisher) Publish(ctx context.Context, changes []schema.Change)
 	return nil, errCrash
 }
 
-// Whatever step a process dies at, the next one loses nothing and publishes
-// nothing twice (invariants 1 and 8). Red without the fold at the session's start.
+// Invariants 1 and 8: at whatever step a process dies, the next one loses nothing and
+// publishes nothing twice. It fails without the fold at the start of a session.
 func TestACrashAtAnyStepLosesAndRepeatsNothing(t *testing.T) {
 	t.Parallel()
 	for name, arm := range map[string]func(w *world, left *atomic.Int64){
@@ -97,14 +97,14 @@ func TestACrashAtAnyStepLosesAndRepeatsNothing(t *testing.T) {
 				crashes++
 			}
 			if crashes == 0 {
-				t.Error("no step crashed: the test shows nothing")
+				t.Error("no step crashed: the test proves nothing")
 			}
 		})
 	}
 }
 
-// crashAt lets a process die at its step-th save or publish, during a first load
-// and during what follows. It is false once there is no such step.
+// crashAt ends a process at its step-th save or publish, during a first load and
+// after it. It returns false if there is no such step.
 func (w *world) crashAt(step int, arm func(*world, *atomic.Int64)) bool {
 	w.t.Helper()
 	w.sim.SetNow(atNoon())

@@ -13,7 +13,7 @@ import (
 	"odastream/stream"
 )
 
-// many is a world with n rows that were loaded, each once scan a whole scan.
+// many returns a world with n rows that are loaded. Each once makes a scan.
 func many(t *testing.T, n int64) *world {
 	t.Helper()
 	w := newWorld(t, odasim.Options{}, "Sag")
@@ -41,7 +41,7 @@ func (w *world) vanish(from, to int64) {
 	}
 }
 
-// Red without the second look's reading, and without the tombstone.
+// It fails without the pages of the recheck, and without the tombstone.
 func TestAVanishedRowIsDeletedAndOneThatReturnsIsCreated(t *testing.T) {
 	t.Parallel()
 	w := many(t, 250)
@@ -94,12 +94,12 @@ func TestTooManyDeletesAtOnceAreHeldBackUntilASecondScanAgrees(t *testing.T) {
 		t.Errorf("%d deletes, want 150", got)
 	}
 	if !w.frontier().After(frontier) {
-		t.Error("consistent_through did not move once everything was settled")
+		t.Error("consistent_through did not move though everything is resolved")
 	}
 }
 
-// It agrees as well where a poller with a fast clock has made seq run ahead, so that
-// the time does not tell one scan from the next. Red where a scan's seq is not used up.
+// A poller with a fast clock may have made seq run ahead of the time, so that the time
+// does not tell one scan from the next. It fails if a scan does not use up its seq.
 func TestASecondScanAgreesThoughSeqRunsAhead(t *testing.T) {
 	t.Parallel()
 	w := many(t, 600)
@@ -117,7 +117,7 @@ func TestASecondScanAgreesThoughSeqRunsAhead(t *testing.T) {
 	}
 }
 
-// frontier is what consistent_through says.
+// frontier returns consistent_through.
 func (w *world) frontier() time.Time {
 	w.t.Helper()
 	at, err := w.store.Load(w.t.Context(), "Sag")
@@ -127,7 +127,7 @@ func (w *world) frontier() time.Time {
 	return at.ConsistentThrough
 }
 
-func TestASetThatCollapsesDeletesNothingUntilAPersonConfirms(t *testing.T) {
+func TestACollapsedEntityDeletesNothingUntilAPersonConfirms(t *testing.T) {
 	t.Parallel()
 	w := many(t, 300)
 	w.vanish(21, 300)
@@ -138,7 +138,7 @@ func TestASetThatCollapsesDeletesNothingUntilAPersonConfirms(t *testing.T) {
 		}
 	}
 	if got := w.deletes(); got != 0 {
-		t.Fatalf("%d deletes were published of a set that collapsed", got)
+		t.Fatalf("%d deletes were published of an entity that collapsed", got)
 	}
 	if confirmed, err := w.store.RequestScan(t.Context(), "Sag", true); err != nil || confirmed != 280 {
 		t.Fatalf("RequestScan confirms %d rows (%v), want 280", confirmed, err)
@@ -147,7 +147,7 @@ func TestASetThatCollapsesDeletesNothingUntilAPersonConfirms(t *testing.T) {
 	w.checkTopic("Sag")
 }
 
-func TestASetThatAnswers404DeletesNothing(t *testing.T) {
+func TestAnEntityThatAnswers404DeletesNothing(t *testing.T) {
 	t.Parallel()
 	w := many(t, 50)
 	if err := w.sim.SetMissing("Sag", true); err != nil {
@@ -155,7 +155,7 @@ func TestASetThatAnswers404DeletesNothing(t *testing.T) {
 	}
 	for range 2 {
 		if err := w.once(); err == nil {
-			t.Fatal("poller --once is content though the set is gone")
+			t.Fatal("poller --once reports no error though the entity is gone")
 		}
 	}
 	if err := w.sim.SetMissing("Sag", false); err != nil {
@@ -168,7 +168,7 @@ func TestASetThatAnswers404DeletesNothing(t *testing.T) {
 	w.checkTopic("Sag")
 }
 
-// countingPublisher notes the largest number of changes that were sent at once.
+// countingPublisher records the largest number of changes that were published at once.
 type countingPublisher struct {
 	publisher
 	most *atomic.Int64
@@ -179,9 +179,9 @@ func (p countingPublisher) Publish(ctx context.Context, changes []schema.Change)
 	return p.publisher.Publish(ctx, changes)
 }
 
-// Deletes that a person confirms may be many: they go out in parts, each of which
-// is through before the broker, or the lease, gives it up.
-func TestManyConfirmedDeletesArePublishedInParts(t *testing.T) {
+// A person may confirm many deletes. They are published in chunks, each of them small
+// enough to be delivered in time and within the lease.
+func TestManyConfirmedDeletesArePublishedInChunks(t *testing.T) {
 	t.Parallel()
 	w := many(t, 12_000)
 	w.vanish(21, 11_990)
@@ -201,8 +201,8 @@ func TestManyConfirmedDeletesArePublishedInParts(t *testing.T) {
 	}
 }
 
-// What is edited in silence behind a scan that is under way is outstanding when it
-// is over: the frontier is the moment at which the scan began.
+// A silent edit of a row that the running scan has read is still outstanding after the
+// scan: consistent_through is when the scan began.
 func TestTheFrontierIsWhenTheScanBegan(t *testing.T) {
 	t.Parallel()
 	w := many(t, 350)
@@ -220,7 +220,7 @@ func TestTheFrontierIsWhenTheScanBegan(t *testing.T) {
 	w.sim.SetFaults(odasim.Faults{Latency: 1200 * time.Millisecond})
 	w.mustOnce()
 	if edited.IsZero() {
-		t.Fatal("nothing was edited within the scan: the test shows nothing")
+		t.Fatal("nothing was edited within the scan: the test proves nothing")
 	}
 	if at := w.frontier(); at.After(edited) {
 		t.Errorf("consistent through %s, but what was edited at %s is not published", at, edited)

@@ -25,10 +25,10 @@ func (w *world) load(entity string) checkpoint.Checkpoint {
 	return at
 }
 
-// A source that breaks its rules, or that cannot be had, moves nothing: not the
-// watermark, not the frontier, not the topic. When it is well again, what happened
-// meanwhile is found.
-func TestAFaultySourceMovesNothing(t *testing.T) {
+// A source that breaks its rules or cannot be reached changes neither the watermark,
+// nor consistent_through, nor the topic. When it works again, the changes made
+// meanwhile are found.
+func TestAFaultySourceChangesNothing(t *testing.T) {
 	t.Parallel()
 	for claim, tt := range map[string]struct {
 		faults odasim.Faults
@@ -60,7 +60,7 @@ func TestAFaultySourceMovesNothing(t *testing.T) {
 			if tt.want != nil {
 				after := w.load("Sag")
 				if !after.Watermark.Equal(before.Watermark) || !after.ConsistentThrough.Equal(before.ConsistentThrough) {
-					t.Errorf("watermark and frontier moved from %s, %s to %s, %s",
+					t.Errorf("watermark and consistent_through moved from %s, %s to %s, %s",
 						before.Watermark, before.ConsistentThrough, after.Watermark, after.ConsistentThrough)
 				}
 				if n := len(w.messages("Sag")); n != 120 {
@@ -77,9 +77,9 @@ func TestAFaultySourceMovesNothing(t *testing.T) {
 	}
 }
 
-// With a little of everything a poller gets through, in some attempts, and tells no
-// lie on the way.
-func TestALittleOfEveryFaultTellsNoLie(t *testing.T) {
+// With a little of every fault a poller completes its work in some attempts, and
+// publishes nothing wrong before.
+func TestALittleOfEveryFaultPublishesNothingWrong(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, odasim.Options{PageCap: 20}, "Sag", "Stemme", "Aktør")
 	w.quiet = true
@@ -93,13 +93,13 @@ func TestALittleOfEveryFaultTellsNoLie(t *testing.T) {
 	attempts := 0
 	for w.once() != nil {
 		if attempts++; attempts > 40 {
-			t.Fatal("not through after 40 attempts")
+			t.Fatal("not complete after 40 attempts")
 		}
 	}
 	counts := w.sim.FaultCounts()
 	t.Logf("%d attempts, faults %+v", attempts+1, counts)
 	if counts.Errors == 0 || counts.Short == 0 || counts.Disordered == 0 || counts.Unfiltered == 0 {
-		t.Error("faults did not happen: the test shows nothing")
+		t.Error("no fault happened: the test proves nothing")
 	}
 	w.sim.SetFaults(odasim.Faults{})
 	w.mustOnce()
@@ -108,8 +108,8 @@ func TestALittleOfEveryFaultTellsNoLie(t *testing.T) {
 	}
 }
 
-// Rows that come, go and are stamped anew while they are read make a page shift.
-// Paging by id inside fixed bounds loses none and takes none for gone.
+// Rows that are created, deleted and stamped while they are read shift the pages.
+// Paging by id within fixed bounds loses no row and deletes none.
 func TestPagesThatShiftWhileTheyAreReadLoseNothing(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, odasim.Options{PageCap: 20}, "Sag")
@@ -121,8 +121,8 @@ func TestPagesThatShiftWhileTheyAreReadLoseNothing(t *testing.T) {
 	mood := w.moods()
 	mood.feel(func(asked int, _ string, _ oda.Window) error {
 		n := int64(asked)
-		w.put("Sag", 10*(n%300)+10, fmt.Sprint("ændret ", asked), stampAt(w.sim.Now())) // one that was read
-		w.put("Sag", 3010-10*(n%300), fmt.Sprint("også ", asked), stampAt(w.sim.Now())) // one that will be
+		w.put("Sag", 10*(n%300)+10, fmt.Sprint("ændret ", asked), stampAt(w.sim.Now())) // a row that was read
+		w.put("Sag", 3010-10*(n%300), fmt.Sprint("også ", asked), stampAt(w.sim.Now())) // a row that will be read
 		w.put("Sag", 10*(n%300)+5, "ny", stampAt(w.sim.Now()))
 		return nil
 	})
@@ -137,9 +137,9 @@ func TestPagesThatShiftWhileTheyAreReadLoseNothing(t *testing.T) {
 	w.checkTopic("Sag")
 }
 
-// A tie of 80,000, the largest that was ever seen, is read once, page by page: it
-// fits into little memory, and the polls that follow do not read it again. It runs
-// alone, since it looks at the process's memory.
+// 80,000 rows with one stamp, the most ever seen, are read once, page by page: in
+// little memory, and the passes that follow do not read them again. The test runs
+// alone, since it measures the process's memory.
 func TestATieOf80000IsReadOnceAndInLittleMemory(t *testing.T) { //nolint:paralleltest // it measures memory
 	if testing.Short() {
 		t.Skip("takes seconds")
@@ -159,17 +159,17 @@ func TestATieOf80000IsReadOnceAndInLittleMemory(t *testing.T) { //nolint:paralle
 	}
 	w.checkTopic("Stemme")
 	w.sim.Advance(time.Hour)
-	w.mustOnce() // what is an hour back, and the overlap
+	w.mustOnce() // rows of an hour ago, and the overlap
 	w.sim.Advance(time.Minute)
 	before := w.sim.Requests()
 	w.mustOnce()
 	if asked := w.sim.Requests() - before; asked > 5 {
-		t.Errorf("a quiet poll asked %d times", asked)
+		t.Errorf("a pass of a quiet entity made %d requests", asked)
 	}
 }
 
-// watchHeap returns a function that ends the watch and gives by how much the live
-// heap grew at most, in bytes.
+// watchHeap measures the live heap until the returned function is called, which
+// returns by how many bytes the heap grew at most.
 func watchHeap(t *testing.T) (peak func() uint64) {
 	t.Helper()
 	live := func() uint64 {
@@ -200,7 +200,7 @@ func watchHeap(t *testing.T) (peak func() uint64) {
 	}
 }
 
-// badSource treats some sets badly.
+// badSource fails for some entities.
 type badSource struct {
 	source
 	treat map[string]func(ctx context.Context) error
@@ -213,9 +213,9 @@ func (b badSource) Page(ctx context.Context, set string, w oda.Window, lane oda.
 	return b.source.Page(ctx, set, w, lane)
 }
 
-// An entity whose filters are ignored, one that is gone and one that never answers
-// say so, each for itself; a fourth is followed as if they were not.
-func TestABadEntitySlowsNoOther(t *testing.T) {
+// One entity's filters are ignored, one is gone, and one never answers. Each reports
+// that in its status, and a fourth is followed as if the others worked.
+func TestAFailingEntitySlowsNoOther(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, odasim.Options{}, "Sag", "Aktør", "Stemme", "Periode")
 	w.quiet = true
@@ -240,17 +240,17 @@ func TestABadEntitySlowsNoOther(t *testing.T) {
 			t.Errorf("row %d took %s of service", id+1, took)
 		}
 	}
-	// Each does while it backs off, and not while it is tried again.
+	// Each does while it backs off, but not while it is tried again.
 	for i := range 2 {
 		w.eventually("a bad entity says so", func() bool {
 			s := p.Status().Entities[i]
-			return s.State == string(stateFailed) && s.Reason != ""
+			return s.State == StateFailed && s.Reason != ""
 		})
 	}
 }
 
-// A window that the source cannot answer in time is made shorter, again and again;
-// --once is not content until all of the time that passed is seen.
+// A window that the source cannot answer in time is halved again and again. --once
+// ends only when the whole window is read.
 func TestAWindowThatTimesOutIsReadInParts(t *testing.T) {
 	t.Parallel()
 	w := loaded(t)
@@ -282,7 +282,7 @@ func TestAWindowThatTimesOutIsReadInParts(t *testing.T) {
 	}
 }
 
-// width is the time that a window spans; 0 where it has no bounds.
+// width returns the time between the bounds of a window, 0 if it has none.
 func width(t *testing.T, w oda.Window) time.Duration {
 	if w.After == "" || w.Until == "" {
 		return 0
@@ -296,10 +296,10 @@ func width(t *testing.T, w oda.Window) time.Duration {
 	return to.Sub(from)
 }
 
-// A mass job stamps a whole set anew, each row with a stamp of its own, not in the
-// order of ids, while nothing in them changes: nothing is published, and what does
-// change in the midst of it is.
-func TestAMassOfEmptyStampsPublishesOnlyWhatChanges(t *testing.T) {
+// A job of the source gives each row of an entity a new stamp, in no order, without
+// changing its content. None of these rows is published; a row that changes meanwhile
+// is.
+func TestAMassOfNewStampsPublishesOnlyWhatChanges(t *testing.T) {
 	t.Parallel()
 	const rows = 5000
 	w := many(t, rows)

@@ -4,146 +4,131 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"odastream/checkpoint"
-	"odastream/oda"
 	"odastream/schema"
 	"odastream/stream"
 )
 
-// repairBatch is how many rows that must be published again are looked up at once.
-const repairBatch = 1000
+// topics creates topics and reads them; *stream.Topics is one.
+type topics interface {
+	Ensure(ctx context.Context, entities []string) error
+	State(ctx context.Context, entity string) (stream.TopicState, error)
+	ReadLog(ctx context.Context, entity string, from []int64, fn func([]*kgo.Record) error) ([]int64, error)
+}
 
-// fold brings the ledger up to the end of the entity's topic (invariant 8) and
-// returns how far that is. Where the topic is not the one that the ledger knows,
-// the ledger is forgotten first: everything is to be published anew.
-func (s *session) fold(ctx context.Context, at checkpoint.Checkpoint) (*positions, checkpoint.Checkpoint, error) {
-	state, err := s.topicState(ctx)
+// foldStore is the part of the store that the topic is folded into.
+type foldStore interface {
+	Load(ctx context.Context, entity string) (checkpoint.Checkpoint, error)
+	Fold(ctx context.Context, lease checkpoint.Lease, p checkpoint.Progress) error
+	ResetTopic(ctx context.Context, lease checkpoint.Lease) error
+}
+
+// folder brings the ledger of one entity up to the end of the entity's topic.
+type folder struct {
+	entity  string
+	topics  topics
+	store   foldStore
+	lease   *leaseKeeper
+	seq     *seqClock
+	metrics *metrics
+	log     *slog.Logger
+}
+
+// fold reads the topic from where the ledger agrees with it to its end. It returns
+// the positions after that, and the checkpoint. If the topic is not the one that
+// the ledger was kept with, the ledger is reset first: everything is to be
+// published again.
+func (f *folder) fold(ctx context.Context, at checkpoint.Checkpoint) (*positions, checkpoint.Checkpoint, error) {
+	state, err := f.topicState(ctx)
 	if err != nil {
 		return nil, at, err
 	}
-	if why := foreign(at, state); why != "" {
-		s.log.Warn("topic is not the one the ledger knows: publishing the entity anew", "reason", why)
-		if err := s.store.Forget(ctx, s.lease.current()); err != nil {
+	if why := mismatch(at.Positions, state); why != "" {
+		f.log.Warn("topic is not the one the ledger knows: publishing the entity anew", "reason", why)
+		if err := f.store.ResetTopic(ctx, f.lease.current()); err != nil {
 			return nil, at, err
 		}
-		if at, err = s.store.Load(ctx, s.entity); err != nil {
+		if at, err = f.store.Load(ctx, f.entity); err != nil {
 			return nil, at, err
 		}
 	}
 	if at.Partitions != 0 && at.Partitions != state.Partitions() {
 		return nil, at, fmt.Errorf("topic of %s has %d partitions, its keys were spread over %d: "+
-			"delete the topic, and it is made anew and filled: %w", s.entity, state.Partitions(), at.Partitions, stream.ErrPartitionsChanged)
+			"delete the topic, and it is made anew and filled: %w", f.entity, state.Partitions(), at.Partitions, stream.ErrPartitionsChanged)
 	}
-	s.ticks.raise(at.Seq)
-	p, err := s.foldFrom(ctx, at, state)
+	f.seq.raise(at.Seq)
+	p, err := f.foldFrom(ctx, at.Positions, state)
 	if err != nil {
 		return nil, at, err
 	}
-	return p, at, s.store.Fold(ctx, s.lease.current(), checkpoint.Progress{Positions: p.all()})
+	return p, at, f.store.Fold(ctx, f.lease.current(), checkpoint.Progress{Positions: p.all()})
 }
 
-// foldFrom folds what the topic holds behind the positions of at.
-func (s *session) foldFrom(ctx context.Context, at checkpoint.Checkpoint, state stream.TopicState) (*positions, error) {
-	next, err := s.topics.ReadLog(ctx, s.entity, startOffsets(at, state), func(records []*kgo.Record) error {
-		return s.foldRecords(ctx, state.ID, records)
+// errTopicChanged ends a session. The next one resets the ledger.
+var errTopicChanged = errors.New("topic is not the one the ledger knows any more")
+
+// refold folds the records that are on the topic after acked: another poller wrote
+// them. It returns the positions after them.
+func (f *folder) refold(ctx context.Context, acked *positions) (*positions, error) {
+	state, err := f.topics.State(ctx, f.entity)
+	if err != nil {
+		return nil, err
+	}
+	at := acked.all()
+	if why := mismatch(at, state); why != "" {
+		return nil, fmt.Errorf("fold topic of %s: %w: %s", f.entity, errTopicChanged, why)
+	}
+	return f.foldFrom(ctx, at, state)
+}
+
+// foldFrom folds what the topic has after the positions.
+func (f *folder) foldFrom(ctx context.Context, at map[int32]schema.Position, state stream.TopicState) (*positions, error) {
+	next, err := f.topics.ReadLog(ctx, f.entity, startOffsets(at, state), func(records []*kgo.Record) error {
+		return f.foldRecords(ctx, state.ID, records)
 	})
 	if err != nil {
-		return nil, fmt.Errorf("fold topic of %s into the ledger: %w", s.entity, err)
+		return nil, fmt.Errorf("fold topic of %s into the ledger: %w", f.entity, err)
 	}
 	return newPositions(state.ID, next), nil
 }
 
-// topicState looks the topic up, and makes it anew if it was deleted since the
-// poller began.
-func (s *session) topicState(ctx context.Context) (stream.TopicState, error) {
-	state, err := s.topics.State(ctx, s.entity)
+// topicState looks the topic up. It creates the topic if it was deleted since the
+// poller started.
+func (f *folder) topicState(ctx context.Context) (stream.TopicState, error) {
+	state, err := f.topics.State(ctx, f.entity)
 	if !errors.Is(err, stream.ErrNoTopic) {
 		return state, err
 	}
-	if err := s.topics.Ensure(ctx, []string{s.entity}); err != nil {
+	if err := f.topics.Ensure(ctx, []string{f.entity}); err != nil {
 		return state, err
 	}
-	return s.topics.State(ctx, s.entity)
+	return f.topics.State(ctx, f.entity)
 }
 
-// errTopicChanged ends a session: the next one begins with a topic that the ledger
-// does not know.
-var errTopicChanged = errors.New("topic is not the one the ledger knows any more")
-
-// refoldTopic brings the ledger up to the topic's end in the midst of a session:
-// somebody else's record there is a zombie's.
-func (w *writer) refoldTopic(ctx context.Context) error {
-	if err := w.sender.settled(ctx); err != nil {
-		return err
-	}
-	state, err := w.topics.State(ctx, w.entity)
-	if err != nil {
-		return err
-	}
-	at := checkpoint.Checkpoint{Positions: w.sender.acked.all()}
-	if why := foreign(at, state); why != "" {
-		return fmt.Errorf("fold topic of %s: %w: %s", w.entity, errTopicChanged, why)
-	}
-	acked, err := w.foldFrom(ctx, at, state)
-	if err != nil {
-		return err
-	}
-	w.sender.acked = acked
-	return nil
-}
-
-// foreign says why the topic cannot be the one that the ledger was kept with, ""
-// if it is or if nothing is known yet.
-func foreign(at checkpoint.Checkpoint, state stream.TopicState) string {
-	for partition, known := range at.Positions {
-		switch {
-		case int(partition) >= state.Partitions():
-			return "it has fewer partitions"
-		case known.TopicID != state.ID:
-			return "it was made anew"
-		case known.Next > state.End[partition]:
-			return fmt.Sprintf("partition %d ends at %d, before %d", partition, state.End[partition], known.Next)
-		case known.Next < state.Start[partition]:
-			return fmt.Sprintf("partition %d starts at %d, behind %d", partition, state.Start[partition], known.Next)
-		}
-	}
-	return ""
-}
-
-// startOffsets are the positions, and the topic's start where there is none.
-func startOffsets(at checkpoint.Checkpoint, state stream.TopicState) []int64 {
-	from := make([]int64, state.Partitions())
-	for partition := range from {
-		from[partition] = schema.NoOffset
-		if known, ok := at.Positions[int32(partition)]; ok {
-			from[partition] = known.Next
-		}
-	}
-	return from
-}
-
-// foldRecords stores every record in its order: an older one behind a newer one
-// makes the row dirty, wherever a batch ends. What is no change stays on the topic
-// for the sink to dead-letter; the ledger knows nothing of it.
-func (s *session) foldRecords(ctx context.Context, topicID [16]byte, records []*kgo.Record) error {
+// foldRecords stores all records in their order: an older record after a newer one
+// makes the row Dirty, also if they are in different batches. A record that is no
+// change is left to the sink, which dead-letters it.
+func (f *folder) foldRecords(ctx context.Context, topicID [16]byte, records []*kgo.Record) error {
 	p := checkpoint.Progress{Positions: map[int32]schema.Position{}, Entries: make([]checkpoint.Entry, 0, len(records))}
 	for _, rec := range records {
 		p.Positions[rec.Partition] = schema.Position{TopicID: topicID, Next: rec.Offset + 1}
 		entry, err := entryOf(rec)
 		if err != nil {
-			s.log.Warn("record on the entity's topic is no change of ours", "partition", rec.Partition, "offset", rec.Offset, "error", err)
+			f.log.Warn("record on the entity's topic is no change of the entity", "partition", rec.Partition, "offset", rec.Offset, "err", err)
 			continue
 		}
-		s.ticks.raise(entry.Seq)
+		f.seq.raise(entry.Seq)
 		p.Entries = append(p.Entries, entry)
 	}
-	s.metrics.folded.Add(float64(len(records)))
-	return s.store.Fold(ctx, s.lease.current(), p)
+	f.metrics.folded.Add(float64(len(records)))
+	return f.store.Fold(ctx, f.lease.current(), p)
 }
 
+// entryOf returns what the ledger has to hold of a row after rec.
 func entryOf(rec *kgo.Record) (checkpoint.Entry, error) {
 	message, err := stream.Decode(rec)
 	if err != nil {
@@ -154,33 +139,38 @@ func entryOf(rec *kgo.Record) (checkpoint.Entry, error) {
 	if c.Action == schema.Delete {
 		return entry, nil
 	}
-	entry.State, entry.Stamp, entry.Spelling = checkpoint.Live, c.Opdateringsdato, schema.SpellingOf(c.Data)
+	entry.State, entry.Stamp, entry.Checksum = checkpoint.Live, c.Opdateringsdato, schema.ChecksumOf(c.Data)
 	entry.Hash, entry.Fields, err = schema.Fingerprint(c.Data)
 	return entry, err
 }
 
-// repair reads the rows again whose last record on the topic is a former
-// holder's, and has the right version published (invariant 4).
-func (s *session) repair(ctx context.Context) error {
-	after := int64(-1 << 62)
-	for {
-		ids, err := s.store.DirtyIDs(ctx, s.entity, after, repairBatch)
-		if err != nil || len(ids) == 0 {
-			return err
+// mismatch says why the topic cannot be the one that the positions belong to. It
+// returns "" if it can, or if there are no positions.
+func mismatch(at map[int32]schema.Position, state stream.TopicState) string {
+	for partition, known := range at {
+		switch {
+		case int(partition) >= state.Partitions():
+			return "it has fewer partitions"
+		case known.TopicID != state.ID:
+			return "it was made anew"
+		case known.Next > state.End[partition]:
+			return fmt.Sprintf("partition %d ends at %d, before %d", partition, state.End[partition], known.Next)
+		case known.Next < state.Start[partition]:
+			return fmt.Sprintf("partition %d starts at %d, after %d", partition, state.Start[partition], known.Next)
 		}
-		s.log.Warn("publishing again what a former holder of the lease overtook", "rows", len(ids))
-		for _, id := range ids {
-			r, err := s.read(ctx, oda.Window{IDs: schema.OneID(id)}, oda.Tail, schema.OriginScan)
-			if errors.Is(err, oda.ErrNotFound) {
-				return nil // the entity is absent at the source: nothing to say about its rows
-			}
-			if err != nil {
-				return err
-			}
-			if err := s.submit(ctx, r); err != nil {
-				return err
-			}
-		}
-		after = ids[len(ids)-1]
 	}
+	return ""
+}
+
+// startOffsets returns the offset of each partition to read from: NoOffset, which is
+// the start, for one without a position.
+func startOffsets(at map[int32]schema.Position, state stream.TopicState) []int64 {
+	from := make([]int64, state.Partitions())
+	for partition := range from {
+		from[partition] = schema.NoOffset
+		if known, ok := at[int32(partition)]; ok {
+			from[partition] = known.Next
+		}
+	}
+	return from
 }

@@ -17,7 +17,7 @@ import (
 	"odastream/stream"
 )
 
-// loaded is a world with ten rows that were loaded.
+// loaded returns a world with ten rows that are loaded.
 func loaded(t *testing.T) *world {
 	t.Helper()
 	w := newWorld(t, odasim.Options{}, "Sag")
@@ -29,7 +29,7 @@ func loaded(t *testing.T) *world {
 	return w
 }
 
-// changed is loaded with one row changed since, of which old is the former version.
+// changed returns loaded with one row changed; old is the previous version of that row.
 func changed(t *testing.T) (w *world, old schema.Change) {
 	t.Helper()
 	w = loaded(t)
@@ -47,7 +47,7 @@ func (w *world) exec(sql string) {
 	}
 }
 
-// publishBehind writes changes as a poller would that does not know of its end.
+// publishBehind publishes changes as a poller would that does not know its lease is lost.
 func (w *world) publishBehind(changes ...schema.Change) {
 	w.t.Helper()
 	pub, err := stream.NewPublisher(w.kafka, w.logger(), prometheus.NewRegistry())
@@ -71,7 +71,7 @@ func TestALostDatabasePublishesNothingAgain(t *testing.T) {
 	w.checkTopic("Sag")
 }
 
-func TestARestoredDatabaseGoesOnAboveTheTopicsSeq(t *testing.T) {
+func TestARestoredDatabaseContinuesAboveTheTopicsSeq(t *testing.T) {
 	t.Parallel()
 	w := loaded(t)
 	w.exec(`CREATE TABLE backup AS SELECT * FROM poller_ledger; CREATE TABLE backup_p AS SELECT * FROM poller_positions;
@@ -80,7 +80,7 @@ CREATE TABLE backup_w AS SELECT * FROM poller_watermarks`)
 	w.put("Sag", 3, "ændret", stampAt(w.sim.Now()))
 	w.put("Sag", 11, "ny", stampAt(w.sim.Now()))
 	w.mustOnce()
-	// The topic's newest seq is far ahead of the clock.
+	// The topic's highest seq is far ahead of the clock.
 	far := time.Now().Add(time.Hour).UnixMicro()
 	w.publishBehind(schema.Change{
 		Entity: "Sag", ID: 5, Action: schema.Update, Seq: far, Timestamp: time.Now(),
@@ -96,20 +96,20 @@ INSERT INTO poller_positions SELECT * FROM backup_p; INSERT INTO poller_watermar
 	}
 }
 
-func TestATopicMadeAnewIsFilledAgain(t *testing.T) {
+func TestARecreatedTopicIsFilledAgain(t *testing.T) {
 	t.Parallel()
 	w := loaded(t)
 	w.deleteTopic("Sag")
 	w.mustOnce()
 	w.checkTopic("Sag")
 	if got := len(w.messages("Sag")); got != 10 {
-		t.Errorf("topic made anew holds %d records, want 10", got)
+		t.Errorf("recreated topic holds %d records, want 10", got)
 	}
 }
 
-// Whoever followed the topic that is gone, our cache among them, is told by the new
-// one of a row that was deleted meanwhile. Red without rows that are Lost.
-func TestATopicMadeAnewTellsOfWhatWasDeletedMeanwhile(t *testing.T) {
+// A consumer of the deleted topic learns from the new one of a row that was deleted
+// meanwhile. It fails without the state Lost.
+func TestARecreatedTopicHasTheDeletesMadeMeanwhile(t *testing.T) {
 	t.Parallel()
 	w := loaded(t)
 	w.deleteTopic("Sag")
@@ -124,12 +124,12 @@ func TestATopicMadeAnewTellsOfWhatWasDeletedMeanwhile(t *testing.T) {
 		t.Errorf("the new topic says %q of the row that is gone, want %q", actions, want)
 	}
 	if got := len(w.messages("Sag")); got != 9+2 {
-		t.Errorf("topic made anew holds %d records, want 9, a delete and its tombstone", got)
+		t.Errorf("recreated topic holds %d records, want 9, a delete and its tombstone", got)
 	}
 }
 
-// So it does when the source shows hardly anything by then: that is held back.
-func TestATopicMadeAnewFromACollapsedSourceDeletesNothing(t *testing.T) {
+// If the source has hardly any rows by then, the deletes are held back.
+func TestARecreatedTopicOfACollapsedSourceDeletesNothing(t *testing.T) {
 	t.Parallel()
 	w := many(t, 300)
 	w.deleteTopic("Sag")
@@ -145,9 +145,9 @@ func TestATopicMadeAnewFromACollapsedSourceDeletesNothing(t *testing.T) {
 	}
 }
 
-// A poller that lost its lease may still publish; the next fold sees that an
-// older version stands last, and publishes the right one again. Red without
-// repair.
+// A poller that lost its lease may still publish. The next fold finds that an older
+// version is the last one, and the newer version is published again. It fails
+// without the repair.
 func TestAZombiesLateRecordIsRepaired(t *testing.T) {
 	t.Parallel()
 	w, old := changed(t)
@@ -160,9 +160,9 @@ func TestAZombiesLateRecordIsRepaired(t *testing.T) {
 	}
 }
 
-// It may publish while its successor, which has folded the topic already, is at
-// work: the successor's next scan finds that. Red without the fold of each scan.
-func TestAZombiesRecordInTheMidstOfASessionIsRepaired(t *testing.T) {
+// Such a poller may publish after the next holder has folded the topic: the holder's
+// next scan finds the record. It fails without the fold at the start of a scan.
+func TestAZombiesRecordDuringASessionIsRepaired(t *testing.T) {
 	t.Parallel()
 	w, old := changed(t)
 	var late sync.Once
@@ -175,7 +175,7 @@ func TestAZombiesRecordInTheMidstOfASessionIsRepaired(t *testing.T) {
 	}
 }
 
-// meanwhile is a source beside which something happens with each page.
+// meanwhile is a source that calls a function with each page.
 type meanwhile struct {
 	source
 	happens func()
@@ -194,12 +194,12 @@ func (w *world) checkLast(id int64) {
 	}
 }
 
-func TestATopicWithAnotherNumberOfPartitionsStopsItsEntity(t *testing.T) {
+func TestAnotherNumberOfPartitionsStopsTheEntity(t *testing.T) {
 	t.Parallel()
 	w := loaded(t)
 	w.addPartitions("Sag", 1)
 	if err := w.once(); err == nil {
-		t.Fatal("poller --once is content though keys would go to other partitions now")
+		t.Fatal("poller --once reports no error though keys would go to other partitions")
 	}
 }
 

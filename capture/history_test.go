@@ -17,7 +17,7 @@ import (
 	"odastream/schema"
 )
 
-// realRows gives a set of a real capture, by id.
+// realRows returns an entity of a real capture, by id.
 func realRows(t *testing.T, capture, set string) map[int64][]byte {
 	t.Helper()
 	root := os.Getenv("ODASTREAM_REAL_ROWS")
@@ -49,10 +49,10 @@ func realRows(t *testing.T, capture, set string) map[int64][]byte {
 	return rows
 }
 
-// news is what a poller has to say of a history.
+// news is what a poller has to publish of a history.
 type news struct{ creates, updates, deletes int }
 
-// difference compares two captures by id, as nothing of this package does.
+// difference compares two captures by id, without code of this package.
 func difference(before, after map[int64][]byte) (n news, silent, empty int) {
 	for id, is := range after {
 		was, known := before[id]
@@ -78,14 +78,14 @@ func difference(before, after map[int64][]byte) (n news, silent, empty int) {
 	return n, silent, empty
 }
 
-// What really happened between two captures is published, no more and no less:
-// rows that came, that differ, with a stamp or without one, and that went; not
-// those that were stamped anew without a change.
+// Exactly the real changes between two captures are published: rows that are new,
+// rows that differ, with a new stamp or without one, and rows that are gone. Rows
+// with a new stamp and the same content are not.
 func TestRealHistoriesArePublishedExactly(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {
 		entity, set, from, to string
-		since, until          time.Time // source's time at the captures
+		since, until          time.Time // source's time at the two captures
 		want                  news
 		byScan                int // silent edits and deletes
 		empty                 int // stamps without a change
@@ -149,7 +149,7 @@ func TestRealHistoriesArePublishedExactly(t *testing.T) {
 	}
 }
 
-// become turns the source's set from one capture into another.
+// become changes the source's rows from one capture to another.
 func (w *world) become(entity string, before, after map[int64][]byte) {
 	w.t.Helper()
 	for id := range before {

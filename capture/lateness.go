@@ -1,7 +1,6 @@
 package capture
 
 import (
-	"context"
 	"slices"
 	"time"
 
@@ -9,10 +8,7 @@ import (
 	"odastream/oda"
 )
 
-// lateDays is how long the worst lateness seen counts.
-const lateDays = 30
-
-// lateBounds are the histogram's, the last one for all above.
+// lateBounds returns the bounds of the histogram. The last one is for all above.
 func lateBounds() []time.Duration {
 	const day = 24 * time.Hour
 	return []time.Duration{
@@ -21,21 +17,21 @@ func lateBounds() []time.Duration {
 	}
 }
 
-// lateRows counts the rows of a batch that turned up behind the watermark.
+// lateRows counts the rows of a batch that were found behind the watermark.
 type lateRows struct{ list []checkpoint.Lateness }
 
-// add counts a row with this stamp, read when the watermark stood at behind
-// (microseconds since 1970). A stamp of the hour that comes twice counts as the
-// later one.
-func (l *lateRows) add(stamp string, behind int64) {
-	if stamp == "" || behind == 0 {
+// add counts a row with this stamp if it is behind the watermark (microseconds
+// since 1970) at which it was read. A stamp in the hour that the clock shows twice
+// counts as the later one.
+func (l *lateRows) add(stamp string, watermark int64) {
+	if stamp == "" || watermark == 0 {
 		return
 	}
 	_, stamped, err := oda.ParseWall(stamp)
 	if err != nil {
 		return
 	}
-	late := time.UnixMicro(behind).Sub(stamped)
+	late := time.UnixMicro(watermark).Sub(stamped)
 	if late <= 0 {
 		return
 	}
@@ -49,22 +45,4 @@ func (l *lateRows) add(stamp string, behind int64) {
 	}
 	l.list[i].Rows++
 	l.list[i].Worst = max(l.list[i].Worst, late)
-}
-
-// lateLookBack is the third tier of the look-back: twice the worst lateness of the
-// last 30 days, at most ScanEvery, which finds what is later still.
-func (t *tail) lateLookBack(ctx context.Context) (time.Duration, error) {
-	seen, err := t.store.LateRows(ctx, t.entity, lateDays)
-	if err != nil {
-		return 0, err
-	}
-	t.status.late(seen)
-	back := t.cfg.Overlap
-	for _, l := range seen {
-		back = max(back, 2*l.Worst)
-	}
-	if t.cfg.ScanEvery > 0 {
-		back = min(back, max(t.cfg.ScanEvery, t.cfg.Overlap))
-	}
-	return back, nil
 }

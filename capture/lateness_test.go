@@ -12,7 +12,7 @@ import (
 	"odastream/schema"
 )
 
-// lateRowsOf is the histogram, bounds with their rows.
+// lateRowsOf returns the entity's histogram.
 func (w *world) lateRowsOf(entity string) []checkpoint.Lateness {
 	w.t.Helper()
 	seen, err := w.store.LateRows(w.t.Context(), entity, lateDays)
@@ -22,10 +22,9 @@ func (w *world) lateRowsOf(entity string) []checkpoint.Lateness {
 	return seen
 }
 
-// How late rows are is counted, by what is found late and not by what is read
-// again: a first load, a silent edit, a row in time and one that is repaired say
-// nothing of it.
-func TestLatenessCountsWhatCameLateAndNothingElse(t *testing.T) {
+// Only rows found behind the watermark count as late: not the rows of a first load, a
+// silent edit, a row in time, a row that is read again, or one that is repaired.
+func TestLatenessCountsOnlyLateRows(t *testing.T) {
 	t.Parallel()
 	w := many(t, 20) // stamped a day ago
 	w.sim.Advance(time.Hour)
@@ -66,9 +65,9 @@ func TestLatenessCountsWhatCameLateAndNothingElse(t *testing.T) {
 	}
 }
 
-// The third tier looks back twice as far as rows were late, so the tail alone finds
-// the next one that is as late; never further than SCAN_EVERY.
-func TestTheTailLooksBackTwiceAsFarAsRowsWereLate(t *testing.T) {
+// The third tier looks back twice the measured lateness, at most SCAN_EVERY, so that
+// the tail alone finds the next row that is as late.
+func TestTheTailLooksBackTwiceTheMeasuredLateness(t *testing.T) {
 	t.Parallel()
 	w := many(t, 5)
 	w.cfg.ScanEvery = 24 * time.Hour
@@ -100,7 +99,7 @@ func TestTheTailLooksBackTwiceAsFarAsRowsWereLate(t *testing.T) {
 	}
 }
 
-func TestLookBackEndsAtScanEvery(t *testing.T) {
+func TestLookBackIsAtMostScanEvery(t *testing.T) {
 	t.Parallel()
 	w := many(t, 5)
 	for scanEvery, want := range map[time.Duration]time.Duration{
@@ -109,17 +108,16 @@ func TestLookBackEndsAtScanEvery(t *testing.T) {
 		w.exec(`DELETE FROM poller_lateness; INSERT INTO poller_lateness VALUES ('Sag', (now() AT TIME ZONE 'UTC')::date, 86400, 1, 36000)`)
 		w.cfg.ScanEvery = scanEvery
 		p, stop := w.process()
-		tail := &tail{session: &session{Poller: p, entity: "Sag", status: p.entities[0]}}
-		if got, err := tail.lateLookBack(t.Context()); err != nil || got != want {
+		lookBacks := p.newSession(checkpoint.Lease{Entity: "Sag"}, p.entities[0]).tail.lookBacks
+		if got, err := lookBacks.measured(t.Context()); err != nil || got != want {
 			t.Errorf("rows were ten hours late, scans each %s: look-back is %s (%v), want %s", scanEvery, got, err, want)
 		}
 		stop()
 	}
 }
 
-// An entity at rest is looked at at once when one changes that it hangs together
-// with.
-func TestAChangeWakesWhatIsRelated(t *testing.T) {
+// A change wakes the tails of related entities that are at rest.
+func TestAChangeWakesRelatedEntities(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, odasim.Options{}, "Afstemning", "Stemme", "Periode")
 	w.sim.SetNow(atNoon())
@@ -138,13 +136,12 @@ func TestAChangeWakesWhatIsRelated(t *testing.T) {
 	p.wakers["Afstemning"] <- struct{}{}
 	w.eventually("the vote's members are published", func() bool { return len(w.changes("Stemme")) == 1 })
 	if got := w.changes("Periode"); len(got) != 0 || p.Status().Entities[2].Watermark != rest {
-		t.Errorf("an entity that is not related was looked at")
+		t.Errorf("an entity that is not related was polled")
 	}
 }
 
-// A change names the members that differ, and no other; where they cannot be known
-// it names none.
-func TestAnUpdateNamesWhatChanged(t *testing.T) {
+// An update names exactly the members that differ, and none if that is not known.
+func TestAnUpdateNamesTheChangedMembers(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, odasim.Options{}, "Sag")
 	w.sim.SetNow(atNoon())
@@ -175,7 +172,7 @@ func TestAnUpdateNamesWhatChanged(t *testing.T) {
 			t.Errorf("%s: changed is %q, want %q", got.Data, got.Changed, step.want)
 		}
 	}
-	// The database is lost: what the topic's own version says is known all the same.
+	// The database is lost: the topic has the version before.
 	w.exec(`DELETE FROM poller_ledger; DELETE FROM poller_positions; DELETE FROM poller_watermarks`)
 	w.mustOnce()
 	row(`{"id":1,"titel":"d","statusid":2,"note":"","opdateringsdato":"2026-11-23T13:00:00"}`)

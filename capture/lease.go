@@ -11,8 +11,15 @@ import (
 	"odastream/stream"
 )
 
-// leaseKeeper keeps one lease alive and tells whether there is still time to
-// publish under it. It is safe for concurrent use.
+// leases is the part of the store that has the leases.
+type leases interface {
+	Acquire(ctx context.Context, entity, holder string, ttl time.Duration) (checkpoint.Lease, error)
+	Renew(ctx context.Context, lease checkpoint.Lease, ttl time.Duration) (checkpoint.Lease, error)
+	Release(ctx context.Context, lease checkpoint.Lease) error
+}
+
+// leaseKeeper renews one lease, and checks before each publish that it lasts long
+// enough. It is safe for concurrent use.
 type leaseKeeper struct {
 	leases leases
 	ttl    time.Duration
@@ -27,8 +34,8 @@ func (k *leaseKeeper) current() checkpoint.Lease {
 	return k.lease
 }
 
-// run renews the lease three times within its length until ctx ends. It returns
-// an error once the lease is lost, or ran out because the store cannot be reached.
+// run renews the lease six times within its length until ctx ends. It returns an
+// error if the lease is lost, or has expired because the store cannot be reached.
 func (k *leaseKeeper) run(ctx context.Context) error {
 	tick := time.NewTicker(k.ttl / 6)
 	defer tick.Stop()
@@ -56,9 +63,10 @@ func (k *leaseKeeper) renew(ctx context.Context) error {
 	return nil
 }
 
-// ensure returns once the lease has longer to run than a produce may take, deletes
-// with their tombstones included (invariant 4).
+// ensure renews the lease if a delivery, with the tombstones of deletes, may outlive
+// it. It returns an error if it still may after that.
 func (k *leaseKeeper) ensure(ctx context.Context) error {
+	// Invariant 4: nothing is published after the lease may have expired.
 	if k.left() > 2*stream.DeliveryTimeout {
 		return nil
 	}
@@ -66,7 +74,7 @@ func (k *leaseKeeper) ensure(ctx context.Context) error {
 		return err
 	}
 	if left := k.left(); left <= 2*stream.DeliveryTimeout {
-		return fmt.Errorf("publish %s: lease has only %s to run: %w", k.current().Entity, left, checkpoint.ErrLeaseLost)
+		return fmt.Errorf("publish %s: lease expires in %s, before a delivery may end: %w", k.current().Entity, left, checkpoint.ErrLeaseLost)
 	}
 	return nil
 }

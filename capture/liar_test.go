@@ -12,13 +12,12 @@ import (
 	"odastream/oda"
 )
 
-// liar is a source whose pages are changed before anybody sees them, in ways that
-// no check of a page can find.
+// liar is a source whose pages are wrong in ways that no check of a page can find.
 type liar struct {
 	source
 
 	mu  sync.Mutex
-	lie func(w oda.Window, lane oda.Lane, page oda.Page) (oda.Page, error) // nil: the truth
+	lie func(w oda.Window, lane oda.Lane, page oda.Page) (oda.Page, error) // nil: pages are as they are
 }
 
 func (l *liar) Page(ctx context.Context, set string, w oda.Window, lane oda.Lane) (oda.Page, error) {
@@ -43,17 +42,17 @@ func (w *world) liar() *liar {
 	return l
 }
 
-// without is page less these rows.
+// without returns page without these rows.
 func without(page oda.Page, ids ...int64) oda.Page {
 	page.Rows = slices.DeleteFunc(slices.Clone(page.Rows), func(r oda.Row) bool { return slices.Contains(ids, r.ID) })
 	return page
 }
 
-// small tells a second look from a scan's own page: its range has an upper end.
+// small reports whether a window is of a recheck: its range has an upper end.
 func small(w oda.Window) bool { return !w.IDs.Open() }
 
-// No single answer proves a row gone. Red without the second look, and with one
-// that does not ask for the neighbours.
+// No single answer proves a row deleted. It fails without the recheck, and with one
+// that does not read the neighbours.
 func TestAPageThatLacksARowDeletesNothing(t *testing.T) {
 	t.Parallel()
 	for claim, lie := range map[string]func(w oda.Window, lane oda.Lane, page oda.Page) (oda.Page, error){
@@ -108,8 +107,8 @@ func TestAPageThatLacksARowDeletesNothing(t *testing.T) {
 	}
 }
 
-// A row that cannot be read as one is at the source all the same.
-func TestARowThatIsBrokenIsNotGone(t *testing.T) {
+// A row that is broken is still at the source.
+func TestABrokenRowIsNotDeleted(t *testing.T) {
 	t.Parallel()
 	w := many(t, 30)
 	for _, id := range []int64{7, 30} {
@@ -125,9 +124,8 @@ func TestARowThatIsBrokenIsNotGone(t *testing.T) {
 	}
 }
 
-// An element of which not even the id can be read may be any of the rows that a
-// page lacks.
-func TestAnElementWithoutAnIDMayBeTheMissingRow(t *testing.T) {
+// An element without a readable id may be any row that the page lacks.
+func TestAnElementWithoutAnIDMayBeAnyRow(t *testing.T) {
 	t.Parallel()
 	w := many(t, 30)
 	liar := w.liar()
@@ -148,9 +146,9 @@ func TestAnElementWithoutAnIDMayBeTheMissingRow(t *testing.T) {
 	w.checkTopic("Sag")
 }
 
-// What a scan has found missing is looked at again by the next process, if the one
-// that found it dies; the ranges are not read again.
-func TestAScanThatWasKilledGoesOnWithTheSecondLook(t *testing.T) {
+// If a process dies before it rechecks vanished rows, the next one does, and does not
+// read the ranges again.
+func TestAKilledScanContinuesWithTheRecheck(t *testing.T) {
 	t.Parallel()
 	w := many(t, 250)
 	w.vanish(42, 43)
@@ -162,7 +160,7 @@ func TestAScanThatWasKilledGoesOnWithTheSecondLook(t *testing.T) {
 		return page, nil
 	})
 	if err := w.once(); !errors.Is(err, errCrash) {
-		t.Fatalf("poller --once gives %v, want the crash at the second look", err)
+		t.Fatalf("poller --once gives %v, want the crash at the recheck", err)
 	}
 	w.cfg.ScanEvery = 0
 	liar.tell(func(asked oda.Window, lane oda.Lane, page oda.Page) (oda.Page, error) {
@@ -178,9 +176,9 @@ func TestAScanThatWasKilledGoesOnWithTheSecondLook(t *testing.T) {
 	}
 }
 
-// A scan that a former process left half read is brought to its end and followed
-// by a whole one, where SCAN_EVERY says so: what it had read may have changed.
-func TestAResumedScanIsFollowedByOneOfItsOwn(t *testing.T) {
+// The scan of an earlier process is completed, and followed by a new one if SCAN_EVERY
+// says so: the rows that it had read may have changed.
+func TestAResumedScanIsFollowedByANewOne(t *testing.T) {
 	t.Parallel()
 	w := many(t, 250)
 	liar := w.liar()

@@ -9,19 +9,19 @@ import (
 	"odastream/checkpoint"
 )
 
-// metrics are the poller's own; those of the source and of Kafka are their
-// packages'.
+// metrics are the poller's own. Those of the source and of Kafka are in their
+// packages.
 type metrics struct {
-	changes   *prometheus.CounterVec
-	rows      *prometheus.CounterVec
-	batches   *prometheus.CounterVec
-	rejects   *prometheus.CounterVec
-	failures  *prometheus.CounterVec
-	folded    prometheus.Counter
-	watermark *prometheus.GaugeVec
-	frontier  *prometheus.GaugeVec
-	late      *prometheus.CounterVec
-	held      *prometheus.GaugeVec
+	changes      *prometheus.CounterVec
+	rows         *prometheus.CounterVec
+	batches      *prometheus.CounterVec
+	rejects      *prometheus.CounterVec
+	failures     *prometheus.CounterVec
+	folded       prometheus.Counter
+	watermark    *prometheus.GaugeVec
+	frontier     *prometheus.GaugeVec
+	late         *prometheus.CounterVec
+	heldBackRows *prometheus.GaugeVec
 }
 
 func newMetrics(reg prometheus.Registerer) *metrics {
@@ -54,21 +54,21 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		late: f.NewCounterVec(prometheus.CounterOpts{
 			Name: "odastream_capture_late_rows_total", Help: "Rows that turned up behind the watermark, by the highest lateness that they had.",
 		}, []string{"entity", "up_to"}),
-		held: f.NewGaugeVec(prometheus.GaugeOpts{
+		heldBackRows: f.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "odastream_capture_held_back_rows", Help: "Rows that vanished and whose deletes wait for a second scan or a person.",
 		}, []string{"entity"}),
 	}
 }
 
-// saved counts a batch.
-func (m *metrics) saved(entity string, out outcome, p checkpoint.Progress) {
-	for _, c := range out.changes {
+// saved counts a batch that is saved.
+func (m *metrics) saved(entity string, res result, p checkpoint.Progress) {
+	for _, c := range res.changes {
 		m.changes.WithLabelValues(entity, string(c.Action), string(c.Origin)).Inc()
 	}
-	if len(out.changes) > 0 {
+	if len(res.changes) > 0 {
 		m.batches.WithLabelValues(entity).Inc()
 	}
-	for _, l := range out.lateness.list {
+	for _, l := range res.lateness.list {
 		m.late.WithLabelValues(entity, l.Bound.String()).Add(float64(l.Rows))
 	}
 	if !p.Watermark.IsZero() {
@@ -79,13 +79,13 @@ func (m *metrics) saved(entity string, out outcome, p checkpoint.Progress) {
 	}
 }
 
-// heldBack takes note of what a scan held back; nil: nothing.
-func (m *metrics) heldBack(entity string, held *HeldBackError) {
+// heldBack sets the number of rows whose deletes a scan held back: none if err is nil.
+func (m *metrics) heldBack(entity string, err *HeldBackError) {
 	rows := 0
-	if held != nil {
-		rows = held.Rows
+	if err != nil {
+		rows = err.Rows
 	}
-	m.held.WithLabelValues(entity).Set(float64(rows))
+	m.heldBackRows.WithLabelValues(entity).Set(float64(rows))
 }
 
 func seconds(t time.Time) float64 { return float64(t.UnixMilli()) / 1e3 }

@@ -7,7 +7,7 @@ import (
 	"pgregory.net/rapid"
 )
 
-// draw draws something that happens at the source, to be done once or never.
+// draw draws something that happens at the source. It is run once or not at all.
 func (h *history) draw() (what string, do func()) {
 	id := rapid.SampledFrom(rowIDs()).Draw(h.rt, "id")
 	text := rapid.SampledFrom([]string{"a", "b", "c"}).Draw(h.rt, "text")
@@ -18,7 +18,7 @@ func (h *history) draw() (what string, do func()) {
 	return what, func() { h.seen.alter(prompt, change) }
 }
 
-// row puts a row; what cannot be put is a fault of the test.
+// row puts a row. An error is a fault of the test.
 func (h *history) row(id int64, text, stamp string) {
 	if err := h.sim.Put("Sag", sagRow(id, text, stamp)); err != nil {
 		h.t.Error(err)

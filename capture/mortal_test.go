@@ -13,34 +13,34 @@ import (
 	"odastream/stream"
 )
 
-// death is what becomes of the step at which a process ends.
+// death is what happens to the step at which a process ends.
 type death int
 
 const (
-	diesBefore death = iota // nothing of it happens
-	diesWithin              // half of a publish is acknowledged; a save, which is one transaction, is not
-	diesAfter               // all of it happens, and the process never learns
-	stumbles                // nothing of it happens, but the process lives: a fault of the environment
-	freezes                 // it happens once another process has taken its place, as after a SIGSTOP
+	diesBefore death = iota // nothing of the step happens
+	diesWithin              // half of a publish is acknowledged; of a save, which is one transaction, nothing happens
+	diesAfter               // the step happens, but the process does not learn that
+	stumbles                // nothing of the step happens, and the process lives: an error of the environment
+	freezes                 // the step happens after another process has taken over, as after a SIGSTOP
 )
 
 func (d death) String() string {
 	return [...]string{"dies before", "dies within", "dies after", "stumbles before", "freezes before"}[d]
 }
 
-// life ends a process at a step, a save or a publish: from then on nothing that
-// it does has any effect, as after a SIGKILL. One that freezes takes no step until
-// meanwhile returns, and then goes on as if nothing had been: late is told what of
-// its may land on the topic meanwhile or afterwards.
+// life ends a process at a step, which is a save or a publish: from then on nothing
+// that the process does has an effect, as after a SIGKILL. A process that freezes
+// makes no step until meanwhile returns, and then goes on: late is called with what
+// it may publish meanwhile or afterwards.
 type life struct {
 	how       death
 	meanwhile func()
 	late      func([]schema.Change)
 
 	mu         sync.Mutex
-	left       int // steps up to and with the last one; 0: it does not die
+	left       int // steps up to the last one; 0: the process does not die
 	dead       bool
-	frozen     chan struct{} // closed once it is over; nil: it never was
+	frozen     chan struct{} // closed once the freeze is over; nil: the process never froze
 	publishing [][]schema.Change
 }
 
@@ -89,7 +89,7 @@ func (l *life) next() (last, dead bool, frozen chan struct{}) {
 	return last, false, l.frozen
 }
 
-// publishes notes what the process is about to publish; done, that it is there.
+// publishes notes what the process is about to publish. done notes that it is published.
 func (l *life) publishes(changes []schema.Change) (done func()) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -104,7 +104,7 @@ func (l *life) publishes(changes []schema.Change) (done func()) {
 	}
 }
 
-// stopped tells whether the process is frozen now.
+// stopped reports whether the process is frozen.
 func (l *life) stopped() bool {
 	if l.frozen == nil {
 		return false
@@ -117,14 +117,14 @@ func (l *life) stopped() bool {
 	}
 }
 
-// end ends the process now.
+// end ends the process.
 func (l *life) end() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.dead = true
 }
 
-// over is an error while the process cannot do anything.
+// over returns an error if the process has ended.
 func (l *life) over() error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -134,7 +134,7 @@ func (l *life) over() error {
 	return nil
 }
 
-// mortalStore is the store as a process with a life sees it.
+// mortalStore is the store of a process with a life.
 type mortalStore struct {
 	store
 	life *life
@@ -154,8 +154,8 @@ func (s mortalStore) StartScan(ctx context.Context, lease checkpoint.Lease, id i
 	return s.life.step(func() error { return s.store.StartScan(ctx, lease, id, began, ranges) }, nothing)
 }
 
-func (s mortalStore) Forget(ctx context.Context, lease checkpoint.Lease) error {
-	return s.life.step(func() error { return s.store.Forget(ctx, lease) }, nothing)
+func (s mortalStore) ResetTopic(ctx context.Context, lease checkpoint.Lease) error {
+	return s.life.step(func() error { return s.store.ResetTopic(ctx, lease) }, nothing)
 }
 
 func (s mortalStore) Announce(ctx context.Context, holder string, ttl time.Duration) ([]string, error) {
@@ -193,7 +193,7 @@ func (s mortalStore) Release(ctx context.Context, lease checkpoint.Lease) error 
 	return s.store.Release(ctx, lease)
 }
 
-// mortalPublisher is the publisher as a process with a life sees it.
+// mortalPublisher is the publisher of a process with a life.
 type mortalPublisher struct {
 	publisher
 	life *life
@@ -211,8 +211,7 @@ func (p mortalPublisher) Publish(ctx context.Context, changes []schema.Change) (
 	return acks, err
 }
 
-// living has the world's next processes share a life; the returned function has
-// them live for ever again.
+// living gives the world's next processes the life l, until restore is called.
 func (w *world) living(l *life) (restore func()) {
 	wrapStore, wrapPublisher := w.wrapStore, w.wrapPublisher
 	w.wrapStore = func(s store) store { return mortalStore{s, l} }
@@ -220,15 +219,15 @@ func (w *world) living(l *life) (restore func()) {
 	return func() { w.wrapStore, w.wrapPublisher = wrapStore, wrapPublisher }
 }
 
-// moody is the source with something in store before certain requests: an error
-// to answer with, a row that changes, a process told to stop. It is asked for
-// pages one at a time where it has something in store.
+// moody is a source that calls a function before each request, which may return an
+// error, change a row, or stop a process. With such a function it answers one request
+// at a time.
 type moody struct {
 	source
 
 	mu    sync.Mutex
 	asked int
-	mood  func(asked int, set string, w oda.Window) error // nil: even-tempered
+	mood  func(asked int, set string, w oda.Window) error // nil: none
 }
 
 func (m *moody) Page(ctx context.Context, set string, w oda.Window, lane oda.Lane) (oda.Page, error) {
@@ -248,7 +247,7 @@ func (m *moody) stir(set string, w oda.Window) error {
 	return m.mood(m.asked, set, w)
 }
 
-// feel gives the source another mood and counts from 1 again.
+// feel sets the mood and counts the requests from 1 again.
 func (m *moody) feel(mood func(asked int, set string, w oda.Window) error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -261,19 +260,19 @@ func (m *moody) pages() int {
 	return m.asked
 }
 
-// trouble is an answer of the source's client after all its tries.
+// trouble is an error of the source's client after all its tries.
 func trouble(set string, kind error) error {
 	return &oda.Error{Set: set, Kind: kind, Tries: 1, Cause: fmt.Errorf("so the test wants it")}
 }
 
-// moods puts a moody source between the world's pollers and its parliament.
+// moods puts a moody source before the world's parliament.
 func (w *world) moods() *moody {
 	m := &moody{source: w.source}
 	w.source = m
 	return m
 }
 
-// renewTopic deletes an entity's topic and makes it anew, empty.
+// renewTopic deletes an entity's topic and creates it again.
 func (w *world) renewTopic(entity string) {
 	w.t.Helper()
 	before, err := w.topics.State(w.t.Context(), entity)
@@ -281,7 +280,7 @@ func (w *world) renewTopic(entity string) {
 		w.t.Fatal(err)
 	}
 	w.deleteTopic(entity)
-	// A client of its own: that of the world still has the old topic in mind.
+	// A new client: that of the world has cached the old topic.
 	client, err := stream.NewClient(w.kafka, w.logger())
 	if err != nil {
 		w.t.Fatal(err)

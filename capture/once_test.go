@@ -9,7 +9,7 @@ import (
 	"odastream/schema"
 )
 
-func TestOnceBringsEveryRowOntoItsTopic(t *testing.T) {
+func TestOncePublishesEveryRow(t *testing.T) {
 	t.Parallel()
 	for name, o := range map[string]odasim.Options{
 		"pages of 100, stamps as ticks": {},
@@ -25,7 +25,7 @@ func TestOnceBringsEveryRowOntoItsTopic(t *testing.T) {
 			w.mustOnce()
 			for _, e := range w.entities {
 				if w.sim.Len(e.Name) == 0 {
-					t.Errorf("%s is empty: the test shows nothing", e.Name)
+					t.Errorf("%s is empty: the test proves nothing", e.Name)
 				}
 				w.checkTopic(e.Name)
 				for _, c := range w.changes(e.Name) {
@@ -43,7 +43,7 @@ func TestSecondOncePublishesOnlyWhatChanged(t *testing.T) {
 	w := newWorld(t, odasim.Options{}, "Sag", "Stemme")
 	w.sim.SetNow(atNoon())
 	w.sim.Generate(3, 0.1)
-	w.cfg.ScanEvery = time.Nanosecond // a scan each time: it must not publish either
+	w.cfg.ScanEvery = time.Nanosecond // a scan each time: it must publish nothing either
 	w.mustOnce()
 	before := len(w.messages("Sag"))
 	w.mustOnce()
@@ -67,8 +67,8 @@ func TestSecondOncePublishesOnlyWhatChanged(t *testing.T) {
 	w.checkTopic("Sag")
 }
 
-// A vote writes 179 rows with one stamp, a mass job tens of thousands: a cursor
-// that holds a stamp alone loses what does not fit on a page.
+// A vote writes 179 rows with one stamp, a job of the source tens of thousands. A
+// cursor that is only a stamp loses those that do not fit on a page.
 func TestTailReadsTiesLargerThanAPage(t *testing.T) {
 	t.Parallel()
 	for name, compare := range map[string]odasim.Compare{"ticks": odasim.CompareTicks, "text": odasim.CompareText} {
@@ -120,7 +120,7 @@ func TestRowsLateWithinTheOverlapAreFound(t *testing.T) {
 	w.checkTopic("Sag")
 }
 
-func TestAnEntityThatTheSourceNeverHadIsNoFault(t *testing.T) {
+func TestAnEntityThatTheSourceNeverHadIsNoError(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, odasim.Options{}, "Sag", "Sambehandlinger")
 	w.put("Sag", 1, "en", stampAt(atNoon()))
@@ -133,10 +133,10 @@ func TestAnEntityThatTheSourceNeverHadIsNoFault(t *testing.T) {
 		t.Fatal(err)
 	}
 	if err := w.once(); err == nil {
-		t.Error("poller --once is content though an entity that it had loaded is gone")
+		t.Error("poller --once reports no error though a loaded entity is gone")
 	}
 	w.deleteTopic("Sag")
 	if err := w.once(); err == nil {
-		t.Error("poller --once is content though an entity is gone whose topic is to be filled again")
+		t.Error("poller --once reports no error though an entity is gone whose topic must be filled again")
 	}
 }

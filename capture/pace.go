@@ -5,18 +5,18 @@ import (
 	"time"
 )
 
-// pace watches how long the source takes to answer, and has everything ask less
-// often while it takes longer than it is used to. The zero value is ready; it is
-// safe for concurrent use.
+// pace measures how long the source takes to answer, and lengthens pauses while that
+// is longer than usual. The zero value is ready to use. It is safe for concurrent
+// use.
 type pace struct {
 	mu         sync.Mutex
 	fast, slow float64 // averages over about the last 8 and the last 256 answers, in seconds
 }
 
-// maxStretch is how much longer pauses grow at most.
-const maxStretch = 10
+// maxSlowDown is the highest factor by which a pause is lengthened.
+const maxSlowDown = 10
 
-// observe takes in how long an answer took.
+// observe adds the time that an answer took.
 func (p *pace) observe(d time.Duration) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -27,12 +27,12 @@ func (p *pace) observe(d time.Duration) {
 	p.slow += (d.Seconds() - p.slow) / 256
 }
 
-// stretch is the pause d, longer by as much as answers take longer than twice
-// their usual time.
-func (p *pace) stretch(d time.Duration) time.Duration {
+// slowDown returns the pause d, lengthened by the factor by which answers take longer
+// than twice their usual time.
+func (p *pace) slowDown(d time.Duration) time.Duration {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	const noise = 0.05 // seconds within which no source is slow
+	const noise = 0.05 // seconds: no source counts as slow for less
 	by := p.fast / (2*p.slow + noise)
-	return time.Duration(float64(d) * min(max(by, 1), maxStretch))
+	return time.Duration(float64(d) * min(max(by, 1), maxSlowDown))
 }

@@ -24,57 +24,69 @@ import (
 // order.
 const onceAtATime = 8
 
-// Parts are what a Poller works with. All are required but Workers.
+// store keeps checkpoints; *checkpoint.Store is one.
+type store interface {
+	leases
+	members
+	ledger
+	foldStore
+	dirtyStore
+	progressStore
+	scanStore
+	vanishedStore
+	lateStore
+}
+
+// Parts are what a Poller works with. All are required except Prober and Workers.
 type Parts struct {
 	Source    source
 	Publisher publisher
 	Topics    topics
 	Store     store
-	Prober    prober                     // nil: the source is taken on trust until a page breaks the rules
-	TopicName func(entity string) string // as the publisher names topics
-	Workers   int                        // ranges of one entity read at once; 0 is 1
+	Prober    prober                     // nil: the source is not probed
+	TopicName func(entity string) string // the name of an entity's topic, as Publisher has it
+	Workers   int                        // ranges of one entity that are read at once; 0 means 1
 }
 
-// Poller follows entities. One Run or Once at a time.
+// Poller follows entities. Run and Once must not run at the same time.
 type Poller struct {
-	cfg       Config
-	source    source
-	publisher publisher
-	topics    topics
-	store     store
-	prober    prober
-	contract  contract
-	topicName func(entity string) string
-	workers   int
-	log       *slog.Logger
-	metrics   *metrics
-	clock     *sourceClock
-	pace      pace
-	share     *share
-	wakers    map[string]chan struct{} // by entity
-	patience  time.Duration            // before a second look at what vanished
-	holder    string
-	entities  []*entityStatus // in load order
+	cfg          Config
+	source       source
+	publisher    publisher
+	topics       topics
+	store        store
+	topicName    func(entity string) string
+	workers      int
+	log          *slog.Logger
+	metrics      *metrics
+	clock        *sourceClock
+	pace         *pace
+	contract     *contract
+	share        *share
+	wakers       wakers
+	recheckDelay time.Duration   // before vanished rows are rechecked
+	entities     []*entityStatus // in load order
 }
 
-// New makes a Poller of entities. reg takes its metrics.
+// New returns a Poller of entities. Its metrics are registered with reg.
 func New(cfg Config, entities []schema.Entity, parts Parts, log *slog.Logger, reg prometheus.Registerer) *Poller {
 	p := &Poller{
-		cfg: cfg, source: parts.Source, publisher: parts.Publisher, topics: parts.Topics, store: parts.Store, prober: parts.Prober,
+		cfg: cfg, source: parts.Source, publisher: parts.Publisher, topics: parts.Topics, store: parts.Store,
 		topicName: parts.TopicName, workers: max(parts.Workers, 1),
-		log: log, metrics: newMetrics(reg), clock: &sourceClock{}, share: newShare(), wakers: map[string]chan struct{}{},
-		patience: secondLook, holder: holderName(),
+		log: log, metrics: newMetrics(reg), clock: new(sourceClock), pace: new(pace), recheckDelay: recheckDelay,
+		share: newShare(holderName(), parts.Store, cfg.Lease, log),
 	}
 	for _, e := range entities {
 		status := &entityStatus{EntityStatus: EntityStatus{Entity: e.Name, Expected: -1}}
-		status.enter(stateWaiting, nil)
+		status.enter(StateWaiting, nil)
 		p.entities = append(p.entities, status)
-		p.wakers[e.Name] = make(chan struct{}, 1)
 	}
+	p.wakers = newWakers(p.names())
+	p.contract = &contract{prober: parts.Prober, entities: p.names(), log: log}
 	return p
 }
 
-// holderName is unique to the process and tells a person where it runs.
+// holderName returns a name that is unique to the process and tells where it runs.
 func holderName() string {
 	host, err := os.Hostname()
 	if err != nil {
@@ -93,8 +105,32 @@ func (p *Poller) names() []string {
 	return names
 }
 
-// Run follows all entities until ctx ends and returns nil then. An entity that
-// fails backs off alone; only that the topics cannot be made ends Run.
+// Status returns the progress with each entity.
+func (p *Poller) Status() Status {
+	status := Status{Holder: p.share.holder, Contract: p.contract.findings()}
+	for _, e := range p.entities {
+		status.Entities = append(status.Entities, e.snapshot())
+	}
+	status.ConsistentThrough = earliest(status.Entities)
+	return status
+}
+
+// Ready reports whether the first load of every entity is complete, for those that
+// the source has and that this poller works on. detail lists the others.
+func (p *Poller) Ready() (ok bool, detail any) {
+	var behind []EntityStatus
+	for _, e := range p.Status().Entities {
+		switch e.State {
+		case StateFollowing, StateScanning, StateWaiting, StateAbsent, StateDone:
+		default:
+			behind = append(behind, e)
+		}
+	}
+	return len(behind) == 0, behind
+}
+
+// Run follows all entities until ctx ends, and then returns nil. An entity that fails
+// backs off alone. Run returns an error only if the topics cannot be created.
 func (p *Poller) Run(ctx context.Context) error {
 	if err := p.topics.Ensure(ctx, p.names()); ctx.Err() != nil {
 		return nil // told to stop
@@ -102,8 +138,8 @@ func (p *Poller) Run(ctx context.Context) error {
 		return err
 	}
 	var all sync.WaitGroup
-	all.Go(func() { p.keepShare(ctx) })
-	all.Go(func() { p.keepProbing(ctx) })
+	all.Go(func() { p.share.keep(ctx) })
+	all.Go(func() { p.contract.keepProbing(ctx) })
 	for _, e := range p.entities {
 		all.Go(func() { p.keepFollowing(ctx, e) })
 	}
@@ -111,14 +147,14 @@ func (p *Poller) Run(ctx context.Context) error {
 	return nil
 }
 
-// keepFollowing works on one entity, session after session, while it is this
-// poller's.
+// keepFollowing works on one entity, session after session, while it is in this
+// poller's share.
 func (p *Poller) keepFollowing(ctx context.Context, e *entityStatus) {
 	pause := p.cfg.Interval
 	for ctx.Err() == nil {
-		mine, changed := p.share.mine(e.Entity, p.holder)
+		mine, changed := p.share.mine(e.Entity)
 		if !mine {
-			e.enter(stateWaiting, errElsewhere)
+			e.enter(StateWaiting, errElsewhere)
 			select {
 			case <-ctx.Done():
 			case <-changed:
@@ -131,99 +167,99 @@ func (p *Poller) keepFollowing(ctx context.Context, e *entityStatus) {
 			continue // told to stop, or to leave the entity to another poller
 		}
 		if time.Since(began) > p.cfg.IntervalMax {
-			pause = p.cfg.Interval // it went well for long
+			pause = p.cfg.Interval // the session went well for long
 		}
 		p.report(ctx, e, err, pause)
-		if held, ok := errors.AsType[*checkpoint.HeldError](err); ok {
-			_ = wait(ctx, min(p.cfg.Lease/3, held.For+time.Millisecond)) // its error is the loop's condition
+		if held, ok := errors.AsType[*checkpoint.LeaseHeldError](err); ok {
+			_ = wait(ctx, min(p.cfg.Lease/3, held.For+time.Millisecond)) // the loop checks ctx
 			continue
 		}
-		_ = wait(ctx, jittered(pause)) // as above
+		_ = wait(ctx, jittered(pause)) // the loop checks ctx
 		pause = min(2*pause, p.cfg.IntervalMax)
 	}
 }
 
-// errElsewhere is why a poller leaves an entity alone.
+// errElsewhere is the reason of an entity that another poller works on.
 var errElsewhere = errors.New("another poller's share")
 
 func (p *Poller) followWhileMine(ctx context.Context, e *entityStatus) error {
-	ctx, cancel := p.whileMine(ctx, e.Entity)
+	ctx, cancel := p.share.whileMine(ctx, e.Entity)
 	defer cancel()
 	return p.work(ctx, e, follow)
 }
 
-// work takes the entity's lease, works under it and gives it back.
+// work acquires the entity's lease, runs a session, and releases the lease.
 func (p *Poller) work(ctx context.Context, e *entityStatus, work task) error {
 	if err := p.contract.honoured(e.Entity); err != nil {
 		return err
 	}
-	lease, err := p.store.Acquire(ctx, e.Entity, p.holder, p.cfg.Lease)
+	lease, err := p.store.Acquire(ctx, e.Entity, p.share.holder, p.cfg.Lease)
 	if err != nil {
 		return err
 	}
-	err = p.runSession(ctx, lease, e, work)
+	err = p.newSession(lease, e).run(ctx, work)
 	release, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
 	defer cancel()
-	// A release that is lost costs the next holder one lease's time, no more.
+	// If the release fails, the next holder waits until the lease expires.
 	if released := p.store.Release(release, lease); released != nil {
-		p.log.Warn("lease not given back: it runs out by itself", "entity", e.Entity, "error", released)
+		p.log.Warn("lease is not released: it expires by itself", "entity", e.Entity, "err", released)
 	}
 	return err
 }
 
-// report says once why an entity is not being worked on.
+// report logs and shows why an entity is not being worked on.
 func (p *Poller) report(ctx context.Context, e *entityStatus, err error, pause time.Duration) {
-	var held *checkpoint.HeldError
+	var held *checkpoint.LeaseHeldError
 	switch {
 	case errors.As(err, &held):
 		if e.snapshot().Reason == "" {
 			p.log.Info("another poller works on the entity: waiting", "entity", e.Entity, "holder", held.Holder)
 		}
-		e.enter(stateWaiting, err)
+		e.enter(StateWaiting, err)
 	case errors.Is(err, oda.ErrNotFound) && p.neverHad(ctx, e.Entity):
-		p.log.Warn("source has no such entity", "entity", e.Entity, "again_in", pause, "error", err)
-		e.enter(stateAbsent, err)
+		p.log.Warn("source has no such entity", "entity", e.Entity, "again_in", pause, "err", err)
+		e.enter(StateAbsent, err)
 	case err != nil:
 		p.metrics.failures.WithLabelValues(e.Entity).Inc()
-		p.log.Warn("entity backs off", "entity", e.Entity, "again_in", pause, "error", err)
-		e.enter(stateFailed, err)
+		p.log.Warn("entity backs off", "entity", e.Entity, "again_in", pause, "err", err)
+		e.enter(StateFailed, err)
 	}
 }
 
-// Once makes the first load of each entity that has none, one tail pass and the
-// scans that are due, and returns when all of it is published and saved. The error
-// joins those of the entities left behind, each by its name. An entity that the
-// source has never had is no error.
+// Once makes the first load of each entity that has none, a tail pass, and the scans
+// that are due. It returns when all of it is published and saved. Its error joins
+// the errors of entities, each with the entity's name. It is no error if the source
+// has never had an entity.
 func (p *Poller) Once(ctx context.Context) error {
 	if err := p.topics.Ensure(ctx, p.names()); err != nil {
 		return err
 	}
-	p.probe(ctx)
+	p.contract.probe(ctx)
 	failures := make([]error, len(p.entities))
 	var group errgroup.Group
 	group.SetLimit(onceAtATime)
 	for i, e := range p.entities {
 		group.Go(func() error {
-			failures[i] = p.oneEntity(ctx, e)
+			failures[i] = p.onceEntity(ctx, e)
 			return nil
 		})
 	}
 	return errors.Join(group.Wait(), errors.Join(failures...))
 }
 
-// oneEntity is Once for one entity. A lease held by another is waited for twice
-// its length.
-func (p *Poller) oneEntity(ctx context.Context, e *entityStatus) error {
+// onceEntity is Once for one entity. If another poller holds its lease, onceEntity
+// waits for up to two lease times.
+func (p *Poller) onceEntity(ctx context.Context, e *entityStatus) error {
 	deadline := time.Now().Add(2 * p.cfg.Lease)
 	for {
 		err := p.work(ctx, e, once)
-		var held *checkpoint.HeldError
+		var held *checkpoint.LeaseHeldError
 		switch {
 		case err == nil && ctx.Err() == nil:
-			e.enter(stateDone, nil)
+			e.enter(StateDone, nil)
 			return nil
 		case err == nil:
-			return fmt.Errorf("%s: stopped before its end: %w", e.Entity, context.Cause(ctx))
+			return fmt.Errorf("%s: stopped before it was done: %w", e.Entity, context.Cause(ctx))
 		case errors.As(err, &held) && time.Now().Before(deadline):
 			p.report(ctx, e, err, held.For)
 			if err := wait(ctx, min(held.For+time.Millisecond, p.cfg.Lease)); err != nil {
@@ -233,14 +269,14 @@ func (p *Poller) oneEntity(ctx context.Context, e *entityStatus) error {
 			p.report(ctx, e, err, 0)
 			return nil
 		default:
-			e.enter(stateFailed, err)
+			e.enter(StateFailed, err)
 			return fmt.Errorf("%s: %w", e.Entity, err)
 		}
 	}
 }
 
-// neverHad tells whether an entity that the source lacks was absent always: it was
-// not while so much as one row of it is known, also of a topic that is gone.
+// neverHad reports whether the source has never had the entity: it was never loaded,
+// and the ledger has no row of it.
 func (p *Poller) neverHad(ctx context.Context, entity string) bool {
 	at, err := p.store.Load(ctx, entity)
 	if err != nil || !at.LoadedAt.IsZero() {
@@ -248,6 +284,18 @@ func (p *Poller) neverHad(ctx context.Context, entity string) bool {
 	}
 	rows, err := p.store.Count(ctx, entity)
 	return err == nil && rows == 0
+}
+
+// wait returns after d, or with the cause of ctx's end.
+func wait(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case <-timer.C:
+		return nil
+	}
 }
 
 var (

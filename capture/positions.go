@@ -8,9 +8,9 @@ import (
 	"odastream/stream"
 )
 
-// positions follows up to which offset of each partition the ledger agrees with
-// the topic (invariant 8). Where somebody else's record stands between ours, it
-// stays before it, and the next fold reads from there.
+// positions are the offsets up to which the ledger agrees with the topic, by
+// partition. Where another poller's record is between those of this one, the
+// position stays before it, so that the next fold reads it.
 type positions struct {
 	at map[int32]schema.Position
 }
@@ -23,7 +23,7 @@ func newPositions(topicID [16]byte, next []int64) *positions {
 	return p
 }
 
-// add moves past the records just acknowledged where they follow without a gap.
+// add moves the positions past acknowledged records that follow without a gap.
 func (p *positions) add(acks []stream.Ack) {
 	offsets := map[int32][]int64{}
 	for _, a := range acks {
@@ -41,5 +41,5 @@ func (p *positions) add(acks []stream.Ack) {
 	}
 }
 
-// all returns a copy.
+// all returns a copy of the positions.
 func (p *positions) all() map[int32]schema.Position { return maps.Clone(p.at) }

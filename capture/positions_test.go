@@ -6,8 +6,8 @@ import (
 	"odastream/stream"
 )
 
-// A position that passed somebody else's record would hide it from the next fold.
-func TestPositionsStopBeforeAForeignRecord(t *testing.T) {
+// A position that passed another poller's record would hide it from the next fold.
+func TestPositionsStopBeforeAnotherPollersRecord(t *testing.T) {
 	t.Parallel()
 	for claim, c := range map[string]struct {
 		acks []stream.Ack
@@ -17,7 +17,7 @@ func TestPositionsStopBeforeAForeignRecord(t *testing.T) {
 		"in any order":                {[]stream.Ack{{Offset: 6}, {Offset: 5}}, 7},
 		"before a gap":                {[]stream.Ack{{Offset: 5}, {Offset: 7}}, 6},
 		"behind a gap":                {[]stream.Ack{{Offset: 6}, {Offset: 7}}, 5},
-		"another partition's nothing": {[]stream.Ack{{Partition: 1, Offset: 0}}, 5},
+		"an ack of another partition": {[]stream.Ack{{Partition: 1, Offset: 0}}, 5},
 	} {
 		t.Run(claim, func(t *testing.T) {
 			t.Parallel()

@@ -19,10 +19,10 @@ import (
 	"odastream/schema"
 )
 
-// How many worlds live at once. Each draws a hundred histories of its own, a fifth of
-// that with -short. Where -rapid.checks says how many, as in `make histories`, which
-// has time for thousands (without the race detector one costs a fifth), there are
-// more worlds.
+// worlds is how many worlds run at once. Each draws a hundred histories, or a fifth
+// of that with -short. With -rapid.checks, as in `make histories`, there are more
+// worlds: it runs thousands of histories, which take a fifth of the time without the
+// race detector.
 const (
 	someWorlds = 3
 	manyWorlds = 16
@@ -35,14 +35,13 @@ func worlds() int {
 	return someWorlds
 }
 
-// given tells whether a flag stands on the command line.
+// given reports whether a flag is on the command line.
 func given(name string) (yes bool) {
 	flag.Visit(func(f *flag.Flag) { yes = yes || f.Name == name })
 	return yes
 }
 
-// TestMain has more tests run at once than there are processors: most of a test is
-// waiting.
+// TestMain runs more tests at once than there are processors: tests mostly wait.
 func TestMain(m *testing.M) {
 	flag.Parse()
 	if !given("test.parallel") {
@@ -53,11 +52,12 @@ func TestMain(m *testing.M) {
 	m.Run()
 }
 
-// Whatever happens at the source, to the poller, to its database and to the
-// topic, in whatever order: the topic holds versions that the source had, in
-// their order, none twice, no delete that was none; watermark and frontier pass
-// nothing that is not published; and in the end, read whichever way, it is the
-// source. docs/mutants.md says which rule, broken, this test was seen to find.
+// Whatever happens to the source, the poller, its database and the topic, in whatever
+// order: the topic has only versions that the source had, in their order, none
+// twice, and no delete of a row that was not deleted. The watermark and
+// consistent_through pass nothing that is not published. In the end the topic equals
+// the source, in whatever order it is read. docs/mutants.md lists the rules that this
+// test was seen to guard.
 func TestAnyHistoryEndsAtTheSource(t *testing.T) {
 	t.Parallel()
 	for i := range worlds() {
@@ -72,14 +72,14 @@ func TestAnyHistoryEndsAtTheSource(t *testing.T) {
 	}
 }
 
-// history is one life of a parliament and of the pollers that follow it.
+// history is one run of a parliament and of the pollers that follow it.
 type history struct {
 	*world
 	rt   *rapid.T
 	mood *moody
 	seen *witness
 	cap  int
-	tale []string // what happened, for whoever has to understand a failure
+	tale []string // what happened, to explain a failure
 }
 
 func newHistory(rt *rapid.T, w *world, mood *moody) *history {
@@ -97,7 +97,7 @@ func newHistory(rt *rapid.T, w *world, mood *moody) *history {
 	return &history{world: w, rt: rt, mood: mood, seen: newWitness(w, "Sag"), cap: o.PageCap}
 }
 
-// epochs are an ordinary noon and the last minutes before the clocks change.
+// epochs returns an ordinary noon and the last minutes before each clock change.
 func epochs() []time.Time {
 	return []time.Time{
 		atNoon(),
@@ -134,7 +134,7 @@ func (h *history) checkpoint() checkpoint.Checkpoint {
 	return at
 }
 
-// step is some change at the source and, as a rule, a poller that is to find it.
+// step changes the source and mostly runs a poller that must find the change.
 func (h *history) step() {
 	for range rapid.IntRange(0, 4).Draw(h.rt, "changes") {
 		what, change := h.draw()
@@ -167,18 +167,18 @@ func (h *history) advance(d time.Duration) {
 	h.tell("time passes: %s", d)
 	h.sim.Advance(d)
 	if d < 0 || len(h.checkpoint().Ranges) > 0 {
-		// A scan that goes on after the source's clock was moved by hand takes its
-		// beginning for later than it was: our clock alone remembers it.
+		// A scan that is resumed after the source's clock was set has recorded a time of
+		// its beginning that is too late.
 		h.seen.shaken = true
 	}
 }
 
-// plan is what is in store for a poller's run.
+// plan is what will happen to a poller's run.
 type plan struct {
 	life    *life
 	changes map[int]func()
 	trouble map[int]error
-	stop    int // page at which it is told to stop; 0: none
+	stop    int // page at which it is told to stop; 0: never
 	faults  odasim.Faults
 }
 
@@ -218,7 +218,7 @@ func (h *history) plan() plan {
 	return p
 }
 
-// under runs work, told to stop by its context, under a plan.
+// under runs work with a plan. Its context tells it to stop.
 func (h *history) under(p plan, work func(ctx context.Context)) {
 	ctx, cancel := context.WithCancel(h.t.Context())
 	defer cancel()
@@ -243,8 +243,8 @@ func (h *history) under(p plan, work func(ctx context.Context)) {
 	h.expireLeases()
 }
 
-// takeOver is the work of a poller that finds the leases of a frozen one run out. It
-// may meet what is in store for that one, and end with it.
+// takeOver runs a poller after the leases of a frozen one have expired. It may meet
+// the faults that were planned for the frozen one, and fail.
 func (h *history) takeOver() {
 	h.expireLeases()
 	successor := *h.world
@@ -252,12 +252,12 @@ func (h *history) takeOver() {
 	_ = successor.once()
 }
 
-// pollOnce is `poller --once`, which may say that it failed only if it had a reason.
+// pollOnce runs `poller --once`, which may fail only if the plan has a reason.
 func (h *history) pollOnce() {
 	h.cfg.ScanEvery = rapid.SampledFrom([]time.Duration{0, time.Nanosecond}).Draw(h.rt, "scan every")
 	h.tell("poller --once, scan every %s", h.cfg.ScanEvery)
 	p := h.plan()
-	peaceful := p.peaceful() // before its life is lived
+	peaceful := p.peaceful() // before the life is used up
 	h.under(p, func(ctx context.Context) {
 		poller, stop := h.process()
 		defer stop()
@@ -271,7 +271,7 @@ func (h *history) pollOnce() {
 	})
 }
 
-// daemon follows the source for some requests and is then stopped, or killed.
+// daemon runs a daemon for some requests, and then stops or kills it.
 func (h *history) daemon() {
 	h.cfg.ScanEvery = rapid.SampledFrom([]time.Duration{0, time.Nanosecond}).Draw(h.rt, "scan every")
 	pages := rapid.IntRange(1, 30).Draw(h.rt, "daemon's pages")
@@ -290,7 +290,7 @@ func (h *history) daemon() {
 	})
 }
 
-// zombie publishes what a poller without a lease may still do.
+// zombie publishes what a poller without a lease may publish.
 func (h *history) zombie() {
 	changes := h.changes("Sag")
 	if len(changes) == 0 {
@@ -300,7 +300,7 @@ func (h *history) zombie() {
 	switch rapid.IntRange(0, 3).Draw(h.rt, "zombie") {
 	case 0: // its own clock is ahead
 		c.Seq, c.Timestamp = c.Seq+time.Hour.Microseconds(), c.Timestamp.Add(time.Hour)
-	case 1: // a version that nobody ever saw, older than the newest
+	case 1: // an unknown version, older than the newest
 		c.Seq--
 		c.Data = sagRow(c.ID, "forkert", stampAt(h.sim.Now()))
 		c.Action, c.Changed = schema.Update, nil
@@ -325,8 +325,8 @@ INSERT INTO backup.positions SELECT * FROM poller_positions; INSERT INTO backup.
 INSERT INTO poller_positions SELECT * FROM backup.positions; INSERT INTO poller_scans SELECT * FROM backup.scans; INSERT INTO poller_vanished SELECT * FROM backup.vanished`
 )
 
-// database backs the poller's tables up, restores the last backup, empty if there
-// is none, or loses them.
+// database makes a backup of the poller's tables, restores the last one, which is
+// empty if there was none, or deletes the tables' rows.
 func (h *history) database() {
 	what := rapid.SampledFrom([]string{"backed up", "restored", "restored", "lost"}).Draw(h.rt, "database")
 	h.tell("the database is %s", what)
@@ -346,7 +346,7 @@ func (h *history) loseTopic() {
 	h.renewTopic("Sag")
 }
 
-// ledger is the rows that the ledger takes to be on the topic, or on one that is gone.
+// ledger returns the rows that the ledger has as Live, Dirty or Lost.
 func (h *history) ledger() []int64 {
 	rows, err := h.pool.Query(h.t.Context(), `SELECT entity_id FROM poller_ledger WHERE hash IS NOT NULL OR seq = 0`)
 	if err != nil {
@@ -359,15 +359,15 @@ func (h *history) ledger() []int64 {
 	return ids
 }
 
-// finish runs `poller --once` with a scan until nothing is in doubt: as often as
-// the held-back deletes demand. What is yet to be seen at the source is seen from
-// the first of its requests on, and not in the midst of the last scan.
+// finish runs `poller --once` with a scan until no row is vanished: as often as
+// deletes that are held back need. Later changes of the source are visible from its
+// first request on, and not only in the middle of the last scan.
 func (h *history) finish() {
 	h.advance(3 * time.Hour)
 	h.cfg.ScanEvery = time.Nanosecond
 	for range 5 {
-		// A scan that goes on, begun in what is now the future, does not show what
-		// changed since.
+		// A resumed scan that began in what is now the future does not show what changed
+		// since.
 		resumed := len(h.checkpoint().Ranges) > 0
 		err := h.once()
 		h.tell("poller --once in the end: %v", err)
@@ -376,12 +376,12 @@ func (h *history) finish() {
 			h.rt.Fatalf("poller --once in the end: %v\n%s", err, strings.Join(h.tale, "\n"))
 		}
 		h.seen.filled = h.seen.filled || err == nil
-		missing, errMissing := h.store.Vanished(h.t.Context(), "Sag")
+		missing, errMissing := h.store.VanishedRows(h.t.Context(), "Sag")
 		if err == nil && errMissing == nil && len(missing) == 0 && !resumed {
 			return
 		}
 	}
-	h.rt.Fatalf("rows are in doubt after five scans\n%s", strings.Join(h.tale, "\n"))
+	h.rt.Fatalf("rows are still vanished after five scans\n%s", strings.Join(h.tale, "\n"))
 }
 
 // schema.NoEnd of an Int32 key, and ids that lie far apart.

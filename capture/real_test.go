@@ -9,8 +9,8 @@ import (
 	"odastream/odasim"
 )
 
-// The core of what the fake broker shows, on the real one: nothing twice, nothing
-// lost at a crash, a zombie's record repaired, a topic made anew filled.
+// The main claims of the tests on the fake broker, on a real one: nothing is published
+// twice or lost in a crash, a zombie's record is repaired, a recreated topic is filled.
 func TestOnRealKafka(t *testing.T) {
 	t.Parallel()
 	brokers := kafkatest.Real(t)
@@ -67,10 +67,10 @@ func TestOnRealKafka(t *testing.T) {
 		},
 		"a topic made anew": func(t *testing.T, w *world) {
 			w.deleteTopic("Sag")
-			w.eventually("the topic is gone and made anew", func() bool { return w.once() == nil })
+			w.eventually("the topic is deleted and recreated", func() bool { return w.once() == nil })
 			w.checkTopic("Sag")
 			if got := len(w.messages("Sag")); got != 70 {
-				t.Errorf("topic made anew holds %d records, want 70", got)
+				t.Errorf("recreated topic holds %d records, want 70", got)
 			}
 		},
 	} {

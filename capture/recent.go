@@ -7,61 +7,59 @@ import (
 	"odastream/schema"
 )
 
-// span is when a request was under way, in ticks. Somewhere inside it the source
-// read the rows of its answer.
-type span struct{ began, ended int64 }
-
-// sighting is what was last seen of a row; spelling 0: that it is gone.
-type sighting struct {
-	span
-	spelling schema.Spelling
-	call, at int // in which call of newest, and where among its rows
-}
-
-// latest is the row to compare when a batch shows one several times.
-type latest struct {
+// rowVersion is a row to compare: of the versions that a batch has of a row, the one
+// that was read last.
+type rowVersion struct {
 	row
-	origin  schema.Origin
-	scanned bool  // it stands on a page of which the window is known
-	behind  int64 // watermark when it was asked for, in microseconds since 1970; 0: none
+	origin    schema.Origin
+	scanned   bool  // it is on a page with complete ids
+	watermark int64 // when it was asked for; microseconds since 1970, 0 if there was none
 }
 
-// recent orders readings that overlap in time. Tail and scan ask at once, and an
-// answer that was asked for earlier may come later: it must not undo what the
-// other one said. It remembers when each row was read, as long as a request that
-// may be older is still open. It is safe for concurrent use.
+// lastRead is the last read of a row. Its checksum is 0 if the row was found
+// deleted.
+type lastRead struct {
+	span
+	checksum schema.Checksum
+	call, at int // the call of newest that saw it, and its place in the result
+}
+
+// recent orders reads that overlap in time. Tail and scan read at once, and an
+// answer to an earlier request may arrive later: it must not undo what the other
+// one showed. recent remembers when each row was read, as long as a request that
+// may be older is open. It is safe for concurrent use.
 type recent struct {
 	mu    sync.Mutex
-	open  map[int64]struct{} // began, of requests whose rows were not compared yet
+	open  map[int64]struct{} // began, of the requests whose rows are not compared yet
 	calls int                // of newest
-	// Sightings are forgotten by the generation, not row by row.
+	// Reads are dropped by the generation, not row by row.
 	young, old generation
 }
 
-// generation is sightings, by row id, the last of which ended then.
+// generation is the last reads of rows, by id, and when the last of them ended.
 type generation struct {
-	seen  map[int64]sighting
+	reads map[int64]lastRead
 	ended int64
 }
 
 func newRecent() *recent {
 	return &recent{
 		open:  map[int64]struct{}{},
-		young: generation{seen: map[int64]sighting{}}, old: generation{seen: map[int64]sighting{}},
+		young: generation{reads: map[int64]lastRead{}}, old: generation{reads: map[int64]lastRead{}},
 	}
 }
 
-// last is what was noted last of a row.
-func (r *recent) last(id int64) (s sighting, seen bool) {
-	if s, seen = r.young.seen[id]; !seen {
-		s, seen = r.old.seen[id]
+// last returns the last read of a row.
+func (r *recent) last(id int64) (l lastRead, known bool) {
+	if l, known = r.young.reads[id]; !known {
+		l, known = r.old.reads[id]
 	}
-	return s, seen
+	return l, known
 }
 
-func (r *recent) note(id int64, s sighting) {
-	r.young.seen[id] = s
-	r.young.ended = max(r.young.ended, s.ended)
+func (r *recent) note(id int64, l lastRead) {
+	r.young.reads[id] = l
+	r.young.ended = max(r.young.ended, l.ended)
 }
 
 // begin registers a request that is about to be sent.
@@ -71,8 +69,8 @@ func (r *recent) begin(began int64) {
 	r.open[began] = struct{}{}
 }
 
-// end gives up requests whose rows are compared, or never will be, and forgets
-// a generation that ended before every request still open began.
+// end closes requests whose rows are compared or will not be. It drops the old
+// generation if all its reads ended before the open requests began.
 func (r *recent) end(began ...int64) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -84,58 +82,58 @@ func (r *recent) end(began ...int64) {
 		oldest = min(oldest, b)
 	}
 	if r.old.ended < oldest {
-		clear(r.old.seen)
-		r.old, r.young = r.young, generation{seen: r.old.seen}
+		clear(r.old.reads)
+		r.old, r.young = r.young, generation{reads: r.old.reads}
 	}
 }
 
-// newest returns the rows of a batch, each id once, in the version that was read
-// last. Of two different versions read at overlapping times nobody can tell which
-// is newer: such ids are doubtful, to be read once more.
-func (r *recent) newest(batch []reading) (rows []latest, doubtful []int64) {
+// newest returns each row of the pages once, in the version that was read last. If
+// two reads of a row overlap in time and differ, it cannot be told which is newer:
+// the row's id is in conflicts, and the row must be read again.
+func (r *recent) newest(pages []page) (rows []rowVersion, conflicts []int64) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.calls++
 	n := 0
-	for _, reading := range batch {
-		n += len(reading.rows)
+	for _, p := range pages {
+		n += len(p.rows)
 	}
-	rows = make([]latest, 0, n)
-	for _, reading := range batch {
-		for _, row := range reading.rows {
+	rows = make([]rowVersion, 0, n)
+	for _, p := range pages {
+		for _, row := range p.rows {
 			before, known := r.last(row.ID)
 			switch {
-			case known && before.began > reading.ended:
+			case known && before.began > p.ended:
 				continue
-			case known && before.ended > reading.began && before.spelling != row.spelling:
-				doubtful = append(doubtful, row.ID)
+			case known && before.ended > p.began && before.checksum != row.checksum:
+				conflicts = append(conflicts, row.ID)
 			}
-			version := latest{row, reading.origin, reading.window != nil, reading.behind}
+			v := rowVersion{row, p.origin, p.complete != nil, p.watermark}
 			at := len(rows)
 			if twice := known && before.call == r.calls; twice {
 				at = before.at
-				rows[at] = version
+				rows[at] = v
 			} else {
-				rows = append(rows, version)
+				rows = append(rows, v)
 			}
-			r.note(row.ID, sighting{reading.span, row.spelling, r.calls, at})
+			r.note(row.ID, lastRead{p.span, row.checksum, r.calls, at})
 		}
 	}
-	return rows, doubtful
+	return rows, conflicts
 }
 
-// missed tells whether a request that did not find a row proves it gone: no other
-// one saw the row at the same time or later.
-func (r *recent) missed(id int64, by span) bool {
+// provesAbsent reports whether a request during by, which did not find the row,
+// proves it deleted: no other request saw the row at the same time or later.
+func (r *recent) provesAbsent(id int64, by span) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	s, seen := r.last(id)
-	return !seen || s.ended < by.began
+	l, known := r.last(id)
+	return !known || l.ended < by.began
 }
 
-// gone notes that a request proved a row gone.
-func (r *recent) gone(id int64, by span) {
+// noteDeleted notes that a request during by proved the row deleted.
+func (r *recent) noteDeleted(id int64, by span) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.note(id, sighting{span: by})
+	r.note(id, lastRead{span: by})
 }

@@ -1,8 +1,28 @@
 package capture
 
-// related names the entities that change with another one: a vote writes its
-// Stemme and moves its Sag. Where one was seen to change, the others are looked at
-// at once.
+// wakers end the pauses of tails, by entity.
+type wakers map[string]chan struct{}
+
+func newWakers(entities []string) wakers {
+	w := wakers{}
+	for _, name := range entities {
+		w[name] = make(chan struct{}, 1)
+	}
+	return w
+}
+
+// wakeRelated ends the pauses of the tails of entities that change with this one.
+func (w wakers) wakeRelated(entity string) {
+	for _, name := range related(entity) {
+		select {
+		case w[name] <- struct{}{}:
+		default: // awake already, or not followed here
+		}
+	}
+}
+
+// related returns the entities that change when this one changes: a vote writes its
+// Stemme and updates its Sag.
 func related(entity string) []string {
 	switch entity {
 	case "Afstemning":
@@ -23,14 +43,4 @@ func related(entity string) []string {
 		return []string{"AktørAktør"}
 	}
 	return nil
-}
-
-// wakeRelated ends the pauses of the tails that follow what changes with entity.
-func (p *Poller) wakeRelated(entity string) {
-	for _, name := range related(entity) {
-		select {
-		case p.wakers[name] <- struct{}{}:
-		default: // awake already, or not followed here
-		}
-	}
 }

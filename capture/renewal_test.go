@@ -11,9 +11,8 @@ import (
 	"odastream/stream"
 )
 
-// A topic that is deleted while a poller follows its entity is made anew and
-// filled.
-func TestATopicDeletedUnderADaemonIsMadeAnewAndFilled(t *testing.T) {
+// A topic that is deleted while a poller follows its entity is recreated and filled.
+func TestATopicDeletedUnderADaemonIsRecreatedAndFilled(t *testing.T) {
 	t.Parallel()
 	w := loaded(t)
 	p, stop := w.follow()
@@ -26,7 +25,7 @@ func TestATopicDeletedUnderADaemonIsMadeAnewAndFilled(t *testing.T) {
 	}
 	w.deleteTopic("Sag")
 	w.sim.Advance(time.Second)
-	w.put("Sag", 11, "ny", stampAt(w.sim.Now())) // the daemon meets it when it publishes
+	w.put("Sag", 11, "ny", stampAt(w.sim.Now())) // the daemon finds the topic deleted when it publishes this
 	w.eventually("the topic is there again", func() bool {
 		now, err := w.topics.State(t.Context(), "Sag")
 		return err == nil && now.ID != before.ID
@@ -35,8 +34,8 @@ func TestATopicDeletedUnderADaemonIsMadeAnewAndFilled(t *testing.T) {
 	w.checkTopic("Sag")
 }
 
-// Whoever wants another number of partitions deletes the topic; the error says so.
-func TestATopicMadeAnewMayHaveAnotherNumberOfPartitions(t *testing.T) {
+// To change the number of partitions, delete the topic: the error says so.
+func TestARecreatedTopicMayHaveAnotherNumberOfPartitions(t *testing.T) {
 	t.Parallel()
 	w := loaded(t)
 	w.addPartitions("Sag", 2)
@@ -52,9 +51,9 @@ func TestATopicMadeAnewMayHaveAnotherNumberOfPartitions(t *testing.T) {
 	}
 }
 
-// A topic that was made anew is another one, however many records it holds by now:
-// here more than before, and none of one row.
-func TestATopicMadeAnewAndWrittenToBySomebodyElseIsFilled(t *testing.T) {
+// A recreated topic is another topic, however many records it has: here more than the
+// old one had, and none of one row.
+func TestARecreatedTopicWithRecordsOfOthersIsFilled(t *testing.T) {
 	t.Parallel()
 	w := loaded(t)
 	old := w.changes("Sag")[1:]
@@ -73,12 +72,12 @@ func TestATopicMadeAnewAndWrittenToBySomebodyElseIsFilled(t *testing.T) {
 	w.checkContent("Sag", last)
 }
 
-// After an unclean election a topic may end before what was acknowledged: what it
-// lost is published again, and what it kept is not.
-func TestATopicCutAtItsEndIsMended(t *testing.T) {
+// After an unclean election a topic may have lost acknowledged records. These are
+// published again, and no others.
+func TestATopicTruncatedAtItsEndIsRepaired(t *testing.T) {
 	t.Parallel()
 	w := loaded(t)
-	// The ledger believes in records behind the end, of which one row's is lost.
+	// The ledger knows records after the topic's end. One row's record is lost.
 	w.exec(`UPDATE poller_positions SET next_offset = next_offset + 1;
 INSERT INTO poller_ledger SELECT entity_type, 11, seq, hash, stamp, fields FROM poller_ledger WHERE entity_id = 10`)
 	w.put("Sag", 11, "først", stampAt(atNoon()))
@@ -89,9 +88,9 @@ INSERT INTO poller_ledger SELECT entity_type, 11, seq, hash, stamp, fields FROM 
 	}
 }
 
-// A zombie's record of a row that is gone makes it live again for every reader,
-// until the next scan.
-func TestADeletedRowThatAZombieRevivesIsDeletedAgain(t *testing.T) {
+// A zombie's record of a deleted row makes it exist again for every consumer, until
+// the next scan.
+func TestADeletedRowThatAZombiePublishesIsDeletedAgain(t *testing.T) {
 	t.Parallel()
 	w := many(t, 50)
 	old := w.changes("Sag")[3]
@@ -101,15 +100,15 @@ func TestADeletedRowThatAZombieRevivesIsDeletedAgain(t *testing.T) {
 	w.mustOnce()
 	w.mustOnce()
 	if last := w.lastOf(old.ID); last.Action != schema.Delete {
-		t.Errorf("the topic ends with %s of a row that is gone", last.Action)
+		t.Errorf("the topic ends with %s of a deleted row", last.Action)
 	}
 	if got := w.deletes(); got != 2 {
 		t.Errorf("%d deletes, want 2", got)
 	}
 }
 
-// What is held back is on a gauge, for an alert.
-func TestHeldBackRowsAreOnAGauge(t *testing.T) {
+// The number of held-back deletes is a gauge, for an alert.
+func TestHeldBackDeletesAreAMetric(t *testing.T) {
 	t.Parallel()
 	w := many(t, 600)
 	w.vanish(1, 150)
@@ -118,7 +117,7 @@ func TestHeldBackRowsAreOnAGauge(t *testing.T) {
 		err := p.Once(t.Context())
 		stop()
 		reg := prometheus.NewRegistry()
-		reg.MustRegister(p.metrics.held)
+		reg.MustRegister(p.metrics.heldBackRows)
 		families, errGather := reg.Gather()
 		if errGather != nil || len(families) != 1 {
 			t.Fatalf("Gather = %v, %v", families, errGather)

@@ -4,43 +4,50 @@ import (
 	"context"
 	"slices"
 	"sync"
+	"sync/atomic"
 
 	"odastream/checkpoint"
 )
 
+// progressStore is the part of the store that progress is saved in.
+type progressStore interface {
+	Save(ctx context.Context, lease checkpoint.Lease, p checkpoint.Progress) error
+}
+
 // saver saves what was acknowledged, batch after batch, while the sender publishes
-// the next one. What is not saved yet it keeps, so that the writer compares with it.
+// the next one. It keeps the entries that are not saved yet, so that the writer can
+// compare with them.
 type saver struct {
-	*session
-	queue chan compared
+	entity      string
+	store       progressStore
+	lease       *leaseKeeper
+	metrics     *metrics
+	status      *entityStatus
+	loaded      *atomic.Bool
+	wakeRelated func()
+	queue       chan compared
 
 	mu      sync.Mutex
 	unsaved [][]checkpoint.Entry // of each batch that has some, oldest first
 }
 
-func newSaver(s *session) *saver {
-	return &saver{session: s, queue: make(chan compared)}
-}
-
-// run saves until the queue is closed and empty, or the first error.
+// run saves until the queue is closed and empty, or until the first error.
 func (s *saver) run(ctx context.Context) error {
 	for done := range s.queue {
 		if err := s.store.Save(ctx, s.lease.current(), done.progress); err != nil {
 			return err
 		}
-		s.forget(done.progress.Entries)
-		s.note(done)
-		for _, r := range done.batch {
-			if r.saved != nil {
-				close(r.saved)
-			}
+		s.dropUnsaved(done.progress.Entries)
+		s.report(done)
+		for _, saved := range done.saved {
+			close(saved)
 		}
 	}
 	return nil
 }
 
-// save hands over a batch whose records are acknowledged; it waits while another is
-// being saved.
+// save passes on a batch whose records are acknowledged. It waits while another one
+// is being saved.
 func (s *saver) save(ctx context.Context, done compared) error {
 	return put(ctx, s.queue, done)
 }
@@ -57,16 +64,15 @@ func (s *saver) expect(entries []checkpoint.Entry) {
 	s.unsaved = append(s.unsaved, entries)
 }
 
-// pending is what is not saved yet, batch by batch. It must be taken before the
-// ledger is asked: what is saved in between is in one of the two.
+// pending returns the entries that are not saved yet, batch by batch.
 func (s *saver) pending() [][]checkpoint.Entry {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return slices.Clone(s.unsaved)
 }
 
-// forget drops the oldest batch's entries, which are saved.
-func (s *saver) forget(entries []checkpoint.Entry) {
+// dropUnsaved drops the entries of the oldest batch, which are saved.
+func (s *saver) dropUnsaved(entries []checkpoint.Entry) {
 	if len(entries) == 0 {
 		return
 	}
@@ -75,19 +81,19 @@ func (s *saver) forget(entries []checkpoint.Entry) {
 	s.unsaved = slices.Delete(s.unsaved, 0, 1)
 }
 
-// note tells those who watch or wait what a batch did.
-func (s *saver) note(done compared) {
-	for _, r := range done.batch {
-		if len(r.rows) > 0 {
-			s.metrics.rows.WithLabelValues(s.entity, string(r.origin)).Add(float64(len(r.rows)))
+// report counts a batch that is saved, and wakes the tails of related entities.
+func (s *saver) report(done compared) {
+	for _, p := range done.pages {
+		if len(p.rows) > 0 {
+			s.metrics.rows.WithLabelValues(s.entity, string(p.origin)).Add(float64(len(p.rows)))
 		}
 	}
-	s.metrics.saved(s.entity, done.out, done.progress)
-	if len(done.out.changes) == 0 {
+	s.metrics.saved(s.entity, done.result, done.progress)
+	if len(done.result.changes) == 0 {
 		return
 	}
-	s.status.publishedMore(len(done.out.changes))
+	s.status.publishedMore(len(done.result.changes))
 	if s.loaded.Load() {
-		s.wakeRelated(s.entity)
+		s.wakeRelated()
 	}
 }

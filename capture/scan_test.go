@@ -11,13 +11,13 @@ import (
 	"odastream/schema"
 )
 
-// Red where a second had to have passed.
-func TestAScanEachSecondIsAlwaysDue(t *testing.T) {
+// It fails if a second must have passed.
+func TestAScanEverySecondIsAlwaysDue(t *testing.T) {
 	t.Parallel()
 	w := loaded(t)
 	w.cfg.ScanEvery = time.Second
 	for id := range int64(3) {
-		w.put("Sag", id+1, "i stilhed", stampAt(atNoon().AddDate(0, 0, -1))) // which no tail looks back to
+		w.put("Sag", id+1, "i stilhed", stampAt(atNoon().AddDate(0, 0, -1))) // before the look-back of any pass
 		w.mustOnce()
 		w.checkTopic("Sag")
 	}
@@ -45,8 +45,8 @@ func TestSplitCoversEveryIDOnce(t *testing.T) {
 	})
 }
 
-// Sparse ids must cost requests by rows, not by ids: each range costs one more.
-func TestScanOfSparseIDsCostsRequestsByRows(t *testing.T) {
+// The number of requests must depend on rows, not on ids. Each range costs one more.
+func TestAScanOfSparseIDsCostsRequestsByRows(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, odasim.Options{}, "AktørAktør")
 	w.sim.SetNow(atNoon())
@@ -63,7 +63,7 @@ func TestScanOfSparseIDsCostsRequestsByRows(t *testing.T) {
 	}
 }
 
-func TestAScanAskedForInTheMidstOfAScanIsMade(t *testing.T) {
+func TestAScanRequestedDuringAScanIsMade(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, odasim.Options{}, "Sag")
 	w.sim.SetNow(atNoon())
@@ -83,7 +83,7 @@ func TestAScanAskedForInTheMidstOfAScanIsMade(t *testing.T) {
 	w.cfg.ScanEvery = time.Nanosecond
 	w.mustOnce()
 	mood.feel(nil)
-	w.cfg.ScanEvery = 0 // from now on only what is asked for
+	w.cfg.ScanEvery = 0 // from now on only requested scans
 	w.put("Sag", 300, "edited without a stamp", yesterday)
 	w.mustOnce()
 	w.checkTopic("Sag")
@@ -91,6 +91,6 @@ func TestAScanAskedForInTheMidstOfAScanIsMade(t *testing.T) {
 	w.put("Sag", 299, "edited without a stamp", yesterday)
 	w.mustOnce()
 	if got := len(w.changes("Sag")) - before; got != 0 {
-		t.Errorf("%d changes were published by a scan that nobody asked for", got)
+		t.Errorf("%d changes were published by a scan that nobody requested", got)
 	}
 }

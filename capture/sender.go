@@ -2,38 +2,62 @@ package capture
 
 import (
 	"context"
+	"crypto/sha256"
+	"fmt"
 	"slices"
+	"time"
 
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"odastream/oda"
 	"odastream/schema"
+	"odastream/stream"
 )
 
+// maxRejects is how many different rejects a session remembers, so that a broken
+// row is not dead-lettered each time it is read.
+const maxRejects = 10_000
+
+// publisher writes to topics; *stream.Publisher is one.
+type publisher interface {
+	Publish(ctx context.Context, changes []schema.Change) ([]stream.Ack, error)
+	DeadLetter(ctx context.Context, letters ...stream.DeadLetter) error
+	Expect(entity string, partitions int)
+}
+
+// compared is a batch and what its comparison found, on its way to the topic and
+// from there to the store.
+type compared struct {
+	batch
+	result result
+}
+
 // sender publishes what the writer found to differ, batch after batch, while the
-// writer holds the next one against the ledger.
+// writer compares the next one.
 type sender struct {
-	*session
-	queue    chan compared
-	saver    *saver
-	acked    *positions
-	rejected map[[32]byte]bool // dead-lettered in this session, by SHA-256
+	entity    string
+	topic     string
+	publisher publisher
+	lease     *leaseKeeper
+	metrics   *metrics
+	queue     chan compared
+	saver     *saver
+	acked     *positions
+	rejected  map[[32]byte]bool // dead-lettered in this session, by SHA-256
 }
 
-func newSender(s *session, saver *saver, acked *positions) *sender {
-	return &sender{session: s, queue: make(chan compared), saver: saver, acked: acked, rejected: map[[32]byte]bool{}}
-}
-
-// run publishes until the queue is closed and empty, or the first error: what was
-// published then is unknown, and only a fold can tell.
+// run publishes until the queue is closed and empty, or until the first error.
 func (s *sender) run(ctx context.Context) error {
 	defer s.saver.close()
 	for next := range s.queue {
-		if err := s.deadLetter(ctx, next.batch); err != nil {
+		if err := s.publishDeadLetters(ctx, next.pages); err != nil {
 			return err
 		}
-		if len(next.out.changes) > 0 {
-			if err := s.publish(ctx, next.out.changes); err != nil {
+		if len(next.result.changes) > 0 {
+			if err := s.publish(ctx, next.result.changes); err != nil {
 				return err
 			}
-			next.progress.Seq = next.out.changes[len(next.out.changes)-1].Seq
+			next.progress.Seq = next.result.changes[len(next.result.changes)-1].Seq
 			next.progress.Positions = s.acked.all()
 			next.progress.Partitions = len(next.progress.Positions)
 		}
@@ -45,14 +69,14 @@ func (s *sender) run(ctx context.Context) error {
 	return nil
 }
 
-// publish sends changes, so many at a time as are sure to be through in time, while
-// the lease has longer to run than that may take.
+// publish publishes changes in chunks of batchRows. Before each, the lease must
+// outlive a delivery.
 func (s *sender) publish(ctx context.Context, changes []schema.Change) error {
-	for some := range slices.Chunk(changes, batchRows) {
+	for chunk := range slices.Chunk(changes, batchRows) {
 		if err := s.lease.ensure(ctx); err != nil {
 			return err
 		}
-		acks, err := s.publisher.Publish(ctx, some)
+		acks, err := s.publisher.Publish(ctx, chunk)
 		if err != nil {
 			return err
 		}
@@ -61,18 +85,55 @@ func (s *sender) publish(ctx context.Context, changes []schema.Change) error {
 	return nil
 }
 
-// send hands over a batch; it waits while another is being published.
+// publishDeadLetters publishes the rejects of pages. Invariant 5: nothing is
+// dropped.
+func (s *sender) publishDeadLetters(ctx context.Context, pages []page) error {
+	var letters []stream.DeadLetter
+	for _, p := range pages {
+		for _, reject := range p.rejects {
+			sum := sha256.Sum256(reject.Data)
+			if s.rejected[sum] {
+				continue
+			}
+			if len(s.rejected) >= maxRejects {
+				clear(s.rejected)
+			}
+			s.rejected[sum] = true
+			letters = append(letters, s.newDeadLetter(reject))
+		}
+	}
+	if len(letters) == 0 {
+		return nil
+	}
+	s.metrics.rejects.WithLabelValues(s.entity).Add(float64(len(letters)))
+	if err := s.publisher.DeadLetter(ctx, letters...); err != nil {
+		return fmt.Errorf("dead-letter %d broken rows of %s: %w", len(letters), s.entity, err)
+	}
+	return nil
+}
+
+func (s *sender) newDeadLetter(reject oda.Reject) stream.DeadLetter {
+	rec := &kgo.Record{Topic: s.topic, Value: reject.Data}
+	if reject.ID != 0 {
+		rec.Key = []byte(schema.Key(s.entity, reject.ID))
+	}
+	return stream.DeadLetter{
+		Record: rec, Class: stream.ClassSchema, Err: reject.Reason, Attempts: 1, FailedAt: time.Now(),
+	}
+}
+
+// send passes a batch to the sender. It waits while another one is being published.
 func (s *sender) send(ctx context.Context, next compared) error {
 	return put(ctx, s.queue, next)
 }
 
-// settled returns once all that was handed over before is saved.
-func (s *sender) settled(ctx context.Context) error {
+// flush returns once all that was sent before is saved.
+func (s *sender) flush(ctx context.Context) error {
 	saved := make(chan struct{})
-	if err := s.send(ctx, compared{batch: []reading{{saved: saved}}}); err != nil {
+	if err := s.send(ctx, compared{batch: batch{saved: []chan<- struct{}{saved}}}); err != nil {
 		return err
 	}
-	return closed(ctx, saved)
+	return waitClosed(ctx, saved)
 }
 
 func (s *sender) close() { close(s.queue) }

@@ -3,98 +3,122 @@ package capture
 import (
 	"context"
 	"errors"
-	"fmt"
-	"log/slog"
 	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
 
 	"odastream/checkpoint"
-	"odastream/oda"
-	"odastream/schema"
 )
 
-// drainTime bounds how long readings that were fetched before a stop may take to
-// be published and saved.
+// drainTime is how long after a stop the pages that were read before may still be
+// published and saved.
 const drainTime = 8 * time.Second
 
-// session is the work on one entity under one lease: from the fold to the first
-// error or the end.
+// session is the work on one entity under one lease, until the first error or the
+// end.
 type session struct {
-	*Poller
-	entity string
-	log    *slog.Logger
-	lease  *leaseKeeper
-	ticks  *ticks
-	recent *recent
-	status *entityStatus
-	queue  chan reading
-	loaded atomic.Bool  // the first load is complete: what is new from now on was created
-	behind atomic.Int64 // the watermark, in microseconds since 1970; 0: none yet
+	entity    string
+	store     store
+	publisher publisher
+	lease     *leaseKeeper
+	status    *entityStatus
+	loaded    *atomic.Bool // the first load is complete: a new row is a create from then on
+	folder    *folder
+	writer    *writer
+	repairer  *repairer
+	tail      *tail
+	scanner   *scanner
 }
 
 // task is what a session does while its writer runs.
 type task func(ctx context.Context, s *session, at checkpoint.Checkpoint) error
 
-// runSession folds, repairs and works until work returns. What was read by then
-// is still published and saved, also when ctx has ended.
-func (p *Poller) runSession(ctx context.Context, lease checkpoint.Lease, status *entityStatus, work task) error {
+// newSession connects the parts of a session.
+func (p *Poller) newSession(lease checkpoint.Lease, status *entityStatus) *session {
+	entity, log := lease.Entity, p.log.With("entity", lease.Entity)
 	s := &session{
-		Poller: p, entity: lease.Entity, log: p.log.With("entity", lease.Entity),
+		entity: entity, store: p.store, publisher: p.publisher, status: status, loaded: new(atomic.Bool),
 		lease: &leaseKeeper{leases: p.store, ttl: p.cfg.Lease, lease: lease},
-		ticks: &ticks{}, recent: newRecent(), status: status, queue: make(chan reading, queuedReadings),
 	}
-	// The writer and the lease outlive ctx, so that a stop loses nothing fetched.
-	held, stop := context.WithCancel(context.WithoutCancel(ctx))
+	seq, recent := new(seqClock), newRecent()
+	reader := &reader{entity: entity, source: p.source, seq: seq, recent: recent, clock: p.clock, pace: p.pace}
+	s.folder = &folder{entity: entity, topics: p.topics, store: p.store, lease: s.lease, seq: seq, metrics: p.metrics, log: log}
+	s.writer = p.newWriter(s, reader, seq)
+	s.repairer = &repairer{entity: entity, store: p.store, reader: reader, writer: s.writer, log: log}
+	s.tail = &tail{
+		entity: entity, cfg: p.cfg, reader: reader, writer: s.writer,
+		lookBacks: &lookBacks{entity: entity, overlap: p.cfg.Overlap, scanEvery: p.cfg.ScanEvery, store: p.store, status: status},
+		clock:     p.clock, pace: p.pace, status: status, log: log, woken: p.wakers[entity],
+	}
+	s.scanner = &scanner{
+		entity: entity, cfg: p.cfg, workers: p.workers, store: p.store, lease: s.lease, seq: seq, clock: p.clock,
+		reader: reader, writer: s.writer, repairer: s.repairer,
+		rechecker: &rechecker{
+			entity: entity, store: p.store, seq: seq, recent: recent, reader: reader, writer: s.writer, delay: p.recheckDelay, log: log,
+		},
+		loaded: s.loaded, status: status, metrics: p.metrics, log: log,
+	}
+	return s
+}
+
+// newWriter connects the parts of the session's writer.
+func (p *Poller) newWriter(s *session, reader *reader, seq *seqClock) *writer {
+	saver := &saver{
+		entity: s.entity, store: p.store, lease: s.lease, metrics: p.metrics, status: s.status, loaded: s.loaded,
+		wakeRelated: func() { p.wakers.wakeRelated(s.entity) }, queue: make(chan compared),
+	}
+	return &writer{
+		queue: make(chan message, queuedMessages), reader: reader, recent: reader.recent, folder: s.folder, saver: saver,
+		comparer: &comparer{
+			entity: s.entity, ledger: p.store, seq: seq, recent: reader.recent, loaded: s.loaded, unsaved: saver.pending, vanished: map[int64]bool{},
+		},
+		sender: &sender{
+			entity: s.entity, topic: p.topicName(s.entity), publisher: p.publisher, lease: s.lease, metrics: p.metrics,
+			queue: make(chan compared), saver: saver, rejected: map[[32]byte]bool{},
+		},
+	}
+}
+
+// run folds, repairs and does work, under the lease. What was read until work
+// returns is published and saved, also if ctx has ended.
+func (s *session) run(ctx context.Context, work task) error {
+	// The writer and the lease outlive ctx, so that a stop loses nothing read.
+	leased, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
 	defer context.AfterFunc(ctx, func() { time.AfterFunc(drainTime, stop) })()
 	keeping := make(chan error, 1)
 	go func() {
-		err := s.lease.run(held)
+		err := s.lease.run(leased)
 		if err != nil {
 			stop()
 		}
 		keeping <- err
 	}()
-	err := s.run(ctx, held, work)
+	err := s.runLeased(ctx, leased, work)
 	stop()
 	if lost := <-keeping; lost != nil {
-		err = lost // the cause of whatever else failed
+		err = lost // the cause of the other error
 	}
 	return err
 }
 
-// run is the session inside its lease: held ends with the lease, ctx with the
-// process.
-func (s *session) run(ctx, held context.Context, work task) error {
-	s.status.enter(stateFolding, nil)
-	at, err := s.store.Load(held, s.entity)
+// runLeased is run within the lease: leased ends with the lease, ctx when the
+// process is told to stop.
+func (s *session) runLeased(ctx, leased context.Context, work task) error {
+	at, err := s.begin(leased)
 	if err != nil {
 		return err
 	}
-	acked, at, err := s.fold(held, at)
-	if err != nil {
-		return err
-	}
-	missing, err := s.store.Vanished(held, s.entity)
-	if err != nil {
-		return err
-	}
-	s.loaded.Store(!at.LoadedAt.IsZero())
-	s.status.begin(at.ConsistentThrough)
-	if len(acked.at) > 0 {
-		s.publisher.Expect(s.entity, len(acked.at))
-	}
-	group, working := errgroup.WithContext(held)
+	group, working := errgroup.WithContext(leased)
 	reading, cancel := context.WithCancel(working)
 	defer cancel()
 	defer context.AfterFunc(ctx, cancel)()
-	// The writer runs on held: an error of a reader does not cut off what was read.
-	group.Go(func() error { return newWriter(s, acked, missing).run(held) })
+	// The writer's context is leased: an error of a reader loses nothing read before.
+	group.Go(func() error { return s.writer.run(leased) })
 	group.Go(func() error {
-		defer close(s.queue)
-		err := s.repair(reading)
+		defer s.writer.close()
+		err := s.repairer.repair(reading)
 		if err == nil {
 			err = work(reading, s, at)
 		}
@@ -106,58 +130,58 @@ func (s *session) run(ctx, held context.Context, work task) error {
 	return group.Wait()
 }
 
-// read asks the source for one page.
-func (s *session) read(ctx context.Context, w oda.Window, lane oda.Lane, origin schema.Origin) (reading, error) {
-	r := reading{span: span{began: s.ticks.next()}, origin: origin, behind: s.behind.Load()}
-	s.recent.begin(r.began)
-	page, err := s.source.Page(ctx, s.entity, w, lane)
+// begin folds the topic and returns the checkpoint to go on from.
+func (s *session) begin(ctx context.Context) (checkpoint.Checkpoint, error) {
+	s.status.enter(StateFolding, nil)
+	at, err := s.store.Load(ctx, s.entity)
 	if err != nil {
-		s.recent.end(r.began)
-		return reading{}, err
+		return at, err
 	}
-	s.clock.observe(page)
-	s.pace.observe(page.Received.Sub(page.Sent))
-	r.ended, r.rows, r.rejects = s.ticks.next(), spelled(page.Rows), page.Rejects
-	r.more = len(page.Rows)+len(page.Rejects) > 0
-	var known bool
-	if r.last, known = page.LastID(); r.more && !known {
-		s.recent.end(r.began)
-		return reading{}, fmt.Errorf("read %s: a page of %d elements holds no id to go on from: %w", s.entity, len(page.Rejects), oda.ErrNotHonoured)
+	acked, at, err := s.folder.fold(ctx, at)
+	if err != nil {
+		return at, err
 	}
-	return r, nil
+	vanished, err := s.store.VanishedRows(ctx, s.entity)
+	if err != nil {
+		return at, err
+	}
+	for _, v := range vanished {
+		s.writer.comparer.vanished[v.ID] = true
+	}
+	s.writer.sender.acked = acked
+	s.loaded.Store(!at.LoadedAt.IsZero())
+	s.status.begin(at.ConsistentThrough)
+	if len(acked.at) > 0 {
+		s.publisher.Expect(s.entity, len(acked.at))
+	}
+	return at, nil
 }
 
-// submit hands a reading to the writer.
-func (s *session) submit(ctx context.Context, r reading) error {
-	return put(ctx, s.queue, r)
-}
-
-// put waits until the queue takes v, or ctx has ended.
-func put[T any](ctx context.Context, queue chan<- T, v T) error {
-	select {
-	case queue <- v:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
-}
-
-// settled hands progress to the writer and returns once it and all that was
-// submitted before it is saved.
-func (s *session) settled(ctx context.Context, p checkpoint.Progress) error {
-	saved := make(chan struct{})
-	if err := s.submit(ctx, reading{progress: p, saved: saved}); err != nil {
+// once is the task of `poller --once`: the first load if there was none, the passes
+// of the tail, and a scan if one is due.
+func once(ctx context.Context, s *session, at checkpoint.Checkpoint) error {
+	if err := s.tail.start(ctx, at); err != nil {
 		return err
 	}
-	return closed(ctx, saved)
+	heldBack, err := s.scanner.once(ctx, at)
+	if err != nil {
+		return err
+	}
+	s.status.enter(StateFollowing, nil)
+	if err := s.tail.once(ctx); err != nil || heldBack == nil {
+		return err
+	}
+	return heldBack
 }
 
-// closed waits until saved is closed, or ctx has ended.
-func closed(ctx context.Context, saved <-chan struct{}) error {
-	select {
-	case <-saved:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
+// follow is the task of the daemon: the tail for ever, and beside it a scan whenever
+// one is due, the first load among them.
+func follow(ctx context.Context, s *session, at checkpoint.Checkpoint) error {
+	if err := s.tail.start(ctx, at); err != nil {
+		return err
 	}
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { return s.tail.run(ctx) })
+	group.Go(func() error { return s.scanner.run(ctx, at) })
+	return group.Wait()
 }

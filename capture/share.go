@@ -3,85 +3,102 @@ package capture
 import (
 	"context"
 	"hash/fnv"
+	"log/slog"
 	"slices"
 	"sync"
 	"time"
 )
 
-// share is which entities are this poller's: each entity goes to the running
-// poller that a hash of both prefers, so that any number of pollers agree without
-// a word, and one that comes or goes moves only its own part. It is safe for
+// members is the part of the store that has the running pollers.
+type members interface {
+	Announce(ctx context.Context, holder string, ttl time.Duration) ([]string, error)
+	Withdraw(ctx context.Context, holder string) error
+}
+
+// share is the part of the entities that this poller works on. Rendezvous hashing
+// gives each entity to one of the running pollers: all pollers agree without
+// talking to each other, and one that starts or stops moves only its own part.
+// Leases, not shares, make sure that an entity has one writer. A share is safe for
 // concurrent use.
 type share struct {
+	holder  string // this poller
+	members members
+	ttl     time.Duration // of an announcement
+	log     *slog.Logger
+
 	mu      sync.Mutex
-	members []string // holders of all pollers that run; none: only this one is known
+	holders []string // all running pollers; none: only this one is known
 	changed chan struct{}
 }
 
-func newShare() *share { return &share{changed: make(chan struct{})} }
-
-// mine tells whether entity is holder's, and when that may be otherwise.
-func (s *share) mine(entity, holder string) (ok bool, changed <-chan struct{}) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	best, bestWeight := holder, weight(holder, entity)
-	for _, m := range s.members {
-		if w := weight(m, entity); w > bestWeight {
-			best, bestWeight = m, w
-		}
-	}
-	return best == holder, s.changed
+func newShare(holder string, members members, ttl time.Duration, log *slog.Logger) *share {
+	return &share{holder: holder, members: members, ttl: ttl, log: log, changed: make(chan struct{})}
 }
 
+// mine reports whether entity is this poller's. changed is closed when that may be
+// different.
+func (s *share) mine(entity string) (ok bool, changed <-chan struct{}) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	best, bestWeight := s.holder, weight(s.holder, entity)
+	for _, h := range s.holders {
+		if w := weight(h, entity); w > bestWeight {
+			best, bestWeight = h, w
+		}
+	}
+	return best == s.holder, s.changed
+}
+
+// weight is the hash by which pollers are compared for an entity.
 func weight(holder, entity string) uint64 {
 	h := fnv.New64a()
 	_, _ = h.Write([]byte(holder + "\x00" + entity)) // never fails
-	// FNV's last bytes move its high bits little: mix them once more.
+	// The last bytes hardly change FNV's high bits: mix them once more.
 	x := h.Sum64()
 	x ^= x >> 33
 	x *= 0xff51afd7ed558ccd
 	return x ^ x>>33
 }
 
-// set takes over who runs, and wakes those who wait for a change.
-func (s *share) set(members []string) {
+// set sets the running pollers, and wakes those that wait for a change.
+func (s *share) set(holders []string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if slices.Equal(s.members, members) {
+	if slices.Equal(s.holders, holders) {
 		return
 	}
-	s.members = members
+	s.holders = holders
 	close(s.changed)
 	s.changed = make(chan struct{})
 }
 
-// keepShare announces the poller and learns of the others until ctx ends.
-func (p *Poller) keepShare(ctx context.Context) {
+// keep announces this poller and reads which others are running, until ctx ends.
+func (s *share) keep(ctx context.Context) {
 	for {
-		members, err := p.store.Announce(ctx, p.holder, p.cfg.Lease)
+		holders, err := s.members.Announce(ctx, s.holder, s.ttl)
 		switch {
 		case err == nil:
-			p.share.set(members)
+			s.set(holders)
 		case ctx.Err() == nil:
-			p.log.Warn("other pollers are not known: keeping the share of before", "error", err)
+			s.log.Warn("other pollers are unknown: keeping this poller's share as it was", "err", err)
 		}
-		if wait(ctx, p.cfg.Lease/3) != nil {
+		if wait(ctx, s.ttl/3) != nil {
 			break
 		}
 	}
 	withdraw, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
 	defer cancel()
-	if err := p.store.Withdraw(withdraw, p.holder); err != nil {
-		p.log.Warn("not withdrawn: the others wait until this poller's announcement runs out", "error", err)
+	if err := s.members.Withdraw(withdraw, s.holder); err != nil {
+		s.log.Warn("poller is not withdrawn: the others wait until its announcement expires", "err", err)
 	}
 }
 
-// whileMine ends the returned context once entity is another poller's.
-func (p *Poller) whileMine(ctx context.Context, entity string) (context.Context, context.CancelFunc) {
+// whileMine returns a context that ends when entity is another poller's.
+func (s *share) whileMine(ctx context.Context, entity string) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithCancel(ctx)
 	go func() {
 		for {
-			mine, changed := p.share.mine(entity, p.holder)
+			mine, changed := s.mine(entity)
 			if !mine {
 				cancel()
 				return

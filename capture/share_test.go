@@ -23,7 +23,7 @@ func dozen() []string {
 	}
 }
 
-// holders tells who holds which entity by a lease that runs.
+// holders returns the holder of each lease that has not expired, by entity.
 func (w *world) holders() map[string]string {
 	w.t.Helper()
 	rows, err := w.pool.Query(w.t.Context(), `SELECT entity_type, holder FROM poller_leases WHERE expires_at > clock_timestamp()`)
@@ -42,7 +42,7 @@ func (w *world) holders() map[string]string {
 	return held
 }
 
-// shares is how many entities each holder has.
+// shares returns the number of entities of each holder.
 func (w *world) shares() map[string]int {
 	count := map[string]int{}
 	for _, holder := range w.holders() {
@@ -51,7 +51,7 @@ func (w *world) shares() map[string]int {
 	return count
 }
 
-// oneWriter fails if an entity is published by two at once.
+// oneWriter fails the test if two pollers publish an entity at once.
 type oneWriter struct {
 	publisher
 	t    *testing.T
@@ -76,13 +76,13 @@ func (p oneWriter) Publish(ctx context.Context, changes []schema.Change) ([]stre
 	return p.publisher.Publish(ctx, changes)
 }
 
-// Three pollers share the entities, each of them has some, none has one that
-// another has; one that is killed leaves its own to the others within the lease,
-// and one that is stopped does so at once.
+// Three pollers share the entities: each has some, and no entity has two. The entities
+// of a poller that is killed go to the others within the lease, and those of one that
+// is stopped at once.
 func TestPollersShareTheEntities(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, odasim.Options{}, dozen()...)
-	w.quiet = true // the killed one complains each 50 ms
+	w.quiet = true // the killed one logs an error each 50 ms
 	w.cfg.Lease = 2*stream.DeliveryTimeout + machine.AtLeast(2*time.Second)
 	var mu sync.Mutex
 	busy := map[string]string{}
@@ -122,12 +122,11 @@ func TestPollersShareTheEntities(t *testing.T) {
 	}
 }
 
-// followAs is follow under a name that is the same in each run: which entities are
-// whose depends on it.
+// followAs is follow with a fixed holder name: the shares depend on it.
 func (w *world) followAs(name string) (stop func()) {
 	w.t.Helper()
 	p, closePublisher := w.process()
-	p.holder = name
+	p.share.holder = name
 	ctx, cancel := context.WithCancel(w.t.Context())
 	done := make(chan error, 1)
 	go func() { done <- p.Run(ctx) }()
@@ -140,7 +139,7 @@ func (w *world) followAs(name string) (stop func()) {
 	}
 }
 
-// stalled is a publisher whose process is stopped, as by SIGSTOP, before it sends.
+// stalled is the publisher of a process that is stopped, as by SIGSTOP, before it sends.
 type stalled struct {
 	publisher
 	reached chan<- []schema.Change
@@ -161,10 +160,10 @@ func (asleep) Renew(ctx context.Context, lease checkpoint.Lease, _ time.Duration
 	return lease, ctx.Err()
 }
 
-// A poller that was stopped for longer than its lease and wakes up in the midst of
-// a publish saves nothing and says so; what it publishes all the same is found by
-// the next fold, and the right version is published again. Red without the fence,
-// and without repair.
+// A poller that was stopped for longer than its lease, in the middle of a publish,
+// saves nothing and returns ErrLeaseLost. What it still publishes is found by the
+// next fold, and the newer version is published again. It fails without the check of
+// the epoch, and without the repair.
 func TestAStalledPollerSavesNothingAndItsLateRecordIsRepaired(t *testing.T) {
 	t.Parallel()
 	w := loaded(t)
@@ -212,7 +211,7 @@ func TestAStalledPollerSavesNothingAndItsLateRecordIsRepaired(t *testing.T) {
 	}
 }
 
-// stored is the whole of what the poller has saved.
+// stored returns all that the poller has saved.
 func (w *world) stored() (all string) {
 	w.t.Helper()
 	err := w.pool.QueryRow(w.t.Context(), `
@@ -224,8 +223,8 @@ SELECT concat_ws(E'\n', (SELECT string_agg(l::text, E'\n' ORDER BY entity_id) FR
 	return all
 }
 
-// Rendezvous hashing gives each of three pollers some of the 45 entities that are
-// followed by default, whatever they are called.
+// Rendezvous hashing gives each of three pollers some of the 45 default entities,
+// whatever the pollers' names are.
 func TestSharesAreEven(t *testing.T) {
 	t.Parallel()
 	for run := range 200 {
@@ -233,14 +232,14 @@ func TestSharesAreEven(t *testing.T) {
 		shares := make([]*share, 3)
 		for i := range members {
 			members[i] = fmt.Sprintf("host-%d:%d:%x", i, 4000+run, 7919*run+i)
-			shares[i] = newShare()
+			shares[i] = newShare(members[i], nil, 0, nil)
 		}
 		count := make([]int, 3)
 		for _, e := range schema.Entities() {
 			owners := 0
 			for i := range members {
 				shares[i].set(members)
-				if mine, _ := shares[i].mine(e.Name, members[i]); mine {
+				if mine, _ := shares[i].mine(e.Name); mine {
 					owners++
 					count[i]++
 				}

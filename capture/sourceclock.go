@@ -11,21 +11,21 @@ import (
 	"odastream/schema"
 )
 
-// skewSamples is how many of the last answers the source's clock is judged by:
-// few enough that it is right again soon after our own clock was set.
+// skewSamples is the number of answers from which the source's time is estimated:
+// few enough that the estimate is right again soon after our own clock was set.
 const skewSamples = 16
 
-// sourceClock tells the source's time from the Date headers of its answers. It
-// errs to the early side: a watermark may be too low, never too high. It is safe
-// for concurrent use.
+// sourceClock estimates the source's time from the Date headers of its answers. The
+// estimate is never too late, so that no watermark is too high. It is safe for
+// concurrent use.
 type sourceClock struct {
 	mu    sync.Mutex
 	skews []time.Duration // Date less our clock at the answer's end, newest last
 	asked bool
 }
 
-// observe takes in an answer. Date is cut to whole seconds and older than the
-// moment of its arrival, so the difference is never above the true one.
+// observe adds an answer. Its Date is in whole seconds and older than its arrival,
+// so the measured difference is never above the true one.
 func (c *sourceClock) observe(p oda.Page) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -39,7 +39,8 @@ func (c *sourceClock) observe(p oda.Page) {
 	c.skews = append(c.skews, p.Date.Sub(p.Received))
 }
 
-// at is the source's time when our clock shows t: with no Date header our own.
+// at returns the source's time when our clock shows t. It is t until an answer had a
+// Date header.
 func (c *sourceClock) at(t time.Time) time.Time {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -49,8 +50,8 @@ func (c *sourceClock) at(t time.Time) time.Time {
 	return t.Add(slices.Min(c.skews))
 }
 
-// set asks the source once, for a page beyond all ids, where no answer was seen
-// yet.
+// set asks the source for an empty page, above all ids, unless there was an answer
+// already.
 func (c *sourceClock) set(ctx context.Context, src source, set string) error {
 	c.mu.Lock()
 	asked := c.asked

@@ -7,12 +7,12 @@ import (
 	"odastream/oda"
 )
 
-// answer is a page whose Date is off from our clock by skew.
+// answer returns a page whose Date differs from our clock by skew.
 func answer(received time.Time, skew time.Duration) oda.Page {
 	return oda.Page{Date: received.Add(skew).Truncate(time.Second), Received: received}
 }
 
-func TestSourceClockErrsToTheEarlySide(t *testing.T) {
+func TestSourceClockIsNeverTooLate(t *testing.T) {
 	t.Parallel()
 	var c sourceClock
 	now := atNoon().Add(700 * time.Millisecond)
@@ -27,11 +27,11 @@ func TestSourceClockErrsToTheEarlySide(t *testing.T) {
 	}
 }
 
-func TestSourceClockFollowsAClockThatWasSet(t *testing.T) {
+func TestSourceClockFollowsAClockThatIsSet(t *testing.T) {
 	t.Parallel()
 	var c sourceClock
 	c.observe(answer(atNoon(), 0))
-	later := atNoon().Add(-time.Hour) // ours went back an hour
+	later := atNoon().Add(-time.Hour) // our clock was set back by an hour
 	for range skewSamples {
 		c.observe(answer(later, time.Hour))
 	}
@@ -40,19 +40,19 @@ func TestSourceClockFollowsAClockThatWasSet(t *testing.T) {
 	}
 }
 
-func TestPaceStretchesPausesOfASlowSource(t *testing.T) {
+func TestPaceLengthensPausesOfASlowSource(t *testing.T) {
 	t.Parallel()
 	var p pace
 	for range 300 {
 		p.observe(100 * time.Millisecond)
 	}
-	if got := p.stretch(time.Second); got != time.Second {
+	if got := p.slowDown(time.Second); got != time.Second {
 		t.Errorf("pause at the usual time is %s, want 1s", got)
 	}
 	for range 20 {
 		p.observe(20 * time.Second)
 	}
-	if got := p.stretch(time.Second); got < 3*time.Second || got > maxStretch*time.Second {
+	if got := p.slowDown(time.Second); got < 3*time.Second || got > maxSlowDown*time.Second {
 		t.Errorf("pause at two hundred times the usual time is %s, want 3s to 10s", got)
 	}
 }

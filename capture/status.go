@@ -8,63 +8,63 @@ import (
 	"odastream/oda"
 )
 
-// state is what a poller does with an entity just now.
-type state string
+// State is what a poller does with an entity.
+type State string
 
-// The states, as /status shows them.
+// The states.
 const (
-	stateWaiting   state = "waiting"   // another poller holds the lease
-	stateFolding   state = "folding"   // the topic is read back into the ledger
-	stateLoading   state = "loading"   // first load
-	stateScanning  state = "scanning"  // read whole again, with the tail running
-	stateFollowing state = "following" // the tail alone
-	stateFailed    state = "failed"    // backing off after an error
-	stateAbsent    state = "absent"    // the source has never had it
-	stateDone      state = "done"      // with --once
+	StateWaiting   State = "waiting"   // another poller works on the entity
+	StateFolding   State = "folding"   // the topic is read back into the ledger
+	StateLoading   State = "loading"   // the first load is running
+	StateScanning  State = "scanning"  // a scan is running, and the tail beside it
+	StateFollowing State = "following" // the tail is running alone
+	StateFailed    State = "failed"    // an error ended the session: the entity backs off
+	StateAbsent    State = "absent"    // the source has never had the entity
+	StateDone      State = "done"      // `poller --once` is done with the entity
 )
 
-// EntityStatus is how far a poller is with one entity.
+// EntityStatus is the progress of a poller with one entity.
 type EntityStatus struct {
 	Entity    string    `json:"entity"`
-	State     string    `json:"state"`               // waiting, folding, loading, scanning, following, failed, absent or done
-	Reason    string    `json:"reason,omitempty"`    // of waiting, failed and absent
-	Rows      int64     `json:"rows"`                // read by the scan under way or the last one
-	Expected  int64     `json:"expected"`            // rows that the source says it has; -1 where it does not
-	Published int64     `json:"published"`           // changes since the process began
-	Watermark time.Time `json:"watermark,omitzero"`  // everything stamped up to here was seen
-	Changed   time.Time `json:"changed_at,omitzero"` // of State
-	// ConsistentThrough: of what the source was then nothing is outstanding. Zero
-	// until a scan was complete.
+	State     State     `json:"state"`
+	Reason    string    `json:"reason,omitempty"`    // why it is waiting, failed or absent
+	Rows      int64     `json:"rows"`                // read by the running scan, or by the last one
+	Expected  int64     `json:"expected"`            // the number of rows that the source states; -1 if it states none
+	Published int64     `json:"published"`           // changes since the process started
+	Watermark time.Time `json:"watermark,omitzero"`  // everything stamped up to here was read
+	Changed   time.Time `json:"changed_at,omitzero"` // when State last changed
+	// ConsistentThrough is a time: everything that the source had then is published.
+	// It is zero until a scan was complete.
 	ConsistentThrough time.Time `json:"consistent_through,omitzero"`
-	// Lateness is how far behind the watermark rows turned up in the last 30 days.
+	// Lateness counts the rows that were found behind the watermark in the last 30 days.
 	Lateness []LateRows `json:"lateness,omitempty"`
 }
 
-// LateRows counts rows that were late by up to Seconds, and by more than the next
-// lower bound.
+// LateRows counts the rows that were late by up to Seconds and by more than the next
+// lower bound. Worst is the most that one of them was late.
 type LateRows struct {
 	Seconds int64 `json:"up_to_seconds"`
 	Rows    int64 `json:"rows"`
 	Worst   int64 `json:"worst_seconds"`
 }
 
-// entityStatus is an EntityStatus in the making. It is safe for concurrent use.
+// entityStatus is an EntityStatus that changes. It is safe for concurrent use.
 type entityStatus struct {
 	mu sync.Mutex
 	EntityStatus
 }
 
-// enter changes the state; err is its reason, nil for none.
-func (s *entityStatus) enter(to state, err error) {
+// enter sets the state. err is the reason, nil if there is none.
+func (s *entityStatus) enter(to State, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.State, s.Reason, s.Changed = string(to), "", time.Now().UTC()
+	s.State, s.Reason, s.Changed = to, "", time.Now().UTC()
 	if err != nil {
 		s.Reason = err.Error()
 	}
 }
 
-// expect starts the count of a scan.
+// expect starts the count of a scan's rows.
 func (s *entityStatus) expect(rows int64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -93,7 +93,7 @@ func (s *entityStatus) followed(watermark time.Time) {
 	s.Watermark = watermark.UTC()
 }
 
-// begin takes over the frontier that a session begins with: none on a topic made anew.
+// begin sets ConsistentThrough at the start of a session: zero for a recreated topic.
 func (s *entityStatus) begin(through time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -103,6 +103,7 @@ func (s *entityStatus) begin(through time.Time) {
 	}
 }
 
+// consistent moves ConsistentThrough, unless through is zero or before it.
 func (s *entityStatus) consistent(through time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -111,9 +112,9 @@ func (s *entityStatus) consistent(through time.Time) {
 	}
 }
 
-func (s *entityStatus) late(seen []checkpoint.Lateness) {
-	list := make([]LateRows, len(seen))
-	for i, l := range seen {
+func (s *entityStatus) late(rows []checkpoint.Lateness) {
+	list := make([]LateRows, len(rows))
+	for i, l := range rows {
 		list[i] = LateRows{Seconds: int64(l.Bound.Seconds()), Rows: l.Rows, Worst: int64(l.Worst.Seconds())}
 	}
 	s.mu.Lock()
@@ -129,31 +130,21 @@ func (s *entityStatus) snapshot() EntityStatus {
 
 // Status is what /status of a poller shows.
 type Status struct {
-	Holder   string         `json:"holder"` // the name under which this poller takes leases
+	Holder   string         `json:"holder"` // the name under which this poller acquires leases
 	Entities []EntityStatus `json:"entities"`
-	// ConsistentThrough is the earliest of those of all entities that this poller
-	// works on; zero where one of them has none yet.
+	// ConsistentThrough is the earliest of the entities that this poller works on; zero
+	// if one of them has none yet.
 	ConsistentThrough time.Time `json:"consistent_through,omitzero"`
 	// Contract is what the last probe of the source found.
 	Contract []oda.Finding `json:"contract,omitempty"`
 }
 
-// Status tells how far each entity is.
-func (p *Poller) Status() Status {
-	status := Status{Holder: p.holder, Contract: p.contract.findings()}
-	for _, e := range p.entities {
-		status.Entities = append(status.Entities, e.snapshot())
-	}
-	status.ConsistentThrough = frontier(status.Entities)
-	return status
-}
-
-// frontier is the moment before which nothing of entities is outstanding.
-func frontier(entities []EntityStatus) time.Time {
+// earliest returns the ConsistentThrough of all entities together.
+func earliest(entities []EntityStatus) time.Time {
 	var first time.Time
 	for _, e := range entities {
 		switch {
-		case e.State == string(stateAbsent) || e.State == string(stateWaiting):
+		case e.State == StateAbsent || e.State == StateWaiting:
 		case e.ConsistentThrough.IsZero():
 			return time.Time{}
 		case first.IsZero() || e.ConsistentThrough.Before(first):
@@ -161,18 +152,4 @@ func frontier(entities []EntityStatus) time.Time {
 		}
 	}
 	return first
-}
-
-// Ready tells whether every entity is either followed, after its first load, or
-// held by another poller or absent; the detail lists those that are not.
-func (p *Poller) Ready() (ok bool, detail any) {
-	var behind []EntityStatus
-	for _, e := range p.Status().Entities {
-		switch state(e.State) {
-		case stateFollowing, stateScanning, stateWaiting, stateAbsent, stateDone:
-		default:
-			behind = append(behind, e)
-		}
-	}
-	return len(behind) == 0, behind
 }

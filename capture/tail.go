@@ -3,6 +3,8 @@ package capture
 import (
 	"context"
 	"errors"
+	"log/slog"
+	"math/rand/v2"
 	"time"
 
 	"odastream/checkpoint"
@@ -11,42 +13,135 @@ import (
 )
 
 const (
-	// nearLookBack is how far behind the watermark each pass looks: one job of the
-	// source spreads its stamps over a fraction of a second, and a pass may land in it.
-	nearLookBack = 5 * time.Second
-	// wideEvery is how many passes go by between two that look POLL_OVERLAP back, and
-	// how many of those between two that look back as far as rows were ever late. It
-	// is also the part of such a look-back that may go by before the next one, however
-	// few passes that are: else a row that comes late to an entity at rest would be
-	// behind the next wide pass already.
-	wideEvery = 5
-	// ahead is how far past the source's now a pass asks.
+	// ahead is how far past the source's time a pass reads.
 	ahead = time.Minute
-	// boundSlack is taken off the lower bound: the source may compare stamps in
+	// boundSlack is subtracted from the lower bound: the source may compare stamps in
 	// ticks of 1/300 s, which their texts round.
 	boundSlack = 10 * time.Millisecond
-	// narrowest is the shortest window asked of a source that times out on longer ones.
-	narrowest = time.Second
+	// minWindow is the shortest window that is tried when the source times out.
+	minWindow = time.Second
 )
 
 // tail follows an entity by its stamps.
 type tail struct {
-	*session
+	entity    string
+	cfg       Config
+	reader    *reader
+	writer    *writer
+	lookBacks *lookBacks
+	clock     *sourceClock
+	pace      *pace
+	status    *entityStatus
+	log       *slog.Logger
+	woken     <-chan struct{} // a related entity has changed
+
 	watermark time.Time
-	resume    *checkpoint.Pass // a pass that a former session did not finish
-	passes    int
-	width     time.Duration // longest window that the source answers; 0: any
-	short     bool          // the last pass was cut short by width: what came since is not seen
-	wideAt    time.Time     // source's time when a pass last looked Overlap back
-	lateAt    time.Time     // and when one looked lateBack back
-	lateBack  time.Duration
-	futureAt  time.Time // when what lies ahead was last read
+	saved     *checkpoint.Pass // a pass that an earlier session began; nil if there is none
+	window    time.Duration    // the longest that the source answers in time; 0: any
+	cut       bool             // the last pass was cut short by window: there is more to read
+	futureAt  time.Time        // when rows stamped in the future were last read
 }
 
-// pass reads all that is stamped since the watermark, less the look-back, and
-// moves the watermark to the moment at which it began.
+// start sets the watermark of a tail. Before a first load it is saved first, so that
+// the tail sees what changes while the first range is read.
+func (t *tail) start(ctx context.Context, at checkpoint.Checkpoint) error {
+	if err := t.clock.set(ctx, t.reader.source, t.entity); err != nil {
+		return err
+	}
+	t.saved = at.Pass
+	if !at.Watermark.IsZero() {
+		t.advance(at.Watermark)
+		return nil
+	}
+	// An entity that the source lacks must not get a watermark.
+	if _, err := t.reader.source.Extent(ctx, t.entity, oda.Tail); err != nil {
+		return err
+	}
+	t.advance(t.clock.at(time.Now()))
+	return t.writer.flush(ctx, checkpoint.Progress{Watermark: t.watermark, WallClock: oda.Wall(t.watermark)})
+}
+
+// run makes pass after pass until ctx ends. It pauses for Interval while the entity
+// or a related one changes, for longer while it rests, and for longer while the
+// source is slow.
+func (t *tail) run(ctx context.Context) error {
+	pause := t.cfg.Interval
+	for {
+		before := t.status.published()
+		if err := t.step(ctx); err != nil {
+			return err
+		}
+		t.status.followed(t.watermark)
+		pause = min(2*pause, t.cfg.IntervalMax)
+		if t.status.published() != before {
+			pause = t.cfg.Interval
+		}
+		timer := time.NewTimer(jittered(t.pace.slowDown(pause)))
+		select {
+		case <-ctx.Done():
+			timer.Stop()
+			return context.Cause(ctx)
+		case <-timer.C:
+		case <-t.woken:
+			timer.Stop()
+			pause = t.cfg.Interval
+		}
+	}
+}
+
+// step makes the passes of one wake-up of the daemon.
+func (t *tail) step(ctx context.Context) error {
+	if err := t.finishSaved(ctx); err != nil {
+		return err
+	}
+	lookBack, err := t.lookBacks.next(ctx, t.clock.at(time.Now()))
+	if err != nil {
+		return err
+	}
+	if err := t.pass(ctx, lookBack); err != nil {
+		return err
+	}
+	t.lookBacks.passes++
+	if time.Since(t.futureAt) < ahead {
+		return nil
+	}
+	return t.readFuture(ctx)
+}
+
+// once makes the passes of `poller --once`: all three tiers of the look-back, and
+// what is stamped in the future.
+func (t *tail) once(ctx context.Context) error {
+	if err := t.finishSaved(ctx); err != nil {
+		return err
+	}
+	lookBack, err := t.lookBacks.measured(ctx)
+	if err != nil {
+		return err
+	}
+	for {
+		if err := t.pass(ctx, lookBack); err != nil {
+			return err
+		}
+		if !t.cut {
+			return t.readFuture(ctx)
+		}
+		lookBack = nearLookBack
+	}
+}
+
+// finishSaved completes the pass of an earlier session. The bounds of that pass are
+// old: a pass with new ones must follow.
+func (t *tail) finishSaved(ctx context.Context) error {
+	if t.saved == nil {
+		return nil
+	}
+	return t.pass(ctx, nearLookBack)
+}
+
+// pass reads all rows stamped since the watermark less the look-back. Then it moves
+// the watermark to when the pass began.
 func (t *tail) pass(ctx context.Context, lookBack time.Duration) error {
-	p := t.resume
+	p := t.saved
 	if p == nil {
 		planned, err := t.plan(lookBack)
 		if err != nil {
@@ -54,165 +149,113 @@ func (t *tail) pass(ctx context.Context, lookBack time.Duration) error {
 		}
 		p = &planned
 	}
-	t.resume = nil
+	t.saved = nil
 	err := t.readPass(ctx, p)
-	if errors.Is(err, oda.ErrTimeout) && (t.near(lookBack) || t.narrow(p)) {
+	if errors.Is(err, oda.ErrTimeout) && (t.shortenLookBack(lookBack) || t.halveWindow(p)) {
 		return t.pass(ctx, nearLookBack)
 	}
 	if err != nil {
 		return err
 	}
-	t.width *= 2
-	return t.settled(ctx, checkpoint.Progress{Watermark: p.Goal, WallClock: oda.Wall(p.Goal)})
+	t.window *= 2
+	return t.writer.flush(ctx, checkpoint.Progress{Watermark: p.Goal, WallClock: oda.Wall(p.Goal)})
 }
 
-// plan fixes the bounds of a pass. Instants are subtracted and texts compared, so
+// plan sets the bounds of a pass. Instants are subtracted and texts are compared, so
 // that the hour that the Danish clock shows twice is read whole.
 func (t *tail) plan(lookBack time.Duration) (checkpoint.Pass, error) {
 	now := t.clock.at(time.Now())
 	from, goal, until := t.watermark.Add(-lookBack), now, now.Add(ahead)
-	end := t.watermark.Add(t.width)
-	if t.short = t.width > 0 && end.Before(now); t.short {
+	end := t.watermark.Add(t.window)
+	if t.cut = t.window > 0 && end.Before(now); t.cut {
 		goal, until = end, end
 	}
-	if until.Before(from) { // the source's clock went back: look at what it stamps now
+	if until.Before(from) { // the source's clock went back: read what it stamps now
 		from = until.Add(-lookBack)
 	}
 	after, err := oda.ShiftWall(oda.EarliestWall(from, until), -boundSlack)
 	return checkpoint.Pass{After: after, Until: oda.LatestWall(from, until), Goal: goal, LastID: schema.BeforeFirst}, err
 }
 
-// readPass reads page after page, by id inside fixed bounds: ties and rows that
-// move while they are read make no difference to it.
+// readPass reads page after page by id, within fixed bounds: rows with equal stamps,
+// and rows that get a new stamp meanwhile, make no difference.
 func (t *tail) readPass(ctx context.Context, p *checkpoint.Pass) error {
 	for {
-		r, err := t.read(ctx, oda.Window{After: p.After, Until: p.Until, IDs: schema.IDsAbove(p.LastID)}, oda.Tail, schema.OriginTail)
+		next, err := t.reader.read(ctx, oda.Window{After: p.After, Until: p.Until, IDs: schema.IDsAbove(p.LastID)}, oda.Tail, schema.OriginTail)
 		if err != nil {
 			return err
 		}
-		if !r.more {
-			t.recent.end(r.began)
-			t.moved(p.Goal)
+		if !next.more {
+			t.reader.discard(next)
+			t.advance(p.Goal)
 			return nil
 		}
-		p.LastID = r.last
+		p.LastID = next.last
 		at := *p
-		r.progress.Pass = &at
-		if err := t.submit(ctx, r); err != nil {
+		next.progress.Pass = &at
+		if err := t.writer.submit(ctx, next); err != nil {
 			return err
 		}
 	}
 }
 
-// near tells whether a pass that the source could not answer in time can do with a
-// shorter look-back.
-func (t *tail) near(lookBack time.Duration) bool {
+// shortenLookBack reports whether a pass that timed out can be made with a shorter
+// look-back.
+func (t *tail) shortenLookBack(lookBack time.Duration) bool {
 	if lookBack <= nearLookBack {
 		return false
 	}
-	t.log.Warn("source did not answer in time: looking back less far, what is late is left to the scan", "look_back", lookBack)
+	t.log.Warn("source did not answer in time: looking back less far and leaving late rows to the scan", "look_back", lookBack)
 	return true
 }
 
-// narrow halves the window of a pass that the source could not answer in time. It
-// is false when that is no use any more: the rest is left to the scan.
-func (t *tail) narrow(p *checkpoint.Pass) bool {
-	width := p.Goal.Sub(t.watermark) / 2
-	if t.width > 0 {
-		width = min(width, t.width/2)
+// halveWindow halves the window of a pass that timed out. It returns false if the
+// window would be too short: then the rows are left to the scan.
+func (t *tail) halveWindow(p *checkpoint.Pass) bool {
+	window := p.Goal.Sub(t.watermark) / 2
+	if t.window > 0 {
+		window = min(window, t.window/2)
 	}
-	if width < narrowest {
+	if window < minWindow {
 		return false
 	}
-	t.log.Warn("source did not answer in time: asking for a shorter window", "window", width)
-	t.width = width
+	t.log.Warn("source did not answer in time: asking for a shorter window", "window", window)
+	t.window = window
 	return true
 }
 
-// future reads what is stamped beyond what a pass asks for. It is published and
-// moves no watermark.
-func (t *tail) future(ctx context.Context) error {
+// readFuture reads the rows that are stamped after the end of a pass. They are
+// published, and move no watermark.
+func (t *tail) readFuture(ctx context.Context) error {
 	now := t.clock.at(time.Now())
 	w := oda.Window{After: oda.LatestWall(now.Add(-ahead), now.Add(ahead)), IDs: schema.AllIDs()}
 	for {
-		r, err := t.read(ctx, w, oda.Tail, schema.OriginTail)
+		p, err := t.reader.read(ctx, w, oda.Tail, schema.OriginTail)
 		if err != nil {
 			return err
 		}
-		if !r.more {
-			t.recent.end(r.began)
+		if !p.more {
+			t.reader.discard(p)
 			t.futureAt = time.Now()
-			return t.settled(ctx, checkpoint.Progress{})
+			return t.writer.flush(ctx, checkpoint.Progress{})
 		}
-		w.IDs.Low = r.last
-		if err := t.submit(ctx, r); err != nil {
+		w.IDs.Low = p.last
+		if err := t.writer.submit(ctx, p); err != nil {
 			return err
 		}
 	}
 }
 
-// catchUp makes passes until one has seen all that there is.
-func (t *tail) catchUp(ctx context.Context, lookBack time.Duration) error {
-	for {
-		if err := t.pass(ctx, lookBack); err != nil || !t.short {
-			return err
-		}
-		lookBack = nearLookBack
+// advance moves the watermark to a time that is about to be saved. It never moves
+// back.
+func (t *tail) advance(to time.Time) {
+	if to.After(t.watermark) {
+		t.watermark = to
 	}
+	t.reader.watermark.Store(t.watermark.UnixMicro())
 }
 
-// finishFormer brings the pass of a former session to its end. Its bounds are of
-// the past: what came since, and what came late, is for a pass of our own.
-func (t *tail) finishFormer(ctx context.Context) error {
-	if t.resume == nil {
-		return nil
-	}
-	return t.pass(ctx, nearLookBack)
-}
-
-// step is one look at the entity as a daemon takes it.
-func (t *tail) step(ctx context.Context) error {
-	if err := t.finishFormer(ctx); err != nil {
-		return err
-	}
-	lookBack, err := t.lookBack(ctx)
-	if err != nil {
-		return err
-	}
-	if err := t.pass(ctx, lookBack); err != nil {
-		return err
-	}
-	t.passes++
-	if time.Since(t.futureAt) < ahead {
-		return nil
-	}
-	return t.future(ctx)
-}
-
-// lookBack is the next pass's, one of three tiers.
-func (t *tail) lookBack(ctx context.Context) (back time.Duration, err error) {
-	now := t.clock.at(time.Now())
-	switch {
-	case t.passes%(wideEvery*wideEvery) == 0 || now.Sub(t.lateAt) >= t.lateBack/wideEvery:
-		t.lateBack, err = t.lateLookBack(ctx)
-		t.lateAt, t.wideAt = now, now
-		return t.lateBack, err
-	case t.passes%wideEvery == 0 || now.Sub(t.wideAt) >= t.cfg.Overlap/wideEvery:
-		t.wideAt = now
-		return t.cfg.Overlap, nil
-	}
-	return nearLookBack, nil
-}
-
-// moved takes note of a watermark that is about to be saved.
-func (t *tail) moved(to time.Time) {
-	t.watermark = later(t.watermark, to)
-	t.behind.Store(t.watermark.UnixMicro())
-}
-
-func later(a, b time.Time) time.Time {
-	if b.After(a) {
-		return b
-	}
-	return a
+// jittered shortens a pause by up to a tenth, so that entities do not poll in step.
+func jittered(d time.Duration) time.Duration {
+	return d - time.Duration(rand.Int64N(int64(d)/10+1)) //nolint:gosec // no secret depends on it
 }

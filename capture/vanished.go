@@ -3,6 +3,8 @@ package capture
 import (
 	"context"
 	"fmt"
+	"log/slog"
+	"slices"
 	"time"
 
 	"odastream/checkpoint"
@@ -11,22 +13,22 @@ import (
 )
 
 const (
-	// secondLook is how long after a scan missed a row it is looked for again.
-	secondLook = 2 * time.Second
-	// heldRows and heldShare bound what one scan may delete by itself: the higher
-	// of the two.
-	heldRows, heldShare = 100, 0.02
+	// recheckDelay is the time from a scan to the recheck of the rows that it missed.
+	recheckDelay = 2 * time.Second
+	// maxDeletes and maxDeleteShare limit what one scan may delete: the higher of the
+	// two counts.
+	maxDeletes, maxDeleteShare = 100, 0.02
 )
 
-// HeldBackError says that more rows of an entity vanished at once than a scan may
-// delete by itself. Nothing of it is published until a second scan agrees, or a
-// person confirms it.
+// HeldBackError says that more rows of an entity vanished at once than one scan may
+// delete. Their deletes are held back until a second scan agrees, or a person
+// confirms them.
 type HeldBackError struct {
 	Entity string
-	Rows   int   // held back
-	Limit  int64 // what one scan may delete
-	// Collapsed: the set fell from more than a page to one or none. No scan's
-	// agreement is enough then, only a person's.
+	Rows   int   // whose deletes are held back
+	Limit  int64 // the number of rows that one scan may delete
+	// Collapsed means that the entity went from more than a page of rows to one page
+	// or none. Then only a person can confirm the deletes.
 	Collapsed bool
 }
 
@@ -40,130 +42,161 @@ func (e *HeldBackError) Error() string {
 		e.Rows, e.Entity, e.Limit, until, e.Entity)
 }
 
-// lookAgain takes a second look at the rows that the scan missed and has those
-// that are gone deleted. It returns what it must hold back, and whether every
-// missed row is settled: back at the source, or its delete published.
-func (s *session) lookAgain(ctx context.Context, ranges []checkpoint.ScanRange) (held *HeldBackError, settled bool, err error) {
-	missing, err := s.store.Vanished(ctx, s.entity)
-	if err != nil || len(missing) == 0 {
+// vanishedStore is the part of the store that has the vanished rows.
+type vanishedStore interface {
+	VanishedRows(ctx context.Context, entity string) ([]checkpoint.VanishedRow, error)
+	Count(ctx context.Context, entity string) (int64, error)
+}
+
+// rechecker looks again for the rows that scans did not find, and has those deleted
+// that are gone.
+type rechecker struct {
+	entity string
+	store  vanishedStore
+	seq    *seqClock
+	recent *recent
+	reader *reader
+	writer *writer
+	delay  time.Duration // before the recheck
+	log    *slog.Logger
+}
+
+// recheck reads the vanished rows again and has deletes published of those that are
+// gone. It returns the deletes that are held back, and whether every vanished row
+// is resolved: it is at the source again, or its delete is published.
+func (r *rechecker) recheck(ctx context.Context, ranges []checkpoint.ScanRange) (heldBack *HeldBackError, resolved bool, err error) {
+	vanished, err := r.store.VanishedRows(ctx, r.entity)
+	if err != nil || len(vanished) == 0 {
 		return nil, err == nil, err
 	}
-	deletable, held, err := s.sift(ctx, missing, ranges)
+	deletable, heldBack, err := r.judge(ctx, vanished, ranges)
 	if err != nil || len(deletable) == 0 {
-		return held, false, err
+		return heldBack, false, err
 	}
-	if err := wait(ctx, s.patience); err != nil {
+	if err := wait(ctx, r.delay); err != nil {
 		return nil, false, err
 	}
-	for _, group := range neighbours(deletable) {
-		if err := s.look(ctx, group); err != nil {
+	for _, group := range groupByNeighbours(deletable) {
+		if err := r.recheckGroup(ctx, group); err != nil {
 			return nil, false, err
 		}
 	}
-	if err := s.settled(ctx, checkpoint.Progress{}); err != nil {
+	if err := r.writer.flush(ctx, checkpoint.Progress{}); err != nil {
 		return nil, false, err
 	}
-	left, err := s.store.Vanished(ctx, s.entity)
-	if doubtful := len(missing) - len(deletable); err == nil && len(left) > doubtful {
-		s.log.Warn("rows are neither at the source nor proved gone: the next scan looks again", "rows", len(left)-doubtful)
+	left, err := r.store.VanishedRows(ctx, r.entity)
+	if kept := len(vanished) - len(deletable); err == nil && len(left) > kept {
+		r.log.Warn("rows are not at the source and cannot be proved deleted: the next scan rechecks them", "rows", len(left)-kept)
 	}
-	return held, len(left) == 0, err
+	return heldBack, len(left) == 0, err
 }
 
-// sift tells what may be deleted if a second look agrees from what is held back.
-func (s *session) sift(ctx context.Context, missing []checkpoint.Missing, ranges []checkpoint.ScanRange) (deletable []checkpoint.Missing, held *HeldBackError, err error) {
-	live, err := s.store.Count(ctx, s.entity)
+// judge returns the rows that may be deleted if the recheck does not find them, and
+// the deletes that are held back.
+func (r *rechecker) judge(ctx context.Context, vanished []checkpoint.VanishedRow, ranges []checkpoint.ScanRange) (deletable []checkpoint.VanishedRow, heldBack *HeldBackError, err error) {
+	live, err := r.store.Count(ctx, r.entity)
 	if err != nil {
 		return nil, nil, err
 	}
 	var read int64
-	for _, r := range ranges {
-		read += r.Read
+	for _, done := range ranges {
+		read += done.Read
 	}
-	limit := max(heldRows, int64(heldShare*float64(live)))
+	limit := max(maxDeletes, int64(maxDeleteShare*float64(live)))
 	collapsed := live > schema.PageSize && read <= schema.PageSize
-	few := int64(len(missing)) <= limit
-	for _, m := range missing {
-		agreed := m.Scans > 1 || few && (m.Below != nil || m.Above != nil)
-		if m.Confirmed || agreed && !collapsed {
-			deletable = append(deletable, m)
+	few := int64(len(vanished)) <= limit
+	for _, v := range vanished {
+		agreed := v.Scans > 1 || few && (v.Below != nil || v.Above != nil)
+		if v.Confirmed || agreed && !collapsed {
+			deletable = append(deletable, v)
 		}
 	}
-	if n := len(missing) - len(deletable); n > 0 {
-		held = &HeldBackError{Entity: s.entity, Rows: n, Limit: limit, Collapsed: collapsed}
+	if n := len(vanished) - len(deletable); n > 0 {
+		heldBack = &HeldBackError{Entity: r.entity, Rows: n, Limit: limit, Collapsed: collapsed}
 	}
-	return deletable, held, nil
+	return deletable, heldBack, nil
 }
 
-// neighbours groups rows that stand between the same two known ones.
-func neighbours(missing []checkpoint.Missing) [][]checkpoint.Missing {
-	var groups [][]checkpoint.Missing
-	for i, m := range missing {
-		if i > 0 && equal(m.Below, missing[i-1].Below) && equal(m.Above, missing[i-1].Above) {
-			groups[len(groups)-1] = append(groups[len(groups)-1], m)
-			continue
-		}
-		groups = append(groups, []checkpoint.Missing{m})
+// recheckGroup reads the rows from one neighbour of a group to the other.
+func (r *rechecker) recheckGroup(ctx context.Context, group []checkpoint.VanishedRow) error {
+	proof := absence{span: span{began: r.seq.next()}}
+	r.recent.begin(proof.began)
+	pages, err := r.readBetween(ctx, group[0].Below, group[0].Above)
+	if err != nil {
+		r.recent.end(proof.began)
+		return err
 	}
-	return groups
+	proof.ended, proof.ids = r.seq.next(), absentRows(group, pages)
+	return r.writer.submit(ctx, proof)
 }
 
-func equal(a, b *int64) bool { return a == b || a != nil && b != nil && *a == *b }
-
-// look asks for the rows from one known neighbour of a group to the other. Only
-// an answer that holds both neighbours proves the absence of what is not in it.
-func (s *session) look(ctx context.Context, group []checkpoint.Missing) error {
+// readBetween reads and submits the rows from below to above, both included. Without
+// one of them, it reads from the first row, or up to the last.
+func (r *rechecker) readBetween(ctx context.Context, below, above *int64) ([]page, error) {
 	asked := oda.Window{IDs: schema.AllIDs()}
-	if below := group[0].Below; below != nil {
+	if below != nil {
 		asked.IDs.Low = *below - 1
 	}
-	if above := group[0].Above; above != nil {
+	if above != nil {
 		asked.IDs.High = *above
 	}
-	verdict := reading{origin: schema.OriginScan}
+	var pages []page
 	for {
-		page, err := s.read(ctx, asked, oda.Scan, schema.OriginScan)
+		p, err := r.reader.read(ctx, asked, oda.Scan, schema.OriginScan)
 		if err != nil {
-			s.recent.end(verdict.began)
-			return err
+			return nil, err
 		}
-		if verdict.began == 0 {
-			verdict.began = page.began // stays open until the verdict is written
-		} else {
-			s.recent.end(page.began)
+		if !p.more {
+			r.reader.discard(p)
+			return pages, nil
 		}
-		verdict.ended = page.ended
-		verdict.rows = append(verdict.rows, page.rows...)
-		verdict.rejects = append(verdict.rejects, page.rejects...)
-		if !page.more || page.last == asked.IDs.High {
-			break
+		pages = append(pages, p)
+		if err := r.writer.submit(ctx, p); err != nil || p.last == asked.IDs.High {
+			return pages, err
 		}
-		asked.IDs.Low = page.last
+		asked.IDs.Low = p.last
 	}
-	verdict.gone = gone(group, verdict)
-	return s.submit(ctx, verdict)
 }
 
-// gone lists the rows of a group that a look at them did not find, none unless it
-// found the known neighbours.
-func gone(group []checkpoint.Missing, look reading) []int64 {
-	if look.blind() {
+// absentRows returns the rows of a group that are not on the pages. It returns none if a
+// neighbour is missing too: then the pages prove nothing.
+func absentRows(group []checkpoint.VanishedRow, pages []page) []int64 {
+	if slices.ContainsFunc(pages, page.hasRejectWithoutID) {
 		return nil
 	}
-	here := make(map[int64]bool, len(look.rows))
-	for _, r := range look.rows {
-		here[r.ID] = true
+	here := map[int64]bool{}
+	for _, p := range pages {
+		for _, row := range p.rows {
+			here[row.ID] = true
+		}
 	}
-	absent := func(id int64) bool { return !here[id] && !look.rejected(id) }
+	absent := func(id int64) bool {
+		return !here[id] && !slices.ContainsFunc(pages, func(p page) bool { return p.rejected(id) })
+	}
 	below, above := group[0].Below, group[0].Above
 	if below != nil && absent(*below) || above != nil && absent(*above) {
 		return nil
 	}
 	var ids []int64
-	for _, m := range group {
-		if absent(m.ID) {
-			ids = append(ids, m.ID)
+	for _, v := range group {
+		if absent(v.ID) {
+			ids = append(ids, v.ID)
 		}
 	}
 	return ids
 }
+
+// groupByNeighbours groups rows with the same two neighbours.
+func groupByNeighbours(vanished []checkpoint.VanishedRow) [][]checkpoint.VanishedRow {
+	var groups [][]checkpoint.VanishedRow
+	for i, v := range vanished {
+		if i > 0 && equal(v.Below, vanished[i-1].Below) && equal(v.Above, vanished[i-1].Above) {
+			groups[len(groups)-1] = append(groups[len(groups)-1], v)
+			continue
+		}
+		groups = append(groups, []checkpoint.VanishedRow{v})
+	}
+	return groups
+}
+
+func equal(a, b *int64) bool { return a == b || a != nil && b != nil && *a == *b }

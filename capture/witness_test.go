@@ -14,39 +14,39 @@ import (
 	"odastream/schema"
 )
 
-// version is a row as it was at the source from some moment on.
+// version is a row as it was at the source from a moment on.
 type version struct {
-	data   []byte // nil: the row was not there
+	data   []byte // nil: the source did not have the row
 	since  time.Time
-	prompt bool // stamped when it came, as it should be: the watermark must not pass it unseen
+	prompt bool // stamped when it was written: the watermark must not pass it unpublished
 }
 
-// witness watches the source and everything that was done to the topic behind
-// the poller's back, and judges the topic by it.
+// witness records the versions of the source's rows and all that the test did to the
+// topic, and judges the topic by them.
 type witness struct {
 	w      *world
 	entity string
 
 	mu      sync.Mutex
 	rows    map[int64][]version
-	first   map[int64]int   // version from which on the topic that there is now may show the row
+	first   map[int64]int   // the first version of a row that the current topic may have
 	forged  map[string]bool // records that no holder of the lease wrote, by forgery
 	doubted map[int64]bool  // rows with such a record
-	former  map[int64]bool  // rows of topics that are gone: of their end those who followed these may be told
-	owed    map[int64]bool  // those of them that the ledger knows: of their end they must be told
+	earlier map[int64]bool  // rows of earlier topics: the current one may have their deletes
+	owed    map[int64]bool  // those of them that the ledger has: the current topic must have their deletes
 	shaken  bool            // the source's clock went back
-	filled  bool            // the topic holds what the ledger says
+	filled  bool            // the topic has what the ledger says
 }
 
 func newWitness(w *world, entity string) *witness {
 	return &witness{
 		w: w, entity: entity, rows: map[int64][]version{}, first: map[int64]int{},
-		forged: map[string]bool{}, doubted: map[int64]bool{}, former: map[int64]bool{},
+		forged: map[string]bool{}, doubted: map[int64]bool{}, earlier: map[int64]bool{},
 	}
 }
 
-// alter changes the source and takes note of what it is then. prompt says that
-// what do writes carries the moment of its writing.
+// alter changes the source and records its rows. prompt means that do stamps what it
+// writes with the time of writing.
 func (s *witness) alter(prompt bool, do func()) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -55,7 +55,7 @@ func (s *witness) alter(prompt bool, do func()) {
 	s.look(prompt && !s.shaken)
 }
 
-// look notes what has changed at the source.
+// look records what has changed at the source.
 func (s *witness) look(prompt bool) {
 	here := map[int64]bool{}
 	for _, data := range s.w.sim.Rows(s.entity) {
@@ -78,13 +78,13 @@ func (s *witness) note(id int64, v version) {
 	switch last := &list[len(list)-1]; {
 	case !s.same(last.data, v.data):
 		list = append(list, v)
-	case !bytes.Equal(last.data, v.data): // another stamp, or none: by that one it may be found no more
+	case !bytes.Equal(last.data, v.data): // another stamp, or none: the old stamp may not find the row any more
 		last.prompt = false
 	}
 	s.rows[id] = list
 }
 
-// same compares content as a reader does: without the stamp, absence included.
+// same compares content: without the stamp, and nil with nil.
 func (s *witness) same(a, b []byte) bool {
 	if a == nil || b == nil {
 		return a == nil && b == nil
@@ -92,7 +92,7 @@ func (s *witness) same(a, b []byte) bool {
 	return string(content(a)) == string(content(b))
 }
 
-// content is a row without its stamp, by encoding/json and not by package schema.
+// content returns a row without its stamp, by encoding/json and not by package schema.
 func content(data []byte) []byte {
 	members := map[string]json.RawMessage{}
 	if err := json.Unmarshal(data, &members); err != nil {
@@ -108,7 +108,7 @@ func content(data []byte) []byte {
 
 func forgery(c schema.Change) string { return c.EventID() + string(c.Data) }
 
-// forge notes that a record was written by somebody without a lease.
+// forge records that a poller without a lease wrote a record.
 func (s *witness) forge(c schema.Change) { s.forgeAll([]schema.Change{c}) }
 
 func (s *witness) forgeAll(changes []schema.Change) {
@@ -119,8 +119,8 @@ func (s *witness) forgeAll(changes []schema.Change) {
 	}
 }
 
-// anew notes that the topic, which held these changes and of which the ledger knows
-// these rows, is about to be empty: it may show no row as it was before.
+// anew records that the topic, which has the held changes and whose rows the ledger
+// has, is about to be empty: from then on it may have no older version of a row.
 func (s *witness) anew(held []schema.Change, ledger []int64) {
 	for id, list := range s.rows {
 		s.first[id] = len(list) - 1
@@ -128,14 +128,14 @@ func (s *witness) anew(held []schema.Change, ledger []int64) {
 	s.filled = false
 	s.owed = map[int64]bool{}
 	for _, c := range held {
-		s.former[c.ID] = true
+		s.earlier[c.ID] = true
 	}
 	for _, id := range ledger {
-		s.former[id], s.owed[id] = true, true
+		s.earlier[id], s.owed[id] = true, true
 	}
 }
 
-// forget notes that the ledger is not what it was.
+// forget records that the ledger was lost.
 func (s *witness) forget() { s.owed = nil }
 
 // judge returns what is wrong with the topic and the checkpoint.
@@ -152,13 +152,13 @@ func (s *witness) judge(at checkpoint.Checkpoint) []string {
 		faults = append(faults, s.judgeKey(s.rows[id], s.first[id], list)...)
 	}
 	if s.filled && !at.LoadedAt.IsZero() {
-		faults = append(faults, s.judgeMarks(at, byKey)...)
+		faults = append(faults, s.judgeProgress(at, byKey)...)
 	}
 	return faults
 }
 
-// judgeKey holds a row's records against its versions at the source: they are
-// some of them, in their order, none twice, with growing seq.
+// judgeKey compares a row's records with its versions at the source: each record has
+// one of them, in their order, none twice, with growing seq.
 func (s *witness) judgeKey(versions []version, at int, list []schema.Change) (faults []string) {
 	fail := func(c schema.Change, format string, args ...any) {
 		faults = append(faults, fmt.Sprintf("%s %s seq %d %s: ", c.Key(), c.Action, c.Seq, c.Data)+fmt.Sprintf(format, args...))
@@ -190,7 +190,7 @@ func (s *witness) judgeKey(versions []version, at int, list []schema.Change) (fa
 	return faults
 }
 
-// find is the first version from at on that has this content, -1 if none.
+// find returns the first version from at on with this content, -1 if there is none.
 func (s *witness) find(versions []version, at int, data []byte) int {
 	for i := at; i < len(versions); i++ {
 		if s.same(versions[i].data, data) {
@@ -200,13 +200,13 @@ func (s *witness) find(versions []version, at int, data []byte) int {
 	return -1
 }
 
-// follows says what is wrong with c after the record before it; nil: there is none.
+// follows returns what is wrong with c after the record before, which is nil if there is none.
 func (s *witness) follows(before *schema.Change, c schema.Change) string {
 	there := before != nil && before.Action != schema.Delete
 	switch {
 	case there && s.same(before.Data, c.Data) && c.Action != schema.Delete:
 		return "the same content as in the record before"
-	case c.Action == schema.Delete && before == nil && s.former[c.ID]:
+	case c.Action == schema.Delete && before == nil && s.earlier[c.ID]:
 	case c.Action == schema.Delete && !there:
 		return "a delete of what is not on the topic"
 	case c.Action == schema.Update && !there:
@@ -221,8 +221,8 @@ func (s *witness) follows(before *schema.Change, c schema.Change) string {
 	return ""
 }
 
-// differing names the members of b that a has not the same, in b's order; nil if
-// a has one that b has not.
+// differing returns the names of the members of b that differ from a, in b's order. It
+// returns nil if a has a member that b lacks.
 func differing(a, b []byte) (names []string) {
 	was, is := map[string]json.RawMessage{}, map[string]json.RawMessage{}
 	if json.Unmarshal(a, &was) != nil || json.Unmarshal(b, &is) != nil {
@@ -241,13 +241,13 @@ func differing(a, b []byte) (names []string) {
 	return names
 }
 
-// judgeMarks holds watermark and frontier against what is published: neither has
-// passed anything that is not.
-func (s *witness) judgeMarks(at checkpoint.Checkpoint, byKey map[int64][]schema.Change) (faults []string) {
+// judgeProgress checks that the watermark and consistent_through have passed nothing
+// that is not published.
+func (s *witness) judgeProgress(at checkpoint.Checkpoint, byKey map[int64][]schema.Change) (faults []string) {
 	if s.shaken {
-		return nil // moments of the source cannot be ordered any more
+		return nil // the source's times have no order any more
 	}
-	const rounding = 10 * time.Millisecond // a stamp's, up and down
+	const rounding = 10 * time.Millisecond // of a stamp, up or down
 	for id, versions := range s.rows {
 		v := versions[len(versions)-1]
 		if s.doubted[id] || s.same(v.data, topicHas(byKey[id])) {
@@ -263,7 +263,7 @@ func (s *witness) judgeMarks(at checkpoint.Checkpoint, byKey map[int64][]schema.
 	return faults
 }
 
-// topicHas is a row as a reader of the topic has it in the end; nil: not.
+// topicHas returns the row that a consumer has at the end of the topic, nil if none.
 func topicHas(list []schema.Change) []byte {
 	var newest schema.Change
 	for _, c := range list {
@@ -274,8 +274,8 @@ func topicHas(list []schema.Change) []byte {
 	return newest.Data
 }
 
-// judgeEnd is judge when all is said and done: whichever way one reads the topic,
-// in its order, compacted or by seq, the result is the source.
+// judgeEnd is judge at the end: the topic equals the source, whether it is read in its
+// order, compacted, or by seq.
 func (s *witness) judgeEnd(at checkpoint.Checkpoint) []string {
 	faults := s.judge(at)
 	inOrder, bySeq, seqs := map[int64][]byte{}, map[int64][]byte{}, map[int64]int64{}
@@ -303,7 +303,7 @@ func (s *witness) judgeEnd(at checkpoint.Checkpoint) []string {
 	return faults
 }
 
-// memberNames lists the members of a row in their order.
+// memberNames returns the names of a row's members in their order.
 func memberNames(row []byte) (names []string) {
 	dec := json.NewDecoder(bytes.NewReader(row))
 	if _, err := dec.Token(); err != nil {
@@ -320,7 +320,7 @@ func memberNames(row []byte) (names []string) {
 	return names
 }
 
-// member is a row's member as it is written; "" if it has none of this name.
+// member returns a row's member as it is written, "" if there is none.
 func member(row []byte, name string) string {
 	members := map[string]json.RawMessage{}
 	if err := json.Unmarshal(row, &members); err != nil {

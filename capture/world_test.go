@@ -25,8 +25,8 @@ import (
 	"odastream/stream"
 )
 
-// world is a simulated parliament, a fake Kafka and a real Postgres, with a
-// poller between them that can be ended and begun again at any moment.
+// world is a simulated parliament, a fake Kafka and a real Postgres, and a poller
+// between them that can be ended and started again at any moment.
 type world struct {
 	t        testing.TB
 	sim      *odasim.Server
@@ -41,12 +41,12 @@ type world struct {
 	prober   prober // nil: none
 	quiet    bool   // nothing is logged
 	workers  int    // ranges read at once; 0 is 4
-	// What a process goes through may be wrapped, to end it at a step boundary.
+	// The parts of a process can be wrapped, to end it at a step.
 	wrapStore     func(store) store
 	wrapPublisher func(publisher) publisher
 }
 
-// newWorld starts with an empty parliament of the given entities.
+// newWorld returns a world with an empty parliament of the given entities.
 func newWorld(t testing.TB, o odasim.Options, entities ...string) *world {
 	t.Helper()
 	return newWorldOn(t, kafkatest.Fake(t), o, entities...)
@@ -116,8 +116,8 @@ func (h hush) WithAttrs(attrs []slog.Attr) slog.Handler {
 	return hush{h.Handler.WithAttrs(attrs), h.world}
 }
 
-// process is a poller with a producer of its own, as a fresh process has. stop
-// ends it without a word, as SIGKILL would.
+// process returns a poller with its own producer, as a new process has. stop ends it
+// abruptly, as SIGKILL does.
 func (w *world) process() (p *Poller, stop func()) {
 	w.t.Helper()
 	pub, err := stream.NewPublisher(w.kafka, w.logger(), prometheus.NewRegistry())
@@ -142,11 +142,11 @@ func (w *world) process() (p *Poller, stop func()) {
 		admin.Close()
 	}
 	p = New(w.cfg, w.entities, parts, w.logger(), prometheus.NewRegistry())
-	p.patience = time.Millisecond
+	p.recheckDelay = time.Millisecond
 	return p, stop
 }
 
-// once runs `poller --once` in a process of its own.
+// once runs `poller --once` in a new process.
 func (w *world) once() error {
 	p, stop := w.process()
 	defer stop()
@@ -160,7 +160,7 @@ func (w *world) mustOnce() {
 	}
 }
 
-// expireLeases lets the time pass that a killed process's leases run on.
+// expireLeases makes the leases of a killed process expire.
 func (w *world) expireLeases() {
 	w.t.Helper()
 	w.exec(`UPDATE poller_leases SET expires_at = '-infinity'; DELETE FROM poller_members`)
@@ -174,12 +174,12 @@ func (w *world) put(entity string, id int64, text, stamp string) {
 	}
 }
 
-// sagRow is a row short enough to be read in a failure.
+// sagRow returns a short row.
 func sagRow(id int64, text, stamp string) []byte {
 	return fmt.Appendf(nil, `{"id":%d,"titel":%q,"opdateringsdato":%q}`, id, text, stamp)
 }
 
-// messages reads an entity's topic from its start, in the order of each key.
+// messages returns the records of an entity's topic from its start.
 func (w *world) messages(entity string) []stream.Message {
 	w.t.Helper()
 	var all []stream.Message
@@ -199,7 +199,7 @@ func (w *world) messages(entity string) []stream.Message {
 	return all
 }
 
-// changes are the messages that are no tombstones.
+// changes returns the messages that are not tombstones.
 func (w *world) changes(entity string) []schema.Change {
 	w.t.Helper()
 	var list []schema.Change
@@ -211,13 +211,13 @@ func (w *world) changes(entity string) []schema.Change {
 	return list
 }
 
-// changesOf are those of one Sag, oldest first.
+// changesOf returns those of one Sag, oldest first.
 func (w *world) changesOf(id int64) []schema.Change {
 	w.t.Helper()
 	return slices.DeleteFunc(w.changes("Sag"), func(c schema.Change) bool { return c.ID != id })
 }
 
-// lastOf is the last of them; the zero Change if there is none.
+// lastOf returns the last of them, the zero Change if there is none.
 func (w *world) lastOf(id int64) (last schema.Change) {
 	w.t.Helper()
 	for _, c := range w.changesOf(id) {
@@ -226,8 +226,8 @@ func (w *world) lastOf(id int64) (last schema.Change) {
 	return last
 }
 
-// checkTopic fails unless the entity's topic, compacted, is the source, its seq
-// grows for each key, and no version of a row stands on it twice in a row.
+// checkTopic fails the test unless the compacted topic equals the source, seq grows
+// for each key, and no version of a row is on the topic twice in a row.
 func (w *world) checkTopic(entity string) {
 	w.t.Helper()
 	last := map[int64]schema.Change{}
@@ -283,12 +283,12 @@ func rowID(t testing.TB, data []byte) (id int64) {
 	return id
 }
 
-// atNoon is a moment of an ordinary day, and the stamp that the source gives then.
+// atNoon returns a time of an ordinary day.
 func atNoon() time.Time { return time.Date(2026, 11, 23, 11, 0, 0, 0, time.UTC) }
 
 func stampAt(t time.Time) string { return odasim.Stamp(t) }
 
-// follow runs the daemon until the test or the returned stop ends it.
+// follow runs a daemon until the test ends or stop is called.
 func (w *world) follow() (p *Poller, stop func()) {
 	w.t.Helper()
 	p, closePublisher := w.process()
@@ -304,13 +304,13 @@ func (w *world) follow() (p *Poller, stop func()) {
 	}
 }
 
-// eventually waits until ok is true; what names what is waited for.
+// eventually waits until ok is true. what says what it waits for.
 func (w *world) eventually(what string, ok func() bool) {
 	w.t.Helper()
 	machine.Until(w.t, what, ok)
 }
 
-// count asks the database for a number.
+// count returns the number that the query gives.
 func (w *world) count(sql string) (n int64) {
 	w.t.Helper()
 	if err := w.pool.QueryRow(w.t.Context(), sql).Scan(&n); err != nil {

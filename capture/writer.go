@@ -12,65 +12,46 @@ import (
 )
 
 const (
-	queuedReadings = 64   // pages that may wait for the writer before their readers do
+	queuedMessages = 64   // messages that may wait for the writer before their senders do
 	batchRows      = 5000 // rows after which a batch is closed
 )
 
-// row is a row of a page.
-type row struct {
-	oda.Row
-	spelling schema.Spelling
-}
-
-// reading is what one request to the source brought, and how far the pass or scan
-// that asked has come with it.
-type reading struct {
-	span
-	origin   schema.Origin
-	behind   int64 // watermark when the request began, in microseconds since 1970
-	rows     []row
-	rejects  []oda.Reject
-	last     int64           // highest id on the page
-	more     bool            // false: the page was empty, nothing is left of the window
-	window   *schema.IDRange // of a scan: all rows with these ids are on the page
-	gone     []int64         // rows that a second look proved gone
-	refold   bool            // first bring the ledger up to the topic's end again
-	progress checkpoint.Progress
-	saved    chan<- struct{} // closed once all of it is saved; nil: nobody waits
-}
-
-// writer is the only one that writes an entity (invariant 4 within the process): it
-// takes readings in the order in which they come, several at once, and holds them
-// against the ledger. What differs it hands to its sender, who publishes it and
-// hands what was acknowledged to the saver: three batches are on their way at once,
-// one behind the other.
+// writer writes one entity. Invariant 4: within the process nobody else does. It
+// compares the pages that readers submit with the ledger, batch by batch. Its
+// sender publishes what differs, and its saver saves what is acknowledged. So
+// three batches are in work at once: while one is saved, the next is published and
+// the third compared.
 type writer struct {
-	*session
-	sender  *sender
-	saver   *saver
-	missing map[int64]bool // rows that scans did not find and that are not settled
-	held    []reading      // compared, of which there is nothing to say yet but how far the scan has come
+	queue    chan message
+	reader   *reader
+	recent   *recent
+	comparer *comparer
+	folder   *folder
+	sender   *sender
+	saver    *saver
+	unsent   batch // compared; nothing of it is to be published, and it can be saved later
 }
 
-// compared is a batch that was held against the ledger, on its way to the topic and
-// from there to the store.
-type compared struct {
-	batch    []reading
-	out      outcome
-	progress checkpoint.Progress
+// submit sends a message to the writer. It waits while the queue is full.
+func (w *writer) submit(ctx context.Context, m message) error {
+	return put(ctx, w.queue, m)
 }
 
-func newWriter(s *session, acked *positions, missing []checkpoint.Missing) *writer {
-	saver := newSaver(s)
-	w := &writer{session: s, sender: newSender(s, saver, acked), saver: saver, missing: map[int64]bool{}}
-	for _, m := range missing {
-		w.missing[m.ID] = true
+// flush sends progress to the writer. It returns once that and all that was
+// submitted before it is saved.
+func (w *writer) flush(ctx context.Context, p checkpoint.Progress) error {
+	saved := make(chan struct{})
+	if err := w.submit(ctx, flush{p, saved}); err != nil {
+		return err
 	}
-	return w
+	return waitClosed(ctx, saved)
 }
 
-// run works until the queue is closed and empty, or the first error: what was
-// published then is unknown, and only a fold can tell.
+// close ends run once the queue is empty.
+func (w *writer) close() { close(w.queue) }
+
+// run works until the queue is closed and empty, or until the first error. After an
+// error it is unknown which records are on the topic: only a fold can tell.
 func (w *writer) run(ctx context.Context) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error {
@@ -89,7 +70,7 @@ func (w *writer) writeAll(ctx context.Context) error {
 			return context.Cause(ctx)
 		case first, ok := <-w.queue:
 			if !ok {
-				return w.handOn(ctx, outcome{})
+				return w.send(ctx, result{})
 			}
 			if err := w.write(ctx, w.collect(first)); err != nil {
 				return err
@@ -98,143 +79,126 @@ func (w *writer) writeAll(ctx context.Context) error {
 	}
 }
 
-// collect adds what waits already, up to batchRows.
-func (w *writer) collect(first reading) []reading {
-	batch, rows := []reading{first}, len(first.rows)
-	for rows < batchRows {
+// collect adds to first the messages that are waiting, up to batchRows.
+func (w *writer) collect(first message) batch {
+	var b batch
+	first.addTo(&b)
+	for b.size() < batchRows {
 		select {
-		case r, ok := <-w.queue:
+		case m, ok := <-w.queue:
 			if !ok {
-				return batch
+				return b
 			}
-			batch, rows = append(batch, r), rows+len(r.rows)
+			m.addTo(&b)
 		default:
-			return batch
+			return b
 		}
 	}
-	return batch
+	return b
 }
 
-// write holds one batch against the ledger and hands on what comes of it.
-func (w *writer) write(ctx context.Context, batch []reading) error {
-	if slices.ContainsFunc(batch, func(r reading) bool { return r.refold }) {
-		if err := w.refoldTopic(ctx); err != nil {
+// write compares one batch with the ledger and sends the result.
+func (w *writer) write(ctx context.Context, b batch) error {
+	if b.refold {
+		if err := w.refold(ctx); err != nil {
 			return err
 		}
 	}
-	rows, err := w.settle(ctx, batch)
+	rows, err := w.latestVersions(ctx, b.pages)
 	if err != nil {
 		return err
 	}
-	out, err := w.compare(ctx, batch, rows)
+	res, err := w.comparer.compare(ctx, b, rows)
 	if err != nil {
 		return err
 	}
-	w.noteMissing(batch, out)
-	w.held = append(w.held, batch...)
-	if out.empty() && canWait(w.held) {
+	w.endRequests(b)
+	w.unsent.add(b)
+	if res.empty() && w.unsent.canWait() {
 		return nil
 	}
-	return w.handOn(ctx, out)
+	return w.send(ctx, res)
 }
 
-// canWait tells whether the readings say only how far a scan has come, and that is
-// not far enough to be worth a transaction.
-func canWait(held []reading) bool {
-	rows := 0
-	for _, r := range held {
-		if r.window == nil || len(r.rejects) > 0 || r.saved != nil {
-			return false
-		}
-		rows += len(r.rows)
+// refold folds into the ledger what the topic has behind the acknowledged records:
+// another poller wrote it, and lost its lease before.
+func (w *writer) refold(ctx context.Context) error {
+	if err := w.sender.flush(ctx); err != nil {
+		return err
 	}
-	return rows < batchRows
-}
-
-// handOn gives the sender what has been compared.
-func (w *writer) handOn(ctx context.Context, out outcome) error {
-	if len(w.held) == 0 {
-		return nil
+	acked, err := w.folder.refold(ctx, w.sender.acked)
+	if err != nil {
+		return err
 	}
-	progress := merge(w.held)
-	progress.Entries, progress.Vanished, progress.Returned, progress.Lateness = out.entries, out.vanished, out.returned, out.lateness.list
-	w.saver.expect(out.entries)
-	next := compared{batch: w.held, out: out, progress: progress}
-	w.held = nil
-	return w.sender.send(ctx, next)
+	w.sender.acked = acked
+	return nil
 }
 
-// settle brings a batch down to one version of each row, reading again those of
-// which two readings at once gave different ones.
-func (w *writer) settle(ctx context.Context, batch []reading) ([]latest, error) {
-	rows, doubtful := w.recent.newest(batch)
-	for _, id := range doubtful {
-		again, err := w.read(ctx, oda.Window{IDs: schema.OneID(id)}, oda.Tail, schema.OriginScan)
+// latestVersions returns each row of the pages once, in its latest version. It reads
+// a row again if two reads that overlap in time differ.
+func (w *writer) latestVersions(ctx context.Context, pages []page) ([]rowVersion, error) {
+	rows, conflicts := w.recent.newest(pages)
+	for _, id := range conflicts {
+		again, err := w.reader.read(ctx, oda.Window{IDs: schema.OneID(id)}, oda.Tail, schema.OriginScan)
 		if err != nil {
 			return nil, err
 		}
-		version, _ := w.recent.newest([]reading{again})
-		w.recent.end(again.began)
-		i := slices.IndexFunc(rows, func(r latest) bool { return r.ID == id })
+		latest, _ := w.recent.newest([]page{again})
+		w.reader.discard(again)
+		i := slices.IndexFunc(rows, func(v rowVersion) bool { return v.ID == id })
 		switch {
 		case i < 0:
-		case len(version) == 0: // it vanished meanwhile, which the scan will find
+		case len(latest) == 0: // the row was deleted meanwhile: the scan will find that
 			rows = slices.Delete(rows, i, i+1)
 		default:
-			rows[i].row = version[0].row
+			rows[i].row = latest[0].row
 		}
 	}
 	return rows, nil
 }
 
-// noteMissing remembers which rows are missing, and lets go of the batch's
-// requests: their rows are compared.
-func (w *writer) noteMissing(batch []reading, out outcome) {
-	began := make([]int64, len(batch))
-	for i, r := range batch {
-		began[i] = r.began
+// endRequests ends the requests of a batch that is compared.
+func (w *writer) endRequests(b batch) {
+	began := make([]int64, 0, len(b.pages)+len(b.absences))
+	for _, p := range b.pages {
+		began = append(began, p.began)
+	}
+	for _, a := range b.absences {
+		began = append(began, a.began)
 	}
 	w.recent.end(began...)
-	for _, id := range out.vanished {
-		w.missing[id] = true
+}
+
+// send passes what has been compared to the sender, with the result of the last
+// batch.
+func (w *writer) send(ctx context.Context, res result) error {
+	if w.unsent.empty() {
+		return nil
 	}
-	for _, id := range out.returned {
-		delete(w.missing, id)
+	next := compared{batch: w.unsent, result: res}
+	next.progress.Entries, next.progress.Lateness = res.entries, res.lateness.list
+	next.progress.Vanished, next.progress.Returned = res.vanished, res.returned
+	w.saver.expect(res.entries)
+	w.unsent = batch{}
+	return w.sender.send(ctx, next)
+}
+
+// put waits until the queue takes v, or ctx has ended.
+func put[T any](ctx context.Context, queue chan<- T, v T) error {
+	select {
+	case queue <- v:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
 	}
 }
 
-// merge joins the progress of a batch; of what it says twice the later counts.
-func merge(batch []reading) checkpoint.Progress {
-	var all checkpoint.Progress
-	for _, r := range batch {
-		p := r.progress
-		for _, moved := range p.Ranges {
-			all.Ranges = append(slices.DeleteFunc(all.Ranges, func(r checkpoint.ScanRange) bool { return r.Low == moved.Low }), moved)
-		}
-		if p.Pass != nil {
-			all.Pass = p.Pass
-		}
-		if !p.Watermark.IsZero() {
-			all.Watermark, all.WallClock = p.Watermark, p.WallClock
-		}
-		if !p.LoadedAt.IsZero() {
-			all.LoadedAt = p.LoadedAt
-		}
-		if !p.ScannedAt.IsZero() {
-			all.ScannedAt = p.ScannedAt
-		}
-		if !p.ConsistentThrough.IsZero() {
-			all.ConsistentThrough = p.ConsistentThrough
-		}
+// waitClosed waits until saved is closed, or ctx has ended.
+func waitClosed(ctx context.Context, saved <-chan struct{}) error {
+	select {
+	case <-saved:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
 	}
-	return all
-}
-
-// spelled takes the spelling of each row of a page.
-func spelled(page []oda.Row) []row {
-	rows := make([]row, len(page))
-	for i, r := range page {
-		rows[i] = row{r, schema.SpellingOf(r.Data)}
-	}
-	return rows
 }

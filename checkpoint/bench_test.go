@@ -9,13 +9,13 @@ import (
 	"odastream/schema"
 )
 
-// A batch of the poller, and the ledger that it is held against.
+// The size of a poller's batch, and of the ledger that it is compared with.
 const (
 	benchRows   = 5000
 	benchLedger = 200_000
 )
 
-// benchEntries are a batch's entries with ids from first on, as wide as those of Sag.
+// benchEntries returns a batch of entries with ids from first on, as wide as those of Sag.
 func benchEntries(first, seq int64) []Entry {
 	list := make([]Entry, benchRows)
 	for i := range list {
@@ -26,8 +26,8 @@ func benchEntries(first, seq int64) []Entry {
 	return list
 }
 
-// BenchmarkSave is a batch's way into the ledger: new rows, as in a first load, and
-// changed ones; beside them new rows by COPY over a temporary table.
+// BenchmarkSave saves a batch to the ledger: new rows, as in a first load, and
+// changed ones. For comparison it writes new rows by COPY through a temporary table.
 func BenchmarkSave(b *testing.B) {
 	s := open(b)
 	lease := acquire(b, s, entity, "a")
@@ -59,7 +59,7 @@ func BenchmarkSave(b *testing.B) {
 	})
 	b.Run("new by copy", func(b *testing.B) {
 		for b.Loop() {
-			if err := s.fenced(b.Context(), lease, "copy", func(tx pgx.Tx) error {
+			if err := s.saveFenced(b.Context(), lease, "copy", func(tx pgx.Tx) error {
 				return copyEntries(b.Context(), tx, benchEntries(seq, seq))
 			}); err != nil {
 				b.Fatal(err)
@@ -93,7 +93,7 @@ WHERE l.seq < excluded.seq`, entity)
 	return err
 }
 
-// BenchmarkEntries is what holding a batch against the ledger costs.
+// BenchmarkEntries looks up the entries of a batch.
 func BenchmarkEntries(b *testing.B) {
 	s := open(b)
 	lease := acquire(b, s, entity, "a")
@@ -103,7 +103,7 @@ func BenchmarkEntries(b *testing.B) {
 	exec(b, s, "ANALYZE poller_ledger")
 	ids := make([]int64, benchRows)
 	for i := range ids {
-		ids[i] = int64(i)*(benchLedger/benchRows) + 1 // all over the ledger
+		ids[i] = int64(i)*(benchLedger/benchRows) + 1 // spread over the ledger
 	}
 	b.Run("ids", func(b *testing.B) {
 		for b.Loop() {

@@ -37,7 +37,7 @@ func Example() {
 		log.Fatal(err)
 	}
 	err = store.Save(ctx, lease, checkpoint.Progress{
-		Entries:   []checkpoint.Entry{{ID: 7, Seq: 1795445400123456, Hash: hash, Fields: fields, Spelling: schema.SpellingOf(row), New: true}},
+		Entries:   []checkpoint.Entry{{ID: 7, Seq: 1795445400123456, Hash: hash, Fields: fields, Checksum: schema.ChecksumOf(row), New: true}},
 		Watermark: time.Date(2026, time.November, 23, 15, 10, 0, 0, time.UTC),
 		WallClock: "2026-11-23T16:10:00",
 	})
@@ -52,7 +52,7 @@ func Example() {
 	fmt.Println(saved.Seq, saved.Watermark.UTC())
 
 	_, err = store.Acquire(ctx, "Sag", "poller-2", 15*time.Second)
-	if held, ok := errors.AsType[*checkpoint.HeldError](err); ok {
+	if held, ok := errors.AsType[*checkpoint.LeaseHeldError](err); ok {
 		fmt.Println(held.Entity, "is held by", held.Holder)
 	}
 	// Output:

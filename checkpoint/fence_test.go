@@ -15,7 +15,7 @@ import (
 
 var noon = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
 
-// saves is everything that a holder writes, and the table that shows it.
+// saves are all saves of a holder, each with the table that shows it.
 var saves = map[string]struct {
 	table string
 	save  func(ctx context.Context, s *Store, lease Lease) error
@@ -38,7 +38,7 @@ var saves = map[string]struct {
 	}},
 	"folded entries":   {"poller_ledger", folding(Progress{Entries: []Entry{live(1, 1)}})},
 	"folded positions": {"poller_positions", folding(Progress{Positions: map[int32]schema.Position{0: {Next: 1}}})},
-	"forgetting":       {"poller_ledger", func(ctx context.Context, s *Store, l Lease) error { return s.Forget(ctx, l) }},
+	"resetting":        {"poller_ledger", func(ctx context.Context, s *Store, l Lease) error { return s.ResetTopic(ctx, l) }},
 }
 
 func saving(p Progress) func(context.Context, *Store, Lease) error {
@@ -49,7 +49,7 @@ func folding(p Progress) func(context.Context, *Store, Lease) error {
 	return func(ctx context.Context, s *Store, lease Lease) error { return s.Fold(ctx, lease, p) }
 }
 
-// furnish gives an entity something of everything.
+// furnish stores something of each kind for an entity.
 func furnish(t testing.TB, s *Store, lease Lease) {
 	t.Helper()
 	if err := s.StartScan(t.Context(), lease, 8, time.Now(), []ScanRange{{IDRange: schema.IDRange{Low: 0, High: 100}}, {IDRange: schema.IDsAbove(100)}}); err != nil {
@@ -62,12 +62,12 @@ func furnish(t testing.TB, s *Store, lease Lease) {
 	})
 }
 
-// Invariant 4: what a former holder still tries to save is refused, whole.
-func TestSaveOfALostLeaseChangesNothing(t *testing.T) {
+// Invariant 4: what a previous holder tries to save is refused as a whole.
+func TestSaveWithALostLeaseChangesNothing(t *testing.T) {
 	t.Parallel()
 	s := open(t)
 	for claim, c := range saves {
-		// One after the other: each compares the whole database.
+		// Not parallel: each compares the whole database.
 		t.Run(claim, func(t *testing.T) {
 			entity := claim
 			lost, held := stale(t, s, entity)
@@ -84,7 +84,7 @@ func TestSaveOfALostLeaseChangesNothing(t *testing.T) {
 			if !tablesOf(before)[c.table] && c.table != "poller_lateness" {
 				t.Errorf("%s is empty: nothing was there to be changed", c.table)
 			}
-			// The same save by the holder shows, so that the above proves something.
+			// The same save by the holder does change the table.
 			if err := c.save(t.Context(), s, held); err != nil {
 				t.Fatalf("%s by the holder = %v", claim, err)
 			}
@@ -95,23 +95,23 @@ func TestSaveOfALostLeaseChangesNothing(t *testing.T) {
 	}
 }
 
-// A save that found its lease in order keeps it to its end: a takeover waits.
-func TestTakeoverWaitsForASaveUnderWay(t *testing.T) {
+// A save that has checked its lease keeps it until it is committed: a takeover waits.
+func TestATakeoverWaitsForARunningSave(t *testing.T) {
 	t.Parallel()
 	s := open(t)
-	former := acquire(t, s, entity, "former")
+	previous := acquire(t, s, entity, "previous")
 	expire(t, s)
 	block, err := s.pool.Begin(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer func() { _ = block.Rollback(context.WithoutCancel(t.Context())) }()
-	// It holds the save up behind its fence.
+	// This delays the save after it has locked the lease.
 	if _, err := block.Exec(t.Context(), "LOCK TABLE poller_ledger IN SHARE MODE"); err != nil {
 		t.Fatal(err)
 	}
 	saved := make(chan error, 1)
-	go func() { saved <- s.Save(t.Context(), former, Progress{Entries: []Entry{live(1, 1)}}) }()
+	go func() { saved <- s.Save(t.Context(), previous, Progress{Entries: []Entry{live(1, 1)}}) }()
 	waitBlocked(t, s, 1)
 	taken := make(chan error, 1)
 	seen := make(chan map[int64]Entry, 1)
@@ -133,16 +133,16 @@ func TestTakeoverWaitsForASaveUnderWay(t *testing.T) {
 	if diff := cmp.Diff(map[int64]Entry{1: live(1, 1)}, <-seen); diff != "" {
 		t.Errorf("the new holder does not see what was saved before it (-want +got):\n%s", diff)
 	}
-	wantLost(t, "the next Save", s.Save(t.Context(), former, Progress{Seq: 1}))
+	wantLost(t, "the next Save", s.Save(t.Context(), previous, Progress{Seq: 1}))
 }
 
-// Many saves race a takeover: after it none of the former holder's gets in.
-func TestNoSaveGetsInAfterATakeover(t *testing.T) {
+// Many saves race a takeover: after it, none of the previous holder's succeeds.
+func TestNoSaveSucceedsAfterATakeover(t *testing.T) {
 	t.Parallel()
 	s := open(t)
 	for round := range 10 {
 		name := fmt.Sprintf("entity %d", round)
-		former := acquire(t, s, name, "former")
+		previous := acquire(t, s, name, "previous")
 		expire(t, s)
 		const savers = 3
 		var atTakeover int64
@@ -157,10 +157,10 @@ func TestNoSaveGetsInAfterATakeover(t *testing.T) {
 			for seq := int64(i + 1); ; seq += savers {
 				select {
 				case <-taken: // the last try
-					return s.Save(t.Context(), former, Progress{Seq: seq})
+					return s.Save(t.Context(), previous, Progress{Seq: seq})
 				default:
 				}
-				if err := s.Save(t.Context(), former, Progress{Seq: seq}); err != nil {
+				if err := s.Save(t.Context(), previous, Progress{Seq: seq}); err != nil {
 					return err
 				}
 			}
@@ -177,8 +177,8 @@ func TestNoSaveGetsInAfterATakeover(t *testing.T) {
 	}
 }
 
-// Whatever two pollers do in whatever order: only the present epoch's saves get
-// in, and an epoch is given out once.
+// Two pollers do anything in any order: only saves with the current epoch succeed,
+// and each epoch is given out once.
 func TestLeasesAgainstAModel(t *testing.T) {
 	t.Parallel()
 	s := open(t)
@@ -201,15 +201,15 @@ type leaseModel struct {
 	s      *Store
 	t      *testing.T
 	entity string
-	leases map[string]Lease // the last that each holder got
+	leases map[string]Lease // the last one of each holder
 
-	holder  string // who acquired last; "" nobody, or given back
+	holder  string // who acquired last; "" if nobody did, or after a release
 	epoch   int64
 	running bool
 	seq     int64
 }
 
-// holds tells whether holder's last lease is the present one.
+// holds reports whether holder's last lease is the current one.
 func (m *leaseModel) holds(holder string) bool {
 	return m.holder == holder && m.leases[holder].Epoch == m.epoch
 }
@@ -217,7 +217,7 @@ func (m *leaseModel) holds(holder string) bool {
 func (m *leaseModel) acquire(r *rapid.T, holder string) {
 	lease, err := m.s.Acquire(m.t.Context(), m.entity, holder, ttl)
 	if m.running && m.holder != holder {
-		var refused *HeldError
+		var refused *LeaseHeldError
 		if !errors.As(err, &refused) || refused.Holder != m.holder {
 			r.Fatalf("Acquire of %s = %v, want it held by %s", holder, err, m.holder)
 		}
@@ -257,7 +257,7 @@ func (m *leaseModel) release(r *rapid.T, holder string) {
 	}
 }
 
-// lease is the last that holder got, or one that nobody gave it.
+// lease returns the last lease of holder, or a made-up one.
 func (m *leaseModel) lease(holder string) Lease {
 	if lease, ok := m.leases[holder]; ok {
 		return lease

@@ -18,10 +18,10 @@ import (
 
 const (
 	entity = "Sag"
-	ttl    = time.Hour // no lease runs out by itself
+	ttl    = time.Hour // no lease expires by itself
 )
 
-// open gives a test a store on a database of its own.
+// open returns a store on a database of the test's own.
 func open(t testing.TB) *Store {
 	t.Helper()
 	config, err := pgxpool.ParseConfig(pgtest.Migrated(t))
@@ -37,7 +37,7 @@ func open(t testing.TB) *Store {
 	return New(pool)
 }
 
-// exec runs SQL past the store.
+// exec runs SQL directly.
 func exec(t testing.TB, s *Store, sql string, args ...any) {
 	t.Helper()
 	if _, err := s.pool.Exec(t.Context(), sql, args...); err != nil {
@@ -54,16 +54,16 @@ func acquire(t testing.TB, s *Store, entity, holder string) Lease {
 	return lease
 }
 
-// expire makes every lease run out: what waiting does to a silent poller.
+// expire makes every lease expire, as waiting does to a silent poller's.
 func expire(t testing.TB, s *Store) {
 	t.Helper()
 	exec(t, s, "UPDATE poller_leases SET expires_at = clock_timestamp()")
 }
 
-// stale gives a lease that another poller has taken since.
+// stale returns a lease that another poller has taken.
 func stale(t testing.TB, s *Store, entity string) (lost, held Lease) {
 	t.Helper()
-	lost = acquire(t, s, entity, "former")
+	lost = acquire(t, s, entity, "previous")
 	expire(t, s)
 	return lost, acquire(t, s, entity, "present")
 }
@@ -100,9 +100,9 @@ func entries(t testing.TB, s *Store, entity string, ids ...int64) map[int64]Entr
 	return known
 }
 
-// live is an entry whose hash and spelling tell its seq.
+// live returns an entry whose hash and checksum are made of its seq.
 func live(id, seq int64) Entry {
-	return Entry{ID: id, Seq: seq, Hash: hashOf(seq), Spelling: schema.Spelling(-seq)}
+	return Entry{ID: id, Seq: seq, Hash: hashOf(seq), Checksum: schema.Checksum(-seq)}
 }
 
 func hashOf(n int64) schema.Hash {
@@ -111,8 +111,8 @@ func hashOf(n int64) schema.Hash {
 	return h
 }
 
-// dump is everything that the poller's tables hold, a row a line. The time of the
-// last write is left out.
+// dump returns the rows of the poller's tables, one a line, without the time of
+// the last write.
 func dump(t testing.TB, s *Store) []string {
 	t.Helper()
 	tables := column(t, s, `
@@ -140,7 +140,7 @@ func column(t testing.TB, s *Store, sql string) []string {
 	return list
 }
 
-// tablesOf names the tables that a dump has rows of.
+// tablesOf returns the names of the tables that have rows in a dump.
 func tablesOf(dump []string) map[string]bool {
 	names := map[string]bool{}
 	for _, line := range dump {

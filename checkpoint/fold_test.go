@@ -15,7 +15,7 @@ import (
 func dirty(id, seq int64) Entry   { return Entry{ID: id, Seq: seq, State: Dirty} }
 func deleted(id, seq int64) Entry { return Entry{ID: id, Seq: seq, State: Deleted} }
 
-func TestFoldHoldsTheTopicAgainstTheLedger(t *testing.T) {
+func TestFoldComparesTheTopicWithTheLedger(t *testing.T) {
 	t.Parallel()
 	s := open(t)
 	for claim, c := range map[string]struct {
@@ -27,8 +27,8 @@ func TestFoldHoldsTheTopicAgainstTheLedger(t *testing.T) {
 		"a newer record wins":                          {[]Entry{live(1, 5)}, []Entry{live(1, 6)}, live(1, 6)},
 		"a newer delete wins":                          {[]Entry{live(1, 5)}, []Entry{deleted(1, 6)}, deleted(1, 6)},
 		"the record that is known":                     {[]Entry{live(1, 5)}, []Entry{live(1, 5)}, live(1, 5)},
-		"an older record is a former holder's":         {[]Entry{live(1, 5)}, []Entry{live(1, 4)}, dirty(1, 5)},
-		"an older delete is a former holder's":         {[]Entry{live(1, 5)}, []Entry{deleted(1, 4)}, dirty(1, 5)},
+		"an older record is a previous holder's":       {[]Entry{live(1, 5)}, []Entry{live(1, 4)}, dirty(1, 5)},
+		"an older delete is a previous holder's":       {[]Entry{live(1, 5)}, []Entry{deleted(1, 4)}, dirty(1, 5)},
 		"an older record of a deleted row":             {[]Entry{deleted(1, 5)}, []Entry{live(1, 4)}, dirty(1, 5)},
 		"the known one behind an older one heals":      {[]Entry{live(1, 5)}, []Entry{live(1, 4), live(1, 5)}, live(1, 5)},
 		"a newer one behind an older one heals":        {[]Entry{live(1, 5)}, []Entry{live(1, 4), live(1, 9)}, live(1, 9)},
@@ -62,14 +62,14 @@ func chunk(apart bool, all int) int {
 	return all
 }
 
-func TestDirtyRowHealsOncePublishedAgain(t *testing.T) {
+func TestADirtyRowIsLiveOncePublishedAgain(t *testing.T) {
 	t.Parallel()
 	s := open(t)
 	lease := acquire(t, s, entity, "a")
 	mustSave(t, s, lease, Progress{Entries: []Entry{live(1, 5), live(2, 6), live(3, 7)}})
 	mustFold(t, s, lease, Progress{Entries: []Entry{live(3, 1), live(1, 1)}})
 	wantDirty(t, s, entity, 1, 3)
-	// The seq that is known already says nothing new of the topic's end.
+	// A seq that is known already is not the topic's last record of the row.
 	mustSave(t, s, lease, Progress{Entries: []Entry{live(1, 5)}})
 	wantDirty(t, s, entity, 1, 3)
 	mustSave(t, s, lease, Progress{Entries: []Entry{live(1, 8), deleted(3, 9)}})
@@ -91,7 +91,7 @@ func wantDirty(t *testing.T, s *Store, entity string, want ...int64) {
 	}
 }
 
-func TestDirtyIDsComePageByPage(t *testing.T) {
+func TestDirtyIDsAreListedPageByPage(t *testing.T) {
 	t.Parallel()
 	s := open(t)
 	lease, other := acquire(t, s, entity, "a"), acquire(t, s, "Aktør", "a")
@@ -108,13 +108,12 @@ func TestDirtyIDsComePageByPage(t *testing.T) {
 	}
 }
 
-// topicModel is an entity's topic and what a ledger must say of it, record by
-// record.
+// topicModel is an entity's topic, and what the ledger must hold of it.
 type topicModel struct {
 	ledger map[int64]Entry
 }
 
-// save is what a publisher does after an acknowledgement.
+// save does what a poller does after an acknowledgement.
 func (m *topicModel) save(e Entry) {
 	if old, ok := m.ledger[e.ID]; !ok || old.Seq < e.Seq {
 		m.ledger[e.ID] = e
@@ -129,16 +128,16 @@ func (m *topicModel) fold(e Entry) {
 	m.ledger[e.ID] = e
 }
 
-func (m *topicModel) marks() map[int64]Mark {
-	all := map[int64]Mark{}
+func (m *topicModel) rowChecksums() map[int64]RowChecksum {
+	all := map[int64]RowChecksum{}
 	for id, e := range m.ledger {
-		all[id] = e.Mark()
+		all[id] = e.RowChecksum()
 	}
 	return all
 }
 
-// Saves and folds in any order, records in batches of any size: the ledger is
-// what reading record by record would make of it.
+// Saves and folds come in any order, and records in batches of any size: the ledger
+// is the same as if each record were read alone.
 func TestLedgerAgainstAModel(t *testing.T) {
 	t.Parallel()
 	s := open(t)
@@ -171,7 +170,7 @@ func TestLedgerAgainstAModel(t *testing.T) {
 				if diff := cmp.Diff(m.ledger, entries(t, s, entity, 1, 2, 3, 4, 5)); diff != "" {
 					r.Fatalf("ledger (-want +got):\n%s", diff)
 				}
-				if diff := cmp.Diff(m.marks(), marks(t, s, entity, nil, schema.IDRange{Low: 0, High: 5})); diff != "" {
+				if diff := cmp.Diff(m.rowChecksums(), rowChecksums(t, s, entity, nil, schema.IDRange{Low: 0, High: 5})); diff != "" {
 					r.Fatalf("ledger in short (-want +got):\n%s", diff)
 				}
 				if got := load(t, s, entity).Seq; got != highest {
@@ -182,7 +181,7 @@ func TestLedgerAgainstAModel(t *testing.T) {
 	})
 }
 
-// drawEntry draws a record: of few rows and few seqs, so that they meet. A seq
+// drawEntry draws a record of few rows and few seqs, so that they collide. A seq
 // has one content.
 func drawEntry(t *rapid.T) Entry {
 	e := live(rapid.Int64Range(1, 5).Draw(t, "id"), rapid.Int64Range(1, 12).Draw(t, "seq"))
@@ -194,7 +193,7 @@ func drawEntry(t *rapid.T) Entry {
 	return e
 }
 
-// once keeps the first of each row: a batch that is published has a row once.
+// once keeps the first entry of each row: a batch that is published has each row once.
 func once(batch []Entry) []Entry {
 	seen := map[int64]bool{}
 	return slices.DeleteFunc(batch, func(e Entry) bool {

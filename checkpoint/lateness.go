@@ -8,12 +8,12 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// Lateness counts rows that turned up behind the watermark by up to Bound and by
-// more than the next lower bound.
+// Lateness counts the rows that were found behind the watermark, late by up to
+// Bound and by more than the next lower bound.
 type Lateness struct {
 	Bound time.Duration // whole seconds
 	Rows  int64
-	Worst time.Duration // of these rows; whole seconds, rounded up
+	Worst time.Duration // the most that one of these rows was late; whole seconds, rounded up
 }
 
 func queueLateness(batch *pgx.Batch, entity string, list []Lateness) {
@@ -27,8 +27,8 @@ SET rows = o.rows + excluded.rows, worst = greatest(o.worst, excluded.worst)`,
 	}
 }
 
-// LateRows gives the entity's histogram of the last days, bounds ascending. None:
-// no row was ever late.
+// LateRows returns the entity's histogram of the last days, bounds ascending. It
+// is empty if no row was late.
 func (s *Store) LateRows(ctx context.Context, entity string, days int) ([]Lateness, error) {
 	rows, err := s.pool.Query(ctx, `
 SELECT seconds, sum(rows)::bigint, max(worst) FROM poller_lateness

@@ -9,34 +9,33 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// ErrLeaseLost is returned by every save whose lease another poller has taken
-// since: this poller was silent for longer than the lease. Nothing was saved; stop
-// working on the entity and acquire it anew.
+// ErrLeaseLost is returned by a save if another poller has taken the lease: this
+// one did not renew it in time. Nothing was saved. Stop working on the entity and
+// acquire its lease again.
 var ErrLeaseLost = errors.New("lease lost to another poller")
 
-// HeldError is returned by Acquire while another poller holds the lease.
-type HeldError struct {
+// LeaseHeldError is returned by Acquire while another poller holds the lease.
+type LeaseHeldError struct {
 	Entity string
-	Holder string        // as the other poller named itself
-	For    time.Duration // how much longer, by the database's clock, if it stays silent
+	Holder string        // the name under which the other poller acquired it
+	For    time.Duration // until it expires by the database's clock, unless it is renewed
 }
 
 // Error names the entity and its holder.
-func (e *HeldError) Error() string {
+func (e *LeaseHeldError) Error() string {
 	return fmt.Sprintf("acquire lease of %s: held by %s for another %s unless it is renewed", e.Entity, e.Holder, e.For.Round(time.Millisecond))
 }
 
-// Lease is the right to work on one entity. It is a value: renewing it gives a
-// new one.
+// Lease is the right to work on one entity. It is a value: Renew returns a new one.
 type Lease struct {
 	Entity string
 	Holder string
 	Epoch  int64     // grows each time the lease changes hands, from 1
-	Until  time.Time // on this machine's monotonic clock, never later than in the database
+	Until  time.Time // when it expires, by this machine's monotonic clock; never later than in the database
 }
 
-// acquireQuery takes a lease that is free, run out or this holder's own. The
-// epoch grows even for the same holder: its earlier work may still be under way.
+// acquireQuery takes a lease that is free, expired or this holder's own. The epoch
+// grows for the same holder too: its earlier saves may still be under way.
 const acquireQuery = `
 INSERT INTO poller_leases AS l (entity_type, epoch, holder, expires_at)
 VALUES ($1, 1, $2, clock_timestamp() + $3)
@@ -46,14 +45,14 @@ WHERE l.expires_at <= clock_timestamp() OR l.holder = excluded.holder
 RETURNING epoch`
 
 // Acquire takes the lease of entity for ttl by the database's clock. holder must
-// be unique to the process. It returns a *HeldError while another holder's lease
-// runs.
+// be unique to the process. Acquire returns a *LeaseHeldError while another
+// holder's lease has not expired.
 func (s *Store) Acquire(ctx context.Context, entity, holder string, ttl time.Duration) (Lease, error) {
-	// The local end is counted from before the question, so it comes first.
+	// Until is counted from before the query is sent, so it is never too late.
 	lease := Lease{Entity: entity, Holder: holder, Until: time.Now().Add(ttl)}
 	err := s.pool.QueryRow(ctx, acquireQuery, entity, holder, ttl).Scan(&lease.Epoch)
 	if errors.Is(err, pgx.ErrNoRows) {
-		return Lease{}, s.heldBy(ctx, entity)
+		return Lease{}, s.holderError(ctx, entity)
 	}
 	if err != nil {
 		return Lease{}, fmt.Errorf("acquire lease of %s: %w", entity, err)
@@ -61,11 +60,12 @@ func (s *Store) Acquire(ctx context.Context, entity, holder string, ttl time.Dur
 	return lease, nil
 }
 
-func (s *Store) heldBy(ctx context.Context, entity string) error {
-	held := HeldError{Entity: entity}
+// holderError returns the *LeaseHeldError of a lease that another poller holds.
+func (s *Store) holderError(ctx context.Context, entity string) error {
+	held := LeaseHeldError{Entity: entity}
 	var seconds float64
-	// A lease given back in this moment ended at -infinity, from which Postgres
-	// before 17 cannot subtract.
+	// A lease released just now expires at -infinity, from which Postgres before 17
+	// cannot subtract.
 	err := s.pool.QueryRow(ctx, `
 SELECT holder, greatest(0, extract(epoch FROM greatest(expires_at, now()) - clock_timestamp()))::float8
 FROM poller_leases WHERE entity_type = $1`, entity).Scan(&held.Holder, &seconds)
@@ -76,8 +76,8 @@ FROM poller_leases WHERE entity_type = $1`, entity).Scan(&held.Holder, &seconds)
 	return &held
 }
 
-// Renew makes the lease run ttl from now and returns it. It returns ErrLeaseLost
-// if the lease has changed hands; one that ran out and was taken by nobody is
+// Renew extends the lease to ttl from now and returns it. It returns ErrLeaseLost
+// if another holder has taken the lease. An expired lease that nobody has taken is
 // renewed.
 func (s *Store) Renew(ctx context.Context, lease Lease, ttl time.Duration) (Lease, error) {
 	until := time.Now().Add(ttl)
@@ -94,9 +94,9 @@ WHERE entity_type = $1 AND holder = $2 AND epoch = $3`, lease.Entity, lease.Hold
 	return lease, nil
 }
 
-// Release gives the lease back, so that another poller need not wait for its end.
-// Renew and every save with it return ErrLeaseLost from then on, also those that
-// were under way. Releasing a lease that is lost already is no error.
+// Release ends the lease, so that another poller need not wait until it expires.
+// From then on Renew and every save with it return ErrLeaseLost, those under way
+// included. It is no error to release a lease that is lost.
 func (s *Store) Release(ctx context.Context, lease Lease) error {
 	_, err := s.pool.Exec(ctx, `
 UPDATE poller_leases SET expires_at = '-infinity', holder = ''
@@ -107,9 +107,10 @@ WHERE entity_type = $1 AND holder = $2 AND epoch = $3`, lease.Entity, lease.Hold
 	return nil
 }
 
-// fence locks the lease's row for the rest of tx, so that the lease cannot change
-// hands before the save that follows is committed.
-func fence(ctx context.Context, tx pgx.Tx, lease Lease) error {
+// lockLease locks the lease's row until the end of tx, so that no other poller can
+// take the lease before the save is committed. It returns ErrLeaseLost if another
+// poller has taken it.
+func lockLease(ctx context.Context, tx pgx.Tx, lease Lease) error {
 	var one int
 	err := tx.QueryRow(ctx, `
 SELECT 1 FROM poller_leases

@@ -21,8 +21,8 @@ func TestAcquireTakesAFreeLease(t *testing.T) {
 	wantUntil(t, s, lease, before)
 }
 
-// wantUntil sees that the lease ends, as the poller believes, a ttl after a call
-// that was made after before, and not later than in the database.
+// wantUntil checks that Until is at least a ttl after before, and not later than
+// the lease's end in the database.
 func wantUntil(t *testing.T, s *Store, lease Lease, before time.Time) {
 	t.Helper()
 	var inDatabase time.Time
@@ -30,20 +30,20 @@ func wantUntil(t *testing.T, s *Store, lease Lease, before time.Time) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// The clocks are the same machine's; Postgres counts whole microseconds.
+	// Both clocks are this machine's. Postgres counts whole microseconds.
 	if lease.Until.Before(before.Add(ttl)) || lease.Until.After(inDatabase.Add(time.Microsecond)) {
 		t.Errorf("lease runs until %s, want from %s to %s, its end in the database", lease.Until, before.Add(ttl), inDatabase)
 	}
 }
 
-func TestAcquireIsRefusedWhileAnotherHolds(t *testing.T) {
+func TestAcquireFailsWhileAnotherHoldsTheLease(t *testing.T) {
 	t.Parallel()
 	s := open(t)
 	held := acquire(t, s, entity, "a")
 	got, err := s.Acquire(t.Context(), entity, "b", ttl)
-	var refused *HeldError
+	var refused *LeaseHeldError
 	if !errors.As(err, &refused) {
-		t.Fatalf("Acquire of b = %+v, %v, want a *HeldError", got, err)
+		t.Fatalf("Acquire of b = %+v, %v, want a *LeaseHeldError", got, err)
 	}
 	if refused.Entity != entity || refused.Holder != "a" || refused.For <= ttl-time.Minute || refused.For > ttl {
 		t.Errorf("Acquire of b = %+v, want a for about %s", refused, ttl)
@@ -59,19 +59,19 @@ func TestAcquireIsRefusedWhileAnotherHolds(t *testing.T) {
 	}
 }
 
-func TestAcquireOfTheHolderItselfEndsItsFormerLease(t *testing.T) {
+func TestAcquireByTheHolderEndsItsPreviousLease(t *testing.T) {
 	t.Parallel()
 	s := open(t)
-	former := acquire(t, s, entity, "a")
-	if again := acquire(t, s, entity, "a"); again.Epoch != former.Epoch+1 {
-		t.Errorf("Acquire again = epoch %d, want %d", again.Epoch, former.Epoch+1)
+	previous := acquire(t, s, entity, "a")
+	if again := acquire(t, s, entity, "a"); again.Epoch != previous.Epoch+1 {
+		t.Errorf("Acquire again = epoch %d, want %d", again.Epoch, previous.Epoch+1)
 	}
-	_, err := s.Renew(t.Context(), former, ttl)
-	wantLost(t, "Renew of the former lease", err)
-	wantLost(t, "Save with the former lease", s.Save(t.Context(), former, Progress{Seq: 1}))
+	_, err := s.Renew(t.Context(), previous, ttl)
+	wantLost(t, "Renew of the previous lease", err)
+	wantLost(t, "Save with the previous lease", s.Save(t.Context(), previous, Progress{Seq: 1}))
 }
 
-func TestLeaseIsTakenOverOnceItRanOut(t *testing.T) {
+func TestAnExpiredLeaseIsTakenOver(t *testing.T) {
 	t.Parallel()
 	s := open(t)
 	lost, held := stale(t, s, entity)
@@ -88,15 +88,15 @@ func TestLeaseIsTakenOverOnceItRanOut(t *testing.T) {
 		t.Errorf("Release of the lost lease = %v, want no error", err)
 	}
 	if diff := cmp.Diff(before, dump(t, s)); diff != "" {
-		t.Errorf("the former holder changed:\n%s", diff)
+		t.Errorf("the previous holder changed:\n%s", diff)
 	}
 }
 
-func TestRenewMakesTheLeaseRunOn(t *testing.T) {
+func TestRenewExtendsTheLease(t *testing.T) {
 	t.Parallel()
 	s := open(t)
 	lease := acquire(t, s, entity, "a")
-	expire(t, s) // by nobody taken
+	expire(t, s) // taken by nobody
 	before := time.Now()
 	renewed, err := s.Renew(t.Context(), lease, ttl)
 	if err != nil || renewed.Epoch != lease.Epoch {
@@ -125,17 +125,17 @@ func TestReleaseFreesTheLease(t *testing.T) {
 	}
 }
 
-// Between an Acquire that was refused and its look at who holds the lease, that
-// one may give it back.
-func TestHeldByAHolderThatHasJustLeft(t *testing.T) {
+// Between an Acquire that fails and its query for the holder, the holder may release
+// the lease.
+func TestHolderErrorOfALeaseJustReleased(t *testing.T) {
 	t.Parallel()
 	s := open(t)
 	if err := s.Release(t.Context(), acquire(t, s, entity, "a")); err != nil {
 		t.Fatal(err)
 	}
-	var refused *HeldError
-	if err := s.heldBy(t.Context(), entity); !errors.As(err, &refused) || refused.For != 0 {
-		t.Errorf("heldBy = %v, want a *HeldError for another 0s", err)
+	var refused *LeaseHeldError
+	if err := s.holderError(t.Context(), entity); !errors.As(err, &refused) || refused.For != 0 {
+		t.Errorf("holderError = %v, want a *LeaseHeldError for another 0s", err)
 	}
 }
 
@@ -144,7 +144,7 @@ func TestRaceForALeaseHasOneWinner(t *testing.T) {
 	s := open(t)
 	const pollers = 6
 	for round := range 20 {
-		name := fmt.Sprintf("entity %d", round/2) // each first free, then run out
+		name := fmt.Sprintf("entity %d", round/2) // each free at first, and expired the second time
 		expire(t, s)
 		leases := make([]Lease, pollers)
 		errs := together(pollers, func(i int) (err error) {
@@ -153,14 +153,14 @@ func TestRaceForALeaseHasOneWinner(t *testing.T) {
 		})
 		winner := -1
 		for i, err := range errs {
-			var refused *HeldError
+			var refused *LeaseHeldError
 			switch {
 			case err == nil && winner < 0:
 				winner = i
 			case err == nil:
 				t.Fatalf("round %d: pollers %d and %d both hold the lease", round, winner, i)
 			case !errors.As(err, &refused):
-				t.Fatalf("round %d: Acquire of poller %d = %v, want a *HeldError", round, i, err)
+				t.Fatalf("round %d: Acquire of poller %d = %v, want a *LeaseHeldError", round, i, err)
 			}
 		}
 		if winner < 0 {

@@ -9,37 +9,39 @@ import (
 	"odastream/schema"
 )
 
-// EntryState says what the ledger knows of a row.
+// EntryState is the state of a row in the ledger.
 type EntryState int
 
 // The states of an Entry.
 const (
-	Live    EntryState = iota // the topic's last record holds content with this hash
-	Deleted                   // the topic's last record is a delete or tombstone
-	Dirty                     // the topic's last record is not this entry's: publish the row again
-	Lost                      // the topic that held the row is gone, and this one holds no record of it
+	Live    EntryState = iota // the topic's last record of the row has content with this hash
+	Deleted                   // the topic's last record of the row is a delete or tombstone
+	Dirty                     // the topic's last record of the row is out of date: publish the row again
+	Lost                      // the topic was recreated and has no record of the row yet
 )
 
 // Entry is what the ledger holds of one row.
 type Entry struct {
 	ID    int64
-	Seq   int64       // of the newest record known; 0: none, the state is Lost
+	Seq   int64       // of the newest record known; 0 only if the state is Lost
 	Hash  schema.Hash // zero unless the state is Live
 	State EntryState
-	// Spelling is the row's as it was last read; 0 unless the state is Live, and for a
-	// row that was saved before spellings were kept.
-	Spelling schema.Spelling
-	// Stamp is the row's opdateringsdato and Fields the hashes of its members, by
-	// which a later version is compared; "" and nil unless the state is Live.
+	// Checksum is that of the row as it was last read. It is 0 unless the state is
+	// Live, and for a row that was saved before checksums were stored.
+	Checksum schema.Checksum
+	// Stamp is the row's opdateringsdato, and Fields are the hashes of its members,
+	// by which the changed ones of a later version are found. They are "" and nil
+	// unless the state is Live.
 	Stamp  string
 	Fields schema.Fields
-	// New says that the ledger does not know the row: it is then written by COPY,
-	// several times as fast. Where it does know it, Save fails and stores nothing.
+	// New means that the ledger has no entry of the row: Save then writes it with
+	// COPY, several times as fast. If there is an entry, Save fails and stores
+	// nothing.
 	New bool
 }
 
-// hashBytes is how a state is stored: null for a deleted row and, with seq 0, for a
-// lost one, empty for a dirty one.
+// hashBytes returns the column hash of an entry, which also encodes its state: null
+// for Deleted and, with seq 0, for Lost; empty for Dirty.
 func (e Entry) hashBytes() []byte {
 	switch e.State {
 	case Deleted, Lost:
@@ -50,7 +52,7 @@ func (e Entry) hashBytes() []byte {
 	return e.Hash[:]
 }
 
-func entryOf(id, seq int64, hash []byte, spelling schema.Spelling, stamp *string, fields []byte) Entry {
+func entryOf(id, seq int64, hash []byte, checksum schema.Checksum, stamp *string, fields []byte) Entry {
 	e := Entry{ID: id, Seq: seq}
 	switch {
 	case hash == nil && seq == 0:
@@ -63,27 +65,27 @@ func entryOf(id, seq int64, hash []byte, spelling schema.Spelling, stamp *string
 		e.State = Dirty
 		return e
 	}
-	e.Hash, e.Spelling, e.Fields = schema.Hash(hash), spelling, fields
+	e.Hash, e.Checksum, e.Fields = schema.Hash(hash), checksum, fields
 	if stamp != nil {
 		e.Stamp = *stamp
 	}
 	return e
 }
 
-// Entries looks up the rows of entity with the given ids, and all rows inside the
-// ranges. A row that the ledger does not know is absent from the map.
+// Entries returns the ledger's entries of the rows of entity with these ids, and of
+// all rows in the ranges. A row without an entry is not in the map.
 func (s *Store) Entries(ctx context.Context, entity string, ids []int64, ranges []schema.IDRange) (map[int64]Entry, error) {
 	known := make(map[int64]Entry, len(ids))
 	var batch pgx.Batch
 	if len(ids) > 0 {
 		batch.Queue(`
 SELECT entity_id, seq, hash, spelling, stamp, fields FROM poller_ledger
-WHERE entity_type = $1 AND entity_id = ANY($2)`, entity, ids).Query(collectInto(known))
+WHERE entity_type = $1 AND entity_id = ANY($2)`, entity, ids).Query(entriesInto(known))
 	}
 	for _, r := range ranges {
 		batch.Queue(`
 SELECT entity_id, seq, hash, spelling, stamp, fields FROM poller_ledger
-WHERE entity_type = $1 AND entity_id > $2 AND entity_id <= $3`, entity, r.Low, r.High).Query(collectInto(known))
+WHERE entity_type = $1 AND entity_id > $2 AND entity_id <= $3`, entity, r.Low, r.High).Query(entriesInto(known))
 	}
 	if err := s.pool.SendBatch(ctx, &batch).Close(); err != nil {
 		return nil, fmt.Errorf("read ledger of %s: %w", entity, err)
@@ -91,22 +93,22 @@ WHERE entity_type = $1 AND entity_id > $2 AND entity_id <= $3`, entity, r.Low, r
 	return known, nil
 }
 
-func collectInto(known map[int64]Entry) func(pgx.Rows) error {
+func entriesInto(known map[int64]Entry) func(pgx.Rows) error {
 	return func(rows pgx.Rows) error {
 		var id, seq int64
-		var hash, fields []byte // made anew by each scan
-		var spelling schema.Spelling
+		var hash, fields []byte // allocated for each row
+		var checksum schema.Checksum
 		var stamp *string
-		_, err := pgx.ForEachRow(rows, []any{&id, &seq, &hash, &spelling, &stamp, &fields}, func() error {
-			known[id] = entryOf(id, seq, hash, spelling, stamp, fields)
+		_, err := pgx.ForEachRow(rows, []any{&id, &seq, &hash, &checksum, &stamp, &fields}, func() error {
+			known[id] = entryOf(id, seq, hash, checksum, stamp, fields)
 			return nil
 		})
 		return err
 	}
 }
 
-// DirtyIDs lists up to limit rows of entity that must be published again, ids
-// ascending, above after.
+// DirtyIDs returns the ids of Dirty rows of entity: at most limit of those above
+// after, ascending.
 func (s *Store) DirtyIDs(ctx context.Context, entity string, after int64, limit int) ([]int64, error) {
 	rows, err := s.pool.Query(ctx, `
 SELECT entity_id FROM poller_ledger
@@ -121,8 +123,8 @@ WHERE entity_type = $1 AND hash = ''::bytea AND entity_id > $2 ORDER BY entity_i
 	return ids, nil
 }
 
-// saveLedgerQuery writes entries whose records this poller has had acknowledged, and
-// the new spelling of a row whose record stands.
+// saveLedgerQuery writes entries whose records are acknowledged, and the new
+// checksum of a row whose content and record have not changed.
 const saveLedgerQuery = `
 INSERT INTO poller_ledger AS l (entity_type, entity_id, seq, hash, spelling, stamp, fields)
 SELECT $1, * FROM unnest($2::bigint[], $3::bigint[], $4::bytea[], $5::bigint[], $6::text[], $7::bytea[])
@@ -130,9 +132,10 @@ ON CONFLICT (entity_type, entity_id) DO UPDATE
 SET seq = excluded.seq, hash = excluded.hash, spelling = excluded.spelling, stamp = excluded.stamp, fields = excluded.fields
 WHERE l.seq < excluded.seq OR l.seq = excluded.seq AND l.hash = excluded.hash`
 
-// foldLedgerQuery writes the last words of what was read back from the topic. A
-// record older than the ledger's came from a former holder: the row becomes dirty,
-// until the record that the ledger knows, or a newer one, is met further on.
+// foldLedgerQuery writes the last record of each row that was read back from the
+// topic. If it is older than the ledger's entry, a previous holder of the lease
+// wrote it: the row becomes Dirty, until the record that the ledger knows, or a
+// newer one, is read from the topic.
 const foldLedgerQuery = `
 INSERT INTO poller_ledger AS l (entity_type, entity_id, seq, hash, spelling, stamp, fields)
 SELECT $1, * FROM unnest($2::bigint[], $3::bigint[], $4::bytea[], $5::bigint[], $6::text[], $7::bytea[])
@@ -148,12 +151,12 @@ func writeEntries(ctx context.Context, tx pgx.Tx, query, entity string, entries 
 	if len(known) == 0 {
 		return nil
 	}
-	ids, seqs, spellings := make([]int64, len(known)), make([]int64, len(known)), make([]schema.Spelling, len(known))
+	ids, seqs, checksums := make([]int64, len(known)), make([]int64, len(known)), make([]schema.Checksum, len(known))
 	hashes, stamps, fields := make([][]byte, len(known)), make([]string, len(known)), make([][]byte, len(known))
 	for i, e := range known {
-		ids[i], seqs[i], hashes[i], spellings[i], stamps[i], fields[i] = e.ID, e.Seq, e.hashBytes(), e.Spelling, e.Stamp, e.Fields
+		ids[i], seqs[i], hashes[i], checksums[i], stamps[i], fields[i] = e.ID, e.Seq, e.hashBytes(), e.Checksum, e.Stamp, e.Fields
 	}
-	_, err := tx.Exec(ctx, query, entity, ids, seqs, hashes, spellings, stamps, fields)
+	_, err := tx.Exec(ctx, query, entity, ids, seqs, hashes, checksums, stamps, fields)
 	return err
 }
 
@@ -175,7 +178,7 @@ func copyNew(ctx context.Context, tx pgx.Tx, entity string, entries []Entry) err
 	_, err := tx.CopyFrom(ctx, pgx.Identifier{"poller_ledger"}, []string{"entity_type", "entity_id", "seq", "hash", "spelling", "stamp", "fields"},
 		pgx.CopyFromSlice(len(entries), func(i int) ([]any, error) {
 			e := &entries[i]
-			return []any{entity, e.ID, e.Seq, e.hashBytes(), int64(e.Spelling), e.Stamp, []byte(e.Fields)}, nil
+			return []any{entity, e.ID, e.Seq, e.hashBytes(), int64(e.Checksum), e.Stamp, []byte(e.Fields)}, nil
 		}))
 	return err
 }

@@ -14,20 +14,20 @@ import (
 // Checkpoint is all that is stored of an entity's progress.
 type Checkpoint struct {
 	Watermark         time.Time // zero before the first load began
-	LoadedAt          time.Time // zero until the first load was complete
-	ScannedAt         time.Time // zero until a scan was complete
+	LoadedAt          time.Time // when the first load was complete; zero before
+	ScannedAt         time.Time // when the last scan was complete; zero before the first
 	ScanRequested     bool      // a person asked for a scan that has not begun yet
 	ConsistentThrough time.Time // zero until a scan left nothing outstanding
-	Seq               int64     // 0 when nothing was published yet
-	Partitions        int       // 0 when nothing was published yet
-	Pass              *Pass     // nil when none was under way
+	Seq               int64     // the highest used; 0 if nothing was published yet
+	Partitions        int       // of the topic; 0 if nothing was published yet
+	Pass              *Pass     // the running pass; nil if there is none
 	Positions         map[int32]schema.Position
 	ScanBegan         time.Time   // source's clock when the scan under way began; zero: none is
-	Ranges            []ScanRange // of the scan under way, newest ids first; none: no scan
+	Ranges            []ScanRange // of the running scan, newest ids first; empty if there is none
 }
 
-// Load reads the checkpoint of entity. An entity never worked on has the zero
-// Checkpoint.
+// Load returns the checkpoint of entity: the zero Checkpoint if no poller has
+// worked on it yet.
 func (s *Store) Load(ctx context.Context, entity string) (Checkpoint, error) {
 	c, err := s.loadWatermark(ctx, entity)
 	if err == nil {

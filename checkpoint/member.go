@@ -8,8 +8,8 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// Announce says that the poller holder runs for another ttl, and returns the
-// holders that do, its own among them, in the order of their names.
+// Announce registers the poller named holder as running for another ttl. It
+// returns the names of all pollers that are registered, holder included, sorted.
 func (s *Store) Announce(ctx context.Context, holder string, ttl time.Duration) ([]string, error) {
 	var holders []string
 	var batch pgx.Batch
@@ -27,7 +27,7 @@ ON CONFLICT (holder) DO UPDATE SET expires_at = excluded.expires_at`, holder, tt
 	return holders, nil
 }
 
-// Withdraw says that the poller holder ends.
+// Withdraw removes the registration of the poller named holder.
 func (s *Store) Withdraw(ctx context.Context, holder string) error {
 	if _, err := s.pool.Exec(ctx, `DELETE FROM poller_members WHERE holder = $1`, holder); err != nil {
 		return fmt.Errorf("withdraw poller %s: %w", holder, err)

@@ -18,7 +18,7 @@ func announce(t *testing.T, s *Store, holder string, want ...string) {
 	}
 }
 
-func TestAnnounceTellsWhoRuns(t *testing.T) {
+func TestAnnounceReturnsTheRunningPollers(t *testing.T) {
 	t.Parallel()
 	s := open(t)
 	announce(t, s, "b", "b")
@@ -29,13 +29,13 @@ func TestAnnounceTellsWhoRuns(t *testing.T) {
 	}
 	announce(t, s, "c", "a", "c")
 	exec(t, s, "UPDATE poller_members SET expires_at = clock_timestamp()")
-	announce(t, s, "c", "c") // a fell silent, and c's own end is no bar
+	announce(t, s, "c", "c") // a has expired; c, expired too, announces itself again
 	if err := s.Withdraw(t.Context(), "nobody"); err != nil {
 		t.Errorf("Withdraw of nobody = %v, want no error", err)
 	}
 }
 
-func TestAnnounceOfManyAtOnce(t *testing.T) {
+func TestManyPollersAnnounceAtOnce(t *testing.T) {
 	t.Parallel()
 	s := open(t)
 	for range 20 {

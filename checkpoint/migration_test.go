@@ -11,13 +11,13 @@ import (
 	"odastream/schema"
 )
 
-// pollerColumns describes the poller's tables and indexes, a column a line.
+// pollerColumns describes the poller's tables and indexes, one column a line.
 const pollerColumns = `
 SELECT c.relname || '.' || a.attname || ' ' || format_type(a.atttypid, a.atttypmod) || ' not null: ' || a.attnotnull
 FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0
 WHERE c.relname LIKE 'poller\_%' ORDER BY c.relname, a.attnum`
 
-// What version 2 and later made can be undone, and done again.
+// The migrations from version 2 on can be undone and applied again.
 func TestPollerTablesGoDownAndUp(t *testing.T) {
 	t.Parallel()
 	s := open(t)

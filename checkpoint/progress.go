@@ -10,42 +10,44 @@ import (
 	"odastream/schema"
 )
 
-// Pass is a running read of the tail. Its bounds stay what they were at its
-// start, so that a restart goes on behind LastID.
+// Pass is a running pass of the tail. Its bounds stay as they were at its start,
+// so that a restart can go on after LastID.
 type Pass struct {
-	After  string    `json:"after"`  // stamps above this Danish wall-clock text
+	After  string    `json:"after"`  // reads stamps after this Danish wall-clock text
 	Until  string    `json:"until"`  // and up to this one
-	Goal   time.Time `json:"goal"`   // the watermark once the pass is complete
+	Goal   time.Time `json:"goal"`   // the watermark when the pass is complete
 	LastID int64     `json:"lastId"` // rows up to this id are saved
 }
 
-// Progress is what one save moves. Zero members leave what is stored as it is.
+// Progress is what one save changes. What is zero stays as it is stored.
 type Progress struct {
-	Entries    []Entry                   // published and acknowledged, a row once; for Fold: as read, in the topic's order
+	// Entries are published and acknowledged, each row once. For Fold they are what
+	// was read, in the topic's order.
+	Entries    []Entry
 	Positions  map[int32]schema.Position // by partition: up to where the ledger agrees with the topic
-	Seq        int64                     // highest used, if above that of Entries; never moves back
-	Partitions int                       // of the topic, remembered at the first publish
+	Seq        int64                     // the highest used, if above that of Entries; never moves back
+	Partitions int                       // of the topic; stored at the first publish and not changed after
 
 	Pass      *Pass     // the running pass, with its LastID
-	Watermark time.Time // everything stamped up to here was seen: ends the pass; never moves back
+	Watermark time.Time // everything stamped up to here was read; ends the pass; never moves back
 	WallClock string    // Watermark as Danish text
 
-	Ranges    []ScanRange // of the running scan, those that moved
+	Ranges    []ScanRange // of the running scan: those with progress
 	Vanished  []int64     // rows of the ledger that the running scan did not find
-	Returned  []int64     // rows that are at the source after all, or whose delete is published
-	LoadedAt  time.Time   // the first load is complete
-	ScannedAt time.Time   // a scan was complete then: ends it
-	// ConsistentThrough: nothing is outstanding of what the source was then; never
-	// moves back.
+	Returned  []int64     // vanished rows that are at the source again, or whose delete is published
+	LoadedAt  time.Time   // when the first load was complete
+	ScannedAt time.Time   // when the scan was complete; ends it
+	// ConsistentThrough is a time: everything that the source had then is published.
+	// It never moves back.
 	ConsistentThrough time.Time
 
-	Lateness []Lateness // rows that turned up behind the watermark
+	Lateness []Lateness // of the rows found behind the watermark
 }
 
-// Save stores p for the lease's entity in one transaction. It returns
-// ErrLeaseLost, and stores nothing, if the lease has changed hands.
+// Save stores p for the lease's entity in one transaction. If another poller has
+// taken the lease, it stores nothing and returns ErrLeaseLost.
 func (s *Store) Save(ctx context.Context, lease Lease, p Progress) error {
-	return s.fenced(ctx, lease, "progress", func(tx pgx.Tx) error {
+	return s.saveFenced(ctx, lease, "progress", func(tx pgx.Tx) error {
 		return save(ctx, tx, lease.Entity, saveLedgerQuery, p)
 	})
 }
@@ -81,8 +83,8 @@ func save(ctx context.Context, tx pgx.Tx, entity, ledgerQuery string, p Progress
 		return err
 	}
 	var batch pgx.Batch
-	batch.Queue(saveWatermarkQuery, entity, optional(p.Watermark), optionalText(p.WallClock), optional(p.LoadedAt),
-		optional(p.ScannedAt), optional(p.ConsistentThrough), p.Seq, p.Partitions, pass)
+	batch.Queue(saveWatermarkQuery, entity, nullTime(p.Watermark), nullText(p.WallClock), nullTime(p.LoadedAt),
+		nullTime(p.ScannedAt), nullTime(p.ConsistentThrough), p.Seq, p.Partitions, pass)
 	for partition, at := range p.Positions {
 		batch.Queue(savePositionQuery, entity, partition, at.TopicID, at.Next)
 	}
@@ -98,14 +100,14 @@ func passJSON(p *Pass) ([]byte, error) {
 	return json.Marshal(p)
 }
 
-func optional(t time.Time) *time.Time {
+func nullTime(t time.Time) *time.Time {
 	if t.IsZero() {
 		return nil
 	}
 	return &t
 }
 
-func optionalText(s string) *string {
+func nullText(s string) *string {
 	if s == "" {
 		return nil
 	}

@@ -9,7 +9,7 @@ import (
 	"odastream/schema"
 )
 
-// wantCheckpoint compares instants as such, and no list with an empty one.
+// wantCheckpoint compares times as instants, and takes a nil list for an empty one.
 func wantCheckpoint(t *testing.T, s *Store, entity string, want Checkpoint) {
 	t.Helper()
 	if diff := cmp.Diff(want, load(t, s, entity), cmpopts.EquateEmpty()); diff != "" {
@@ -26,10 +26,10 @@ func TestLoadOfAnEntityNeverWorkedOn(t *testing.T) {
 		t.Errorf("Entries of an entity never worked on = %v", got)
 	}
 	acquire(t, s, "Aktør", "a")
-	wantCheckpoint(t, s, "Aktør", Checkpoint{}) // a lease alone is no progress
+	wantCheckpoint(t, s, "Aktør", Checkpoint{}) // a lease alone changes no checkpoint
 }
 
-func TestLoadGivesBackWhatWasSaved(t *testing.T) {
+func TestLoadReturnsWhatWasSaved(t *testing.T) {
 	t.Parallel()
 	s := open(t)
 	lease := acquire(t, s, entity, "a")
@@ -43,7 +43,7 @@ func TestLoadGivesBackWhatWasSaved(t *testing.T) {
 		ConsistentThrough: want.ConsistentThrough, Seq: want.Seq, Partitions: want.Partitions, Positions: want.Positions,
 	})
 	wantCheckpoint(t, s, entity, want)
-	// Nothing of it moves with a save that says nothing.
+	// An empty save changes nothing.
 	mustSave(t, s, lease, Progress{})
 	mustFold(t, s, lease, Progress{})
 	wantCheckpoint(t, s, entity, want)
@@ -92,7 +92,7 @@ func TestSeqIsAtLeastThatOfTheEntries(t *testing.T) {
 	}
 }
 
-func TestPassGoesOnUntilItsWatermark(t *testing.T) {
+func TestAPassEndsWithItsWatermark(t *testing.T) {
 	t.Parallel()
 	s := open(t)
 	lease := acquire(t, s, entity, "a")
@@ -111,11 +111,11 @@ func TestPositionsFollowTheTopic(t *testing.T) {
 	t.Parallel()
 	s := open(t)
 	lease := acquire(t, s, entity, "a")
-	former, present := [16]byte{1}, [16]byte{2}
-	mustSave(t, s, lease, Progress{Positions: map[int32]schema.Position{0: {TopicID: former, Next: 100}, 1: {TopicID: former, Next: 50}}})
-	mustSave(t, s, lease, Progress{Positions: map[int32]schema.Position{0: {TopicID: former, Next: 110}}})
-	wantCheckpoint(t, s, entity, Checkpoint{Positions: map[int32]schema.Position{0: {TopicID: former, Next: 110}, 1: {TopicID: former, Next: 50}}})
-	// A topic made anew begins at 0 again.
+	previous, present := [16]byte{1}, [16]byte{2}
+	mustSave(t, s, lease, Progress{Positions: map[int32]schema.Position{0: {TopicID: previous, Next: 100}, 1: {TopicID: previous, Next: 50}}})
+	mustSave(t, s, lease, Progress{Positions: map[int32]schema.Position{0: {TopicID: previous, Next: 110}}})
+	wantCheckpoint(t, s, entity, Checkpoint{Positions: map[int32]schema.Position{0: {TopicID: previous, Next: 110}, 1: {TopicID: previous, Next: 50}}})
+	// A recreated topic begins at 0 again.
 	mustFold(t, s, lease, Progress{Positions: map[int32]schema.Position{0: {TopicID: present, Next: 0}, 1: {TopicID: present, Next: 3}}})
 	wantCheckpoint(t, s, entity, Checkpoint{Positions: map[int32]schema.Position{0: {TopicID: present, Next: 0}, 1: {TopicID: present, Next: 3}}})
 }
@@ -141,7 +141,7 @@ func TestNewerEntriesWin(t *testing.T) {
 	}
 }
 
-func TestEntriesInsideWindows(t *testing.T) {
+func TestEntriesInRanges(t *testing.T) {
 	t.Parallel()
 	s := open(t)
 	lease := acquire(t, s, entity, "a")
@@ -156,8 +156,8 @@ func TestEntriesInsideWindows(t *testing.T) {
 	}
 }
 
-// All of a save gets in, or nothing.
-func TestSaveIsWholeOrNot(t *testing.T) {
+// A save is stored as a whole or not at all.
+func TestASaveIsAtomic(t *testing.T) {
 	t.Parallel()
 	s := open(t)
 	lease := acquire(t, s, entity, "a")
@@ -173,9 +173,9 @@ func TestSaveIsWholeOrNot(t *testing.T) {
 	}
 }
 
-// Rows that are new are copied in, beside others in one save; one that is known
-// after all ends the save.
-func TestNewEntriesAreCopiedIn(t *testing.T) {
+// New rows are written by COPY, with others in one save. The save fails if the
+// ledger has one of them.
+func TestNewEntriesAreWrittenByCopy(t *testing.T) {
 	t.Parallel()
 	s := open(t)
 	lease := acquire(t, s, entity, "a")
@@ -197,7 +197,7 @@ func TestNewEntriesAreCopiedIn(t *testing.T) {
 	if diff := cmp.Diff(before, dump(t, s)); diff != "" {
 		t.Errorf("the failed save changed:\n%s", diff)
 	}
-	// What a topic holds may be known or not: Fold asks the ledger.
+	// Fold ignores New: it looks each row up.
 	mustFold(t, s, lease, Progress{Entries: []Entry{known}})
 	if diff := cmp.Diff(map[int64]Entry{2: live(2, 20)}, entries(t, s, entity, 2)); diff != "" {
 		t.Errorf("Entries after Fold (-want +got):\n%s", diff)

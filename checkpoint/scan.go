@@ -31,12 +31,12 @@ SELECT low, CASE WHEN high = $2 THEN $3 ELSE high END, next, read, done FROM pol
 	return pgx.CollectRows(rows, pgx.RowToStructByPos[ScanRange])
 }
 
-// StartScan stores the ranges of a new scan; one that was under way is forgotten, and
-// what a person asked for has begun. id is the seq at which it begins, above every one
-// used before, and counts as used from then on; began is what the source's clock
-// showed then. Errors are those of Save.
+// StartScan stores the ranges of a new scan, in place of those of a running one.
+// It fulfils a request for a scan. id identifies the scan: a seq above every one
+// used before, which counts as used from then on. began is when the scan began,
+// by the source's clock. Errors are those of Save.
 func (s *Store) StartScan(ctx context.Context, lease Lease, id int64, began time.Time, ranges []ScanRange) error {
-	return s.fenced(ctx, lease, "scan", func(tx pgx.Tx) error {
+	return s.saveFenced(ctx, lease, "scan", func(tx pgx.Tx) error {
 		if _, err := tx.Exec(ctx, `DELETE FROM poller_scans WHERE entity_type = $1`, lease.Entity); err != nil {
 			return err
 		}
@@ -63,7 +63,8 @@ const saveRangeQuery = `
 UPDATE poller_scans SET next = greatest(next, $3), read = greatest(read, $4), done = done OR $5, updated_at = now()
 WHERE entity_type = $1 AND low = $2`
 
-// saveVanishedQuery counts a row once a scan, however often the scan was resumed.
+// saveVanishedQuery counts a row once for each scan, however often the scan was
+// resumed.
 const saveVanishedQuery = `
 INSERT INTO poller_vanished AS v (entity_type, entity_id, scan_id)
 SELECT $1, id, (SELECT scan_id FROM poller_watermarks WHERE entity_type = $1) FROM unnest($2::bigint[]) AS id
@@ -86,21 +87,21 @@ func queueScan(batch *pgx.Batch, entity string, p Progress) {
 	}
 }
 
-// Missing is a row of the ledger that a scan did not find.
-type Missing struct {
+// VanishedRow is a row of the ledger that a scan did not find at the source.
+type VanishedRow struct {
 	ID           int64
-	Scans        int       // whole scans that have missed it
+	Scans        int       // the number of scans that did not find it
 	ScanID       int64     // the last of them
-	SeenAt       time.Time // when it was missed first
-	Confirmed    bool      // a person has said that it may be deleted
-	Below, Above *int64    // the nearest ids that the ledger has and no scan misses; nil: none
+	SeenAt       time.Time // when a scan first did not find it
+	Confirmed    bool      // a person has confirmed its delete
+	Below, Above *int64    // its neighbours: the nearest ids in the ledger that have not vanished; nil if there is none
 }
 
-// Vanished lists the rows of entity that scans did not find, ids ascending, each
-// with its known neighbours.
-func (s *Store) Vanished(ctx context.Context, entity string) ([]Missing, error) {
-	// The neighbours found here may be missing themselves: to step over those in
-	// SQL would take a hundred thousand steps for each of a hundred thousand rows.
+// VanishedRows returns the vanished rows of entity, ids ascending, each with its
+// neighbours.
+func (s *Store) VanishedRows(ctx context.Context, entity string) ([]VanishedRow, error) {
+	// The neighbours that the query finds may have vanished too. To skip those in SQL
+	// could take a hundred thousand steps for each of a hundred thousand rows.
 	rows, err := s.pool.Query(ctx, `
 SELECT v.entity_id, v.scans, v.scan_id, v.seen_at, v.confirmed,
     (SELECT l.entity_id FROM poller_ledger l
@@ -111,21 +112,22 @@ FROM poller_vanished v WHERE v.entity_type = $1 ORDER BY v.entity_id`, entity)
 	if err != nil {
 		return nil, fmt.Errorf("list vanished rows of %s: %w", entity, err)
 	}
-	list, err := pgx.CollectRows(rows, pgx.RowToStructByPos[Missing])
+	list, err := pgx.CollectRows(rows, pgx.RowToStructByPos[VanishedRow])
 	if err != nil {
 		return nil, fmt.Errorf("list vanished rows of %s: %w", entity, err)
 	}
-	stepOver(list)
+	skipVanishedNeighbours(list)
 	return list, nil
 }
 
-// stepOver replaces each neighbour that is missing itself by that one's own.
-func stepOver(list []Missing) {
-	at := make(map[int64]*Missing, len(list))
+// skipVanishedNeighbours replaces each neighbour that has vanished by that row's own
+// neighbour.
+func skipVanishedNeighbours(list []VanishedRow) {
+	at := make(map[int64]*VanishedRow, len(list))
 	for i := range list {
 		at[list[i].ID] = &list[i]
 	}
-	replace := func(neighbour **int64, of func(*Missing) *int64) {
+	replace := func(neighbour **int64, of func(*VanishedRow) *int64) {
 		if *neighbour == nil {
 			return
 		}
@@ -133,30 +135,29 @@ func stepOver(list []Missing) {
 			*neighbour = of(m)
 		}
 	}
-	for i := range list { // those below are done already
-		replace(&list[i].Below, func(m *Missing) *int64 { return m.Below })
+	for i := range list { // ids ascend: the rows below are done already
+		replace(&list[i].Below, func(m *VanishedRow) *int64 { return m.Below })
 	}
 	for i := range slices.Backward(list) {
-		replace(&list[i].Above, func(m *Missing) *int64 { return m.Above })
+		replace(&list[i].Above, func(m *VanishedRow) *int64 { return m.Above })
 	}
 }
 
-// Count is the number of rows that the ledger has of entity and that are not
-// deleted.
+// Count returns the number of rows of entity in the ledger that are not Deleted.
 func (s *Store) Count(ctx context.Context, entity string) (int64, error) {
 	var n int64
 	err := s.pool.QueryRow(ctx, `
-SELECT count(*) FROM poller_ledger WHERE entity_type = $1 AND `+expected, entity).Scan(&n)
+SELECT count(*) FROM poller_ledger WHERE entity_type = $1 AND `+atSource, entity).Scan(&n)
 	if err != nil {
 		return 0, fmt.Errorf("count ledger of %s: %w", entity, err)
 	}
 	return n, nil
 }
 
-// RequestScan makes the entity's poller scan it at its next look at the store, at
-// most half a minute later, or once the scan that is under way is over. confirm says
-// that what vanished may be deleted however much it is; the number of rows so
-// confirmed is returned. It needs no lease.
+// RequestScan asks the entity's poller for a scan. The poller reads the request
+// within half a minute, or when its running scan is complete. With confirm, the
+// deletes of all rows that have vanished so far are confirmed, however many they
+// are, and RequestScan returns their number. It needs no lease.
 func (s *Store) RequestScan(ctx context.Context, entity string, confirm bool) (confirmed int64, err error) {
 	err = pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
 		if confirm {

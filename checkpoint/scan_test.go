@@ -20,7 +20,7 @@ func startScan(t *testing.T, s *Store, lease Lease, id int64, ranges ...ScanRang
 	}
 }
 
-func TestScanIsKeptRangeByRange(t *testing.T) {
+func TestAScanIsStoredRangeByRange(t *testing.T) {
 	t.Parallel()
 	s := open(t)
 	lease := acquire(t, s, entity, "a")
@@ -31,15 +31,15 @@ func TestScanIsKeptRangeByRange(t *testing.T) {
 	want[1].Next, want[1].Read = 70, 20
 	want[0].Next, want[0].Read, want[0].Done = 300, 100, true
 	wantCheckpoint(t, s, entity, Checkpoint{Seq: 40, ScanBegan: begun(40), Ranges: want})
-	// A page saved late moves nothing back.
+	// A page that is saved late moves nothing back.
 	mustSave(t, s, lease, Progress{Ranges: []ScanRange{{IDRange: schema.IDRange{Low: 50, High: 100}, Next: 60, Read: 10}, {IDRange: schema.IDsAbove(100), Next: 200, Read: 50}}})
 	wantCheckpoint(t, s, entity, Checkpoint{Seq: 40, ScanBegan: begun(40), Ranges: want})
-	// A range of no scan under way is none.
+	// A range that is not of the running scan is ignored.
 	mustSave(t, s, lease, Progress{Ranges: []ScanRange{{IDRange: schema.IDsAbove(77), Next: 80}}})
 	wantCheckpoint(t, s, entity, Checkpoint{Seq: 40, ScanBegan: begun(40), Ranges: want})
 }
 
-func TestScanEndsWithItsTime(t *testing.T) {
+func TestAScanEndsWithScannedAt(t *testing.T) {
 	t.Parallel()
 	s := open(t)
 	lease, other := acquire(t, s, entity, "a"), acquire(t, s, "Aktør", "a")
@@ -50,7 +50,7 @@ func TestScanEndsWithItsTime(t *testing.T) {
 	wantCheckpoint(t, s, "Aktør", Checkpoint{Seq: 41, ScanBegan: begun(41), Ranges: []ScanRange{{IDRange: schema.IDsAbove(0)}}})
 }
 
-func TestNewScanTakesTheFormersPlace(t *testing.T) {
+func TestANewScanReplacesTheRunningOne(t *testing.T) {
 	t.Parallel()
 	s := open(t)
 	lease := acquire(t, s, entity, "a")
@@ -62,16 +62,16 @@ func TestNewScanTakesTheFormersPlace(t *testing.T) {
 	wantCheckpoint(t, s, entity, Checkpoint{Seq: 60, ScanBegan: begun(60)})
 }
 
-func vanished(t *testing.T, s *Store) []Missing {
+func vanished(t *testing.T, s *Store) []VanishedRow {
 	t.Helper()
-	list, err := s.Vanished(t.Context(), entity)
+	list, err := s.VanishedRows(t.Context(), entity)
 	if err != nil {
-		t.Fatalf("Vanished = %v", err)
+		t.Fatalf("VanishedRows = %v", err)
 	}
 	return list
 }
 
-func TestVanishedRowsAreCountedOnceAScan(t *testing.T) {
+func TestAVanishedRowIsCountedOncePerScan(t *testing.T) {
 	t.Parallel()
 	s := open(t)
 	lease := acquire(t, s, entity, "a")
@@ -80,18 +80,18 @@ func TestVanishedRowsAreCountedOnceAScan(t *testing.T) {
 	mustSave(t, s, lease, Progress{Vanished: []int64{3, 4}})
 	mustSave(t, s, lease, Progress{Vanished: []int64{3, 4}}) // the range again, after a restart
 	one, six := int64(1), int64(6)
-	want := []Missing{{ID: 3, Scans: 1, ScanID: 40, Below: &one, Above: &six}, {ID: 4, Scans: 1, ScanID: 40, Below: &one, Above: &six}}
-	ignoreTime := cmpopts.IgnoreFields(Missing{}, "SeenAt")
+	want := []VanishedRow{{ID: 3, Scans: 1, ScanID: 40, Below: &one, Above: &six}, {ID: 4, Scans: 1, ScanID: 40, Below: &one, Above: &six}}
+	ignoreTime := cmpopts.IgnoreFields(VanishedRow{}, "SeenAt")
 	if diff := cmp.Diff(want, vanished(t, s), ignoreTime); diff != "" {
-		t.Errorf("Vanished after one scan (-want +got):\n%s", diff)
+		t.Errorf("VanishedRows after one scan (-want +got):\n%s", diff)
 	}
 	mustSave(t, s, lease, Progress{ScannedAt: noon})
 	startScan(t, s, lease, 50, ScanRange{IDRange: schema.IDsAbove(0)})
 	mustSave(t, s, lease, Progress{Vanished: []int64{4, 1}, Returned: []int64{3}})
 	three := int64(3)
-	want = []Missing{{ID: 1, Scans: 1, ScanID: 50, Above: &three}, {ID: 4, Scans: 2, ScanID: 50, Below: &three, Above: &six}}
+	want = []VanishedRow{{ID: 1, Scans: 1, ScanID: 50, Above: &three}, {ID: 4, Scans: 2, ScanID: 50, Below: &three, Above: &six}}
 	if diff := cmp.Diff(want, vanished(t, s), ignoreTime); diff != "" {
-		t.Errorf("Vanished after the second (-want +got):\n%s", diff)
+		t.Errorf("VanishedRows after the second (-want +got):\n%s", diff)
 	}
 }
 
@@ -117,8 +117,8 @@ func TestRequestScanConfirmsWhatVanished(t *testing.T) {
 	}
 }
 
-// What was read before the request may be from before whatever made a person ask.
-func TestAScanUnderWayDoesNotAnswerARequest(t *testing.T) {
+// What the running scan has read may be older than what made a person ask.
+func TestARunningScanDoesNotFulfilARequest(t *testing.T) {
 	t.Parallel()
 	s := open(t)
 	lease := acquire(t, s, entity, "a")

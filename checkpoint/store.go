@@ -13,14 +13,16 @@ type Store struct {
 	pool *pgxpool.Pool
 }
 
-// New returns a Store on pool, which stays the caller's to close. The tables must
-// have been made by the migrations.
+// New returns a Store on pool, which the caller closes. The migrations must have
+// created the tables.
 func New(pool *pgxpool.Pool) *Store { return &Store{pool: pool} }
 
-// fenced runs save in a transaction that holds the lease (invariant 4).
-func (s *Store) fenced(ctx context.Context, lease Lease, what string, save func(pgx.Tx) error) error {
+// saveFenced runs save in a transaction that has locked the lease. what is named in
+// errors.
+func (s *Store) saveFenced(ctx context.Context, lease Lease, what string, save func(pgx.Tx) error) error {
 	err := pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
-		if err := fence(ctx, tx, lease); err != nil {
+		// Invariant 4: the lease is checked in the transaction that saves.
+		if err := lockLease(ctx, tx, lease); err != nil {
 			return err
 		}
 		return save(tx)

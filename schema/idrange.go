@@ -1,8 +1,10 @@
 package schema
 
 import (
+	"cmp"
 	"fmt"
 	"math"
+	"slices"
 )
 
 // PageSize is the number of rows of a full page: the source gives no more at once.
@@ -44,4 +46,19 @@ func (r IDRange) String() string {
 		return fmt.Sprintf("(%d, ∞)", r.Low)
 	}
 	return fmt.Sprintf("(%d, %d]", r.Low, r.High)
+}
+
+// JoinRanges joins the ranges that overlap or touch, and returns what is left in
+// ascending order.
+func JoinRanges(ranges []IDRange) []IDRange {
+	sorted := slices.SortedFunc(slices.Values(ranges), func(a, b IDRange) int { return cmp.Compare(a.Low, b.Low) })
+	var joined []IDRange
+	for _, r := range sorted {
+		if last := len(joined) - 1; last >= 0 && r.Low <= joined[last].High {
+			joined[last].High = max(joined[last].High, r.High)
+			continue
+		}
+		joined = append(joined, r)
+	}
+	return joined
 }

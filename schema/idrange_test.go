@@ -3,6 +3,8 @@ package schema
 import (
 	"math"
 	"testing"
+
+	"pgregory.net/rapid"
 )
 
 func TestIDRange(t *testing.T) {
@@ -19,7 +21,7 @@ func TestIDRange(t *testing.T) {
 		"a range that ends before it begins is empty":    {IDRange{Low: 5, High: 3}, nil, []int64{3, 4, 5}, false, true, "(5, 3]"},
 		"all ids begin with 0":                           {AllIDs(), []int64{0, 1, math.MaxInt64}, []int64{-1}, true, false, "(-1, ∞)"},
 		"a range without an upper end holds the rest":    {IDsAbove(7), []int64{8, math.MaxInt64}, []int64{7}, true, false, "(7, ∞)"},
-		"a single id": {OneID(0), []int64{0}, []int64{-1, 1}, false, false, "(-1, 0]"},
+		"the range of one id holds it alone":             {OneID(0), []int64{0}, []int64{-1, 1}, false, false, "(-1, 0]"},
 	} {
 		t.Run(claim, func(t *testing.T) {
 			t.Parallel()
@@ -38,4 +40,29 @@ func TestIDRange(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestJoinedRangesHoldTheSameIDs(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		ranges := rapid.SliceOf(rapid.Custom(func(t *rapid.T) IDRange {
+			low := rapid.Int64Range(-20, 20).Draw(t, "low")
+			return IDRange{Low: low, High: low + rapid.Int64Range(0, 10).Draw(t, "width")}
+		})).Draw(t, "ranges")
+		together := JoinRanges(ranges)
+		for id := int64(-21); id <= 31; id++ {
+			if a, b := inside(ranges, id), inside(together, id); (a > 0) != (b > 0) || b > 1 {
+				t.Fatalf("%v joined are %v: id %d is in %d of them, and in %d of those before", ranges, together, id, b, a)
+			}
+		}
+	})
+}
+
+func inside(ranges []IDRange, id int64) (n int) {
+	for _, r := range ranges {
+		if r.Contains(id) {
+			n++
+		}
+	}
+	return n
 }

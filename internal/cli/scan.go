@@ -71,7 +71,7 @@ func (f *scanRequest) request(ctx context.Context, out io.Writer, entity string)
 	if err != nil {
 		return err
 	}
-	missing, err := store.Vanished(ctx, entity)
+	missing, err := store.VanishedRows(ctx, entity)
 	if err != nil {
 		return err
 	}

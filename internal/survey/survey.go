@@ -46,17 +46,17 @@ type Daemon struct {
 
 // Entity is what is known of one entity.
 type Entity struct {
-	Entity      string    `json:"entity"`
-	Rows        *int64    `json:"rows"`             // in the cache; null if counting takes too long
-	State       string    `json:"state,omitempty"`  // as the poller says; "" if it does not answer
-	Reason      string    `json:"reason,omitempty"` // of State, or of a partition that is held up
-	Holder      string    `json:"holder,omitempty"` // the poller that holds the lease
-	Watermark   time.Time `json:"watermark,omitzero"`
-	LoadedAt    time.Time `json:"loaded_at,omitzero"` // when the first load was complete
-	ScannedAt   time.Time `json:"scanned_at,omitzero"`
-	AppliedAt   time.Time `json:"applied_at,omitzero"` // when the sink last moved
-	Lag         int64     `json:"lag"`                 // records not applied yet, as the sink says; 0 if it does not answer
-	DeadLetters int64     `json:"dead_letters"`        // open ones
+	Entity      string        `json:"entity"`
+	Rows        *int64        `json:"rows"`             // in the cache; null if counting takes too long
+	State       capture.State `json:"state,omitempty"`  // as the poller says; "" if it does not answer
+	Reason      string        `json:"reason,omitempty"` // of State, or of a partition that is held up
+	Holder      string        `json:"holder,omitempty"` // the poller that holds the lease
+	Watermark   time.Time     `json:"watermark,omitzero"`
+	LoadedAt    time.Time     `json:"loaded_at,omitzero"` // when the first load was complete
+	ScannedAt   time.Time     `json:"scanned_at,omitzero"`
+	AppliedAt   time.Time     `json:"applied_at,omitzero"` // when the sink last moved
+	Lag         int64         `json:"lag"`                 // records not applied yet, as the sink says; 0 if it does not answer
+	DeadLetters int64         `json:"dead_letters"`        // open ones
 }
 
 // askWithin bounds each question to a daemon.

@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"text/tabwriter"
 	"time"
+
+	"odastream/capture"
 )
 
 // WriteText writes the report for people.
@@ -43,11 +45,14 @@ func (r Report) deadLetters() string {
 
 // states counts the entities by what the poller does with them.
 func (r Report) states() string {
-	text, counts := "", map[string]int{}
+	text, counts := "", map[capture.State]int{}
 	for _, e := range r.Entities {
 		counts[e.State]++
 	}
-	for _, state := range []string{"following", "scanning", "loading", "folding", "waiting", "failed", "absent", "done"} {
+	for _, state := range []capture.State{
+		capture.StateFollowing, capture.StateScanning, capture.StateLoading, capture.StateFolding,
+		capture.StateWaiting, capture.StateFailed, capture.StateAbsent, capture.StateDone,
+	} {
 		if counts[state] > 0 {
 			if text != "" {
 				text += ", "
@@ -75,7 +80,7 @@ func (d Daemon) text(doing string) string {
 func (e Entity) state() string {
 	switch {
 	case e.State != "":
-		return e.State
+		return string(e.State)
 	case e.Holder != "":
 		return "held by " + e.Holder
 	default:

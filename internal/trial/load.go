@@ -32,9 +32,9 @@ func measure(poller capture.Status, sink apply.Status) load {
 		l.rows += e.Rows
 		l.expected += max(e.Expected, e.Rows, 0)
 		switch e.State {
-		case "following", "scanning", "absent", "done":
+		case capture.StateFollowing, capture.StateScanning, capture.StateAbsent, capture.StateDone:
 			l.complete++
-		case "failed":
+		case capture.StateFailed:
 			l.failed = append(l.failed, e.Entity)
 		}
 	}

@@ -99,7 +99,7 @@ func record(c schema.Change) *kgo.Record {
 	return &kgo.Record{Key: []byte(c.Key()), Value: c.AppendJSON(nil)}
 }
 
-func statuses(states ...string) (s capture.Status) {
+func statuses(states ...capture.State) (s capture.Status) {
 	for _, state := range states {
 		s.Entities = append(s.Entities, capture.EntityStatus{State: state, Expected: -1})
 	}

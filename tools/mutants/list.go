@@ -4,7 +4,7 @@ import "slices"
 
 const (
 	anyHistory = "TestAnyHistoryEndsAtTheSource"
-	aWindow    = "TestAWindowIsPassedOverOnlyIfItsDigestProvesItTheSame"
+	aRange     = "TestARangeIsSkippedOnlyIfItsChecksumIsEqual"
 	anyOrder   = "TestAnyOrderEndsAtTheSameCache"
 	anySinks   = "TestAnyHistoryOfSinksIsExactlyOnce"
 )
@@ -15,7 +15,7 @@ var histories = []string{"-rapid.checks=40", "-rapid.shrinktime=0s", "-rapid.nof
 
 // mutants is the list, capture first.
 func mutants() []mutant {
-	return slices.Concat(ofTheSource(), ofTheTail(), ofTheComparison(), ofTheScan(), ofTheTopic(), ofAForgottenTopic(), ofTheLease(), ofTheCache(), ofTheSink(), ofTheGroup(), ofTheRepairs(), ofWhoBlocks())
+	return slices.Concat(ofTheSource(), ofTheTail(), ofTheComparison(), ofTheScan(), ofTheTopic(), ofARecreatedTopic(), ofTheLease(), ofTheCache(), ofTheSink(), ofTheGroup(), ofTheRepairs(), ofWhoBlocks())
 }
 
 func ofTheSource() []mutant {
@@ -48,7 +48,7 @@ func ofTheSource() []mutant {
 		{
 			rule: "the stamp is no content: a row stamped anew is not published", file: "schema/hash.go",
 			old: "if string(name) != stampName {", new: "if len(name) > 0 {",
-			pkg: "./capture", tests: "TestAMassOfEmptyStampsPublishesOnlyWhatChanges",
+			pkg: "./capture", tests: "TestAMassOfNewStampsPublishesOnlyWhatChanges",
 		},
 	}
 }
@@ -57,7 +57,7 @@ func ofTheTail() []mutant {
 	return []mutant{
 		{
 			rule: "a pass reads each page from behind the last row of the one before", file: "capture/tail.go",
-			old: "p.LastID = r.last\n", new: "p.LastID = r.last + 1\n",
+			old: "p.LastID = next.last\n", new: "p.LastID = next.last + 1\n",
 			pkg: "./capture", tests: "TestTailReadsTiesLargerThanAPage",
 		},
 		{
@@ -76,24 +76,24 @@ func ofTheTail() []mutant {
 			pkg: "./capture", tests: "TestTheWatermarkIsWhenThePassBegan",
 		},
 		{
-			rule: "a pass of a former session is followed by one of our own", file: "capture/tail.go",
-			old: "if t.resume == nil {\n\t\treturn nil\n\t}\n\treturn t.pass(ctx, nearLookBack)", new: "return nil",
-			pkg: "./capture", tests: "TestAFormerPassIsFollowedByAWideOne",
+			rule: "a pass of an earlier session is followed by a new one", file: "capture/tail.go",
+			old: "if t.saved == nil {\n\t\treturn nil\n\t}\n\treturn t.pass(ctx, nearLookBack)", new: "return nil",
+			pkg: "./capture", tests: "TestASavedPassIsFollowedByAWideOne",
 		},
 		{
-			rule: "of two readings at once the later one counts", file: "capture/recent.go",
-			old: "case known && before.began > reading.ended:", new: "case known && before.began > reading.ended && false:",
+			rule: "of two reads of a row the later one counts", file: "capture/recent.go",
+			old: "case known && before.began > p.ended:", new: "case known && before.began > p.ended && false:",
 			pkg: "./capture", tests: "TestRecent",
 		},
 		{
-			rule: "a row that two readings at once show differently is read again", file: "capture/recent.go",
-			old: "before.ended > reading.began && before.spelling != row.spelling:", new: "before.ended > reading.began && before.spelling != row.spelling && false:",
+			rule: "a row that two overlapping reads show differently is read again", file: "capture/recent.go",
+			old: "before.ended > p.began && before.checksum != row.checksum:", new: "before.ended > p.began && before.checksum != row.checksum && false:",
 			pkg: "./capture", tests: "TestRecent",
 		},
 		{
 			rule: "lateness counts against the watermark at which the row was asked for", file: "capture/compare.go",
-			old: "out.lateness.add(r.Opdateringsdato, r.behind)", new: "out.lateness.add(r.Opdateringsdato, 0)",
-			pkg: "./capture", tests: "TestLatenessCountsWhatCameLateAndNothingElse",
+			old: "res.lateness.add(r.Opdateringsdato, r.watermark)", new: "res.lateness.add(r.Opdateringsdato, 0)",
+			pkg: "./capture", tests: "TestLatenessCountsOnlyLateRows",
 		},
 	}
 }
@@ -102,43 +102,43 @@ func ofTheComparison() []mutant {
 	return []mutant{
 		{
 			invariant: 5, rule: "a row is compared by its content: an edit without a stamp is found", file: "capture/compare.go",
-			old: "w.action(entry, ok, hash)", new: "w.action(entry, ok, hash)\n\tdiffers = differs && entry.Stamp != r.Opdateringsdato",
+			old: "c.action(entry, ok, hash)", new: "c.action(entry, ok, hash)\n\tdiffers = differs && entry.Stamp != r.Opdateringsdato",
 			pkg: "./capture", tests: anyHistory, flags: histories,
 		},
 		{
-			invariant: 5, rule: "a row that is spelled otherwise is compared by its content", file: "capture/compare.go",
-			old: "marks[r.ID].Spelling == r.spelling", new: "marks[r.ID].Spelling != 0",
-			pkg: "./capture", tests: "TestOnlyWhatIsSpelledOtherwiseIsComparedInFull|" + anyHistory, flags: histories,
+			invariant: 5, rule: "a row with another checksum is compared by its content", file: "capture/compare.go",
+			old: "checksums[r.ID].Checksum == r.checksum", new: "checksums[r.ID].Checksum != 0",
+			pkg: "./capture", tests: "TestOnlyRowsWithAnotherChecksumAreComparedInFull|" + anyHistory, flags: histories,
 		},
 		{
-			invariant: 5, rule: "a row that only the tail saw does not stand for one that the scan missed", file: "capture/digest.go",
+			invariant: 5, rule: "a row that only the tail saw does not stand for one that the scan missed", file: "capture/checksum.go",
 			old: "i >= 0 && r.scanned {", new: "i >= 0 {",
-			pkg: "./capture", tests: aWindow,
+			pkg: "./capture", tests: aRange,
 		},
 		{
-			invariant: 5, rule: "a row that the tail saw inside a window is compared whatever the window's digest", file: "capture/digest.go",
+			invariant: 5, rule: "a row that the tail read is compared whatever the checksum of its range", file: "capture/compare.go",
 			old: "return r.scanned && i >= 0 && same[i]", new: "return i >= 0 && same[i]",
-			pkg: "./capture", tests: aWindow,
+			pkg: "./capture", tests: aRange,
 		},
 		{
-			invariant: 8, rule: "a window with a row that is not saved yet is looked at row by row", file: "capture/digest.go",
+			invariant: 8, rule: "a range with a row that is not saved yet is compared row by row", file: "capture/compare.go",
 			old: "same[i] = false", new: "_ = i",
-			pkg: "./capture", tests: aWindow,
+			pkg: "./capture", tests: aRange,
 		},
 		{
-			rule: "a row that is only spelled otherwise is known by that the next time", file: "capture/compare.go",
-			old: "out.entries = append(out.entries, respelled(entry, r))", new: "_ = respelled(entry, r)",
-			pkg: "./capture", tests: "TestOnlyWhatIsSpelledOtherwiseIsComparedInFull",
+			rule: "the new checksum of a row with the same content is saved", file: "capture/compare.go",
+			old: "res.entries = append(res.entries, withNewChecksum(entry, r))", new: "_ = withNewChecksum(entry, r)",
+			pkg: "./capture", tests: "TestOnlyRowsWithAnotherChecksumAreComparedInFull",
 		},
 		{
-			rule: "a spelling is saved with the content it is one of", file: "checkpoint/ledger.go",
+			rule: "a checksum is saved only with the content that it belongs to", file: "checkpoint/ledger.go",
 			old: "AND l.hash = excluded.hash", new: "",
-			pkg: "./checkpoint", tests: "TestANewSpellingIsKeptUnlessTheContentIsAnother",
+			pkg: "./checkpoint", tests: "TestANewChecksumIsSavedOnlyForTheSameContent",
 		},
 		{
-			rule: "a row that was marked by hand is published again", file: "checkpoint/mark.go",
+			rule: "a row made dirty by hand is published again", file: "checkpoint/checksum.go",
 			old: "CASE WHEN hash <> '' THEN spelling ELSE 0 END", new: "spelling",
-			pkg: "./checkpoint", tests: "TestARowMarkedByHandHasNoSpelling",
+			pkg: "./checkpoint", tests: "TestARowMadeDirtyByHandHasNoChecksum",
 		},
 	}
 }
@@ -146,18 +146,18 @@ func ofTheComparison() []mutant {
 func ofTheScan() []mutant {
 	return []mutant{
 		{
-			rule: "a second look that lacks a known neighbour proves nothing", file: "capture/vanished.go",
+			rule: "a recheck that lacks a neighbour proves nothing", file: "capture/vanished.go",
 			old: "if below != nil && absent(*below) || above != nil && absent(*above) {", new: "if below != nil && above != nil && here[-1] {",
 			pkg: "./capture", tests: "TestAPageThatLacksARowDeletesNothing|" + anyHistory, flags: histories,
 		},
 		{
 			rule: "a scan that is asked for in the midst of another is made behind it", file: "checkpoint/scan.go",
 			old: "SET scan_requested = true", new: "SET scanned_at = NULL",
-			pkg: "./capture", tests: "TestAScanAskedForInTheMidstOfAScanIsMade",
+			pkg: "./capture", tests: "TestAScanRequestedDuringAScanIsMade",
 		},
 		{
 			rule: "too many deletes at once are held back", file: "capture/vanished.go",
-			old: "few := int64(len(missing)) <= limit", new: "few := limit >= 0",
+			old: "few := int64(len(vanished)) <= limit", new: "few := limit >= 0",
 			pkg: "./capture", tests: "TestTooManyDeletesAtOnceAreHeldBackUntilASecondScanAgrees",
 		},
 		{
@@ -167,23 +167,23 @@ func ofTheScan() []mutant {
 		},
 		{
 			rule: "a set that collapses deletes nothing by itself", file: "capture/vanished.go",
-			old: "m.Confirmed || agreed && !collapsed", new: "m.Confirmed || agreed",
-			pkg: "./capture", tests: "TestASetThatCollapsesDeletesNothingUntilAPersonConfirms",
+			old: "v.Confirmed || agreed && !collapsed", new: "v.Confirmed || agreed",
+			pkg: "./capture", tests: "TestACollapsedEntityDeletesNothingUntilAPersonConfirms",
 		},
 		{
-			rule: "a row that another reading saw meanwhile has not vanished", file: "capture/recent.go",
-			old: "return !seen || s.ended < by.began", new: "return !seen || s.ended < by.began || true",
-			pkg: "./capture", tests: "TestRecentProvesARowGoneOnlyIfNobodySawIt",
+			rule: "a row that another request saw meanwhile is not absent", file: "capture/recent.go",
+			old: "return !known || l.ended < by.began", new: "return !known || l.ended < by.began || true",
+			pkg: "./capture", tests: "TestRecentProvesARowAbsentOnlyIfNoRequestSawIt",
 		},
 		{
-			rule: "a row that is broken is not gone", file: "capture/reject.go",
+			rule: "a row that is broken is not gone", file: "capture/page.go",
 			old: "return reject.ID == id })", new: "return reject.ID == id && false })",
-			pkg: "./capture", tests: "TestARowThatIsBrokenIsNotGone",
+			pkg: "./capture", tests: "TestABrokenRowIsNotDeleted",
 		},
 		{
-			rule: "an element without an id may be the row that is missing", file: "capture/reject.go",
+			rule: "an element without an id may be the row that is missing", file: "capture/page.go",
 			old: "return reject.ID == 0 })", new: "return reject.ID == 0 && false })",
-			pkg: "./capture", tests: "TestAnElementWithoutAnIDMayBeTheMissingRow",
+			pkg: "./capture", tests: "TestAnElementWithoutAnIDMayBeAnyRow",
 		},
 		{
 			rule: "the frontier is the beginning of the scan", file: "capture/scan.go",
@@ -192,13 +192,13 @@ func ofTheScan() []mutant {
 		},
 		{
 			rule: "the frontier stands still while deletes are held back", file: "capture/scan.go",
-			old: "\tif settled {\n", new: "\tif settled || true {\n",
+			old: "\tif resolved {\n", new: "\tif resolved || true {\n",
 			pkg: "./capture", tests: "TestTooManyDeletesAtOnceAreHeldBackUntilASecondScanAgrees|" + anyHistory, flags: histories,
 		},
 		{
-			rule: "a scan that was cut off is followed by a whole one", file: "capture/work.go",
+			rule: "a scan that was cut off is followed by a whole one", file: "capture/scan.go",
 			old: "if len(at.Ranges) == 0 || !s.cfg.scanDue(", new: "if true || !s.cfg.scanDue(",
-			pkg: "./capture", tests: "TestAResumedScanIsFollowedByOneOfItsOwn",
+			pkg: "./capture", tests: "TestAResumedScanIsFollowedByANewOne",
 		},
 	}
 }
@@ -207,7 +207,7 @@ func ofTheTopic() []mutant {
 	return []mutant{
 		{
 			invariant: 1, rule: "what was not acknowledged is not saved", file: "capture/sender.go",
-			old: "if err := s.publish(ctx, next.out.changes); err != nil {\n\t\t\t\treturn err\n\t\t\t}", new: "_ = s.publish(ctx, next.out.changes)",
+			old: "if err := s.publish(ctx, next.result.changes); err != nil {\n\t\t\t\treturn err\n\t\t\t}", new: "_ = s.publish(ctx, next.result.changes)",
 			pkg: "./capture", tests: "TestACrashAtAnyStepLosesAndRepeatsNothing|" + anyHistory, flags: histories,
 		},
 		{
@@ -217,58 +217,58 @@ func ofTheTopic() []mutant {
 		},
 		{
 			invariant: 8, rule: "what is acknowledged and not saved yet is known to the next comparison", file: "capture/compare.go",
-			old: "marks[entry.ID] = entry.Mark()", new: "_ = entry",
-			pkg: "./capture", tests: "TestOnceBringsEveryRowOntoItsTopic|" + anyHistory, flags: histories,
+			old: "checksums[entry.ID] = entry.RowChecksum()", new: "_ = entry",
+			pkg: "./capture", tests: "TestOncePublishesEveryRow|" + anyHistory, flags: histories,
 		},
 		{
 			invariant: 3, rule: "seq goes on above the highest one on the topic", file: "capture/fold.go",
-			old: "s.ticks.raise(entry.Seq)\n", new: "",
-			pkg: "./capture", tests: "TestARestoredDatabaseGoesOnAboveTheTopicsSeq",
+			old: "f.seq.raise(entry.Seq)\n", new: "",
+			pkg: "./capture", tests: "TestARestoredDatabaseContinuesAboveTheTopicsSeq",
 		},
 		{
 			invariant: 8, rule: "a topic made anew is filled anew", file: "capture/fold.go",
 			old: "case known.TopicID != state.ID:", new: "case known.TopicID != state.ID && false:",
-			pkg: "./capture", tests: "TestATopicMadeAnewAndWrittenToBySomebodyElseIsFilled",
+			pkg: "./capture", tests: "TestARecreatedTopicWithRecordsOfOthersIsFilled",
 		},
 		{
 			invariant: 8, rule: "a topic that was cut is filled anew", file: "capture/fold.go",
 			old: "case known.Next > state.End[partition]:", new: "case known.Next > state.End[partition] && false:",
-			pkg: "./capture", tests: "TestATopicCutAtItsEndIsMended",
+			pkg: "./capture", tests: "TestATopicTruncatedAtItsEndIsRepaired",
 		},
 		{
-			invariant: 4, rule: "a record of a former holder that came late is published over", file: "checkpoint/ledger.go",
+			invariant: 4, rule: "a late record of a previous holder is published over", file: "checkpoint/ledger.go",
 			old: "ELSE ''::bytea END`", new: "ELSE excluded.hash END`",
-			pkg: "./checkpoint", tests: "TestFoldHoldsTheTopicAgainstTheLedger|TestLedgerAgainstAModel", flags: histories,
+			pkg: "./checkpoint", tests: "TestFoldComparesTheTopicWithTheLedger|TestLedgerAgainstAModel", flags: histories,
 		},
 		{
 			invariant: 4, rule: "each scan looks for late records first", file: "capture/writer.go",
-			old: "func(r reading) bool { return r.refold })", new: "func(r reading) bool { return r.refold && false })",
-			pkg: "./capture", tests: "TestAZombiesRecordInTheMidstOfASessionIsRepaired",
+			old: "if b.refold {", new: "if b.refold && false {",
+			pkg: "./capture", tests: "TestAZombiesRecordDuringASessionIsRepaired",
 		},
 	}
 }
 
-func ofAForgottenTopic() []mutant {
+func ofARecreatedTopic() []mutant {
 	return []mutant{
 		{
-			invariant: 8, rule: "a topic made anew tells of what was deleted meanwhile", file: "checkpoint/forget.go",
+			invariant: 8, rule: "a topic made anew tells of what was deleted meanwhile", file: "checkpoint/reset.go",
 			old: "UPDATE poller_ledger SET seq = 0, hash = NULL, spelling = 0, stamp = NULL, fields = NULL", new: "DELETE FROM poller_ledger",
-			pkg: "./capture", tests: "TestATopicMadeAnewTellsOfWhatWasDeletedMeanwhile|" + anyHistory, flags: histories,
+			pkg: "./capture", tests: "TestARecreatedTopicHasTheDeletesMadeMeanwhile|" + anyHistory, flags: histories,
 		},
 		{
 			rule: "a source that collapsed while its topic was made anew deletes nothing", file: "checkpoint/scan.go",
-			old: "WHERE entity_type = $1 AND `+expected", new: "WHERE entity_type = $1 AND hash IS NOT NULL`",
-			pkg: "./capture", tests: "TestATopicMadeAnewFromACollapsedSourceDeletesNothing",
+			old: "WHERE entity_type = $1 AND `+atSource", new: "WHERE entity_type = $1 AND hash IS NOT NULL`",
+			pkg: "./capture", tests: "TestARecreatedTopicOfACollapsedSourceDeletesNothing",
 		},
 		{
-			invariant: 5, rule: "a row that its topic was lost with is missed from its window", file: "checkpoint/mark.go",
-			old: "entity_id <= $3 AND `+expected", new: "entity_id <= $3 AND hash IS NOT NULL`",
-			pkg: "./checkpoint", tests: "TestALostRowIsMissedAndUnlikeEveryReading",
+			invariant: 5, rule: "a Lost row is missed from its range", file: "checkpoint/checksum.go",
+			old: "entity_id <= $3 AND `+atSource", new: "entity_id <= $3 AND hash IS NOT NULL`",
+			pkg: "./checkpoint", tests: "TestALostRowIsExpectedAndMatchesNoChecksum",
 		},
 		{
-			invariant: 8, rule: "a topic is forgotten whole, or is another one still", file: "checkpoint/forget.go",
+			invariant: 8, rule: "a reset that is interrupted starts again", file: "checkpoint/reset.go",
 			old: "	for after := int64(math.MinInt64); ; {", new: "	_, _ = s.pool.Exec(ctx, `DELETE FROM poller_positions`)\n	for after := int64(math.MinInt64); ; {",
-			pkg: "./checkpoint", tests: "TestAForgetThatIsCutShortIsMadeAgain",
+			pkg: "./checkpoint", tests: "TestAnInterruptedResetStartsAgain",
 		},
 	}
 }
@@ -279,17 +279,17 @@ func ofTheLease() []mutant {
 		{
 			invariant: 4, rule: "a save whose lease was taken saves nothing", file: "checkpoint/lease.go",
 			old: fence, new: "WHERE entity_type = $1 AND $2 <> '' AND $3::bigint > 0 FOR UPDATE`",
-			pkg: "./checkpoint", tests: "TestSaveOfALostLeaseChangesNothing",
+			pkg: "./checkpoint", tests: "TestSaveWithALostLeaseChangesNothing",
 		},
 		{
 			invariant: 4, rule: "a lease does not change hands in the midst of a save", file: "checkpoint/lease.go",
 			old: fence, new: "WHERE entity_type = $1 AND holder = $2 AND epoch = $3`",
-			pkg: "./checkpoint", tests: "TestTakeoverWaitsForASaveUnderWay|TestNoSaveGetsInAfterATakeover",
+			pkg: "./checkpoint", tests: "TestATakeoverWaitsForARunningSave|TestNoSaveSucceedsAfterATakeover",
 		},
 		{
 			invariant: 4, rule: "a lease that runs is taken by nobody else", file: "checkpoint/lease.go",
 			old: "WHERE l.expires_at <= clock_timestamp() OR l.holder = excluded.holder", new: "WHERE true",
-			pkg: "./checkpoint", tests: "TestAcquireIsRefusedWhileAnotherHolds|TestRaceForALeaseHasOneWinner",
+			pkg: "./checkpoint", tests: "TestAcquireFailsWhileAnotherHoldsTheLease|TestRaceForALeaseHasOneWinner",
 		},
 	}
 }

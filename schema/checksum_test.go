@@ -2,22 +2,22 @@ package schema
 
 import "testing"
 
-// TestSpellingStays pins the spelling: another one for the same row would have every
-// row of every ledger taken apart at each scan.
-func TestSpellingStays(t *testing.T) {
+// TestChecksumStaysTheSame pins checksums: another one for the same row would make
+// the next scan compare every row of every ledger in full.
+func TestChecksumStaysTheSame(t *testing.T) {
 	t.Parallel()
-	for row, want := range map[string]Spelling{
+	for row, want := range map[string]Checksum{
 		`{}`: 3320404949056263377,
 		`{"id":1,"navn":"Ærø","opdateringsdato":"2014-09-09T09:05:59.653"}`: 7010109208672848167,
 		string(sagRow): -4505115955061071854,
 	} {
-		if got := SpellingOf([]byte(row)); got != want {
-			t.Errorf("SpellingOf(%s) = %d, want %d", row, got, want)
+		if got := ChecksumOf([]byte(row)); got != want {
+			t.Errorf("ChecksumOf(%s) = %d, want %d", row, got, want)
 		}
 	}
 }
 
-func TestSpellingTellsWhatTheContentHashDoesNot(t *testing.T) {
+func TestChecksumDependsOnHowARowIsWritten(t *testing.T) {
 	t.Parallel()
 	row := `{"id":1,"titel":"Ærø","opdateringsdato":"2014-09-09T09:05:59.653"}`
 	for claim, other := range map[string]string{
@@ -26,10 +26,10 @@ func TestSpellingTellsWhatTheContentHashDoesNot(t *testing.T) {
 		"another order":  `{"titel":"Ærø","id":1,"opdateringsdato":"2014-09-09T09:05:59.653"}`,
 	} {
 		if mustHash(t, row) != mustHash(t, other) {
-			t.Errorf("%s: it is another content: the test shows nothing", claim)
+			t.Errorf("%s: the content differs, so the test shows nothing", claim)
 		}
-		if SpellingOf([]byte(row)) == SpellingOf([]byte(other)) {
-			t.Errorf("%s: the spelling is the same, want another", claim)
+		if ChecksumOf([]byte(row)) == ChecksumOf([]byte(other)) {
+			t.Errorf("%s: the checksums are equal", claim)
 		}
 	}
 }

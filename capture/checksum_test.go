@@ -17,14 +17,14 @@ type countingStore struct {
 	full *atomic.Int64
 }
 
-func (s countingStore) Entries(ctx context.Context, entity string, ids []int64, windows []schema.IDRange) (map[int64]checkpoint.Entry, error) {
+func (s countingStore) Entries(ctx context.Context, entity string, ids []int64, ranges []schema.IDRange) (map[int64]checkpoint.Entry, error) {
 	s.full.Add(int64(len(ids)))
-	return s.store.Entries(ctx, entity, ids, windows)
+	return s.store.Entries(ctx, entity, ids, ranges)
 }
 
-// TestOnlyWhatIsSpelledOtherwiseIsComparedInFull looks at all ways in which a spelling
-// comes into the ledger, and at rows that it does not prove the same.
-func TestOnlyWhatIsSpelledOtherwiseIsComparedInFull(t *testing.T) {
+// TestOnlyRowsWithAnotherChecksumAreComparedInFull covers all ways in which a checksum
+// gets into the ledger, and the rows that have none.
+func TestOnlyRowsWithAnotherChecksumAreComparedInFull(t *testing.T) {
 	t.Parallel()
 	const rows = 300
 	yesterday, later := stampAt(atNoon().AddDate(0, 0, -1)), stampAt(atNoon().AddDate(0, 0, -1).Add(time.Second))
@@ -34,14 +34,14 @@ func TestOnlyWhatIsSpelledOtherwiseIsComparedInFull(t *testing.T) {
 	}{
 		"saved with its record":       {func(*world) {}, 0, 0},
 		"read back from the topic":    {func(w *world) { w.exec(`DELETE FROM poller_ledger; DELETE FROM poller_positions`) }, 0, 0},
-		"saved before spellings were": {func(w *world) { w.exec(`UPDATE poller_ledger SET spelling = 0`) }, rows, 0},
-		"stamped anew":                {func(w *world) { w.put("Sagstype", 7, "a row", later) }, 1, 0},
+		"saved before checksums were": {func(w *world) { w.exec(`UPDATE poller_ledger SET spelling = 0`) }, rows, 0},
+		"with a new stamp":            {func(w *world) { w.put("Sagstype", 7, "a row", later) }, 1, 0},
 		"edited without a stamp":      {func(w *world) { w.put("Sagstype", 7, "another", yesterday) }, 1, 1},
-		"marked to be published again": {func(w *world) {
+		"made dirty by hand": {func(w *world) {
 			w.put("Sagstype", 7, "another", yesterday)
 			w.exec(`UPDATE poller_ledger SET hash = '' WHERE entity_id = 7`)
 		}, 1, 1},
-		"unknown to the ledger till then": {func(w *world) { w.put("Sagstype", rows+1, "new", yesterday) }, 0, 1},
+		"unknown to the ledger": {func(w *world) { w.put("Sagstype", rows+1, "new", yesterday) }, 0, 1},
 	} {
 		t.Run(claim, func(t *testing.T) {
 			t.Parallel()

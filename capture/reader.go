@@ -1,0 +1,51 @@
+package capture
+
+import (
+	"context"
+	"fmt"
+	"sync/atomic"
+
+	"odastream/oda"
+	"odastream/schema"
+)
+
+// source is the client of the source; *oda.Client is one.
+type source interface {
+	Page(ctx context.Context, set string, w oda.Window, lane oda.Lane) (oda.Page, error)
+	Extent(ctx context.Context, set string, lane oda.Lane) (oda.Extent, error)
+}
+
+// reader reads one entity from the source. It is safe for concurrent use.
+type reader struct {
+	entity    string
+	source    source
+	seq       *seqClock
+	recent    *recent
+	clock     *sourceClock
+	pace      *pace
+	watermark atomic.Int64 // of the tail; microseconds since 1970, 0: none yet
+}
+
+// read asks for one page. The page must be submitted to the writer or discarded.
+func (r *reader) read(ctx context.Context, w oda.Window, lane oda.Lane, origin schema.Origin) (page, error) {
+	p := page{span: span{began: r.seq.next()}, origin: origin, watermark: r.watermark.Load()}
+	r.recent.begin(p.began)
+	answer, err := r.source.Page(ctx, r.entity, w, lane)
+	if err != nil {
+		r.discard(p)
+		return page{}, err
+	}
+	r.clock.observe(answer)
+	r.pace.observe(answer.Received.Sub(answer.Sent))
+	p.ended, p.rows, p.rejects = r.seq.next(), withChecksums(answer.Rows), answer.Rejects
+	p.more = len(answer.Rows)+len(answer.Rejects) > 0
+	var known bool
+	if p.last, known = answer.LastID(); p.more && !known {
+		r.discard(p)
+		return page{}, fmt.Errorf("read %s: a page of %d elements has no id to go on from: %w", r.entity, len(p.rejects), oda.ErrNotHonoured)
+	}
+	return p, nil
+}
+
+// discard ends the request of a page whose rows will not be compared.
+func (r *reader) discard(p page) { r.recent.end(p.began) }
