@@ -8,10 +8,11 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 )
 
 // reproduce builds the last commit of root twice, from two clones at paths of
-// different lengths, and returns an error that names a file which differs. If cold,
+// different lengths, and returns an error that names the files which differ. If cold,
 // the second build has an empty build cache.
 func reproduce(ctx context.Context, root string, targets []target, cold bool, stdout io.Writer) error {
 	work, err := os.MkdirTemp("", "reproduce-")
@@ -55,6 +56,7 @@ func same(one, other string) error {
 	if len(left) != len(right) {
 		return fmt.Errorf("%d files were made at first, %d then", len(left), len(right))
 	}
+	var differ []string
 	for _, entry := range left {
 		a, err := os.ReadFile(filepath.Join(one, entry.Name()))
 		if err != nil {
@@ -65,8 +67,11 @@ func same(one, other string) error {
 			return err
 		}
 		if !bytes.Equal(a, b) {
-			return fmt.Errorf("%s is not the same when it is built again", entry.Name())
+			differ = append(differ, entry.Name())
 		}
+	}
+	if len(differ) > 0 {
+		return fmt.Errorf("not the same when built again: %s", strings.Join(differ, ", "))
 	}
 	return nil
 }
