@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgtype/zeronull"
 )
 
 // LetterState is what became of a dead letter.
@@ -22,11 +23,11 @@ const (
 // Letter is a row of dead_letters.
 type Letter struct {
 	DeadLetter
-	// State is superseded also for a letter that is still stored as open, if Held
-	// is not below its Seq: see SettleSuperseded.
+	// State is superseded also for a letter that is still stored as open, if CacheSeq
+	// is not below its Seq: see MarkSuperseded.
 	State     LetterState
 	ChangedAt time.Time // of its state, or of its last failure
-	Held      int64     // seq that the cache holds of its key, deleted or not; 0: none
+	CacheSeq  int64     // seq that the cache holds of its key, deleted or not; 0: none
 }
 
 // Tells says whether a record with this key may be the letter's own: a topic that
@@ -61,18 +62,18 @@ func (d DeadLetter) Where() TopicPartitionOffset {
 	return TopicPartitionOffset{d.TopicPartition, d.Offset}
 }
 
-// heldSeq gives of a dead letter d the seq that the cache holds of its key. A key
+// cacheSeq gives of a dead letter d the seq that the cache holds of its key. A key
 // that is none, or has an id beyond bigint, has no row.
-const heldSeq = `LATERAL (SELECT CASE WHEN d.key ~ '^.+:-?[0-9]{1,18}$' THEN substring(d.key FROM '^(.+):') END AS entity,
+const cacheSeq = `LATERAL (SELECT CASE WHEN d.key ~ '^.+:-?[0-9]{1,18}$' THEN substring(d.key FROM '^(.+):') END AS entity,
     CASE WHEN d.key ~ '^.+:-?[0-9]{1,18}$' THEN substring(d.key FROM '[^:]+$')::bigint END AS id) k,
 LATERAL (SELECT GREATEST(
     (SELECT p.seq FROM parliamentary_data p WHERE p.entity_type = k.entity AND p.entity_id = k.id),
-    (SELECT x.seq FROM parliamentary_deleted x WHERE x.entity_type = k.entity AND x.entity_id = k.id)) AS seq) held`
+    (SELECT x.seq FROM parliamentary_deleted x WHERE x.entity_type = k.entity AND x.entity_id = k.id)) AS seq) cached`
 
 const selectLetters = `SELECT * FROM (
     SELECT d.topic, d.partition, d."offset", d.key, d.class, COALESCE(d.sqlstate, ''), d.error, d.failed_at, COALESCE(d.seq, 0),
-        CASE WHEN d.state = 'open' AND held.seq >= d.seq THEN 'superseded' ELSE d.state END AS state, d.changed_at, COALESCE(held.seq, 0)
-    FROM dead_letters d, ` + heldSeq + `
+        CASE WHEN d.state = 'open' AND cached.seq >= d.seq THEN 'superseded' ELSE d.state END AS state, d.changed_at, COALESCE(cached.seq, 0)
+    FROM dead_letters d, ` + cacheSeq + `
     WHERE ($1 = '' OR d.topic = $1) AND ($2 = '' OR d.class = $2) AND ($3 = '' OR d.key = $3)
       AND ($4::timestamptz IS NULL OR d.failed_at >= $4) AND ($5::timestamptz IS NULL OR d.failed_at < $5)
       AND ($6::integer IS NULL OR d.partition = $6) AND ($7::bigint IS NULL OR d."offset" = $7)
@@ -80,7 +81,7 @@ const selectLetters = `SELECT * FROM (
 
 // Letters returns the dead letters that f selects, by topic, partition and offset.
 // It changes nothing.
-func (s *Store) Letters(ctx context.Context, f LetterFilter) ([]Letter, error) {
+func (r *Reader) Letters(ctx context.Context, f LetterFilter) ([]Letter, error) {
 	var partition *int32
 	var offset *int64
 	if f.At != nil {
@@ -89,8 +90,8 @@ func (s *Store) Letters(ctx context.Context, f LetterFilter) ([]Letter, error) {
 	var letters []Letter
 	// In a transaction for its options: with a hundred partitions to look into, the
 	// server would compile for longer than it runs.
-	err := pgx.BeginTxFunc(ctx, s.pool, txOptions, func(tx pgx.Tx) error {
-		rows, err := tx.Query(ctx, selectLetters, f.Topic, f.Class, f.Key, orNull(f.Since), orNull(f.Before), partition, offset, f.States)
+	err := pgx.BeginTxFunc(ctx, r.pool, txOptions, func(tx pgx.Tx) error {
+		rows, err := tx.Query(ctx, selectLetters, f.Topic, f.Class, f.Key, zeronull.Timestamptz(f.Since), zeronull.Timestamptz(f.Before), partition, offset, f.States)
 		if err != nil {
 			return err
 		}
@@ -106,26 +107,19 @@ func (s *Store) Letters(ctx context.Context, f LetterFilter) ([]Letter, error) {
 func scanLetter(row pgx.CollectableRow) (l Letter, err error) {
 	var key *string
 	err = row.Scan(&l.Topic, &l.Partition, &l.Offset, &key, &l.Class, &l.SQLState, &l.Error, &l.FailedAt, &l.Seq,
-		&l.State, &l.ChangedAt, &l.Held)
+		&l.State, &l.ChangedAt, &l.CacheSeq)
 	if key != nil {
 		l.Key = *key
 	}
 	return l, err
 }
 
-func orNull(t time.Time) *time.Time {
-	if t.IsZero() {
-		return nil
-	}
-	return &t
-}
-
-// SettleSuperseded stores the state superseded of all open letters of which the
+// MarkSuperseded stores the state superseded of all open letters of which the
 // cache holds that version or a newer one, and returns how many they are. Letters
 // whose record did not tell its seq stay open.
-func (s *Store) SettleSuperseded(ctx context.Context) (int, error) {
+func (s *Store) MarkSuperseded(ctx context.Context) (int, error) {
 	const query = `UPDATE dead_letters u SET state = 'superseded', changed_at = now()
-FROM (SELECT d.topic, d.partition, d."offset", d.seq FROM dead_letters d, ` + heldSeq + ` WHERE d.state = 'open' AND held.seq >= d.seq) o
+FROM (SELECT d.topic, d.partition, d."offset", d.seq FROM dead_letters d, ` + cacheSeq + ` WHERE d.state = 'open' AND cached.seq >= d.seq) o
 WHERE u.topic = o.topic AND u.partition = o.partition AND u."offset" = o."offset" AND u.seq = o.seq AND u.state = 'open'`
 	var n int64
 	err := pgx.BeginTxFunc(ctx, s.pool, txOptions, func(tx pgx.Tx) error {
@@ -134,24 +128,24 @@ WHERE u.topic = o.topic AND u.partition = o.partition AND u."offset" = o."offset
 		return err
 	})
 	if err != nil {
-		return 0, fmt.Errorf("settle superseded dead letters: %w", err)
+		return 0, fmt.Errorf("mark superseded dead letters: %w", err)
 	}
 	return int(n), nil
 }
 
-// Settle stores what became of a letter, and returns when. It returns false, and
-// stores nothing, if the letter was settled otherwise in the meantime: only an open
+// SetLetterState stores what became of a letter, and returns when. It returns false, and
+// stores nothing, if the letter got another state in the meantime: only an open
 // one can be, or a superseded one be discarded.
-func (s *Store) Settle(ctx context.Context, at TopicPartitionOffset, as LetterState) (when time.Time, settled bool, err error) {
+func (s *Store) SetLetterState(ctx context.Context, at TopicPartitionOffset, as LetterState) (when time.Time, stored bool, err error) {
 	const query = `UPDATE dead_letters SET state = $4, changed_at = now()
 WHERE topic = $1 AND partition = $2 AND "offset" = $3 AND (state = 'open' OR state = 'superseded' AND $4 = 'discarded') RETURNING changed_at`
 	rows, err := s.pool.Query(ctx, query, at.Topic, at.Partition, at.Offset, as)
 	if err != nil {
-		return when, false, fmt.Errorf("settle dead letter %s: %w", at, err)
+		return when, false, fmt.Errorf("set state of dead letter %s: %w", at, err)
 	}
 	found, err := pgx.CollectRows(rows, pgx.RowTo[time.Time])
 	if err != nil {
-		return when, false, fmt.Errorf("settle dead letter %s: %w", at, err)
+		return when, false, fmt.Errorf("set state of dead letter %s: %w", at, err)
 	}
 	if len(found) == 0 {
 		return when, false, nil

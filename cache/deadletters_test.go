@@ -20,13 +20,13 @@ func seqLetter(offset int64, key string, seq int64) DeadLetter {
 // states shows each letter that f selects as offset, state and the cache's seq.
 func states(t *testing.T, s *Store, f LetterFilter) string {
 	t.Helper()
-	letters, err := s.Letters(t.Context(), f)
+	letters, err := NewReader(s.pool).Letters(t.Context(), f)
 	if err != nil {
 		t.Fatal(err)
 	}
 	var lines []string
 	for _, l := range letters {
-		lines = append(lines, fmt.Sprintf("%d %s %d", l.Offset, l.State, l.Held))
+		lines = append(lines, fmt.Sprintf("%d %s %d", l.Offset, l.State, l.CacheSeq))
 	}
 	return strings.Join(lines, ", ")
 }
@@ -53,8 +53,8 @@ func TestALetterIsSupersededByTheVersionThatTheCacheHolds(t *testing.T) {
 		t.Errorf("Letters stored %s", got)
 	}
 	for _, want := range []int{4, 0} {
-		if got, err := s.SettleSuperseded(t.Context()); got != want || err != nil {
-			t.Errorf("SettleSuperseded() = %d, %v, want %d", got, err, want)
+		if got, err := s.MarkSuperseded(t.Context()); got != want || err != nil {
+			t.Errorf("MarkSuperseded() = %d, %v, want %d", got, err, want)
 		}
 	}
 	if got, want := pgtest.Lines(t, s.pool, stored), "2 superseded, 3 superseded, 4 superseded, 8 superseded"; got != want {
@@ -122,9 +122,9 @@ func TestOnlyAnOpenLetterIsSettled(t *testing.T) {
 			if _, err := s.pool.Exec(t.Context(), `UPDATE dead_letters SET state = $1, changed_at = '2026-01-01'`, tc.was); err != nil {
 				t.Fatal(err)
 			}
-			when, got, err := s.Settle(t.Context(), l.Where(), tc.as)
+			when, got, err := s.SetLetterState(t.Context(), l.Where(), tc.as)
 			if got != tc.want || err != nil || got && time.Since(when) > time.Hour {
-				t.Errorf("Settle(%s) of one that is %s = %s, %v, %v", tc.as, tc.was, when, got, err)
+				t.Errorf("SetLetterState(%s) of one that is %s = %s, %v, %v", tc.as, tc.was, when, got, err)
 			}
 			state := tc.was
 			if tc.want {

@@ -76,13 +76,13 @@ func (t *Topics) Ensure(ctx context.Context, entities []string) error {
 func (t *Topics) ensureDeadLetters(ctx context.Context, names []string, settings map[string]topicSettings) error {
 	byLimit := map[int][]string{}
 	for _, name := range names {
-		limit := settings[name].maxMessage + deadLetterRoom
+		limit := settings[name].maxMessage
 		byLimit[limit] = append(byLimit[limit], deadLetterName(name))
 	}
 	var errs []error
 	for limit, dead := range byLimit {
 		have, err := t.make(ctx, dead, map[string]string{
-			configCleanup: "delete", configRetention: strconv.FormatInt(retentionMillis, 10), configMaxMessage: strconv.Itoa(limit),
+			configCleanup: "delete", configRetention: strconv.FormatInt(retentionMillis, 10), configMaxMessage: strconv.Itoa(limit + deadLetterRoom),
 		})
 		if err == nil {
 			err = t.warnDeadLetters(ctx, have, limit)

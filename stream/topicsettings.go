@@ -15,6 +15,7 @@ import (
 
 // topicSettings are the settings of a topic that the project depends on.
 type topicSettings struct {
+	defaults   bool // they cannot be read, and are taken to be Kafka's defaults
 	cleanup    string
 	tombstones int64 // delete.retention.ms
 	maxMessage int   // bytes
@@ -43,7 +44,7 @@ func (t *Topics) settings(ctx context.Context, names []string) (map[string]topic
 		}
 		if err != nil {
 			t.log.Warn("settings of a topic cannot be read: taking Kafka's defaults", "topic", name, "err", err)
-			out[name] = topicSettings{cleanup: "compact", tombstones: retentionMillis, maxMessage: defaultMaxMessage}
+			out[name] = topicSettings{defaults: true, cleanup: "compact", tombstones: retentionMillis, maxMessage: defaultMaxMessage}
 			continue
 		}
 		out[name] = readSettings(r.Configs)
@@ -85,27 +86,15 @@ func readSettings(configs []kadm.Config) topicSettings {
 	return s
 }
 
-// warnTopics says where a topic that was there already differs from the
-// contract: "delete" loses rows by age, more or fewer partitions than set are
-// kept, and a short memory of tombstones can resurrect rows for a late reader.
+// warnTopics says where topics that were there already break the rules.
 func (t *Topics) warnTopics(have kadm.TopicDetails, settings map[string]topicSettings) {
 	for _, d := range have.Sorted() {
-		s := settings[d.Topic]
-		if s.cleanup != "compact" {
-			t.log.Warn("topic is not only compacted: rows can vanish from it by age",
-				"topic", d.Topic, "cleanup_policy", s.cleanup, "want", "compact")
-		}
-		if strings.Contains(s.cleanup, "compact") && s.tombstones < retentionMillis {
-			t.log.Warn("topic forgets deletes early: a reader away for longer keeps deleted rows",
-				"topic", d.Topic, "delete_retention_ms", s.tombstones, "want", retentionMillis)
-		}
-		if n := len(d.Partitions); n != int(t.cfg.Partitions) {
-			t.log.Warn("topic has another number of partitions than is set: it keeps its own",
-				"topic", d.Topic, "partitions", n, "set", t.cfg.Partitions)
-		}
+		t.warn(t.breaches(d, settings[d.Topic]))
 	}
 }
 
+// warnDeadLetters does so for the dead-letter topics of topics with one message
+// limit.
 func (t *Topics) warnDeadLetters(ctx context.Context, have kadm.TopicDetails, limit int) error {
 	if len(have) == 0 {
 		return nil
@@ -115,15 +104,7 @@ func (t *Topics) warnDeadLetters(ctx context.Context, have kadm.TopicDetails, li
 		return err
 	}
 	for _, name := range have.Names() {
-		s := settings[name]
-		if s.cleanup != "delete" {
-			t.log.Warn("dead-letter topic is compacted: of several dead letters of a key only the last stays",
-				"topic", name, "cleanup_policy", s.cleanup, "want", "delete")
-		}
-		if s.maxMessage < limit {
-			t.log.Warn("dead-letter topic has a low message limit: large dead letters will be cut",
-				"topic", name, "max_message_bytes", s.maxMessage, "want", limit)
-		}
+		t.warn(deadLetterBreaches(strings.TrimSuffix(name, deadLetterSuffix), settings[name], limit))
 	}
 	return nil
 }

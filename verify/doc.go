@@ -7,15 +7,13 @@
 // cache, until it agrees or the patience ends; what changed meanwhile is counted
 // apart.
 //
-// It changes nothing, and knows nothing of Kafka.
+// It changes nothing, and knows nothing of Kafka or of SQL.
 package verify
 
 import (
 	"context"
 
-	"odastream/checkpoint"
 	"odastream/oda"
-	"odastream/schema"
 )
 
 // source is what is asked of the source; *oda.Client is one.
@@ -23,10 +21,4 @@ type source interface {
 	Page(ctx context.Context, set string, w oda.Window, lane oda.Lane) (oda.Page, error)
 	Count(ctx context.Context, set string, w oda.Window, lane oda.Lane) (int64, error)
 	Extent(ctx context.Context, set string, lane oda.Lane) (oda.Extent, error)
-}
-
-// ledger is the poller's memory; *checkpoint.Store is one.
-type ledger interface {
-	Load(ctx context.Context, entity string) (checkpoint.Checkpoint, error)
-	Entries(ctx context.Context, entity string, ids []int64, ranges []schema.IDRange) (map[int64]checkpoint.Entry, error)
 }

@@ -97,11 +97,11 @@ func (c *check) compare(ctx context.Context) error {
 		if err := c.sample(ctx); err != nil {
 			return err
 		}
-		if err := c.suspectTables(ctx); err != nil {
+		if err := c.compareTables(ctx, ranges); err != nil {
 			return err
 		}
 	}
-	return c.settle(ctx)
+	return c.recheck(ctx)
 }
 
 // readRanges counts or reads all ranges, several at once.
@@ -140,7 +140,7 @@ func (c *check) checkRange(ctx context.Context, r schema.IDRange) (int64, error)
 	if err != nil {
 		return 0, err
 	}
-	known, err := c.countLedger(ctx, r)
+	known, err := c.ledger.CountRows(ctx, c.out.Name, r)
 	if err != nil || known == count {
 		return count, err
 	}

@@ -5,10 +5,10 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
-	"github.com/jackc/pgx/v5"
-
+	"odastream/cache"
 	"odastream/checkpoint"
 	"odastream/oda"
 	"odastream/schema"
@@ -76,15 +76,15 @@ type FailedWrite struct {
 }
 
 // Explain tells all that source, ledger and cache know of one row. A source that
-// does not answer stands in it; an error is the database's (ErrNoTables: it was
-// never migrated) or the end of ctx.
+// does not answer stands in it; an error is the database's
+// (cache.IsMissingTable: it was never migrated) or the end of ctx.
 func (v *Verifier) Explain(ctx context.Context, entity string, id int64) (Explanation, error) {
 	x := Explanation{Entity: entity, ID: id, AsOf: time.Now().UTC().Truncate(time.Second)}
 	c := &check{run: &run{Verifier: v}, out: &Entity{Name: entity}}
 	var seen view
 	var err error
 	if seen, err = c.explain(ctx, &x); err != nil {
-		return x, asNoTables(fmt.Errorf("explain %s: %w", schema.Key(entity, id), err))
+		return x, fmt.Errorf("explain %s: %w", schema.Key(entity, id), err)
 	}
 	x.Verdict = x.verdict(seen)
 	return x, nil
@@ -120,7 +120,7 @@ func (c *check) explain(ctx context.Context, x *Explanation) (seen view, err err
 	}
 	seen.stored = cached[x.ID]
 	if seen.cacheFinding() == Different {
-		if seen.stored.agrees, err = c.agrees(ctx, x.ID, seen.source.data); err != nil {
+		if seen.stored.agrees, err = c.cache.SameContent(ctx, x.Entity, x.ID, seen.source.data); err != nil {
 			return seen, err
 		}
 	}
@@ -147,31 +147,25 @@ func seqTime(seq int64) time.Time { return time.UnixMicro(seq).UTC() }
 
 // readPlaces reads the cache's tables.
 func (c *check) readPlaces(ctx context.Context, x *Explanation) error {
-	row, del := CacheRow{}, DeletedRow{}
-	err := c.pool.QueryRow(ctx, `
-SELECT seq, created_at, updated_at, expires_at, data::text FROM parliamentary_data
-WHERE entity_type = $1 AND entity_id = $2`, x.Entity, x.ID).
-		Scan(&row.Seq, &row.CreatedAt, &row.UpdatedAt, &row.ExpiresAt, &row.Data)
-	if err == nil {
-		row.At, row.CreatedAt, row.UpdatedAt, x.Cache = seqTime(row.Seq), row.CreatedAt.UTC(), row.UpdatedAt.UTC(), &row
-	} else if !errors.Is(err, pgx.ErrNoRows) {
-		return err
-	}
-	err = c.pool.QueryRow(ctx, `
-SELECT seq, deleted_at, expired FROM parliamentary_deleted WHERE entity_type = $1 AND entity_id = $2`, x.Entity, x.ID).
-		Scan(&del.Seq, &del.DeletedAt, &del.Expired)
-	if err == nil {
-		del.At, del.DeletedAt, x.Deleted = seqTime(del.Seq), del.DeletedAt.UTC(), &del
-	} else if !errors.Is(err, pgx.ErrNoRows) {
-		return err
-	}
-	rows, err := c.pool.Query(ctx, `
-SELECT topic, partition, "offset", class, error, state, failed_at FROM dead_letters WHERE key = $1 ORDER BY failed_at`,
-		schema.Key(x.Entity, x.ID))
+	row, deleted, err := c.cache.Row(ctx, x.Entity, x.ID)
 	if err != nil {
 		return err
 	}
-	x.DeadLetters, err = pgx.CollectRows(rows, pgx.RowToStructByPos[FailedWrite])
+	if row != nil {
+		x.Cache = &CacheRow{
+			Seq: row.Seq, At: seqTime(row.Seq), CreatedAt: row.CreatedAt.UTC(), UpdatedAt: row.UpdatedAt.UTC(), ExpiresAt: row.ExpiresAt, Data: row.Data,
+		}
+	}
+	if deleted != nil {
+		x.Deleted = &DeletedRow{Seq: deleted.Seq, At: seqTime(deleted.Seq), DeletedAt: deleted.DeletedAt.UTC(), Expired: deleted.Expired}
+	}
+	letters, err := c.cache.Letters(ctx, cache.LetterFilter{Key: schema.Key(x.Entity, x.ID)})
+	for _, l := range letters {
+		x.DeadLetters = append(x.DeadLetters, FailedWrite{
+			Topic: l.Topic, Partition: l.Partition, Offset: l.Offset, Class: l.Class, Error: l.Error, State: string(l.State), FailedAt: l.FailedAt,
+		})
+	}
+	slices.SortStableFunc(x.DeadLetters, func(a, b FailedWrite) int { return a.FailedAt.Compare(b.FailedAt) })
 	return err
 }
 
@@ -218,7 +212,7 @@ func (x *Explanation) cause(d Difference) string {
 
 func (x *Explanation) openLetter() bool {
 	for _, l := range x.DeadLetters {
-		if l.State == "open" {
+		if l.State == string(cache.LetterOpen) {
 			return true
 		}
 	}

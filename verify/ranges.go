@@ -19,7 +19,7 @@ const (
 // ones, and reading them would have no end.
 func (c *check) ranges(ctx context.Context, highest int64) ([]schema.IDRange, error) {
 	step := max(rangeRows, (c.out.Ledger+maxRanges-1)/maxRanges)
-	bounds, err := c.bounds(ctx, step)
+	bounds, err := c.ledger.EveryNth(ctx, c.out.Name, step)
 	if err != nil {
 		return nil, err
 	}

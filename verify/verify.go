@@ -2,18 +2,14 @@ package verify
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"log/slog"
 	"sync/atomic"
 	"time"
 
-	"github.com/jackc/pgx/v5/pgconn"
-	"github.com/jackc/pgx/v5/pgxpool"
 	"golang.org/x/sync/errgroup"
 
+	"odastream/cache"
 	"odastream/checkpoint"
-	"odastream/oda"
 	"odastream/schema"
 )
 
@@ -22,9 +18,6 @@ const (
 	defaultPatience = 10 * time.Second
 	defaultWorkers  = 4
 )
-
-// ErrNoTables says that the database was never migrated.
-var ErrNoTables = errors.New("the database has no tables of odastream: start a poller or a sink on it, or run odastream migrate")
 
 // Options say how thorough a verification is. The zero value compares numbers
 // alone.
@@ -42,21 +35,20 @@ type Options struct {
 // Verifier compares. It is safe for concurrent use.
 type Verifier struct {
 	source source
-	ledger ledger
-	pool   *pgxpool.Pool
-	log    *slog.Logger
+	ledger *checkpoint.Store
+	cache  *cache.Reader
 }
 
-// New returns a Verifier of the copy in pool against source. Both stay the
-// caller's to close; a statement_timeout of the pool bounds the count of an
-// entity's rows.
-func New(source *oda.Client, pool *pgxpool.Pool, log *slog.Logger) *Verifier {
-	return &Verifier{source: source, ledger: checkpoint.New(pool), pool: pool, log: log}
+// New returns a Verifier of ledger and rows against source. All stay the caller's
+// to close; a statement_timeout of the database bounds the count of an entity's
+// rows.
+func New(source source, ledger *checkpoint.Store, rows *cache.Reader) *Verifier {
+	return &Verifier{source: source, ledger: ledger, cache: rows}
 }
 
 // Verify compares entities and reports. Differences and a source that does not
 // answer for an entity stand in the report; an error is the database's
-// (ErrNoTables: it was never migrated) or the end of ctx.
+// (cache.IsMissingTable: it was never migrated) or the end of ctx.
 func (v *Verifier) Verify(ctx context.Context, entities []schema.Entity, o Options) (Report, error) {
 	if o.Patience == 0 {
 		o.Patience = defaultPatience
@@ -73,7 +65,7 @@ func (v *Verifier) Verify(ctx context.Context, entities []schema.Entity, o Optio
 			c := &check{run: &r, out: &report.Entities[i], suspects: map[int64]suspect{}}
 			c.out.Name = e.Name
 			if err := c.verify(ctx); err != nil {
-				return asNoTables(fmt.Errorf("verify %s: %w", e.Name, err))
+				return fmt.Errorf("verify %s: %w", e.Name, err)
 			}
 			r.finished.Add(1)
 			r.tell(e.Name)
@@ -89,14 +81,6 @@ func (v *Verifier) Verify(ctx context.Context, entities []schema.Entity, o Optio
 	report.Seconds = time.Since(r.began).Seconds()
 	report.conclude()
 	return report, nil
-}
-
-// asNoTables knows the error of a database without our tables.
-func asNoTables(err error) error {
-	if fault, ok := errors.AsType[*pgconn.PgError](err); ok && fault.Code == "42P01" { // undefined_table
-		return ErrNoTables
-	}
-	return err
 }
 
 // run is one verification of several entities.

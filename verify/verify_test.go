@@ -2,9 +2,7 @@ package verify_test
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"log/slog"
 	"strings"
 	"testing"
 	"time"
@@ -12,6 +10,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"odastream/cache"
+	"odastream/checkpoint"
 	"odastream/internal/test/pgtest"
 	"odastream/oda"
 	"odastream/odasim"
@@ -244,7 +244,7 @@ func TestSourceThatChangesMeanwhileIsNoDifference(t *testing.T) {
 			}
 			var n int64
 			source := changing{w.client, func() { n++; change(w, n) }}
-			v := verify.NewWith(source, w.pool)
+			v := verify.New(source, checkpoint.New(w.pool), cache.NewReader(w.pool))
 			r, err := v.Verify(t.Context(), lookup(t, "Sagstype"), verify.Options{Full: true, Workers: 1, Patience: 50 * time.Millisecond})
 			if err != nil || !r.OK {
 				t.Errorf("Verify: %v, %q\n%s", err, r.Sentence, found(r))
@@ -328,12 +328,12 @@ func TestDatabaseWithoutTables(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	v := verify.New(client, pool, slog.New(slog.DiscardHandler))
-	if _, err := v.Verify(t.Context(), lookup(t, "Sag"), verify.Options{}); !errors.Is(err, verify.ErrNoTables) {
-		t.Errorf("Verify: %v, want %v", err, verify.ErrNoTables)
+	v := verify.New(client, checkpoint.New(pool), cache.NewReader(pool))
+	if _, err := v.Verify(t.Context(), lookup(t, "Sag"), verify.Options{}); !cache.IsMissingTable(err) {
+		t.Errorf("Verify: %v, want that a table is missing", err)
 	}
-	if _, err := v.Explain(t.Context(), "Sag", 1); !errors.Is(err, verify.ErrNoTables) {
-		t.Errorf("Explain: %v, want %v", err, verify.ErrNoTables)
+	if _, err := v.Explain(t.Context(), "Sag", 1); !cache.IsMissingTable(err) {
+		t.Errorf("Explain: %v, want that a table is missing", err)
 	}
 }
 

@@ -109,7 +109,7 @@ func (w *world) exec(sql string, args ...any) {
 }
 
 func (w *world) verifier() *verify.Verifier {
-	return verify.New(w.client, w.pool, slog.New(slog.DiscardHandler))
+	return verify.New(w.client, checkpoint.New(w.pool), cache.NewReader(w.pool))
 }
 
 func (w *world) verify(o verify.Options, entities ...string) verify.Report {

@@ -6,11 +6,14 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"log/slog"
 	"strings"
 	"text/tabwriter"
 
+	"odastream/cache"
 	"odastream/internal/daemon"
 	"odastream/internal/settings"
+	"odastream/schema"
 )
 
 // command is one of odastream's commands.
@@ -69,6 +72,9 @@ type statusError int
 
 func (e statusError) Error() string { return fmt.Sprintf("exit status %d", int(e)) }
 
+// noTables is said of a database that was never migrated.
+const noTables = "the database has no tables of odastream: start a poller or a sink on it, or run odastream migrate"
+
 // status turns an action's error into words and the exit status.
 func status(err error, name string, stderr io.Writer) int {
 	var bad *settings.Error
@@ -81,6 +87,9 @@ func status(err error, name string, stderr io.Writer) int {
 	case errors.As(err, &bad):
 		fmt.Fprintf(stderr, "odastream %s: bad settings:\n%v\n", name, bad)
 		return daemon.ExitBadSettings
+	case cache.IsMissingTable(err):
+		fmt.Fprintf(stderr, "odastream %s: %s\n", name, noTables)
+		return daemon.ExitFault
 	case errors.Is(err, errUsage):
 		fmt.Fprintf(stderr, "odastream %s: %v\n", name, err)
 		return daemon.ExitBadSettings
@@ -88,6 +97,30 @@ func status(err error, name string, stderr io.Writer) int {
 		fmt.Fprintf(stderr, "odastream %s: %v\n", name, err)
 		return daemon.ExitFault
 	}
+}
+
+// untilStopped runs work until the first signal, which is no fault of it.
+func (c call) untilStopped(ctx context.Context, log *slog.Logger, work func(context.Context) error) error {
+	var failed error
+	code := daemon.UntilStopped(ctx, log, func(ctx context.Context) int {
+		if err := work(ctx); ctx.Err() == nil {
+			failed = err
+		}
+		return daemon.ExitDone
+	})
+	if code != daemon.ExitDone {
+		return statusError(code)
+	}
+	return failed
+}
+
+// entityOf looks up an entity that the command line names.
+func entityOf(name string) (schema.Entity, error) {
+	entity, err := schema.Lookup(name)
+	if err != nil {
+		return entity, fmt.Errorf("%w: %w", errUsage, err)
+	}
+	return entity, nil
 }
 
 // parse takes flags before, between and behind the arguments: package flag stops

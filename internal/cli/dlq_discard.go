@@ -12,6 +12,7 @@ import (
 	"golang.org/x/term"
 
 	"odastream/cache"
+	"odastream/dlq"
 )
 
 const dlqDiscardMore = dlqMore + `
@@ -19,42 +20,45 @@ const dlqDiscardMore = dlqMore + `
 It marks dead letters as discarded, with the moment, and prints each as a receipt: the row of dead_letters stays, and the
 record stays in the topic as long as that keeps it. The cache is not changed. It asks first, or wants --yes.`
 
-// discarding is the command line of dlq discard.
-type discarding struct {
-	letterChoice
-	yes bool
+// dlqDiscardFlags are the command line of dlq discard.
+type dlqDiscardFlags struct {
+	dlqFlags
+	filter   dlqFilter
+	dry, yes bool
 }
 
 func dlqDiscardCommand() command {
 	return command{
 		name: "dlq discard", about: "Give dead letters up, with a receipt.", more: dlqDiscardMore,
 		flags: func(set *flag.FlagSet) action {
-			f := &discarding{}
+			f := &dlqDiscardFlags{}
 			f.declare(set)
+			f.filter.declareAll(set)
+			set.BoolVar(&f.dry, "dry-run", false, "say what would be done, and do nothing")
 			set.BoolVar(&f.yes, "yes", false, "do not ask")
 			return f.run
 		},
 	}
 }
 
-func (f *discarding) run(ctx context.Context, c call) error {
-	filter, err := f.choice(cache.LetterOpen, cache.LetterSuperseded)
+func (f *dlqDiscardFlags) run(ctx context.Context, c call) error {
+	filter, err := f.filter.parse()
 	if err != nil {
 		return err
 	}
-	if f.at == "" && f.topic == "" && f.class == "" && f.key == "" && f.since == "" {
+	if f.filter.none() {
 		return fmt.Errorf("%w: say which: --letter, --topic, --class, --key or --since", errUsage)
 	}
-	return f.open(ctx, c, func(ctx context.Context, b *letterbox) error {
-		letters, err := b.Letters(ctx, filter)
+	return f.open(ctx, c, func(ctx context.Context, q *dlq.Queue) error {
+		letters, err := q.Selected(ctx, filter)
 		if err != nil {
 			return err
 		}
-		return f.discard(ctx, c, b, letters)
+		return f.discard(ctx, c, q, letters)
 	})
 }
 
-func (f *discarding) discard(ctx context.Context, c call, b *letterbox, letters []cache.Letter) error {
+func (f *dlqDiscardFlags) discard(ctx context.Context, c call, q *dlq.Queue, letters []cache.Letter) error {
 	if f.dry || !f.yes {
 		for _, l := range letters {
 			fmt.Fprintf(c.stderr, "to discard: %s  %s  %s: %s\n", l.Where(), l.Key, l.Class, oneLine(l.Error))
@@ -67,30 +71,18 @@ func (f *discarding) discard(ctx context.Context, c call, b *letterbox, letters 
 	if !f.yes && !confirmed(c) {
 		return fmt.Errorf("%w: nothing was discarded: --yes does it", errUsage)
 	}
-	for _, l := range letters {
-		when, settled, err := b.Settle(ctx, l.Where(), cache.LetterDiscarded)
-		if err != nil {
-			return err
-		}
-		if !settled {
-			fmt.Fprintf(c.stderr, "%s was settled otherwise in the meantime\n", l.Where())
-			continue
-		}
-		l.State, l.ChangedAt = cache.LetterDiscarded, when
-		if err := f.receipt(c, l); err != nil {
-			return err
-		}
-	}
-	return nil
+	return q.Discard(ctx, letters, func(e dlq.Entry) error { return f.receipt(c, e) }, func(e dlq.Entry) error {
+		fmt.Fprintf(c.stderr, "%s got another state in the meantime\n", e.Letter)
+		return nil
+	})
 }
 
-func (f *discarding) receipt(c call, l cache.Letter) error {
+func (f *dlqDiscardFlags) receipt(c call, e dlq.Entry) error {
 	if f.json {
-		return jsonLine(c.stdout, lineOf(l))
+		return c.printLine(e)
 	}
-	_, err := fmt.Fprintf(c.stdout, "discarded at %s: %s  %s  seq %d  %s: %s\n",
-		l.ChangedAt.UTC().Format(time.RFC3339), l.Where(), l.Key, l.Seq, strings.TrimSpace(l.Class+" "+l.SQLState), oneLine(l.Error))
-	return err
+	return c.printf("discarded at %s: %s  %s  seq %d  %s: %s\n",
+		e.ChangedAt.UTC().Format(time.RFC3339), e.Letter, e.Key, e.Seq, strings.TrimSpace(e.Class+" "+e.SQLState), oneLine(e.Error))
 }
 
 // confirmed asks the person at the terminal; where there is none the answer is no.

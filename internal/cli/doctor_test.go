@@ -64,8 +64,8 @@ func (w *ward) client(t *testing.T) *kgo.Client {
 	return cl
 }
 
-// doctor runs the command and gives its exit status and output.
-func doctor(t *testing.T, environ []string, args ...string) (int, string) {
+// runDoctor runs the command and gives its exit status and output.
+func runDoctor(t *testing.T, environ []string, args ...string) (int, string) {
 	t.Helper()
 	var out, errs bytes.Buffer
 	status := Run(t.Context(), append([]string{"doctor"}, args...), environ, &out, &errs)
@@ -81,7 +81,7 @@ type line struct {
 // lines runs doctor --json and gives its findings by part and name.
 func lines(t *testing.T, environ []string, args ...string) (int, map[string]line) {
 	t.Helper()
-	status, out := doctor(t, environ, append(args, "--json")...)
+	status, out := runDoctor(t, environ, append(args, "--json")...)
 	found := map[string]line{}
 	for text := range strings.Lines(out) {
 		var l line
@@ -114,7 +114,7 @@ func troubles(t *testing.T, found map[string]line) map[string]bool {
 func TestDoctorFindsAHealthyWorldHealthy(t *testing.T) {
 	t.Parallel()
 	w := newWard(t, odasim.Options{})
-	status, out := doctor(t, w.environ("ODA_ENTITIES=Sag,Stemme"))
+	status, out := runDoctor(t, w.environ("ODA_ENTITIES=Sag,Stemme"))
 	if status != 0 {
 		t.Fatalf("doctor = %d:\n%s", status, out)
 	}
@@ -278,7 +278,7 @@ func TestDoctorSaysWhichSettingsItMayNotRead(t *testing.T) {
 
 func TestDoctorRefusesBadSettings(t *testing.T) {
 	t.Parallel()
-	status, out := doctor(t, []string{"ODA_RATE=fast", "MIGRATE=maybe", "KAFKA_BROKERS=127.0.0.1:1"})
+	status, out := runDoctor(t, []string{"ODA_RATE=fast", "MIGRATE=maybe", "KAFKA_BROKERS=127.0.0.1:1"})
 	if status != 2 || !strings.Contains(out, "ODA_RATE is ") || !strings.Contains(out, "MIGRATE is ") {
 		t.Errorf("doctor = %d, %q, want 2 and both variables", status, out)
 	}

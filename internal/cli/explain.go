@@ -9,8 +9,7 @@ import (
 	"strings"
 	"time"
 
-	"odastream/internal/console"
-	"odastream/schema"
+	"odastream/stream"
 	"odastream/verify"
 )
 
@@ -19,9 +18,9 @@ A row is named as Sag/98765 or by its key, Sag:98765. It looks at the source, in
 as the variables of poller and sink say, or where those are silent at the running "odastream up". What does not answer
 is said, and the rest is told all the same.`
 
-// explanation is the command line and the settings of explain.
-type explanation struct {
-	place
+// explainFlags are the command line of explain.
+type explainFlags struct {
+	targetFlags
 	json bool
 }
 
@@ -29,7 +28,7 @@ func explainCommand() command {
 	return command{
 		name: "explain", args: "ENTITY/ID", about: "Tell everything that is known of one row, place by place.", more: explainMore,
 		flags: func(set *flag.FlagSet) action {
-			f := &explanation{}
+			f := &explainFlags{}
 			f.declare(set)
 			set.BoolVar(&f.json, "json", false, "print it as one JSON object")
 			return f.run
@@ -37,49 +36,59 @@ func explainCommand() command {
 	}
 }
 
-func (f *explanation) run(ctx context.Context, c call) error {
+func (f *explainFlags) run(ctx context.Context, c call) error {
 	name, text, ok := splitRow(c.args[0])
 	id, err := strconv.ParseInt(text, 10, 64)
 	if !ok || err != nil {
 		return fmt.Errorf("%w: %q is no row, want one like Sag/98765", errUsage, c.args[0])
 	}
-	entity, err := schema.Lookup(name)
+	entity, err := entityOf(name)
 	if err != nil {
-		return fmt.Errorf("%w: %w", errUsage, err)
-	}
-	if err := f.read(c.environ); err != nil {
 		return err
 	}
-	log := slog.New(console.NewHandler(func(line string) { fmt.Fprintln(c.stderr, line) }, slog.LevelError))
-	return untilStopped(ctx, log, func(ctx context.Context) error { return f.explain(ctx, c, entity.Name, id, log) })
+	var s struct {
+		sourceSettings
+		Kafka stream.Config `envPrefix:"KAFKA_"`
+	}
+	to, err := f.read(c.environ, &s)
+	if err != nil {
+		return err
+	}
+	log := c.log(slog.LevelError)
+	return c.untilStopped(ctx, log, func(ctx context.Context) error {
+		v, closeAll, err := openVerifier(ctx, to, s.Source, log)
+		if err != nil {
+			return err
+		}
+		defer closeAll()
+		x, err := v.Explain(ctx, entity.Name, id)
+		if err != nil {
+			return err
+		}
+		return f.print(c, x, recordsInTopic(ctx, s.Kafka, entity.Name, id, newestSeq(x), log))
+	})
 }
 
-func (f *explanation) explain(ctx context.Context, c call, entity string, id int64, log *slog.Logger) error {
-	v, closeAll, err := f.verifier(ctx, log)
-	if err != nil {
-		return err
-	}
-	defer closeAll()
-	x, err := v.Explain(ctx, entity, id)
-	if err != nil {
-		return err
-	}
-	cfg, err := f.kafka(c.environ)
-	if err != nil {
-		return err
-	}
-	seen := recordsInTopic(ctx, cfg, entity, id, newestSeq(x), log)
+func (f *explainFlags) print(c call, x verify.Explanation, seen topicView) error {
 	if f.json {
-		return printObject(c.stdout, struct {
+		return c.printObject(struct {
 			verify.Explanation
 			Topic topicView `json:"topic"`
 		}{x, seen})
 	}
 	if err := x.WriteText(c.stdout); err != nil {
-		return fmt.Errorf("print explanation: %w", err)
+		return printErr(0, err)
 	}
-	_, err = fmt.Fprintln(c.stdout, strings.Join(seen.lines(), "\n"))
-	return err
+	return c.printf("%s\n", strings.Join(seen.lines(), "\n"))
+}
+
+// splitRow reads ENTITY/ID, or ENTITY:ID as keys are written.
+func splitRow(text string) (entity, id string, ok bool) {
+	at := strings.LastIndexAny(text, "/:")
+	if at < 1 {
+		return "", "", false
+	}
+	return text[:at], text[at+1:], true
 }
 
 // newestSeq is the highest seq that the tables know of the row, 0 if none.

@@ -14,8 +14,6 @@ import (
 )
 
 const (
-	// askKafka bounds what is asked of Kafka before it counts as not reachable.
-	askKafka = 10 * time.Second
 	// readKafka bounds the reading of a partition.
 	readKafka = 5 * time.Minute
 	// slack is how much older than a record's seq its broker may date it.
@@ -56,7 +54,7 @@ func recordsInTopic(ctx context.Context, cfg stream.Config, entity string, id, s
 func (v *topicView) read(ctx context.Context, cfg stream.Config, entity, key string, seq int64, log *slog.Logger) error {
 	asking, cancel := context.WithTimeout(ctx, askKafka)
 	defer cancel()
-	cl, err := openKafka(asking, cfg, log)
+	cl, err := openKafka(ctx, cfg, log)
 	if err != nil {
 		return err
 	}

@@ -17,6 +17,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/jackc/pgx/v5"
 
+	"odastream/export"
 	"odastream/internal/test/pgtest"
 	"odastream/schema"
 )
@@ -36,7 +37,7 @@ func archive(t *testing.T, insert string) (url string, conn *pgx.Conn) {
 	return url, conn
 }
 
-func export(t *testing.T, url string, args ...string) (status int, stdout, stderr string) {
+func runExport(t *testing.T, url string, args ...string) (status int, stdout, stderr string) {
 	t.Helper()
 	var out, errs bytes.Buffer
 	status = Run(t.Context(), append([]string{"export"}, args...), []string{"DATABASE_URL=" + url}, &out, &errs)
@@ -53,7 +54,7 @@ const oddVotes = `INSERT INTO parliamentary_data (entity_type, entity_id, data, 
 func TestExportIsEachRowAsItIs(t *testing.T) {
 	t.Parallel()
 	url, _ := archive(t, oddVotes)
-	status, out, said := export(t, url, "afstemning")
+	status, out, said := runExport(t, url, "afstemning")
 	if status != 0 || said != "3 rows of Afstemning\n" {
 		t.Fatalf("export = %d: %s", status, said)
 	}
@@ -81,7 +82,7 @@ func TestExportIsEachRowAsItIs(t *testing.T) {
 func TestExportAsCSV(t *testing.T) {
 	t.Parallel()
 	url, _ := archive(t, oddVotes)
-	status, out, said := export(t, url, "Afstemning", "--format", "csv")
+	status, out, said := runExport(t, url, "Afstemning", "--format", "csv")
 	got, err := csv.NewReader(strings.NewReader(out)).ReadAll()
 	if status != 0 || err != nil {
 		t.Fatalf("export = %d, %v: %s", status, err, said)
@@ -98,7 +99,7 @@ func TestExportAsCSV(t *testing.T) {
 	if !strings.Contains(out, "\n10,,,,\"\",,") {
 		t.Errorf("an empty text is not told from null:\n%s", out)
 	}
-	if _, out, _ := export(t, url, "Sagstrinstype", "--format", "csv"); out != "id,type,opdateringsdato\n" {
+	if _, out, _ := runExport(t, url, "Sagstrinstype", "--format", "csv"); out != "id,type,opdateringsdato\n" {
 		t.Errorf("export of no rows = %q, want their names alone", out)
 	}
 }
@@ -170,7 +171,7 @@ func TestExportToAFileIsWholeOrNotThere(t *testing.T) {
 	url, _ := archive(t, oddVotes)
 	dir := t.TempDir()
 	path := filepath.Join(dir, "votes.ndjson")
-	if status, out, said := export(t, url, "Afstemning", "--out", path); status != 0 || out != "" {
+	if status, out, said := runExport(t, url, "Afstemning", "--out", path); status != 0 || out != "" {
 		t.Fatalf("export --out = %d, %q: %s", status, out, said)
 	}
 	whole, err := os.ReadFile(path)
@@ -181,7 +182,7 @@ func TestExportToAFileIsWholeOrNotThere(t *testing.T) {
 		t.Errorf("file's mode = %v, %v, want one that others may read", info.Mode(), err)
 	}
 	broken := errors.New("no space left")
-	err = writeWhole(path, func(w io.Writer) error {
+	err = export.WriteFile(path, func(w io.Writer) error {
 		fmt.Fprint(w, "half")
 		if names, err := os.ReadDir(dir); err != nil || len(names) != 2 {
 			t.Errorf("files while it is written = %v, %v, want two", names, err)
@@ -189,13 +190,13 @@ func TestExportToAFileIsWholeOrNotThere(t *testing.T) {
 		return broken
 	})
 	if !errors.Is(err, broken) || !strings.Contains(err.Error(), "the file is as it was") {
-		t.Errorf("writeWhole that fails = %v", err)
+		t.Errorf("WriteFile that fails = %v", err)
 	}
 	left, err := os.ReadDir(dir)
 	if now, _ := os.ReadFile(path); err != nil || len(left) != 1 || !bytes.Equal(now, whole) {
 		t.Errorf("after a failure: files %v, content %q; want it as it was", left, now)
 	}
-	if status, _, said := export(t, "postgres://localhost:1/none", "Afstemning", "--out", filepath.Join(dir, "never")); status != 1 || !strings.Contains(said, "reach Postgres") {
+	if status, _, said := runExport(t, "postgres://localhost:1/none", "Afstemning", "--out", filepath.Join(dir, "never")); status != 1 || !strings.Contains(said, "reach Postgres") {
 		t.Errorf("export without a database = %d: %s", status, said)
 	}
 	if left, _ := os.ReadDir(dir); len(left) != 1 {
@@ -217,7 +218,7 @@ func TestExportFaults(t *testing.T) {
 		"no such directory":  {[]string{"Sag", "--out", filepath.Join(t.TempDir(), "a", "b")}, 1, "no such file"},
 		"a directory's name": {[]string{"Sag", "--out", t.TempDir()}, 1, "the file is as it was"},
 	} {
-		if status, out, said := export(t, url, tt.args...); status != tt.status || out != "" || !strings.Contains(said, tt.want) {
+		if status, out, said := runExport(t, url, tt.args...); status != tt.status || out != "" || !strings.Contains(said, tt.want) {
 			t.Errorf("%s: export %q = %d, want %d and %q:\n%s", claim, tt.args, status, tt.status, tt.want, said)
 		}
 	}
@@ -245,7 +246,7 @@ func TestExportOfEveryEntity(t *testing.T) {
 	t.Parallel()
 	url, _ := archive(t, `SELECT`)
 	for _, e := range schema.Entities() {
-		status, out, said := export(t, url, e.Suffix, "--format", "csv")
+		status, out, said := runExport(t, url, e.Suffix, "--format", "csv")
 		if names := strings.Split(strings.TrimSpace(out), ","); status != 0 || len(names) != len(e.Fields) {
 			t.Errorf("export of %s = %d, %q: %s", e.Name, status, out, said)
 		}

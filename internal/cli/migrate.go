@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 
-	"odastream/internal/console"
 	"odastream/internal/daemon"
 	"odastream/internal/migrate"
 	"odastream/internal/settings"
@@ -17,25 +16,29 @@ The database is that of DATABASE_URL. The daemons do the same at their start, un
 command. It waits up to a minute for another program that migrates just now, and changes nothing where there is nothing
 to do.`
 
+// migrateFlags are the command line of migrate.
+type migrateFlags struct{ dry bool }
+
 func migrateCommand() command {
 	return command{
 		name: "migrate", about: "Bring the database to this version's tables.", more: migrateMore,
 		flags: func(set *flag.FlagSet) action {
-			dry := set.Bool("dry-run", false, "say what would be done, and do nothing")
-			return func(ctx context.Context, c call) error { return runMigrate(ctx, c, *dry) }
+			f := &migrateFlags{}
+			set.BoolVar(&f.dry, "dry-run", false, "say what would be done, and do nothing")
+			return f.run
 		},
 	}
 }
 
-func runMigrate(ctx context.Context, c call, dry bool) error {
+func (f *migrateFlags) run(ctx context.Context, c call) error {
 	var s struct {
 		DatabaseURL string `env:"DATABASE_URL,required" secret:"true" help:"Postgres URL or DSN, version 15 or newer"`
 	}
 	if err := settings.Parse(c.environ, &s); err != nil {
 		return err
 	}
-	log := slog.New(console.NewHandler(func(line string) { fmt.Fprintln(c.stderr, line) }, slog.LevelInfo))
-	return untilStopped(ctx, log, func(ctx context.Context) error {
+	log := c.log(slog.LevelInfo)
+	return c.untilStopped(ctx, log, func(ctx context.Context) error {
 		pending, err := migrate.Pending(ctx, s.DatabaseURL)
 		if err != nil {
 			return err
@@ -49,7 +52,7 @@ func runMigrate(ctx context.Context, c call, dry bool) error {
 		for _, file := range pending {
 			fmt.Fprintln(c.stdout, "  "+file)
 		}
-		if dry {
+		if f.dry {
 			return nil
 		}
 		if err := migrate.Up(ctx, s.DatabaseURL, log); err != nil {

@@ -6,19 +6,14 @@ import (
 	"flag"
 	"fmt"
 	"log/slog"
-	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"odastream/cache"
 	"odastream/checkpoint"
-	"odastream/internal/connect"
-	"odastream/internal/console"
 	"odastream/internal/daemon"
-	"odastream/internal/settings"
 	"odastream/rebuild"
-	"odastream/schema"
 	"odastream/stream"
 )
 
@@ -33,25 +28,17 @@ DATABASE_URL, SINK_GROUP, CACHE_TTL, …; sink --help), or start "odastream up".
 
 Exit status 0: no difference, or all of them mended; 1: a difference in a dry run, a row that Postgres refuses, or a fault.`
 
-// rebuilding is the command line and the settings of rebuild.
-type rebuilding struct {
-	target
+// rebuildFlags are the command line of rebuild.
+type rebuildFlags struct {
+	targetFlags
 	dry, json bool
-	set       rebuildSettings
-}
-
-type rebuildSettings struct {
-	DatabaseURL string        `env:"DATABASE_URL,required" secret:"true"`
-	Kafka       stream.Config `envPrefix:"KAFKA_"`
-	Cache       cache.Config  `envPrefix:"CACHE_"`
-	Group       string        `env:"SINK_GROUP" envDefault:"parliament-sink"`
 }
 
 func rebuildCommand() command {
 	return command{
 		name: "rebuild", args: "ENTITY", about: "Compare one entity's cache with its topic, and mend what differs.", more: rebuildMore,
 		flags: func(set *flag.FlagSet) action {
-			f := &rebuilding{}
+			f := &rebuildFlags{}
 			f.declare(set)
 			set.BoolVar(&f.dry, "dry-run", false, "say what differs, and change nothing")
 			set.BoolVar(&f.json, "json", false, "print the report as one JSON object")
@@ -60,80 +47,63 @@ func rebuildCommand() command {
 	}
 }
 
-func (f *rebuilding) run(ctx context.Context, c call) error {
-	entity, err := schema.Lookup(c.args[0])
+func (f *rebuildFlags) run(ctx context.Context, c call) error {
+	entity, err := entityOf(c.args[0])
 	if err != nil {
-		return fmt.Errorf("%w: %w", errUsage, err)
-	}
-	if err := f.read(c.environ); err != nil {
 		return err
 	}
-	log := slog.New(console.NewHandler(func(line string) { fmt.Fprintln(c.stderr, line) }, slog.LevelInfo))
-	return untilStopped(ctx, log, func(ctx context.Context) error {
-		report, err := f.rebuild(ctx, entity.Name, console.NewProgress(c.stderr, log), log)
+	var s sinkSettings
+	to, err := f.read(c.environ, &s)
+	if err != nil {
+		return err
+	}
+	return c.untilStopped(ctx, c.log(slog.LevelInfo), func(ctx context.Context) error {
+		report, err := f.rebuild(ctx, c, to, s, entity.Name)
 		if err != nil {
-			return explainRebuild(err, report, f.set.Group)
+			return explainRebuild(err, report, s.Sink.Group)
 		}
-		if f.json {
-			err = printObject(c.stdout, report)
-		} else {
-			err = writeRebuild(c.stdout, report)
-		}
-		if err != nil {
-			return fmt.Errorf("print report: %w", err)
-		}
-		if report.Refused.Count > 0 || f.dry && report.Damage() > 0 {
-			return statusError(daemon.ExitFault)
-		}
-		return nil
+		return f.print(c, report)
 	})
 }
 
-// read takes the settings of the sink, or what the running trial has.
-func (f *rebuilding) read(environ []string) error {
-	place, ok, err := f.find(environ)
-	if err != nil {
-		return err
-	}
-	if ok {
-		environ = append(slices.Clone(environ), "DATABASE_URL="+place.DatabaseURL)
-	}
-	if err := settings.Parse(environ, &f.set); err != nil || !ok {
-		return err
-	}
-	f.set.Kafka = trialKafka(place)
-	return nil
-}
-
-func (f *rebuilding) rebuild(ctx context.Context, entity string, line *console.Progress, log *slog.Logger) (report rebuild.Report, err error) {
-	cfg, err := cache.PoolConfig(f.set.DatabaseURL)
-	if err != nil {
-		return report, fmt.Errorf("DATABASE_URL: %w", err)
-	}
-	pool, err := connect.Pool(ctx, cfg)
+func (f *rebuildFlags) rebuild(ctx context.Context, c call, to target, s sinkSettings, entity string) (report rebuild.Report, err error) {
+	log := c.log(slog.LevelInfo)
+	pool, err := to.pool(ctx, nil)
 	if err != nil {
 		return report, err
 	}
 	defer pool.Close()
-	asking, cancel := context.WithTimeout(ctx, lookFor)
-	defer cancel()
-	cl, err := openKafka(asking, f.set.Kafka, log)
+	cl, err := openKafka(ctx, s.Kafka, log)
 	if err != nil {
 		return report, err
 	}
 	defer cl.Close()
-	if err := complete(asking, pool, entity); err != nil {
+	if err := complete(ctx, pool, entity); err != nil {
 		return report, err
 	}
+	line := c.progress()
 	shown := rebuildProgress{line: line, entity: entity, now: time.Now}
 	r := rebuild.Rebuilder{
-		Topics: stream.NewTopics(cl, f.set.Kafka, log), Kafka: f.set.Kafka,
-		Store: cache.New(pool, f.set.Group, f.set.Cache, log), Progress: shown.set,
+		Topics: stream.NewTopics(cl, s.Kafka, log), Kafka: s.Kafka, Store: cache.New(pool, s.Sink.Group, s.Cache, log), Progress: shown.set,
 	}
 	if report, err = r.Rebuild(ctx, entity, f.dry); err == nil {
 		line.Done(fmt.Sprintf("%s: %d rows compared", entity, max(report.InTopic, report.InCache)))
 	}
 	return report, err
+}
+
+// print prints the report. A difference that stays is a fault.
+func (f *rebuildFlags) print(c call, report rebuild.Report) error {
+	var err error
+	if f.json {
+		err = c.printObject(report)
+	} else {
+		err = printErr(0, writeRebuild(c.stdout, report))
+	}
+	if err == nil && (report.Refused.Count > 0 || f.dry && report.Damage() > 0) {
+		err = statusError(daemon.ExitFault)
+	}
+	return err
 }
 
 // complete refuses a topic that the poller is filling: until it is full, rows that

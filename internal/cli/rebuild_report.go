@@ -3,7 +3,6 @@ package cli
 import (
 	"fmt"
 	"io"
-	"strings"
 	"time"
 
 	"odastream/internal/console"
@@ -46,7 +45,7 @@ func writeRebuild(w io.Writer, r rebuild.Report) error {
 	_, err := fmt.Fprintf(w, "%s: the topic %s has %d rows (%d records read), the cache had %d\n", r.Entity, r.Topic, r.InTopic, r.Records, r.InCache)
 	for _, line := range []struct {
 		what string
-		f    rebuild.Keys
+		keys rebuild.Keys
 	}{
 		{"missing from the cache", r.Missing},
 		{"not as the topic has them", r.Different},
@@ -54,8 +53,8 @@ func writeRebuild(w io.Writer, r rebuild.Report) error {
 		{"deletes not remembered", r.Undeleted},
 		{"refused by Postgres: see odastream dlq list", r.Refused},
 	} {
-		if line.f.Count > 0 {
-			fmt.Fprintf(w, "  %d %s: %s\n", line.f.Count, line.what, someIDs(r.Entity, line.f))
+		if line.keys.Count > 0 {
+			fmt.Fprintf(w, "  %d %s: %s\n", line.keys.Count, line.what, someIDs(r.Entity, line.keys.IDs, line.keys.Count))
 		}
 	}
 	if r.Pending > 0 {
@@ -73,16 +72,4 @@ func writeRebuild(w io.Writer, r rebuild.Report) error {
 		fmt.Fprintf(w, "%d differences, %d mended\n", r.Damage(), r.Mended)
 	}
 	return err
-}
-
-// someIDs names the first rows of a finding.
-func someIDs(entity string, f rebuild.Keys) string {
-	var some []string
-	for _, id := range f.IDs {
-		some = append(some, fmt.Sprintf("%s/%d", entity, id))
-	}
-	if n := f.Count - len(some); n > 0 {
-		some = append(some, fmt.Sprintf("and %d more", n))
-	}
-	return strings.Join(some, ", ")
 }

@@ -4,9 +4,17 @@ import (
 	"context"
 	"flag"
 	"fmt"
+	"log/slog"
+	"strconv"
+	"strings"
 	"time"
 
+	"odastream/cache"
+	"odastream/internal/console"
+	"odastream/internal/daemon"
+	"odastream/replay"
 	"odastream/schema"
+	"odastream/stream"
 )
 
 const replayMore = `
@@ -28,12 +36,12 @@ Set the variables as for the sink (KAFKA_BROKERS, DATABASE_URL, CACHE_TTL, …; 
 
 Exit status 1 if a record could not be applied, or the group's offsets could not be set.`
 
-// replaying is the command line of replay.
-type replaying struct {
-	letterFlags
+// replayFlags are the command line of replay.
+type replayFlags struct {
+	targetFlags
+	json, dry bool
 	entity    string
 	partition int
-	dry       bool
 
 	from, id, ids string // what is applied to the cache
 	group, to     string // whose offsets are set
@@ -43,12 +51,13 @@ func replayCommand() command {
 	return command{
 		name: "replay", args: "[ENTITY]", about: "Apply a topic's records to the cache again, or have a group read them again.", more: replayMore,
 		flags: func(set *flag.FlagSet) action {
-			f := &replaying{}
+			f := &replayFlags{}
 			f.declare(set)
+			set.BoolVar(&f.json, "json", false, "print one JSON object a line")
 			set.StringVar(&f.from, "from", "", "apply the records from this `place`: start|OFFSET|TIME")
 			set.StringVar(&f.id, "key", "", "only those of the row with this `id`")
 			set.StringVar(&f.ids, "ids", "", "only those of the rows `FIRST..LAST`")
-			set.IntVar(&f.partition, "partition", -1, "only this `partition`; -1: all")
+			set.IntVar(&f.partition, "partition", replay.AllPartitions, "only this `partition`; -1: all")
 			set.StringVar(&f.group, "group", "", "set the offsets of this consumer `group` instead")
 			set.StringVar(&f.to, "to", "", "have the group go on from this `place`: start|OFFSET|TIME")
 			set.StringVar(&f.entity, "entity", "", "with --group: only the topic of this `entity`; default: all that the group has read")
@@ -58,7 +67,7 @@ func replayCommand() command {
 	}
 }
 
-func (f *replaying) run(ctx context.Context, c call) error {
+func (f *replayFlags) run(ctx context.Context, c call) error {
 	if len(c.args) == 1 {
 		if f.entity != "" {
 			return fmt.Errorf("%w: two entities: %s and --entity %s", errUsage, c.args[0], f.entity)
@@ -66,13 +75,13 @@ func (f *replaying) run(ctx context.Context, c call) error {
 		f.entity = c.args[0]
 	}
 	if f.entity != "" {
-		entity, err := schema.Lookup(f.entity)
+		entity, err := entityOf(f.entity)
 		if err != nil {
-			return fmt.Errorf("%w: %w", errUsage, err)
+			return err
 		}
 		f.entity = entity.Name
 	}
-	if f.partition < -1 {
+	if f.partition < replay.AllPartitions {
 		return fmt.Errorf("%w: --partition is %d, want 0 or more", errUsage, f.partition)
 	}
 	if f.group != "" {
@@ -81,7 +90,7 @@ func (f *replaying) run(ctx context.Context, c call) error {
 	return f.runCache(ctx, c)
 }
 
-func (f *replaying) runCache(ctx context.Context, c call) error {
+func (f *replayFlags) runCache(ctx context.Context, c call) error {
 	switch {
 	case f.to != "":
 		return fmt.Errorf("%w: --to is for --group; a replay to the cache begins --from a place", errUsage)
@@ -90,33 +99,143 @@ func (f *replaying) runCache(ctx context.Context, c call) error {
 	case f.from == "":
 		return fmt.Errorf("%w: from where? --from start, an offset, or a time such as 24h", errUsage)
 	}
-	from, err := parseSpot("from", f.from, time.Now())
+	from, err := parsePlace("from", f.from, time.Now())
 	if err != nil {
 		return err
 	}
-	rows, err := f.rows()
+	ids, err := f.rows()
 	if err != nil {
 		return err
 	}
-	return f.open(ctx, c, func(ctx context.Context, b *letterbox) error {
-		r := &replay{box: b, out: c.stdout, entity: f.entity, rows: rows, dry: f.dry, json: f.json}
-		return r.run(ctx, from, f.partition, c.stderr)
+	var s sinkSettings
+	to, err := f.read(c.environ, &s)
+	if err != nil {
+		return err
+	}
+	log := c.log(slog.LevelWarn)
+	return c.untilStopped(ctx, log, func(ctx context.Context) error {
+		pool, err := to.pool(ctx, nil)
+		if err != nil {
+			return err
+		}
+		defer pool.Close()
+		cl, err := openKafka(ctx, s.Kafka, log)
+		if err != nil {
+			return err
+		}
+		defer cl.Close()
+		return f.replay(ctx, c, from, ids, &replay.Replayer{
+			Client: cl, Topics: stream.NewTopics(cl, s.Kafka, log), Kafka: s.Kafka,
+			Store: cache.New(pool, s.Sink.Group, s.Cache, log), Reader: cache.NewReader(pool),
+		}, console.NewProgress(c.stderr, log))
 	})
 }
 
-func (f *replaying) runGroup(ctx context.Context, c call) error {
-	switch {
-	case f.from != "" || f.id != "" || f.ids != "":
-		return fmt.Errorf("%w: --from, --key and --ids are for a replay to the cache; a --group goes on --to a place", errUsage)
-	case f.to == "":
-		return fmt.Errorf("%w: to where? --to start, an offset, or a time such as 24h", errUsage)
-	}
-	to, err := parseSpot("to", f.to, time.Now())
+func (f *replayFlags) replay(ctx context.Context, c call, from replay.Place, ids schema.IDRange, r *replay.Replayer, line *console.Progress) error {
+	asking, cancel := context.WithTimeout(ctx, askKafka)
+	defer cancel()
+	plan, err := r.Plan(asking, f.entity, ids, from, f.partition)
 	if err != nil {
 		return err
 	}
-	if to.kind == spotOffset && f.entity == "" {
-		return fmt.Errorf("%w: an offset means something in one topic only: name it with --entity", errUsage)
+	f.announce(c, plan)
+	r.Progress = func(read int) {
+		line.Set(fmt.Sprintf("%s: %d records read of at most %d", f.entity, read, plan.Offsets()))
 	}
-	return f.reset(ctx, c, to)
+	r.LeftOut = func(at cache.TopicPartitionOffset, what string, err error) {
+		line.Println(fmt.Sprintf("%s %s: %s", at, what, oneLine(err.Error())))
+	}
+	report, err := r.Run(ctx, plan, f.dry)
+	if err != nil {
+		return err
+	}
+	line.Done(fmt.Sprintf("%s: %d records read", f.entity, report.Read))
+	if f.json {
+		err = c.printObject(report)
+	} else {
+		err = c.printf("%s\n", concludeReplay(report, ids))
+	}
+	if err == nil && report.Refused > 0 {
+		err = statusError(daemon.ExitFault)
+	}
+	return err
+}
+
+func (f *replayFlags) announce(c call, p replay.Plan) {
+	if f.json {
+		return
+	}
+	verb := "applying"
+	if f.dry {
+		verb = "counting only (--dry-run); it would be applied:"
+	}
+	fmt.Fprintf(c.stdout, "%s %s of %s once more to the cache, where it holds no newer version:\n", verb, replay.DescribeRows(p.IDs), p.Entity)
+	for _, s := range p.Spans {
+		fmt.Fprintf(c.stdout, "  %s partition %d from offset %d to %d", s.Topic, s.Partition, s.At, s.End)
+		if s.Note != "" {
+			fmt.Fprintf(c.stdout, " (%s)", s.Note)
+		}
+		fmt.Fprintln(c.stdout)
+	}
+}
+
+// concludeReplay says what was done.
+func concludeReplay(p replay.Report, ids schema.IDRange) string {
+	var end strings.Builder
+	fmt.Fprintf(&end, "%d records read, %d of %s: ", p.Read, p.Chosen, replay.DescribeRows(ids))
+	if p.DryRun {
+		fmt.Fprintf(&end, "%d rows would be written, %d records are no newer than the cache; nothing was done", p.Would, p.Stale)
+	} else {
+		fmt.Fprintf(&end, "%d rows inserted, %d updated, %d deleted; %d changed nothing, %d are no newer than the cache or than another",
+			p.Inserted, p.Updated, p.Deleted, p.Unchanged, p.Stale+p.Superseded)
+	}
+	if n := p.Unreadable + p.Refused; n > 0 {
+		fmt.Fprintf(&end, "; %d could not be applied", n)
+	}
+	return end.String()
+}
+
+// rows is what --key and --ids select.
+func (f *replayFlags) rows() (schema.IDRange, error) {
+	switch {
+	case f.id != "" && f.ids != "":
+		return schema.IDRange{}, fmt.Errorf("%w: --key or --ids, not both", errUsage)
+	case f.id != "":
+		text := f.id
+		if entity, id, ok := splitRow(text); ok && entity == f.entity {
+			text = id // as keys are written: Sag:98765
+		}
+		id, err := strconv.ParseInt(text, 10, 64)
+		if err != nil {
+			return schema.IDRange{}, fmt.Errorf("%w: --key is %q, want the id of a row of %s", errUsage, f.id, f.entity)
+		}
+		return schema.OneID(id), nil
+	case f.ids != "":
+		left, right, _ := strings.Cut(f.ids, "..")
+		first, err := strconv.ParseInt(left, 10, 64)
+		last, err2 := strconv.ParseInt(right, 10, 64)
+		if err != nil || err2 != nil || last < first {
+			return schema.IDRange{}, fmt.Errorf("%w: --ids is %q, want FIRST..LAST such as 100..200", errUsage, f.ids)
+		}
+		return schema.IDRange{Low: first - 1, High: last}, nil
+	}
+	return replay.AllRows(), nil
+}
+
+// parsePlace reads start, an offset, a time before now, or a moment.
+func parsePlace(name, text string, now time.Time) (replay.Place, error) {
+	if text == "start" {
+		return replay.Start(), nil
+	}
+	if offset, err := strconv.ParseInt(text, 10, 64); err == nil && offset >= 0 {
+		return replay.AtOffset(offset), nil
+	}
+	when, err := parseTime(text, now)
+	switch {
+	case err != nil:
+		return replay.Place{}, fmt.Errorf("%w: --%s is %q, want start, an offset from 0, a time before now such as 24h, or a moment such as 2026-11-23T15:00:00Z", errUsage, name, text)
+	case when.After(now):
+		return replay.Place{}, fmt.Errorf("%w: --%s is %s, which is yet to come", errUsage, name, text)
+	}
+	return replay.AtTime(when), nil
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"odastream/internal/test/kafkatest"
+	"odastream/replay"
 )
 
 // member joins the group, reads until n records came, commits them, and gives the
@@ -92,8 +93,8 @@ func groupReadsAgain(t *testing.T, n *newsroom) {
 		t.Errorf("replay of an active group = %d:\n%s", status, out)
 	}
 	// Whoever joins between the look and the setting: the broker itself refuses.
-	r := resetting{adm: n.adm, group: group}
-	if err := r.commit(t.Context(), resetReport{Offsets: []movedOffset{{Topic: n.topic(), To: 1}}}); err == nil {
+	r := replay.Group{Admin: n.adm, Name: group}
+	if err := r.Set(t.Context(), replay.GroupReport{Offsets: []replay.GroupOffset{{Topic: n.topic(), To: 1}}}); err == nil {
 		t.Error("offsets of an active group were set")
 	}
 	if diff := cmp.Diff(there, n.committed(t, group)); diff != "" {
@@ -127,7 +128,7 @@ func groupReadsAgain(t *testing.T, n *newsroom) {
 
 func (n *newsroom) groupAtOffsets(t *testing.T, group string) {
 	status, out := n.odastream(t, "replay", "--group", group, "--to", "5", "--entity", "sag", "--partition", "2", "--json")
-	var report resetReport
+	var report replay.GroupReport
 	if err := json.Unmarshal([]byte(out), &report); status != 0 || err != nil || len(report.Offsets) != 1 || report.Offsets[0].To != 5 {
 		t.Errorf("replay --to 5 = %d, %v:\n%s", status, err, out)
 	}

@@ -15,6 +15,7 @@ import (
 
 	"odastream/cache"
 	"odastream/internal/test/kafkatest"
+	"odastream/replay"
 	"odastream/schema"
 	"odastream/stream"
 )
@@ -44,10 +45,10 @@ func (n *newsroom) odastream(t *testing.T, args ...string) (int, string) {
 }
 
 // replay runs replay and gives its report.
-func (n *newsroom) replay(t *testing.T, args ...string) replayReport {
+func (n *newsroom) replay(t *testing.T, args ...string) replay.Report {
 	t.Helper()
 	status, out := n.odastream(t, append([]string{"replay", "Sag", "--json"}, args...)...)
-	var report replayReport
+	var report replay.Report
 	if err := json.Unmarshal([]byte(out), &report); status != 0 || err != nil {
 		t.Fatalf("replay %q = %d, %v:\n%s", args, status, err, out)
 	}
@@ -155,7 +156,7 @@ func TestReplayOverACompleteCacheChangesNothing(t *testing.T) {
 	before := n.state(t)
 	for range 2 {
 		got := n.replay(t, "--from", "start")
-		if want := (replayReport{Entity: "Sag", Read: records, Chosen: records, Stale: got.Stale, Superseded: got.Superseded}); got != want || got.Stale+got.Superseded != records {
+		if want := (replay.Report{Entity: "Sag", Read: records, Chosen: records, Stale: got.Stale, Superseded: got.Superseded}); got != want || got.Stale+got.Superseded != records {
 			t.Errorf("replay = %+v, want all %d records stale or superseded", got, records)
 		}
 	}
@@ -302,7 +303,7 @@ func (n *newsroom) cut(t *testing.T, partition int32, at int64) {
 
 // otherThan is a partition that does not hold the row.
 func otherThan(id int64) int {
-	return (rowRange{first: id, last: id}.partition("Sag", 3) + 1) % 3
+	return (int(stream.PartitionOf(schema.Key("Sag", id), 3)) + 1) % 3
 }
 
 // A record of no sense and one that Postgres refuses are named, and stop no other.

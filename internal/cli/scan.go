@@ -4,13 +4,9 @@ import (
 	"context"
 	"flag"
 	"fmt"
-	"io"
 	"log/slog"
-	"strings"
 
 	"odastream/checkpoint"
-	"odastream/internal/console"
-	"odastream/schema"
 )
 
 const scanMore = `
@@ -20,9 +16,9 @@ itself, the deletes are held back until --confirm-deletes says that they may be 
 
 The database is that of DATABASE_URL, or where that is not set that of the running "odastream up".`
 
-// scanRequest is the command line and the settings of scan.
-type scanRequest struct {
-	place
+// scanFlags are the command line of scan.
+type scanFlags struct {
+	targetFlags
 	confirm, dry, json bool
 }
 
@@ -38,7 +34,7 @@ func scanCommand() command {
 	return command{
 		name: "scan", args: "ENTITY", about: "Have the poller read one entity whole again, now.", more: scanMore,
 		flags: func(set *flag.FlagSet) action {
-			f := &scanRequest{}
+			f := &scanFlags{}
 			f.declare(set)
 			set.BoolVar(&f.confirm, "confirm-deletes", false, "let the rows that vanished be deleted, however many they are")
 			set.BoolVar(&f.dry, "dry-run", false, "say what would be done, and do nothing")
@@ -48,25 +44,26 @@ func scanCommand() command {
 	}
 }
 
-func (f *scanRequest) run(ctx context.Context, c call) error {
-	entity, err := schema.Lookup(c.args[0])
+func (f *scanFlags) run(ctx context.Context, c call) error {
+	entity, err := entityOf(c.args[0])
 	if err != nil {
-		return fmt.Errorf("%w: %w", errUsage, err)
-	}
-	if err := f.read(c.environ); err != nil {
 		return err
 	}
-	log := slog.New(console.NewHandler(func(line string) { fmt.Fprintln(c.stderr, line) }, slog.LevelWarn))
-	return untilStopped(ctx, log, func(ctx context.Context) error { return f.request(ctx, c.stdout, entity.Name) })
+	to, err := f.resolve(c.environ)
+	if err != nil {
+		return err
+	}
+	return c.untilStopped(ctx, c.log(slog.LevelWarn), func(ctx context.Context) error {
+		pool, err := to.pool(ctx, nil)
+		if err != nil {
+			return err
+		}
+		defer pool.Close()
+		return f.request(ctx, c, checkpoint.New(pool), entity.Name)
+	})
 }
 
-func (f *scanRequest) request(ctx context.Context, out io.Writer, entity string) error {
-	pool, err := f.pool(ctx)
-	if err != nil {
-		return err
-	}
-	defer pool.Close()
-	store := checkpoint.New(pool)
+func (f *scanFlags) request(ctx context.Context, c call, store *checkpoint.Store, entity string) error {
 	at, err := store.Load(ctx, entity)
 	if err != nil {
 		return err
@@ -80,7 +77,7 @@ func (f *scanRequest) request(ctx context.Context, out io.Writer, entity string)
 		report.Vanished = append(report.Vanished, m.ID)
 	}
 	if !f.json {
-		f.announce(out, report, at)
+		f.announce(c, report, at)
 	}
 	if !f.dry {
 		if report.Confirmed, err = store.RequestScan(ctx, entity, f.confirm); err != nil {
@@ -89,22 +86,21 @@ func (f *scanRequest) request(ctx context.Context, out io.Writer, entity string)
 	}
 	switch {
 	case f.json:
-		return printObject(out, report)
+		return c.printObject(report)
 	case f.dry:
-		fmt.Fprintln(out, "nothing was done (--dry-run)")
+		return c.printf("nothing was done (--dry-run)\n")
 	case f.confirm:
-		fmt.Fprintf(out, "done: a scan of %s is asked for, %d deletes are confirmed\n", entity, report.Confirmed)
-	default:
-		fmt.Fprintf(out, "done: a scan of %s is asked for\n", entity)
+		return c.printf("done: a scan of %s is asked for, %d deletes are confirmed\n", entity, report.Confirmed)
 	}
-	return nil
+	return c.printf("done: a scan of %s is asked for\n", entity)
 }
 
 // mostListed is how many vanished rows a person is shown.
 const mostListed = 10
 
 // announce says what is about to be done.
-func (f *scanRequest) announce(out io.Writer, r scanReport, at checkpoint.Checkpoint) {
+func (f *scanFlags) announce(c call, r scanReport, at checkpoint.Checkpoint) {
+	out := c.stdout
 	switch {
 	case at.LoadedAt.IsZero():
 		fmt.Fprintf(out, "%s: its first load is not complete, which is a scan already\n", r.Entity)
@@ -113,18 +109,12 @@ func (f *scanRequest) announce(out io.Writer, r scanReport, at checkpoint.Checkp
 	default:
 		fmt.Fprintf(out, "%s: the poller is asked to read it whole, at most half a minute from now\n", r.Entity)
 	}
-	if len(r.Vanished) == 0 {
+	n := len(r.Vanished)
+	if n == 0 {
 		fmt.Fprintln(out, "no row is known to have vanished")
 		return
 	}
-	var some []string
-	for _, id := range r.Vanished[:min(len(r.Vanished), mostListed)] {
-		some = append(some, fmt.Sprintf("%s/%d", r.Entity, id))
-	}
-	if n := len(r.Vanished) - len(some); n > 0 {
-		some = append(some, fmt.Sprintf("and %d more", n))
-	}
-	fmt.Fprintf(out, "%d rows were not found by the last scans: %s\n", len(r.Vanished), strings.Join(some, ", "))
+	fmt.Fprintf(out, "%d rows were not found by the last scans: %s\n", n, someIDs(r.Entity, r.Vanished[:min(n, mostListed)], n))
 	if f.confirm {
 		fmt.Fprintln(out, "their deletes may be published, if the scan does not find them again")
 	} else {

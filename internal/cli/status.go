@@ -3,12 +3,10 @@ package cli
 import (
 	"cmp"
 	"context"
-	"encoding/json"
-	"errors"
 	"flag"
-	"fmt"
 
 	"odastream/internal/survey"
+	"odastream/stream"
 )
 
 const statusMore = `
@@ -17,7 +15,7 @@ asked at --poller and --sink; what does not answer is said, and the tables tell 
 
 // statusFlags are the command line of status.
 type statusFlags struct {
-	target
+	targetFlags
 	json         bool
 	poller, sink string
 }
@@ -37,40 +35,26 @@ func statusCommand() command {
 }
 
 func (f *statusFlags) run(ctx context.Context, c call) error {
-	to, err := f.where(c.environ)
+	var s struct {
+		Kafka stream.Config `envPrefix:"KAFKA_"`
+	}
+	to, err := f.read(c.environ, &s)
 	if err != nil {
 		return err
 	}
-	report, err := survey.Take(ctx, to)
+	pool, err := to.pool(ctx, nil)
 	if err != nil {
 		return err
 	}
-	if !f.json {
-		return report.WriteText(c.stdout)
-	}
-	text, err := json.MarshalIndent(report, "", "  ")
+	defer pool.Close()
+	report, err := survey.Take(ctx, survey.Target{
+		Pool: pool, TopicPrefix: s.Kafka.TopicPrefix, Poller: cmp.Or(f.poller, to.poller), Sink: cmp.Or(f.sink, to.sink),
+	})
 	if err != nil {
-		return fmt.Errorf("encode status: %w", err)
+		return err
 	}
-	_, err = fmt.Fprintf(c.stdout, "%s\n", text)
-	return err
-}
-
-// where finds what to look at: the daemons' variables, or the running trial.
-func (f *statusFlags) where(environ []string) (survey.Target, error) {
-	place, trial := f.running(environ)
-	kafka, err := f.kafka(environ)
-	if err != nil {
-		return survey.Target{}, err
+	if f.json {
+		return c.printObject(report)
 	}
-	t := survey.Target{TopicPrefix: kafka.TopicPrefix, Poller: f.poller, Sink: f.sink}
-	if trial {
-		t.DatabaseURL, t.Poller, t.Sink = place.DatabaseURL, cmp.Or(f.poller, place.Poller), cmp.Or(f.sink, place.Sink)
-		return t, nil
-	}
-	if t.DatabaseURL = value(environ, "DATABASE_URL"); t.DatabaseURL == "" {
-		return t, errors.New("DATABASE_URL is not set, and no \"odastream up\" runs here: set it, start one, or name its directory with --dir")
-	}
-	t.Poller, t.Sink = cmp.Or(f.poller, "127.0.0.1:8080"), cmp.Or(f.sink, "127.0.0.1:8081")
-	return t, nil
+	return report.WriteText(c.stdout)
 }

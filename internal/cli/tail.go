@@ -9,9 +9,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"odastream/internal/console"
-	"odastream/internal/daemon"
 	"odastream/internal/follow"
-	"odastream/schema"
 	"odastream/stream"
 )
 
@@ -21,7 +19,7 @@ those of the running "odastream up". It joins no consumer group and leaves no tr
 
 // tailFlags are the command line of tail.
 type tailFlags struct {
-	target
+	targetFlags
 	json bool
 	from string
 }
@@ -41,22 +39,24 @@ func tailCommand() command {
 
 // run prints until the first signal.
 func (f *tailFlags) run(ctx context.Context, c call) error {
-	entity, err := schema.Lookup(c.args[0])
+	entity, err := entityOf(c.args[0])
 	if err != nil {
-		return fmt.Errorf("%w: %w", errUsage, err)
+		return err
 	}
 	begin := map[string]follow.From{"now": follow.End, "start": follow.Start}
 	from, ok := begin[f.from]
 	if !ok {
 		return fmt.Errorf("%w: --from is %q, want now or start", errUsage, f.from)
 	}
-	cfg, err := f.kafka(c.environ)
-	if err != nil {
+	var s struct {
+		Kafka stream.Config `envPrefix:"KAFKA_"`
+	}
+	if _, err := f.read(c.environ, &s); err != nil {
 		return err
 	}
-	log := slog.New(console.NewHandler(func(line string) { fmt.Fprintln(c.stderr, line) }, slog.LevelWarn))
-	return untilStopped(ctx, log, func(ctx context.Context) error {
-		reader, err := follow.Open(ctx, cfg, []string{entity.Name}, from, log)
+	log := c.log(slog.LevelWarn)
+	return c.untilStopped(ctx, log, func(ctx context.Context) error {
+		reader, err := follow.Open(ctx, s.Kafka, []string{entity.Name}, from, log)
 		if err != nil {
 			return err
 		}
@@ -77,8 +77,8 @@ func (f *tailFlags) print(ctx context.Context, c call, reader *follow.Reader, lo
 			if !ok {
 				continue
 			}
-			if _, err := fmt.Fprintln(c.stdout, line); err != nil {
-				return fmt.Errorf("print: %w", err)
+			if err := c.printf("%s\n", line); err != nil {
+				return err
 			}
 		}
 	}
@@ -98,19 +98,4 @@ func (f *tailFlags) line(r *kgo.Record, log *slog.Logger) (line string, ok bool)
 	default:
 		return console.Headline(m.Change), true
 	}
-}
-
-// untilStopped runs work until the first signal, which is no fault of it.
-func untilStopped(ctx context.Context, log *slog.Logger, work func(context.Context) error) error {
-	var failed error
-	code := daemon.UntilStopped(ctx, log, func(ctx context.Context) int {
-		if err := work(ctx); ctx.Err() == nil {
-			failed = err
-		}
-		return daemon.ExitDone
-	})
-	if code != daemon.ExitDone {
-		return statusError(code)
-	}
-	return failed
 }

@@ -7,61 +7,113 @@ import (
 	"log/slog"
 	"slices"
 	"strings"
+	"time"
 
+	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"odastream/cache"
+	"odastream/internal/connect"
 	"odastream/internal/settings"
 	"odastream/internal/trial"
 	"odastream/stream"
 )
 
-// target is where a command finds Kafka and Postgres: as the daemons' variables
-// say, or where they are silent, at the running trial.
-type target struct{ dir string }
+// targetFlags is the flag of every command that connects to what runs already.
+type targetFlags struct{ dir string }
 
-func (t *target) declare(set *flag.FlagSet) {
-	set.StringVar(&t.dir, "dir", "", "state `directory` of an \"odastream up\" that was given one")
+func (f *targetFlags) declare(set *flag.FlagSet) {
+	set.StringVar(&f.dir, "dir", "", "state `directory` of an \"odastream up\" that was given one")
 }
 
-// running finds the trial that is meant: by --dir, or because nothing else is.
-func (t *target) running(environ []string) (trial.Place, bool) {
-	if t.dir != "" {
-		return trial.Running(t.dir)
-	}
-	if value(environ, "KAFKA_BROKERS") != "" || value(environ, "DATABASE_URL") != "" {
-		return trial.Place{}, false
-	}
-	dir, err := trial.DefaultDir()
+func (f *targetFlags) resolve(environ []string) (target, error) { return resolve(environ, f.dir) }
+
+// read finds what to connect to and fills into with its settings.
+func (f *targetFlags) read(environ []string, into any) (target, error) {
+	to, err := f.resolve(environ)
 	if err != nil {
-		return trial.Place{}, false
+		return to, err
 	}
-	return trial.Running(dir)
+	return to, settings.Parse(to.environ, into)
 }
 
-// find is running, but a trial that --dir names must be there.
-func (t *target) find(environ []string) (place trial.Place, ok bool, err error) {
-	if place, ok = t.running(environ); !ok && t.dir != "" {
-		err = fmt.Errorf("no \"odastream up\" runs in %s: start it with the same --dir", t.dir)
-	}
-	return place, ok, err
+// target is what a command connects to.
+type target struct {
+	environ      []string // the daemons' variables, as they lead there
+	poller, sink string   // host:port of the endpoints; "" if the trial has none
 }
 
-// kafka reads the settings of Kafka.
-func (t *target) kafka(environ []string) (stream.Config, error) {
-	if place, ok, err := t.find(environ); ok || err != nil {
-		return trialKafka(place), err
+// resolve finds what to connect to. It is the trial in dir, if dir is named, and an
+// error if none runs there. Else it is what the daemons' variables name: if neither
+// KAFKA_BROKERS nor DATABASE_URL is set, and a trial runs in the user's own
+// directory, that trial.
+func resolve(environ []string, dir string) (target, error) {
+	named := dir != ""
+	switch {
+	case named:
+	case value(environ, "KAFKA_BROKERS") != "" || value(environ, "DATABASE_URL") != "":
+		return ofVariables(environ), nil
+	default:
+		var err error
+		if dir, err = trial.DefaultDir(); err != nil {
+			return ofVariables(environ), nil //nolint:nilerr // a user without a directory has no trial in it
+		}
 	}
-	var s struct {
-		Kafka stream.Config `envPrefix:"KAFKA_"`
+	place, runs := trial.Running(dir)
+	switch {
+	case runs:
+		return ofTrial(environ, place), nil
+	case named:
+		return target{}, fmt.Errorf("no \"odastream up\" runs in %s: start it with the same --dir", dir)
 	}
-	err := settings.Parse(environ, &s)
-	return s.Kafka, err
+	return ofVariables(environ), nil
 }
 
-// trialKafka is where a trial keeps its topics.
-func trialKafka(place trial.Place) stream.Config {
-	return stream.Config{Brokers: []string{place.Brokers}, TopicPrefix: trial.TopicPrefix}
+// ofVariables is what environ leads to.
+func ofVariables(environ []string) target {
+	return target{environ: environ, poller: "127.0.0.1:8080", sink: "127.0.0.1:8081"}
 }
+
+// ofTrial is a running trial. Its variables are environ's but for those that say
+// where Kafka, Postgres and the source are.
+func ofTrial(environ []string, place trial.Place) target {
+	others := slices.DeleteFunc(slices.Clone(environ), func(entry string) bool { return strings.HasPrefix(entry, "KAFKA_") })
+	return target{
+		environ: append(others,
+			"KAFKA_BROKERS="+place.Brokers, "KAFKA_TOPIC_PREFIX="+trial.TopicPrefix,
+			"DATABASE_URL="+place.DatabaseURL, "ODA_URL="+place.Source),
+		poller: place.Poller, sink: place.Sink,
+	}
+}
+
+// databaseURL is "" where nothing names the database.
+func (t target) databaseURL() string { return value(t.environ, "DATABASE_URL") }
+
+// pool opens the database, with the timeouts of cache.PoolConfig unless configure
+// (nil: nothing) sets others.
+func (t target) pool(ctx context.Context, configure func(*pgxpool.Config)) (*pgxpool.Pool, error) {
+	url := t.databaseURL()
+	if url == "" {
+		return nil, &settings.Error{Faults: []string{noDatabase}}
+	}
+	cfg, err := cache.PoolConfig(url)
+	if err != nil {
+		return nil, fmt.Errorf("DATABASE_URL: %w", err)
+	}
+	if configure != nil {
+		configure(cfg)
+	}
+	return connect.Pool(ctx, cfg)
+}
+
+// withoutTimeout lets a statement take as long as it takes.
+func withoutTimeout(cfg *pgxpool.Config) { cfg.ConnConfig.RuntimeParams["statement_timeout"] = "0" }
+
+// noDatabase is said where nothing names the database.
+const noDatabase = `DATABASE_URL is not set, and no "odastream up" runs here: set it, start one, or name its directory with --dir`
+
+// askKafka bounds what is asked of Kafka before it counts as not reachable.
+const askKafka = 10 * time.Second
 
 // openKafka makes a client and sees that a broker answers it. The caller closes it.
 func openKafka(ctx context.Context, cfg stream.Config, log *slog.Logger) (*kgo.Client, error) {
@@ -69,6 +121,8 @@ func openKafka(ctx context.Context, cfg stream.Config, log *slog.Logger) (*kgo.C
 	if err != nil {
 		return nil, err
 	}
+	ctx, cancel := context.WithTimeout(ctx, askKafka)
+	defer cancel()
 	if err := stream.Ping(ctx, cl, cfg); err != nil {
 		cl.Close()
 		return nil, err

@@ -2,21 +2,14 @@ package cli
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
 	"flag"
 	"fmt"
-	"io"
 	"log/slog"
-	"strings"
 	"time"
 
-	"github.com/jackc/pgx/v5/pgxpool"
-
-	"odastream/internal/connect"
-	"odastream/internal/console"
+	"odastream/cache"
+	"odastream/checkpoint"
 	"odastream/internal/daemon"
-	"odastream/internal/settings"
 	"odastream/internal/wiring"
 	"odastream/oda"
 	"odastream/verify"
@@ -34,9 +27,9 @@ of members, all but the last of two with one name, and how a number is spelled (
 What seems to differ is looked at again until --wait is over, and what changed meanwhile is not counted. Exit status 0:
 no difference; 1: any difference, or an entity that could not be verified; 2: bad command line or settings.`
 
-// verification is the command line and the settings of verify.
-type verification struct {
-	place
+// verifyFlags are the command line of verify.
+type verifyFlags struct {
+	targetFlags
 	full, json bool
 	sample     int
 	wait       time.Duration
@@ -47,7 +40,7 @@ func verifyCommand() command {
 	return command{
 		name: "verify", about: "Prove that every row at the source is in the ledger and in the cache.", more: verifyMore,
 		flags: func(set *flag.FlagSet) action {
-			f := &verification{}
+			f := &verifyFlags{}
 			f.declare(set)
 			set.BoolVar(&f.full, "full", false, "compare every row by its content")
 			set.IntVar(&f.sample, "sample", 5, "without --full: `windows` of 100 rows to compare, at random ids of each entity; 0: none")
@@ -59,114 +52,72 @@ func verifyCommand() command {
 	}
 }
 
-func (f *verification) run(ctx context.Context, c call) error {
+func (f *verifyFlags) run(ctx context.Context, c call) error {
 	switch {
 	case f.sample < 0 || f.sample > 100_000:
 		return fmt.Errorf("%w: --sample is %d, want 0 to 100000", errUsage, f.sample)
 	case f.wait < time.Millisecond || f.wait > time.Hour:
 		return fmt.Errorf("%w: --wait is %s, want 1ms to 1h", errUsage, f.wait)
 	}
-	if err := f.read(c.environ); err != nil {
-		return err
-	}
-	if f.entities != "" {
-		f.set.Entities = nil
-		if err := f.set.Entities.UnmarshalText([]byte(f.entities)); err != nil {
-			return fmt.Errorf("%w: --entities: %w", errUsage, err)
-		}
-	}
-	log := slog.New(console.NewHandler(func(line string) { fmt.Fprintln(c.stderr, line) }, slog.LevelInfo))
-	return untilStopped(ctx, log, func(ctx context.Context) error { return f.verify(ctx, c, log) })
-}
-
-func (f *verification) verify(ctx context.Context, c call, log *slog.Logger) error {
-	v, closeAll, err := f.verifier(ctx, log)
+	var s sourceSettings
+	to, err := f.read(c.environ, &s)
 	if err != nil {
 		return err
 	}
-	defer closeAll()
-	line := console.NewProgress(c.stderr, log)
-	report, err := v.Verify(ctx, f.set.Entities.OrDefault(), verify.Options{
-		Full: f.full, Sample: f.sample, Patience: f.wait, Workers: f.set.Source.Concurrency, Progress: line.Set,
+	if f.entities != "" {
+		s.Entities = nil
+		if err := s.Entities.UnmarshalText([]byte(f.entities)); err != nil {
+			return fmt.Errorf("%w: --entities: %w", errUsage, err)
+		}
+	}
+	log := c.log(slog.LevelInfo)
+	return c.untilStopped(ctx, log, func(ctx context.Context) error {
+		v, closeAll, err := openVerifier(ctx, to, s.Source, log)
+		if err != nil {
+			return err
+		}
+		defer closeAll()
+		return f.verify(ctx, c, v, s)
+	})
+}
+
+func (f *verifyFlags) verify(ctx context.Context, c call, v *verify.Verifier, s sourceSettings) error {
+	line := c.progress()
+	report, err := v.Verify(ctx, s.Entities.OrDefault(), verify.Options{
+		Full: f.full, Sample: f.sample, Patience: f.wait, Workers: s.Source.Concurrency, Progress: line.Set,
 	})
 	if err != nil {
 		return err
 	}
 	line.Done(fmt.Sprintf("%d entities verified", len(report.Entities)))
 	if f.json {
-		err = printObject(c.stdout, report)
+		err = c.printObject(report)
 	} else {
-		err = report.WriteText(c.stdout)
+		err = printErr(0, report.WriteText(c.stdout))
 	}
-	if err != nil {
-		return fmt.Errorf("print report: %w", err)
+	if err == nil && !report.OK {
+		err = statusError(daemon.ExitFault)
 	}
-	if !report.OK {
-		return statusError(daemon.ExitFault)
-	}
-	return nil
+	return err
 }
 
-// place is where source and database are: as the daemons' variables say, or where
-// they are silent, at the running trial.
-type place struct {
-	target
-	set placeSettings
+// sourceSettings say where the source is and what is copied of it.
+type sourceSettings struct {
+	Source   oda.Config      `envPrefix:"ODA_"`
+	Entities wiring.Entities `env:"ODA_ENTITIES"`
 }
 
-type placeSettings struct {
-	DatabaseURL string          `env:"DATABASE_URL" secret:"true"`
-	Source      oda.Config      `envPrefix:"ODA_"`
-	Entities    wiring.Entities `env:"ODA_ENTITIES"`
-}
-
-func (p *place) read(environ []string) error {
-	if err := settings.Parse(environ, &p.set); err != nil {
-		return err
-	}
-	if trial, ok := p.running(environ); ok {
-		p.set.DatabaseURL, p.set.Source.URL = trial.DatabaseURL, trial.Source
-	}
-	if p.set.DatabaseURL == "" {
-		return errors.New("DATABASE_URL is not set, and no \"odastream up\" runs here: set it, start one, or name its directory with --dir")
-	}
-	return nil
-}
-
-// pool opens the database. Counting an entity takes as long as it takes.
-func (p *place) pool(ctx context.Context) (*pgxpool.Pool, error) {
-	return connect.Postgres(ctx, p.set.DatabaseURL, func(cfg *pgxpool.Config) {
-		cfg.ConnConfig.RuntimeParams["application_name"] = "odastream"
-	})
-}
-
-// verifier opens source and database; closeAll gives them up.
-func (p *place) verifier(ctx context.Context, log *slog.Logger) (v *verify.Verifier, closeAll func(), err error) {
-	client, err := oda.New(p.set.Source, log, nil)
+// openVerifier opens source and database; closeAll gives them up.
+func openVerifier(ctx context.Context, to target, source oda.Config, log *slog.Logger) (v *verify.Verifier, closeAll func(), err error) {
+	client, err := oda.New(source, log, nil)
 	if err != nil {
 		return nil, nil, err
 	}
-	pool, err := p.pool(ctx)
+	pool, err := to.pool(ctx, withoutTimeout) // counting an entity takes as long as it takes
 	if err != nil {
 		client.Close()
 		return nil, nil, err
 	}
-	return verify.New(client, pool, log), func() { client.Close(); pool.Close() }, nil
-}
-
-// printObject prints one JSON object for programs.
-func printObject(w io.Writer, what any) error {
-	out := json.NewEncoder(w)
-	out.SetEscapeHTML(false)
-	out.SetIndent("", "  ")
-	return out.Encode(what)
-}
-
-// splitRow reads ENTITY/ID, or ENTITY:ID as keys are written.
-func splitRow(text string) (entity, id string, ok bool) {
-	at := strings.LastIndexAny(text, "/:")
-	if at < 1 {
-		return "", "", false
-	}
-	return text[:at], text[at+1:], true
+	v = verify.New(client, checkpoint.New(pool), cache.NewReader(pool))
+	return v, func() { client.Close(); pool.Close() }, nil
 }

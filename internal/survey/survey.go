@@ -14,6 +14,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/jackc/pgx/v5/pgxpool"
+
 	"odastream/apply"
 	"odastream/capture"
 	"odastream/schema"
@@ -21,8 +23,8 @@ import (
 
 // Target says where to look.
 type Target struct {
-	DatabaseURL string
-	Poller      string // host:port of its endpoints; "": not asked
+	Pool        *pgxpool.Pool // stays the caller's to close
+	Poller      string        // host:port of its endpoints; "": not asked
 	Sink        string
 	TopicPrefix string // of the topics in the database's tables
 }
@@ -63,7 +65,7 @@ type Entity struct {
 const askWithin = 3 * time.Second
 
 // Take looks at everything. The error is that of the database, without which
-// there is nothing to say; ErrNoTables is among them.
+// there is nothing to say; cache.IsMissingTable is among them.
 func Take(ctx context.Context, t Target) (Report, error) {
 	r := Report{At: time.Now().UTC(), Poller: Daemon{Addr: t.Poller}, Sink: Daemon{Addr: t.Sink}}
 	known, err := readTables(ctx, t)

@@ -2,19 +2,13 @@ package survey
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"strings"
 	"time"
 
-	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
-
+	"odastream/cache"
+	"odastream/checkpoint"
 	"odastream/schema"
 )
-
-// ErrNoTables says that the database was never migrated.
-var ErrNoTables = errors.New("the database has no tables of odastream: start a poller or a sink on it, or run odastream migrate")
 
 // countWithin bounds the count of all rows, for which a complete cache takes
 // longer than anybody waits.
@@ -22,95 +16,46 @@ const countWithin = 4 * time.Second
 
 // readTables reads what the tables say of each entity.
 func readTables(ctx context.Context, t Target) (*entities, error) {
-	conn, err := pgx.Connect(ctx, t.DatabaseURL)
-	if err != nil {
-		line := strings.Join(strings.Fields(err.Error()), " ")
-		return nil, fmt.Errorf("reach Postgres: %s (is it running? DATABASE_URL says where it is)", line)
-	}
-	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }()
 	k := &entities{bySuffix: map[string]*Entity{}}
-	for _, read := range []func(context.Context, *pgx.Conn, Target) error{k.readPoller, k.readSink, k.readDeadLetters} {
-		if err := read(ctx, conn, t); err != nil {
-			var fault *pgconn.PgError
-			if errors.As(err, &fault) && fault.Code == "42P01" { // undefined_table
-				return nil, ErrNoTables
-			}
-			return nil, fmt.Errorf("read odastream's tables: %w", err)
-		}
+	reader := cache.NewReader(t.Pool)
+	pollers, err := checkpoint.New(t.Pool).Overview(ctx)
+	if err != nil {
+		return nil, err
 	}
-	k.count(ctx, t)
+	applied, err := reader.AppliedAt(ctx)
+	if err != nil {
+		return nil, err
+	}
+	dead, err := reader.OpenDeadLetters(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, o := range pollers {
+		e := k.of(o.Entity)
+		e.Holder, e.Watermark, e.LoadedAt, e.ScannedAt = o.Holder, o.Watermark, o.LoadedAt, o.ScannedAt
+	}
+	for topic, at := range applied {
+		k.ofTopic(topic, t).AppliedAt = at.UTC()
+	}
+	for topic, n := range dead {
+		k.ofTopic(topic, t).DeadLetters = n
+	}
+	k.count(ctx, reader)
 	return k, nil
 }
 
-func (k *entities) readPoller(ctx context.Context, conn *pgx.Conn, _ Target) error {
-	rows, err := conn.Query(ctx, `
-		SELECT entity_type, watermark, loaded_at, scanned_at, CASE WHEN expires_at > clock_timestamp() THEN holder ELSE '' END
-		FROM poller_leases LEFT JOIN poller_watermarks USING (entity_type)`)
-	if err != nil {
-		return err
-	}
-	var name, holder string
-	var watermark, loaded, scanned *time.Time
-	_, err = pgx.ForEachRow(rows, []any{&name, &watermark, &loaded, &scanned, &holder}, func() error {
-		e := k.of(name)
-		e.Holder, e.Watermark, e.LoadedAt, e.ScannedAt = holder, orZero(watermark), orZero(loaded), orZero(scanned)
-		return nil
-	})
-	return err
-}
-
-func (k *entities) readSink(ctx context.Context, conn *pgx.Conn, t Target) error {
-	rows, err := conn.Query(ctx, "SELECT topic, max(updated_at) FROM sink_offsets GROUP BY topic")
-	if err != nil {
-		return err
-	}
-	var topic string
-	var at time.Time
-	_, err = pgx.ForEachRow(rows, []any{&topic, &at}, func() error {
-		k.ofTopic(topic, t).AppliedAt = at.UTC()
-		return nil
-	})
-	return err
-}
-
-func (k *entities) readDeadLetters(ctx context.Context, conn *pgx.Conn, t Target) error {
-	rows, err := conn.Query(ctx, "SELECT topic, count(*) FROM dead_letters WHERE state = 'open' GROUP BY topic")
-	if err != nil {
-		return err
-	}
-	var topic string
-	var n int64
-	_, err = pgx.ForEachRow(rows, []any{&topic, &n}, func() error {
-		k.ofTopic(topic, t).DeadLetters = n
-		return nil
-	})
-	return err
-}
-
-// count counts the rows of each entity, over a connection of its own that may be
-// cut off.
-func (k *entities) count(ctx context.Context, t Target) {
+// count counts the rows of each entity, if that does not take too long.
+func (k *entities) count(ctx context.Context, reader *cache.Reader) {
 	ctx, cancel := context.WithTimeout(ctx, countWithin)
 	defer cancel()
-	conn, err := pgx.Connect(ctx, t.DatabaseURL)
+	counted, err := reader.CountRows(ctx)
 	if err != nil {
 		return
 	}
-	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }()
-	rows, err := conn.Query(ctx, "SELECT entity_type, count(*) FROM parliamentary_data GROUP BY entity_type")
-	if err != nil {
-		return
-	}
-	counted, total := map[string]int64{}, int64(0)
-	var name string
-	var n int64
-	_, err = pgx.ForEachRow(rows, []any{&name, &n}, func() error {
-		counted[name], total = n, total+n
+	var total int64
+	for name, n := range counted {
+		total += n
 		k.of(name)
-		return nil
-	})
-	if err != nil {
-		return
 	}
 	k.rows = &total
 	for _, e := range k.bySuffix {
@@ -127,11 +72,4 @@ func (k *entities) ofTopic(topic string, t Target) *Entity {
 		return k.of(e.Name)
 	}
 	return k.of(suffix)
-}
-
-func orZero(t *time.Time) time.Time {
-	if t == nil {
-		return time.Time{}
-	}
-	return t.UTC()
 }

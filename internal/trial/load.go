@@ -114,7 +114,7 @@ func (t *trial) showLoad(ctx context.Context) error {
 // ready says that all that was there is here.
 func (t *trial) ready(ctx context.Context, l load) string {
 	rows := ""
-	if n, err := countRows(ctx, t.servers.postgres.URL()); err == nil {
+	if n, err := countRows(ctx, t.pool); err == nil {
 		rows = grouped(n) + " rows of "
 	}
 	return fmt.Sprintf("%s complete: %s%d entities in Postgres, %.1f s after the start",

@@ -10,8 +10,11 @@ import (
 	"slices"
 	"time"
 
+	"github.com/jackc/pgx/v5/pgxpool"
 	"golang.org/x/sync/errgroup"
 
+	"odastream/checkpoint"
+	"odastream/internal/connect"
 	"odastream/internal/daemon"
 	"odastream/internal/follow"
 	"odastream/internal/wiring"
@@ -45,6 +48,7 @@ type trial struct {
 	poller    *wiring.Poller
 	sink      *wiring.Sink
 	reader    *follow.Reader
+	pool      *pgxpool.Pool
 	former    former // what an earlier trial left
 	endpoints []endpoint
 	taken     []string // endpoints whose address is another program's
@@ -128,10 +132,16 @@ func (t *trial) connect(ctx context.Context) (err error) {
 		return err
 	}
 	t.closers = append(t.closers, t.sink.Close)
-	if t.former, err = readFormer(ctx, url); err != nil {
+	if t.pool, err = connect.Postgres(ctx, url, nil); err != nil {
 		return err
 	}
-	if err := forgetPollers(ctx, url); err != nil {
+	t.closers = append(t.closers, t.pool.Close)
+	if t.former, err = readFormer(ctx, t.pool); err != nil {
+		return err
+	}
+	// A killed trial still holds its leases. Nobody works under them: we alone hold
+	// the lock of the directory.
+	if err := checkpoint.New(t.pool).EndAllLeases(ctx); err != nil {
 		return err
 	}
 	t.endpoints = []endpoint{

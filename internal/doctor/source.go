@@ -1,4 +1,4 @@
-package cli
+package doctor
 
 import (
 	"context"
@@ -8,25 +8,20 @@ import (
 )
 
 // source probes the source.
-func (e *examination) source(ctx context.Context, log *slog.Logger) []oda.Finding {
-	client, err := oda.New(e.set.Source, log, nil)
+func (cfg Config) source(ctx context.Context, log *slog.Logger) []oda.Finding {
+	client, err := oda.New(cfg.Source, log, nil)
 	if err != nil {
 		return []oda.Finding{unreached("settings", err, "the source cannot be asked", "correct the variable that is named, with ODA_ before it")}
 	}
 	defer client.Close()
 	probe := client.Probe
-	if e.full {
+	if cfg.Full {
 		probe = client.ProbeFull
 	}
-	report, err := probe(ctx, e.set.names())
+	report, err := probe(ctx, cfg.Entities)
 	if err != nil {
 		return append(report.Findings, unreached("reachable", err, "nothing new is seen until it answers; nothing is lost by it",
 			"see whether ODA_URL is right and whether this machine may reach it (proxy, firewall); if so, wait"))
 	}
 	return report.Findings
-}
-
-// unreached is the finding that something could not be looked at at all.
-func unreached(name string, err error, means, remedy string) oda.Finding {
-	return oda.Finding{Name: name, Verdict: oda.VerdictTrouble, Seen: err.Error(), Means: means, Remedy: remedy}
 }

@@ -1,4 +1,4 @@
-package cli
+package export
 
 import (
 	"errors"
@@ -8,10 +8,10 @@ import (
 	"path/filepath"
 )
 
-// writeWhole has write make the file's content: under another name beside it, which
+// WriteFile has write make the file's content: under another name beside it, which
 // becomes the file's once all of it is on the disk. Where write fails, or the
 // process dies, a file that was there before is as it was.
-func writeWhole(path string, write func(io.Writer) error) error {
+func WriteFile(path string, write func(io.Writer) error) error {
 	dir, name := filepath.Split(path)
 	part, err := os.CreateTemp(filepath.Clean(dir), "."+name+".part-")
 	if err != nil {
@@ -19,7 +19,7 @@ func writeWhole(path string, write func(io.Writer) error) error {
 	}
 	err = write(part)
 	if err == nil {
-		err = settleFile(part)
+		err = publish(part)
 	}
 	if err = errors.Join(err, part.Close()); err == nil {
 		err = os.Rename(part.Name(), path)
@@ -31,9 +31,9 @@ func writeWhole(path string, write func(io.Writer) error) error {
 	return nil
 }
 
-// settleFile lets others read the file, as any that a program makes, and waits for
-// the disk: a name must not get ahead of what it stands for.
-func settleFile(file *os.File) error {
+// publish lets others read the file, as any that a program makes, and waits until
+// it is on the disk: only then may it get its name.
+func publish(file *os.File) error {
 	if err := file.Chmod(0o644); err != nil { //nolint:gosec // the data are public
 		return err
 	}

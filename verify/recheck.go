@@ -43,9 +43,9 @@ func (c *check) suspect(id int64, first *atSource) {
 	c.suspects[id] = suspect{first: first}
 }
 
-// settle looks at the suspects again until none is left or the patience ends,
+// recheck looks at the suspects again until none is left or the patience ends,
 // and reports the rest.
-func (c *check) settle(ctx context.Context) error {
+func (c *check) recheck(ctx context.Context) error {
 	pause := min(firstPause, c.options.Patience)
 	for left := c.options.Patience; left > 0 && len(c.suspects) > 0; pause *= 2 {
 		pause = min(pause, left)
@@ -111,7 +111,7 @@ func (c *check) lookAgain(ctx context.Context) error {
 	for _, id := range ids {
 		v := view{id: id, source: rows[id], entry: known[id], stored: cached[id]}
 		if v.cacheFinding() == Different {
-			if v.stored.agrees, err = c.agrees(ctx, id, v.source.data); err != nil {
+			if v.stored.agrees, err = c.cache.SameContent(ctx, c.out.Name, id, v.source.data); err != nil {
 				return err
 			}
 		}

@@ -1,4 +1,4 @@
-package cli
+package doctor
 
 import (
 	"context"
@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"strings"
-	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
@@ -15,32 +14,28 @@ import (
 	"odastream/oda"
 )
 
-const (
-	// oldestPostgres is the first major version that has what the tables need.
-	oldestPostgres = 15
-	// lookFor bounds a look at Postgres or Kafka once it answers.
-	lookFor = 15 * time.Second
-)
+// oldestPostgres is the first major version that has what the tables need.
+const oldestPostgres = 15
 
 // postgres looks at the database: whether it answers, its version, its tables.
-func (e *examination) postgres(ctx context.Context, _ *slog.Logger) []oda.Finding {
-	if e.set.DatabaseURL == "" {
+func (cfg Config) postgres(ctx context.Context, _ *slog.Logger) []oda.Finding {
+	if cfg.DatabaseURL == "" {
 		return []oda.Finding{{
 			Name: "settings", Verdict: oda.VerdictTrouble, Seen: "DATABASE_URL is not set, and no \"odastream up\" runs here",
 			Means: "poller and sink need a database", Remedy: "set DATABASE_URL to one of Postgres, or name a trial's directory with --dir",
 		}}
 	}
-	pool, err := connect.Postgres(ctx, e.set.DatabaseURL, nil)
+	pool, err := connect.Postgres(ctx, cfg.DatabaseURL, nil)
 	if err != nil {
 		return []oda.Finding{unreached("reachable", err, "poller and sink wait for it, and lose nothing by it",
 			"start Postgres, or correct DATABASE_URL")}
 	}
 	defer pool.Close()
-	ctx, cancel := context.WithTimeout(ctx, lookFor)
+	ctx, cancel := context.WithTimeout(ctx, askWithin)
 	defer cancel()
 	return []oda.Finding{
 		{Name: "reachable", Verdict: oda.VerdictOK, Seen: "it answers", Means: "DATABASE_URL is right"},
-		postgresVersion(ctx, pool), e.migrations(ctx),
+		postgresVersion(ctx, pool), cfg.migrations(ctx),
 	}
 }
 
@@ -59,8 +54,8 @@ func postgresVersion(ctx context.Context, pool *pgxpool.Pool) oda.Finding {
 }
 
 // migrations looks whether the tables are those of this version.
-func (e *examination) migrations(ctx context.Context) oda.Finding {
-	pending, err := migrate.Pending(ctx, e.set.DatabaseURL)
+func (cfg Config) migrations(ctx context.Context) oda.Finding {
+	pending, err := migrate.Pending(ctx, cfg.DatabaseURL)
 	switch {
 	case errors.Is(err, migrate.ErrNewer):
 		return unreached("migrations", err, "this version does not know the tables, and its programs do not start on them",
@@ -74,7 +69,7 @@ func (e *examination) migrations(ctx context.Context) oda.Finding {
 		Name: "migrations", Verdict: oda.VerdictNote, Seen: fmt.Sprintf("%d are not applied: %s", len(pending), strings.Join(pending, ", ")),
 		Means: "poller and sink apply them at their next start",
 	}
-	if e.set.Migrate == "off" {
+	if !cfg.Migrate {
 		f.Verdict, f.Means = oda.VerdictTrouble, "MIGRATE=off: poller and sink do not apply them"
 		f.Remedy = "run odastream migrate"
 	}

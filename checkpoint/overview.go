@@ -1,0 +1,56 @@
+package checkpoint
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgtype/zeronull"
+)
+
+// Overview is how far the pollers are with one entity. A time is zero where it is
+// not known.
+type Overview struct {
+	Entity    string
+	Holder    string // of the lease; "" if it ran out
+	Watermark time.Time
+	LoadedAt  time.Time // when the first load was complete
+	ScannedAt time.Time // when the last whole scan ended
+	SavedAt   time.Time // when watermark or progress was last saved
+}
+
+// Overview returns all entities that a poller has ever had a lease of, in no order.
+func (s *Store) Overview(ctx context.Context) ([]Overview, error) {
+	rows, err := s.pool.Query(ctx, `SELECT entity_type, CASE WHEN expires_at > clock_timestamp() THEN holder ELSE '' END,
+    watermark, loaded_at, scanned_at, w.updated_at
+FROM poller_leases LEFT JOIN poller_watermarks w USING (entity_type)`)
+	if err != nil {
+		return nil, fmt.Errorf("read leases and watermarks: %w", err)
+	}
+	list, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (o Overview, err error) {
+		var watermark, loaded, scanned, saved zeronull.Timestamptz
+		err = row.Scan(&o.Entity, &o.Holder, &watermark, &loaded, &scanned, &saved)
+		o.Watermark, o.LoadedAt = time.Time(watermark).UTC(), time.Time(loaded).UTC()
+		o.ScannedAt, o.SavedAt = time.Time(scanned).UTC(), time.Time(saved).UTC()
+		return o, err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read leases and watermarks: %w", err)
+	}
+	return list, nil
+}
+
+// EndAllLeases ends every lease and removes every poller from the members, as if
+// they had run out. It is for whoever knows that no poller runs: one that does
+// loses its entities, and what it then tries to save is refused (Invariant 4).
+func (s *Store) EndAllLeases(ctx context.Context) error {
+	err := pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
+		_, err := tx.Exec(ctx, "UPDATE poller_leases SET expires_at = '-infinity'; DELETE FROM poller_members")
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("end all leases: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,88 @@
+package dlq
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"odastream/cache"
+	"odastream/stream"
+)
+
+// StatePoller stands for the state of a dead letter of the poller's, which the
+// table does not have.
+const StatePoller = "poller's"
+
+// Entry is one dead letter.
+type Entry struct {
+	Letter    string    `json:"letter"` // its name; see ParseID
+	Key       string    `json:"key"`
+	Class     string    `json:"class"`
+	SQLState  string    `json:"sqlstate,omitempty"`
+	State     string    `json:"state"` // a cache.LetterState, or StatePoller
+	Seq       int64     `json:"seq,omitempty"`
+	CacheSeq  int64     `json:"cache_seq,omitempty"` // that the cache holds of its key
+	FailedAt  time.Time `json:"failed_at"`
+	ChangedAt time.Time `json:"changed_at,omitzero"`
+	Error     string    `json:"error"`
+}
+
+// List returns the dead letters that filter selects, after it has stored which of
+// them are superseded. With a topic the poller's own are among them, whose records
+// never were on it: filter's States do not count for these. Where Kafka does not
+// answer they are left out, and that is logged.
+func (q *Queue) List(ctx context.Context, filter cache.LetterFilter) ([]Entry, error) {
+	if _, err := q.Store.MarkSuperseded(ctx); err != nil {
+		return nil, err
+	}
+	letters, err := q.Reader.Letters(ctx, filter)
+	if err != nil {
+		return nil, err
+	}
+	var list []Entry
+	for _, l := range letters {
+		list = append(list, entryOf(l))
+	}
+	if filter.Topic == "" {
+		return list, nil
+	}
+	own, err := q.pollers(ctx, filter)
+	if err != nil {
+		q.Log.WarnContext(ctx, "the poller's own dead letters are not shown", "err", err)
+	}
+	return append(list, own...), ctx.Err()
+}
+
+func entryOf(l cache.Letter) Entry {
+	return Entry{
+		Letter: l.Where().String(), Key: l.Key, Class: l.Class, SQLState: l.SQLState, State: string(l.State), Seq: l.Seq, CacheSeq: l.CacheSeq,
+		FailedAt: l.FailedAt.UTC(), ChangedAt: l.ChangedAt.UTC(), Error: l.Error,
+	}
+}
+
+// storedEntry is a dead letter of which only the topic knows.
+func storedEntry(at cache.TopicPartitionOffset, l stream.StoredLetter) Entry {
+	return Entry{
+		Letter: at.String(), Key: string(l.Record.Key), Class: string(l.Class), SQLState: l.SQLState, State: StatePoller,
+		Seq: stream.EventSeq(l.Record), FailedAt: l.FailedAt.UTC(), Error: l.Err,
+	}
+}
+
+// pollers lists the dead letters of a topic whose records never were on it.
+func (q *Queue) pollers(ctx context.Context, filter cache.LetterFilter) (list []Entry, err error) {
+	err = q.Records.ReadDeadLetters(ctx, filter.Topic, func(l stream.StoredLetter) error {
+		if l.HasOffset || filter.Class != "" && filter.Class != string(l.Class) ||
+			filter.Key != "" && filter.Key != string(l.Record.Key) || !l.FailedAt.Before(filter.Before) {
+			return nil
+		}
+		list = append(list, storedEntry(recordAt(filter.Topic+suffix, l.Partition, l.Offset), l))
+		return nil
+	})
+	if errors.Is(err, stream.ErrNoTopic) {
+		return nil, nil
+	}
+	return list, err
+}
+
+// suffix ends the names of dead-letter topics.
+const suffix = ".dlq"

@@ -1,0 +1,223 @@
+package dlq
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"golang.org/x/time/rate"
+
+	"odastream/cache"
+	"odastream/stream"
+)
+
+// Outcome is what became of a dead letter that was retried.
+type Outcome string
+
+// The outcomes. After the last three a dead letter is as open as before.
+const (
+	Retried      Outcome = "retried"          // applied
+	Superseded   Outcome = "superseded"       // the cache holds that version of its key, or a newer one
+	WouldRetried Outcome = "would be retried" // in a dry run
+	Failed       Outcome = "failed"           // once more
+	Cut          Outcome = "cut"              // only a part of the record was kept
+	Missing      Outcome = "missing"          // the topic does not hold the record any more
+)
+
+// staysOpen says that a dead letter is as open as before.
+func (o Outcome) staysOpen() bool { return o == Failed || o == Cut || o == Missing }
+
+// Result is what became of one dead letter.
+type Result struct {
+	Letter   string  `json:"letter"`
+	Key      string  `json:"key"`
+	Outcome  Outcome `json:"outcome"`
+	SQLState string  `json:"sqlstate,omitempty"`
+	Error    string  `json:"error,omitempty"`
+}
+
+// Options say how dead letters are retried. The zero value retries without limits.
+type Options struct {
+	DryRun bool
+	Canary int                // end with ErrCanary if any of the first so many stays open
+	Rate   float64            // records a second; 0: no limit
+	Each   func(Result) error // called with each result; its error ends the retry
+}
+
+// Totals are how many dead letters had which outcome.
+type Totals struct {
+	Retried    int // or would be, in a dry run
+	Superseded int
+	Open       int // as before
+}
+
+// ErrCanary ends a retry that began badly.
+var ErrCanary = errors.New("one of the first could not be applied: the others were left alone")
+
+// Retryable returns the open dead letters that filter selects. Unless it is a dry
+// run it first stores which of them are superseded. Where filter names one dead
+// letter, that there is none (ErrNone) or that it is not open is an error.
+func (q *Queue) Retryable(ctx context.Context, filter cache.LetterFilter, dry bool) ([]cache.Letter, error) {
+	if !dry {
+		if _, err := q.Store.MarkSuperseded(ctx); err != nil {
+			return nil, err
+		}
+	}
+	filter.States = []cache.LetterState{cache.LetterOpen}
+	if filter.At == nil {
+		return q.Reader.Letters(ctx, filter)
+	}
+	filter.States = nil
+	letters, err := q.Reader.Letters(ctx, filter)
+	switch {
+	case err != nil:
+		return nil, err
+	case len(letters) == 0:
+		return nil, fmt.Errorf("%w %s with this class, key and age", ErrNone, filter.At)
+	case letters[0].State != cache.LetterOpen:
+		return nil, fmt.Errorf("dead letter %s is %s: only an open one can be retried", filter.At, letters[0].State)
+	}
+	return letters, nil
+}
+
+// Retry applies letters, which Retryable gave, to the cache as the sink would. An
+// error of the environment ends it and is returned (Invariant 6); what was done is
+// kept.
+func (q *Queue) Retry(ctx context.Context, letters []cache.Letter, o Options) (Totals, error) {
+	limit := rate.Limit(o.Rate)
+	if o.Rate == 0 {
+		limit = rate.Inf
+	}
+	r := retry{queue: q, options: o, limiter: rate.NewLimiter(limit, 1), count: map[Outcome]int{}}
+	for len(letters) > 0 {
+		n := 1
+		for n < len(letters) && letters[n].Topic == letters[0].Topic {
+			n++
+		}
+		if err := r.topic(ctx, letters[:n]); err != nil {
+			return r.totals(), err
+		}
+		letters = letters[n:]
+	}
+	return r.totals(), nil
+}
+
+// retry is one call of Retry.
+type retry struct {
+	queue   *Queue
+	options Options
+	limiter *rate.Limiter
+	count   map[Outcome]int
+	done    int
+}
+
+func (r *retry) totals() Totals {
+	return Totals{
+		Retried: r.count[Retried] + r.count[WouldRetried], Superseded: r.count[Superseded],
+		Open: r.count[Failed] + r.count[Cut] + r.count[Missing],
+	}
+}
+
+// topic retries the letters of one topic while it reads their records: few of
+// them are ever in memory.
+func (r *retry) topic(ctx context.Context, letters []cache.Letter) error {
+	left := map[cache.TopicPartitionOffset]cache.Letter{}
+	for _, l := range letters {
+		left[l.Where()] = l
+	}
+	err := r.queue.Records.ReadDeadLetters(ctx, letters[0].Topic, func(found stream.StoredLetter) error {
+		l, wanted := left[originOf(found)]
+		if !found.HasOffset || !wanted || !l.Tells(found.Record.Key) {
+			return nil
+		}
+		delete(left, l.Where()) // Dead letters are at least once.
+		return r.one(ctx, l, found)
+	})
+	if err != nil && !errors.Is(err, stream.ErrNoTopic) {
+		return err
+	}
+	for _, l := range letters {
+		if _, missing := left[l.Where()]; missing {
+			if err := r.end(ctx, l, Missing, errors.New(gone(l.Topic))); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// one retries a letter with its record.
+func (r *retry) one(ctx context.Context, l cache.Letter, found stream.StoredLetter) error {
+	if found.Cut() {
+		return r.end(ctx, l, Cut, fmt.Errorf("only %d of its %d bytes were kept", len(found.Record.Value), found.Size))
+	}
+	message, err := stream.Decode(found.Record)
+	if err != nil {
+		return r.end(ctx, l, Failed, err)
+	}
+	if r.options.DryRun {
+		return r.end(ctx, l, WouldRetried, nil)
+	}
+	if err := r.limiter.Wait(ctx); err != nil {
+		return err
+	}
+	// Invariant 3 and the lock of the partition are Apply's. Without a move no
+	// offset changes.
+	result, err := r.queue.Store.Apply(ctx, cache.Batch{Records: []cache.Record{{
+		TopicPartition: l.TopicPartition, Offset: l.Offset, Change: message.Change, Tombstone: message.Tombstone,
+	}}})
+	_, faulty := cache.IsRecordFault(err)
+	switch {
+	case faulty:
+		return r.end(ctx, l, Failed, err)
+	case err != nil:
+		return err // Invariant 6: an outage says nothing about the record
+	case result.Stale > 0:
+		return r.end(ctx, l, Superseded, nil)
+	}
+	return r.end(ctx, l, Retried, nil)
+}
+
+// end stores and tells what became of a letter.
+func (r *retry) end(ctx context.Context, l cache.Letter, o Outcome, cause error) error {
+	result := Result{Letter: l.Where().String(), Key: l.Key, Outcome: o}
+	if cause != nil {
+		result.Error = cause.Error()
+		result.SQLState, _ = cache.IsRecordFault(cause)
+	}
+	if err := r.store(ctx, l, result, cause); err != nil {
+		return err
+	}
+	r.count[o]++
+	r.done++
+	if r.options.Each != nil {
+		if err := r.options.Each(result); err != nil {
+			return err
+		}
+	}
+	if o.staysOpen() && r.done <= r.options.Canary && !r.options.DryRun {
+		return ErrCanary
+	}
+	return nil
+}
+
+func (r *retry) store(ctx context.Context, l cache.Letter, result Result, cause error) error {
+	if r.options.DryRun {
+		return nil
+	}
+	var err error
+	switch result.Outcome {
+	case Retried:
+		_, _, err = r.queue.Store.SetLetterState(ctx, l.Where(), cache.LetterRetried)
+	case Superseded:
+		_, _, err = r.queue.Store.SetLetterState(ctx, l.Where(), cache.LetterSuperseded)
+	case Failed:
+		again := l.DeadLetter
+		again.Class, again.SQLState, again.Error = string(stream.ClassData), result.SQLState, result.Error
+		if decode, ok := errors.AsType[*stream.DecodeError](cause); ok {
+			again.Class = string(decode.Class)
+		}
+		err = r.queue.Store.FailAgain(ctx, again)
+	}
+	return err
+}

@@ -1,0 +1,69 @@
+package cli
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"log/slog"
+	"strings"
+	"text/tabwriter"
+
+	"odastream/internal/console"
+)
+
+// log is a logger for people: each record is a line of stderr.
+func (c call) log(level slog.Level) *slog.Logger {
+	return slog.New(console.NewHandler(func(line string) { fmt.Fprintln(c.stderr, line) }, level))
+}
+
+// progress shows on stderr how far the work is.
+func (c call) progress() *console.Progress {
+	return console.NewProgress(c.stderr, c.log(slog.LevelInfo))
+}
+
+// printf prints for people. Its error is stdout's.
+func (c call) printf(format string, args ...any) error {
+	return printErr(fmt.Fprintf(c.stdout, format, args...))
+}
+
+// printObject prints v as one JSON object of several lines.
+func (c call) printObject(v any) error { return encode(c.stdout, v, "  ") }
+
+// printLine prints v as one line of JSON.
+func (c call) printLine(v any) error { return encode(c.stdout, v, "") }
+
+func encode(out io.Writer, v any, indent string) error {
+	encoder := json.NewEncoder(out)
+	encoder.SetEscapeHTML(false)
+	encoder.SetIndent("", indent)
+	return printErr(0, encoder.Encode(v))
+}
+
+// printErr says of an error that it came from printing.
+func printErr(_ int, err error) error {
+	if err != nil {
+		return fmt.Errorf("print: %w", err)
+	}
+	return nil
+}
+
+// newTable aligns columns, which tabs separate. Flush prints it.
+func newTable(out io.Writer) *tabwriter.Writer { return tabwriter.NewWriter(out, 2, 0, 2, ' ', 0) }
+
+// flush prints a table.
+func flush(table *tabwriter.Writer) error { return printErr(0, table.Flush()) }
+
+// oneLine keeps a text of several lines from breaking a table.
+func oneLine(text string) string { return strings.Join(strings.Fields(text), " ") }
+
+// someIDs names rows of an entity, of all of which ids are the first.
+func someIDs(entity string, ids []int64, all int) string {
+	var some []string
+	for _, id := range ids {
+		some = append(some, fmt.Sprintf("%s/%d", entity, id))
+	}
+	if n := all - len(some); n > 0 {
+		some = append(some, fmt.Sprintf("and %d more", n))
+	}
+	return strings.Join(some, ", ")
+}
