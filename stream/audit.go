@@ -77,15 +77,24 @@ func (t *Topics) Audit(ctx context.Context, entities []string) (Audit, error) {
 			a.Breaches = append(a.Breaches, Breach{Topic: name, Rule: RuleLeaders, Is: wrong})
 		}
 	}
-	for i, name := range names {
-		if slices.Contains(have, name) {
-			a.Breaches = append(a.Breaches, t.breaches(details[name], settings[name])...)
-		}
-		if slices.Contains(have, name) && slices.Contains(have, dead[i]) && !settings[name].defaults {
-			a.Breaches = append(a.Breaches, deadLetterBreaches(name, settings[dead[i]], settings[name].maxMessage)...)
-		}
+	for _, name := range names {
+		a.Breaches = append(a.Breaches, t.pairBreaches(details[name], settings)...)
 	}
 	return a, nil
+}
+
+// pairBreaches are the rules that a topic and its dead letters break, as far as they
+// exist.
+func (t *Topics) pairBreaches(d kadm.TopicDetail, settings map[string]topicSettings) []Breach {
+	own, exists := settings[d.Topic]
+	if !exists {
+		return nil
+	}
+	found := t.breaches(d, own)
+	if dead, exists := settings[deadLetterName(d.Topic)]; exists && !own.defaults {
+		found = append(found, deadLetterBreaches(d.Topic, dead, own.maxMessage)...)
+	}
+	return found
 }
 
 // leaderless says what is wrong with a topic's leaders; "" if nothing is.
@@ -140,15 +149,15 @@ func deadLetterBreaches(topic string, s topicSettings, limit int) (found []Breac
 
 // String says it in words, without the topic: "has cleanup.policy=delete".
 func (b Breach) String() string {
-	switch {
-	case b.Rule == RuleLeaders:
+	switch b.Rule {
+	case RuleLeaders:
 		return b.Is
-	case b.Rule == RulePartitions:
+	case RulePartitions:
 		return "has " + b.Is + ", KAFKA_PARTITIONS is " + b.Want
-	case b.Rule == RuleTombstones:
+	case RuleTombstones:
 		ms, _ := strconv.ParseInt(b.Is, 10, 64)
 		return fmt.Sprintf("keeps tombstones for %s", topicSettings{tombstones: ms}.keeps())
-	case b.Rule == RuleDeadLetters:
+	case RuleDeadLetters:
 		return "has dead letters with " + b.Setting + "=" + b.Is
 	}
 	return "has " + b.Setting + "=" + b.Is

@@ -10,6 +10,7 @@ import (
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"odastream/cache"
 	"odastream/checkpoint"
 	"odastream/internal/test/pgtest"
 	"odastream/oda"
@@ -48,7 +49,7 @@ func ExampleVerifier_Verify() {
 
 	load(ctx, pool, "Sag") // as if a poller had read the set while it was empty
 
-	verifier := verify.New(client, pool, quiet)
+	verifier := verify.New(client, checkpoint.New(pool), cache.NewReader(pool))
 	report, err := verifier.Verify(ctx, []schema.Entity{sag}, verify.Options{Full: true, Patience: time.Millisecond})
 	if err != nil {
 		log.Fatal(err)

@@ -1,7 +1,6 @@
-package cli
+package replay_test
 
 import (
-	"encoding/json"
 	"strings"
 	"testing"
 	"time"
@@ -10,6 +9,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"odastream/cache"
 	"odastream/internal/test/kafkatest"
 	"odastream/replay"
 )
@@ -19,7 +19,7 @@ import (
 // client is closed.
 func (n *newsroom) member(t *testing.T, group string, records int) (cl *kgo.Client, first map[int32]int64) {
 	t.Helper()
-	cl, err := kgo.NewClient(kgo.SeedBrokers(n.kafka.Brokers...), kgo.ClientID("reader-of-"+group), kgo.ConsumerGroup(group),
+	cl, err := kgo.NewClient(kgo.SeedBrokers(n.Kafka.Brokers...), kgo.ClientID("reader-of-"+group), kgo.ConsumerGroup(group),
 		kgo.ConsumeTopics(n.topic()), kgo.DisableAutoCommit(), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))
 	if err != nil {
 		t.Fatal(err)
@@ -82,19 +82,33 @@ func TestReplayHasAGroupReadAgainOnRealKafka(t *testing.T) {
 	groupReadsAgain(t, newNewsroom(t, kafkatest.Real(t)))
 }
 
+// set has the group go on from a place, and gives the plan.
+func (n *newsroom) set(t *testing.T, group, entity string, to replay.Place, partition int) (replay.GroupReport, error) {
+	t.Helper()
+	g := n.group(group)
+	report, err := g.Plan(t.Context(), entity, to, partition)
+	if err == nil {
+		err = g.Set(t.Context(), report)
+	}
+	return report, err
+}
+
+// group is one on the stand.
+func (n *newsroom) group(name string) *replay.Group {
+	return &replay.Group{Name: name, Admin: n.adm, Kafka: n.Kafka, Sink: n.Group, Reader: cache.NewReader(n.Pool)}
+}
+
 func groupReadsAgain(t *testing.T, n *newsroom) {
 	total := n.publish(t, 50)
-	group := n.kafka.TopicPrefix + "newsroom"
+	group := n.Kafka.TopicPrefix + "newsroom"
 	cl, _ := n.member(t, group, total)
 	there := n.committed(t, group)
 
-	status, out := n.odastream(t, "replay", "--group", group, "--to", "start")
-	if status != 1 || !strings.Contains(out, "is active, with 1 members: reader-of-"+group+"@") {
-		t.Errorf("replay of an active group = %d:\n%s", status, out)
+	if _, err := n.set(t, group, "", replay.Start(), replay.AllPartitions); err == nil || !strings.Contains(err.Error(), "is active, with 1 members: reader-of-"+group+"@") {
+		t.Errorf("Plan for an active group = %v", err)
 	}
 	// Whoever joins between the look and the setting: the broker itself refuses.
-	r := replay.Group{Admin: n.adm, Name: group}
-	if err := r.Set(t.Context(), replay.GroupReport{Offsets: []replay.GroupOffset{{Topic: n.topic(), To: 1}}}); err == nil {
+	if err := n.group(group).Set(t.Context(), replay.GroupReport{Offsets: []replay.GroupOffset{{Topic: n.topic(), To: 1}}}); err == nil {
 		t.Error("offsets of an active group were set")
 	}
 	if diff := cmp.Diff(there, n.committed(t, group)); diff != "" {
@@ -103,12 +117,14 @@ func groupReadsAgain(t *testing.T, n *newsroom) {
 	cl.Close()
 
 	last := published.Add(200 * time.Second)
-	status, out = n.odastream(t, "replay", "--group", group, "--to", last.Format(time.RFC3339), "--dry-run")
-	if diff := cmp.Diff(there, n.committed(t, group)); status != 0 || diff != "" || !strings.Contains(out, "nothing was done") {
-		t.Errorf("dry run = %d:\n%s\n(-want +got):\n%s", status, out, diff)
+	if _, err := n.group(group).Plan(t.Context(), "", replay.AtTime(last), replay.AllPartitions); err != nil {
+		t.Errorf("Plan: %v", err)
 	}
-	if status, out = n.odastream(t, "replay", "--group", group, "--to", last.Format(time.RFC3339)); status != 0 {
-		t.Fatalf("replay --to a time = %d:\n%s", status, out)
+	if diff := cmp.Diff(there, n.committed(t, group)); diff != "" {
+		t.Errorf("offsets after a plan (-want +got):\n%s", diff)
+	}
+	if _, err := n.set(t, group, "", replay.AtTime(last), replay.AllPartitions); err != nil {
+		t.Fatalf("Set to a time: %v", err)
 	}
 	want := n.offsetAt(t, last)
 	if diff := cmp.Diff(want, n.committed(t, group)); diff != "" {
@@ -121,32 +137,32 @@ func groupReadsAgain(t *testing.T, n *newsroom) {
 	}
 	cl.Close()
 	n.groupAtOffsets(t, group)
-	if status, out := n.odastream(t, "replay", "--group", group+"x", "--to", "start"); status != 1 || !strings.Contains(out, "has committed no offsets") {
-		t.Errorf("replay of a group that is not there = %d:\n%s", status, out)
+	if _, err := n.set(t, group+"x", "", replay.Start(), replay.AllPartitions); err == nil || !strings.Contains(err.Error(), "has committed no offsets") {
+		t.Errorf("Plan for a group that is not there = %v", err)
 	}
 }
 
 func (n *newsroom) groupAtOffsets(t *testing.T, group string) {
-	status, out := n.odastream(t, "replay", "--group", group, "--to", "5", "--entity", "sag", "--partition", "2", "--json")
-	var report replay.GroupReport
-	if err := json.Unmarshal([]byte(out), &report); status != 0 || err != nil || len(report.Offsets) != 1 || report.Offsets[0].To != 5 {
-		t.Errorf("replay --to 5 = %d, %v:\n%s", status, err, out)
+	report, err := n.set(t, group, "Sag", replay.AtOffset(5), 2)
+	if err != nil || len(report.Offsets) != 1 || report.Offsets[0].To != 5 {
+		t.Errorf("Set to offset 5 = %+v, %v", report, err)
 	}
 	if got := n.committed(t, group)[2]; got != 5 {
 		t.Errorf("offset of partition 2 = %d, want 5", got)
 	}
 	n.cut(t, 0, 7)
 	there := n.committed(t, group)
-	status, out = n.odastream(t, "replay", "--group", group, "--to", "6", "--entity", "Sag")
-	if status != 1 || !strings.Contains(out, "offset 6 of topic "+n.topic()+" partition 0 is gone: it holds 7 to ") {
-		t.Errorf("replay to an offset that is gone = %d:\n%s", status, out)
+	_, err = n.set(t, group, "Sag", replay.AtOffset(6), replay.AllPartitions)
+	if err == nil || !strings.Contains(err.Error(), "offset 6 of topic "+n.topic()+" partition 0 is gone: it holds 7 to ") {
+		t.Errorf("Plan for an offset that is gone = %v", err)
 	}
 	if diff := cmp.Diff(there, n.committed(t, group)); diff != "" {
 		t.Errorf("offsets after a refusal (-want +got):\n%s", diff)
 	}
-	status, out = n.odastream(t, "replay", "--group", group, "--to", "5h")
-	if diff := cmp.Diff(map[int32]int64{0: 7, 1: 0, 2: 0}, n.committed(t, group)); status != 0 || diff != "" || !strings.Contains(out, "what was before offset 7 is gone") {
-		t.Errorf("replay to a time before the topic's start = %d:\n%s\n(-want +got):\n%s", status, out, diff)
+	report, err = n.set(t, group, "", replay.AtTime(time.Now().Add(-5*time.Hour)), replay.AllPartitions)
+	diff := cmp.Diff(map[int32]int64{0: 7, 1: 0, 2: 0}, n.committed(t, group))
+	if err != nil || diff != "" || report.Offsets[0].Note != "what was before offset 7 is gone" {
+		t.Errorf("Set to a time before the topic's start = %+v, %v\n(-want +got):\n%s", report, err, diff)
 	}
 }
 
@@ -154,7 +170,7 @@ func TestReplayRefusesGroupsThatAreNotToBeSet(t *testing.T) {
 	t.Parallel()
 	n := newNewsroom(t, kafkatest.Fake(t))
 	n.publish(t, 10)
-	n.exec(t, `INSERT INTO sink_offsets (group_id, topic, topic_id, partition, next_offset) VALUES ('second-sink', 'x', '00000000-0000-0000-0000-000000000001', 0, 1)`)
+	n.Exec(t, `INSERT INTO sink_offsets (group_id, topic, topic_id, partition, next_offset) VALUES ('second-sink', 'x', '00000000-0000-0000-0000-000000000001', 0, 1)`)
 	foreign := kadm.Offsets{}
 	foreign.Add(kadm.Offset{Topic: "weather", Partition: 0, At: 1, LeaderEpoch: -1})
 	if _, err := n.adm.CreateTopics(t.Context(), 1, 1, nil, "weather"); err != nil {
@@ -167,10 +183,10 @@ func TestReplayRefusesGroupsThatAreNotToBeSet(t *testing.T) {
 		"the sink's":              {"parliament-sink", "is the sink's group: where it is stands in Postgres"},
 		"another sink's":          {"second-sink", "odastream rebuild ENTITY"},
 		"one that is not there":   {"newsrom", "has committed no offsets"},
-		"one that reads no topic": {"elsewhere", "has read no entity's topic " + n.kafka.TopicPrefix + "*, only weather"},
+		"one that reads no topic": {"elsewhere", "has read no entity's topic " + n.Kafka.TopicPrefix + "*, only weather"},
 	} {
-		if status, out := n.odastream(t, "replay", "--group", tt.group, "--to", "start"); status != 1 || !strings.Contains(out, tt.want) {
-			t.Errorf("%s: replay --group %s = %d, want 1 and %q:\n%s", claim, tt.group, status, tt.want, out)
+		if _, err := n.set(t, tt.group, "", replay.Start(), replay.AllPartitions); err == nil || !strings.Contains(err.Error(), tt.want) {
+			t.Errorf("%s: Plan for group %s = %v, want %q", claim, tt.group, err, tt.want)
 		}
 	}
 }

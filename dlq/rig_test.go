@@ -1,0 +1,57 @@
+package dlq_test
+
+import (
+	"strings"
+	"testing"
+
+	"odastream/cache"
+	"odastream/dlq"
+	"odastream/internal/test/stand"
+)
+
+// rig is a stand with dead letters and the queue of them.
+type rig struct {
+	*stand.DeadLetters
+	queue *dlq.Queue
+}
+
+func newRig(t *testing.T) *rig {
+	t.Helper()
+	d := stand.NewDeadLetters(t)
+	return &rig{d, &dlq.Queue{Store: d.Store, Reader: cache.NewReader(d.Pool), Records: d.Topics, Log: stand.Quiet()}}
+}
+
+// retry retries what filter selects, and gives the results, a line each.
+func (r *rig) retry(t *testing.T, filter cache.LetterFilter, o dlq.Options) (dlq.Totals, string, error) {
+	t.Helper()
+	var lines []string
+	o.Each = func(r dlq.Result) error {
+		line := r.Letter + " " + r.Key + " " + string(r.Outcome)
+		if r.Error != "" {
+			line += ": " + r.Error
+		}
+		lines = append(lines, line)
+		return nil
+	}
+	letters, err := r.queue.Retryable(t.Context(), filter, o.DryRun)
+	if err != nil {
+		return dlq.Totals{}, "", err
+	}
+	totals, err := r.queue.Retry(t.Context(), letters, o)
+	return totals, strings.Join(lines, "\n"), err
+}
+
+// at names the dead letter of a record of Sag.
+func at(offset int64) *cache.TopicPartitionOffset {
+	return &cache.TopicPartitionOffset{TopicPartition: cache.TopicPartition{Topic: "parliament-sag"}, Offset: offset}
+}
+
+// has fails the test unless text holds each of the parts.
+func has(t *testing.T, text string, parts ...string) {
+	t.Helper()
+	for _, part := range parts {
+		if !strings.Contains(text, part) {
+			t.Errorf("%q is not in:\n%s", part, text)
+		}
+	}
+}

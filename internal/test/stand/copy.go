@@ -1,0 +1,91 @@
+package stand
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"odastream/apply"
+	"odastream/internal/test/kafkatest"
+	"odastream/schema"
+	"odastream/stream"
+)
+
+// Copy is a stand with the topic of one entity, what publishes to it, and a sink.
+type Copy struct {
+	*Stand
+	Entity string
+
+	pub *stream.Publisher
+	seq int64
+}
+
+// NewCopy makes an empty one. Its topics and its group are no other test's.
+func NewCopy(t testing.TB, brokers []string, entity string) *Copy {
+	t.Helper()
+	prefix := kafkatest.Prefix(t)
+	c := &Copy{Entity: entity, seq: 1_795_445_400_000_000}
+	c.Stand = New(t, stream.Config{Brokers: brokers, TopicPrefix: prefix, Partitions: 3}, prefix+"sink", entity)
+	c.pub = c.Publisher(t)
+	return c
+}
+
+// Change is the next change of a row, whose content has some size in bytes.
+func (c *Copy) Change(id int64, action schema.Action, size int) schema.Change {
+	c.seq++
+	change := schema.Change{
+		Entity: c.Entity, ID: id, Action: action, Seq: c.seq, Timestamp: time.UnixMicro(c.seq), Origin: schema.OriginTail,
+		Opdateringsdato: "2026-11-23T16:09:58.347",
+	}
+	if action != schema.Delete {
+		change.Data = fmt.Appendf(nil, `{"id":%d,"typeid":%d,"fill":%q,"opdateringsdato":"2026-11-23T16:09:58.347"}`, id, c.seq, filler(c.seq, size))
+	}
+	return change
+}
+
+// filler is text that compresses about as real rows do.
+func filler(seed int64, size int) string {
+	random, text := rand.New(rand.NewPCG(uint64(seed), 7)), make([]byte, size)
+	for i := range text {
+		text[i] = "abcdeghi"[random.IntN(8)]
+	}
+	return string(text)
+}
+
+// Publish writes changes to the topic.
+func (c *Copy) Publish(t testing.TB, changes ...schema.Change) {
+	t.Helper()
+	if _, err := c.pub.Publish(t.Context(), changes); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Load publishes rows 1 to n and has the sink apply them.
+func (c *Copy) Load(t testing.TB, n, size int) {
+	t.Helper()
+	var changes []schema.Change
+	for id := range int64(n) {
+		if changes = append(changes, c.Change(id+1, schema.Snapshot, size)); len(changes) == 5000 {
+			c.Publish(t, changes...)
+			changes = changes[:0]
+		}
+	}
+	c.Publish(t, changes...)
+	c.Once(t)
+}
+
+// Sink is a new one.
+func (c *Copy) Sink() *apply.Sink {
+	parts := apply.Parts{Store: c.Store, DeadLetters: apply.Letters{Publisher: c.pub, Topics: c.Topics, Kafka: c.Kafka}}
+	cfg := apply.Config{Group: c.Group, BatchRows: 5000, BatchBytes: 16 << 20, Linger: 20 * time.Millisecond}
+	return apply.New(cfg, c.Kafka, parts, Quiet(), nil)
+}
+
+// Once has a sink apply what the topic holds.
+func (c *Copy) Once(t testing.TB) {
+	t.Helper()
+	if err := c.Sink().Once(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+}

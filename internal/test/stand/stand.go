@@ -1,0 +1,119 @@
+// Package stand is a broker with topics and a database with the cache of a sink, for
+// tests of what works between the two.
+//
+// It knows nothing of what is tested.
+package stand
+
+import (
+	"log/slog"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"odastream/cache"
+	"odastream/internal/test/pgtest"
+	"odastream/stream"
+)
+
+// Stand is a broker with topics and a database with the cache of a sink's group.
+type Stand struct {
+	URL    string // of the database
+	Group  string // of the sink
+	Kafka  stream.Config
+	Client *kgo.Client
+	Topics *stream.Topics
+	Pool   *pgxpool.Pool
+	Store  *cache.Store
+}
+
+// New makes a stand with the topics of entities, which ends with the test.
+func New(t testing.TB, kafka stream.Config, group string, entities ...string) *Stand {
+	t.Helper()
+	s := &Stand{URL: pgtest.Migrated(t), Group: group, Kafka: kafka}
+	cfg, err := cache.PoolConfig(s.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s.Pool, err = pgxpool.NewWithConfig(t.Context(), cfg); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(s.Pool.Close)
+	s.Store = cache.New(s.Pool, group, cache.Config{GIN: "off"}, Quiet())
+	if s.Client, err = stream.NewClient(kafka, Quiet()); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(s.Client.Close)
+	s.Topics = stream.NewTopics(s.Client, kafka, Quiet())
+	if err := s.Topics.Ensure(t.Context(), entities); err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// Quiet is a logger that nobody reads.
+func Quiet() *slog.Logger { return slog.New(slog.DiscardHandler) }
+
+// Environ is the stand as the daemons' variables name it.
+func (s *Stand) Environ() []string {
+	return []string{
+		"DATABASE_URL=" + s.URL, "KAFKA_BROKERS=" + strings.Join(s.Kafka.Brokers, ","), "KAFKA_TOPIC_PREFIX=" + s.Kafka.TopicPrefix,
+		"SINK_GROUP=" + s.Group,
+	}
+}
+
+// Publisher is one to the stand's topics.
+func (s *Stand) Publisher(t testing.TB) *stream.Publisher {
+	t.Helper()
+	p, err := stream.NewPublisher(s.Kafka, Quiet(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(p.Close)
+	return p
+}
+
+// Apply writes a batch as a sink would.
+func (s *Stand) Apply(t testing.TB, b cache.Batch) {
+	t.Helper()
+	if _, err := s.Store.Apply(t.Context(), b); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Value is what a query gives, as text.
+func (s *Stand) Value(t testing.TB, query string) string {
+	t.Helper()
+	var text string
+	if err := s.Pool.QueryRow(t.Context(), "SELECT COALESCE(("+query+")::text, '')").Scan(&text); err != nil {
+		t.Fatalf("%s: %v", query, err)
+	}
+	return text
+}
+
+// Exec changes the database.
+func (s *Stand) Exec(t testing.TB, sql string) {
+	t.Helper()
+	if _, err := s.Pool.Exec(t.Context(), sql); err != nil {
+		t.Fatalf("%s: %v", sql, err)
+	}
+}
+
+// Holds fails the test unless a query gives what is wanted.
+func (s *Stand) Holds(t testing.TB, query, want string) {
+	t.Helper()
+	if diff := cmp.Diff(want, s.Value(t, query)); diff != "" {
+		t.Errorf("%s (-want +got):\n%s", query, diff)
+	}
+}
+
+// What the tables hold, as queries for Value and Holds.
+const (
+	Rows         = `SELECT string_agg(entity_id || ' ' || seq || ' ' || data::text, ', ' ORDER BY entity_id) FROM parliamentary_data`
+	LetterStates = `SELECT string_agg("offset" || ' ' || state, ', ' ORDER BY "offset") FROM dead_letters`
+)
+
+// ForbidBad has Postgres refuse rows with a member "bad".
+const ForbidBad = `ALTER TABLE parliamentary_data ADD CONSTRAINT no_bad CHECK (NOT data ? 'bad')`
