@@ -141,6 +141,11 @@ func TestAWaitIsInVainWhenNothingMoves(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "nothing moved for 50ms of service") || !strings.Contains(err.Error(), "told") {
 		t.Errorf("Done = %v, want that nothing moved", err)
 	}
+	asked := 0
+	slow := Wait{For: "a server that is starved", patience: time.Nanosecond}
+	if err := slow.Done(t.Context(), func() (bool, error) { asked++; return false, nil }); err == nil || asked < asksAtLeast {
+		t.Errorf("Done = %v after %d questions, want an error after %d", err, asked, asksAtLeast)
+	}
 	ctx := w.Context(t)
 	<-ctx.Done()
 	if err := context.Cause(ctx); err == nil || !strings.Contains(err.Error(), "nothing moved") {

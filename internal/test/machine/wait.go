@@ -13,6 +13,10 @@ import (
 // the process was served (Served).
 const Patience = 90 * time.Second
 
+// asksAtLeast is how often a wait asks before it is given up. A question goes to the
+// servers that the test uses: while these are starved, it takes its time.
+const asksAtLeast = 200
+
 // askEvery is the pause between two questions, on a machine that serves at once.
 const askEvery = 5 * time.Millisecond
 
@@ -122,6 +126,7 @@ type stall struct {
 	moved    func() any
 	last     any
 	since    time.Duration // in Served
+	asked    int           // since then
 	patience time.Duration
 }
 
@@ -133,12 +138,14 @@ func (w Wait) stall() *stall {
 	return s
 }
 
-// over tells whether nothing has moved for so long that nothing will.
+// over tells whether nothing has moved for so long, and over so many questions,
+// that nothing will.
 func (s *stall) over() bool {
+	s.asked++
 	if s.moved != nil {
 		if now := s.moved(); now != s.last {
-			s.last, s.since = now, Served()
+			s.last, s.since, s.asked = now, Served(), 0
 		}
 	}
-	return Served()-s.since > s.patience
+	return Served()-s.since > s.patience && s.asked >= asksAtLeast
 }
