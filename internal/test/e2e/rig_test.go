@@ -246,7 +246,7 @@ func capture(t *testing.T, name string) string {
 	t.Helper()
 	root := os.Getenv("ODASTREAM_REAL_ROWS")
 	if root == "" {
-		root = filepath.Join("..", "..", "..", "shared", "oda")
+		root = filepath.Join("..", "..", "..", "..", "shared", "oda")
 	}
 	dir := filepath.Join(root, "snapshots", name)
 	if _, err := os.Stat(dir); err != nil {
