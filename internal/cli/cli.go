@@ -1,7 +1,11 @@
 // Package cli is the command odastream: a trial of everything in one process, and
-// what one asks and does about running daemons.
+// what one asks and does about running daemons. A file is one command: its flags,
+// the call of an engine, and what it prints.
 //
-// It wires packages together; a file here is one of its commands.
+// It keeps one invariant: a command says what it will change before it changes
+// anything, and connects to what it was told to (resolve), or fails.
+//
+// It knows nothing of how the engines work, and no SQL.
 package cli
 
 import (

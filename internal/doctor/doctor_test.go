@@ -1,0 +1,245 @@
+package doctor_test
+
+import (
+	"context"
+	"log/slog"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/jackc/pgx/v5"
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"odastream/internal/doctor"
+	"odastream/internal/test/kafkatest"
+	"odastream/internal/test/pgtest"
+	"odastream/oda"
+	"odastream/odasim"
+	"odastream/schema"
+	"odastream/stream"
+)
+
+// ward is what a doctor can look at.
+type ward struct {
+	sim      *odasim.Server
+	source   string
+	database string
+	brokers  []string
+	prefix   string
+}
+
+func newWard(t *testing.T, o odasim.Options) *ward {
+	t.Helper()
+	w := &ward{sim: odasim.New(o), database: pgtest.Migrated(t), brokers: kafkatest.Fake(t), prefix: kafkatest.Prefix(t)}
+	w.sim.Generate(3, 0.05)
+	server := httptest.NewServer(w.sim)
+	t.Cleanup(server.Close)
+	w.source = server.URL + odasim.Root
+	return w
+}
+
+// config looks at the ward, as it is for all entities.
+func (w *ward) config() doctor.Config {
+	cfg := doctor.Config{DatabaseURL: w.database, Migrate: true, Kafka: w.kafka(), Source: oda.Config{URL: w.source}}
+	for _, e := range schema.Entities() {
+		if !e.Subset {
+			cfg.Entities = append(cfg.Entities, e.Name)
+		}
+	}
+	return cfg
+}
+
+// look gives the findings of all parts, by part and name.
+func look(t *testing.T, cfg doctor.Config) map[string]oda.Finding {
+	t.Helper()
+	found := map[string]oda.Finding{}
+	for _, p := range doctor.Parts(cfg) {
+		for _, f := range p.Look(t.Context(), discard()) {
+			found[p.Name+" "+f.Name] = f
+		}
+	}
+	return found
+}
+
+func (w *ward) kafka() stream.Config {
+	return stream.Config{Brokers: w.brokers, TopicPrefix: w.prefix, Partitions: 3}
+}
+
+func (w *ward) client(t *testing.T) *kgo.Client {
+	t.Helper()
+	cl, err := kgo.NewClient(kgo.SeedBrokers(w.brokers...))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(cl.Close)
+	return cl
+}
+
+// troubles gives what is trouble.
+func troubles(t *testing.T, found map[string]oda.Finding) map[string]bool {
+	t.Helper()
+	out := map[string]bool{}
+	for name, l := range found {
+		if l.Seen == "" || l.Means == "" {
+			t.Errorf("%s does not say what was seen and what it means: %+v", name, l)
+		}
+		if l.Verdict == oda.VerdictTrouble {
+			out[name] = true
+			if l.Remedy == "" {
+				t.Errorf("%s is trouble and does not say what to do: %+v", name, l)
+			}
+		}
+	}
+	return out
+}
+
+func TestDoctorNamesTroubleAndWhatToDo(t *testing.T) {
+	t.Parallel()
+	for claim, tt := range map[string]struct {
+		arrange func(t *testing.T, w *ward, cfg *doctor.Config)
+		want    []string
+	}{
+		"filters ignored": {func(_ *testing.T, w *ward, _ *doctor.Config) {
+			w.sim.SetFaults(odasim.Faults{UnfilteredRate: 1})
+		}, []string{"source filter-by-id", "source filter-by-stamp", "source null-stamps"}},
+		"no source": {func(_ *testing.T, w *ward, cfg *doctor.Config) {
+			w.sim.SetFaults(odasim.Faults{ErrorRate: 1, ErrorStatus: 403})
+			cfg.Entities = []string{"Sag"}
+		}, []string{"source metadata", "source page-cap"}},
+		"no Postgres": {func(_ *testing.T, _ *ward, cfg *doctor.Config) {
+			cfg.DatabaseURL = "postgres://u:secret@127.0.0.1:1/x"
+		}, []string{"postgres reachable"}},
+		"no database is named": {func(_ *testing.T, _ *ward, cfg *doctor.Config) { cfg.DatabaseURL = "" }, []string{"postgres settings"}},
+		"tables left to a person": {func(t *testing.T, _ *ward, cfg *doctor.Config) {
+			cfg.DatabaseURL, cfg.Migrate = pgtest.Empty(t), false
+		}, []string{"postgres migrations"}},
+		"tables of a newer version": {func(t *testing.T, w *ward, _ *doctor.Config) { newer(t, w.database) }, []string{"postgres migrations"}},
+		"no Kafka": {func(_ *testing.T, _ *ward, cfg *doctor.Config) {
+			cfg.Kafka.Brokers = []string{"127.0.0.1:1"}
+		}, []string{"kafka reachable"}},
+		"a topic that loses rows by age": {func(t *testing.T, w *ward, _ *doctor.Config) {
+			topic(t, w, "cleanup.policy", "delete")
+		}, []string{"kafka compaction"}},
+		"two clocks": {func(t *testing.T, w *ward, _ *doctor.Config) {
+			w.sim.SetNow(at(t, "2011-01-01T00:00:00Z"))
+		}, []string{"source clock"}},
+		"healthy, rather": {func(*testing.T, *ward, *doctor.Config) {}, nil},
+	} {
+		t.Run(claim, func(t *testing.T) {
+			t.Parallel()
+			w := newWard(t, odasim.Options{})
+			cfg := w.config()
+			tt.arrange(t, w, &cfg)
+			found := look(t, cfg)
+			want := map[string]bool{}
+			for _, name := range tt.want {
+				want[name] = true
+			}
+			if diff := cmp.Diff(want, troubles(t, found)); diff != "" {
+				t.Errorf("troubles (-want +got):\n%s\n%+v", diff, found)
+			}
+			if strings.Contains(found["postgres reachable"].Seen, "secret") {
+				t.Errorf("the password is shown: %+v", found["postgres reachable"])
+			}
+		})
+	}
+}
+
+// newer marks the database as migrated by a version to come.
+func newer(t *testing.T, url string) {
+	t.Helper()
+	conn, err := pgx.Connect(t.Context(), url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = conn.Close(context.WithoutCancel(t.Context())) }()
+	if _, err := conn.Exec(t.Context(), "INSERT INTO goose_db_version (version_id, is_applied) VALUES (99999, true)"); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// topic makes the topic of Sag with one setting, as somebody did by hand.
+func topic(t *testing.T, w *ward, setting, value string) {
+	t.Helper()
+	adm := kadm.NewClient(w.client(t))
+	config := map[string]*string{"cleanup.policy": new("compact"), setting: &value}
+	if _, err := adm.CreateTopic(t.Context(), 5, 1, config, w.kafka().Topic("Sag")); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestDoctorJudgesTopicsByTheContract(t *testing.T) {
+	t.Parallel()
+	w := newWard(t, odasim.Options{})
+	if err := stream.NewTopics(w.client(t), w.kafka(), discard()).Ensure(t.Context(), []string{"Sag"}); err != nil {
+		t.Fatal(err)
+	}
+	want := []string{"kafka topics", "kafka leaders", "kafka compaction", "kafka tombstones", "kafka partitions", "kafka dead-letters"}
+	cfg := w.config()
+	cfg.Entities = []string{"Sag"}
+	found := look(t, cfg)
+	for _, name := range want {
+		if found[name].Verdict != oda.VerdictOK {
+			t.Errorf("%s of topics that the poller made is %+v, want ok", name, found[name])
+		}
+	}
+	for claim, tt := range map[string]struct{ setting, value, finding, seen string }{
+		"short memory":       {"delete.retention.ms", "1000", "kafka tombstones", "keeps tombstones for 1s"},
+		"another number":     {"delete.retention.ms", "2592000000", "kafka partitions", "has 5, KAFKA_PARTITIONS is 3"},
+		"narrow dead letter": {"max.message.bytes", "2000000", "kafka dead-letters", "has dead letters with max.message.bytes=1048588"},
+	} {
+		t.Run(claim, func(t *testing.T) {
+			t.Parallel()
+			w := newWard(t, odasim.Options{})
+			topic(t, w, tt.setting, tt.value)
+			dead := map[string]*string{"cleanup.policy": new("delete"), "max.message.bytes": new("1048588")}
+			if _, err := kadm.NewClient(w.client(t)).CreateTopic(t.Context(), 3, 1, dead, w.kafka().DeadLetterTopic("Sag")); err != nil {
+				t.Fatal(err)
+			}
+			cfg := w.config()
+			cfg.Entities = []string{"Sag"}
+			if f := look(t, cfg)[tt.finding]; f.Verdict != oda.VerdictNote || !strings.Contains(f.Seen, tt.seen) {
+				t.Errorf("%s is %+v, want a note of %q", tt.finding, f, tt.seen)
+			}
+		})
+	}
+}
+
+func TestDoctorSaysWhichSettingsItMayNotRead(t *testing.T) {
+	t.Parallel()
+	w := newWard(t, odasim.Options{})
+	cluster := kafkatest.Cluster(t)
+	w.brokers = cluster.ListenAddrs()
+	topic(t, w, "cleanup.policy", "delete")
+	cluster.ControlKey(int16(kmsg.DescribeConfigs), func(req kmsg.Request) (kmsg.Response, error, bool) {
+		cluster.KeepControl()
+		resp := req.ResponseKind().(*kmsg.DescribeConfigsResponse)
+		for _, asked := range req.(*kmsg.DescribeConfigsRequest).Resources {
+			r := kmsg.NewDescribeConfigsResponseResource()
+			r.ResourceType, r.ResourceName, r.ErrorCode = asked.ResourceType, asked.ResourceName, kerr.TopicAuthorizationFailed.Code
+			resp.Resources = append(resp.Resources, r)
+		}
+		return resp, nil, true
+	})
+	cfg := w.config()
+	cfg.Entities = []string{"Sag"}
+	if f := look(t, cfg)["kafka settings"]; f.Verdict != oda.VerdictNote || !strings.Contains(f.Seen, "those of 1 topics") {
+		t.Errorf("settings %+v, want a note of one topic", f)
+	}
+}
+
+func discard() *slog.Logger { return slog.New(slog.DiscardHandler) }
+
+func at(t *testing.T, text string) time.Time {
+	t.Helper()
+	when, err := time.Parse(time.RFC3339, text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return when
+}
