@@ -34,9 +34,9 @@ type contract struct {
 }
 
 // honoured returns an error if the source ignored filters on entity at the last
-// probe. Invariant 7: such an entity waits, since its pages are not what was asked
-// for.
+// probe. Such an entity waits.
 func (c *contract) honoured(entity string) error {
+	// Invariant 7: pages of such an entity are not what was asked for.
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.report == nil {

@@ -27,9 +27,9 @@ type repairer struct {
 	log    *slog.Logger
 }
 
-// repair reads the Dirty rows from the source again and submits them. Invariant 4:
-// what a previous holder of the lease published late is published over.
+// repair reads the Dirty rows from the source again and submits them.
 func (r *repairer) repair(ctx context.Context) error {
+	// Invariant 4: what a previous holder of the lease published late is published over.
 	for after := int64(math.MinInt64); ; {
 		ids, err := r.store.DirtyIDs(ctx, r.entity, after, repairBatch)
 		if err != nil || len(ids) == 0 {

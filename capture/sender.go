@@ -85,9 +85,10 @@ func (s *sender) publish(ctx context.Context, changes []schema.Change) error {
 	return nil
 }
 
-// publishDeadLetters publishes the rejects of pages. Invariant 5: nothing is
-// dropped.
+// publishDeadLetters publishes the rejects of pages that this session has not
+// published yet.
 func (s *sender) publishDeadLetters(ctx context.Context, pages []page) error {
+	// Invariant 5: nothing is dropped.
 	var letters []stream.DeadLetter
 	for _, p := range pages {
 		for _, reject := range p.rejects {

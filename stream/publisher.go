@@ -93,7 +93,7 @@ func (p *Publisher) producerOpts(reg prometheus.Registerer) []kgo.Opt {
 		// Without it a record in flight to a broker that has gone silent could be
 		// neither given up nor waited for within a lease. What it may cost is a
 		// record twice on the topic, and only if the caller did not read the topic
-		// after an error, as invariant 8 tells it to.
+		// after an error, as Invariant 8 tells it to.
 		kgo.AllowIdempotentProduceCancellation(),
 		kgo.ProducerOnDataLossDetected(p.noteLoss),
 	}
@@ -125,7 +125,7 @@ func (p *Publisher) Expect(entity string, partitions int) {
 // With an error none of the changes may be taken as saved, and none as not
 // written: records may be on the topic already, or land there up to
 // DeliveryTimeout later. Before the entity is published again its topic must be
-// read again (invariant 8). A change is sent only after the changes of its key
+// read again (Invariant 8). A change is sent only after the changes of its key
 // that stand before it were acknowledged, so an error never lets a later one of
 // a key pass an earlier one. That ctx ended is such an error, and Publish
 // returns at once then.

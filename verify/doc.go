@@ -9,16 +9,3 @@
 //
 // It changes nothing, and knows nothing of Kafka or of SQL.
 package verify
-
-import (
-	"context"
-
-	"odastream/oda"
-)
-
-// source is what is asked of the source; *oda.Client is one.
-type source interface {
-	Page(ctx context.Context, set string, w oda.Window, lane oda.Lane) (oda.Page, error)
-	Count(ctx context.Context, set string, w oda.Window, lane oda.Lane) (int64, error)
-	Extent(ctx context.Context, set string, lane oda.Lane) (oda.Extent, error)
-}

@@ -10,8 +10,16 @@ import (
 
 	"odastream/cache"
 	"odastream/checkpoint"
+	"odastream/oda"
 	"odastream/schema"
 )
+
+// source is what is asked of the source; *oda.Client is one.
+type source interface {
+	Page(ctx context.Context, set string, w oda.Window, lane oda.Lane) (oda.Page, error)
+	Count(ctx context.Context, set string, w oda.Window, lane oda.Lane) (int64, error)
+	Extent(ctx context.Context, set string, lane oda.Lane) (oda.Extent, error)
+}
 
 // What Options with zero values get.
 const (
