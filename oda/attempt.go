@@ -24,7 +24,7 @@ type question struct {
 func (q question) fails(f *Error) *Error {
 	f.Set, f.URL, f.Tries = q.set, "", max(f.Tries, 1)
 	if u, err := url.Parse(q.url); err == nil {
-		f.URL = u.Redacted()
+		f.URL = public(u)
 	}
 	return f
 }

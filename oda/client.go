@@ -3,6 +3,7 @@ package oda
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net"
@@ -75,7 +76,7 @@ func newTransport(cfg Config) *http.Transport {
 	protocols.SetHTTP1(true)
 	dialer := &net.Dialer{Timeout: min(cfg.Timeout, 10*time.Second), KeepAlive: 30 * time.Second}
 	return &http.Transport{
-		Proxy:                  http.ProxyFromEnvironment,
+		Proxy:                  discreet(http.ProxyFromEnvironment),
 		DialContext:            dialer.DialContext,
 		TLSHandshakeTimeout:    10 * time.Second,
 		MaxConnsPerHost:        cfg.Concurrency,
@@ -84,6 +85,18 @@ func newTransport(cfg Config) *http.Transport {
 		ReadBufferSize:         64 << 10,
 		MaxResponseHeaderBytes: maxHeaders,
 		Protocols:              &protocols,
+	}
+}
+
+// discreet gives the proxy that from gives, and an error that does not quote the
+// environment: a proxy's address may hold a password.
+func discreet(from func(*http.Request) (*url.URL, error)) func(*http.Request) (*url.URL, error) {
+	return func(req *http.Request) (*url.URL, error) {
+		u, err := from(req)
+		if err != nil {
+			return nil, errors.New("HTTP_PROXY or HTTPS_PROXY is set, but is no address")
+		}
+		return u, nil
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"math"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -414,7 +415,11 @@ func TestExtent(t *testing.T) {
 		"rows in the wrong order":               {counted(`"odata.count":"2",`, row(4, "")+","+row(5, "")), Extent{}, ErrNotHonoured},
 		"rows that are counted but not there":   {counted(`"odata.count":"2",`, ""), Extent{}, ErrNotHonoured},
 		"a count that is none":                  {counted(`"odata.count":"many",`, ""), Extent{}, ErrNotOData},
-		"a highest row without an id to go by":  {counted(`"odata.count":"2",`, `{"id":"x"}`), Extent{}, ErrNotOData},
+		"a highest row without an id to go by":  {counted(`"odata.count":"2",`, `{"id":"x"}`), Extent{schema.NoEnd, 2}, nil},
+		"a highest row with half an id":         {counted(`"odata.count":"2",`, `{"id":3.5}`), Extent{schema.NoEnd, 2}, nil},
+		"a highest id that is the last number":  {counted(`"odata.count":"2",`, row(math.MaxInt64, "")), Extent{schema.NoEnd, 2}, nil},
+		"a highest id above all numbers":        {counted(`"odata.count":"2",`, `{"id":9223372036854775808}`), Extent{schema.NoEnd, 2}, nil},
+		"ids below 1 alone":                     {counted(`"odata.count":"2",`, row(-5, "")), Extent{0, 2}, nil},
 		"a page of another set, empty or not":   {pageOf("Stemme"), Extent{}, ErrNotHonoured},
 		"a page that ends before its end comes": {counted("", row(5, ""))[:90], Extent{}, ErrTruncated},
 	}

@@ -19,8 +19,9 @@ const (
 // Config says which source a Client asks and how politely. Of the zero value
 // only Rate keeps its meaning (no limit); the rest become the defaults.
 type Config struct {
-	// URL is the service's base address, http or https, without a query.
-	URL string `env:"URL" envDefault:"https://oda.ft.dk/api" help:"base address of the source"`
+	// URL is the service's base address, http or https, without a query. It may
+	// hold a user and a password, which stand in no error and no Report.
+	URL string `env:"URL" envDefault:"https://oda.ft.dk/api" secret:"true" help:"base address of the source"`
 	// Rate is the number of requests a second, tries included; 0 is no limit,
 	// for a source of one's own.
 	Rate float64 `env:"RATE" envDefault:"5" min:"0" max:"100000" help:"requests a second to the source, 0 = no limit"`
@@ -70,15 +71,31 @@ func (c Config) Faults() []string {
 	return lines
 }
 
+// Public gives URL as it may be shown: without a user and a password. What
+// cannot be read is not shown at all.
+func (c Config) Public() string {
+	u, err := c.withDefaults().base()
+	if err != nil {
+		return "(not right)"
+	}
+	return strings.TrimSuffix(public(u), "/")
+}
+
+// public is an address without a user, who may be a token, and a password.
+func public(u *url.URL) string {
+	shown := *u
+	shown.User = nil
+	return shown.String()
+}
+
 // base gives the address that the names of sets are added to, with a slash at
-// its end.
+// its end. The error shows nothing of it: in a broken address a password can
+// stand anywhere.
 func (c Config) base() (*url.URL, error) {
 	u, err := url.Parse(c.URL)
-	if err != nil {
-		return nil, fmt.Errorf("URL is no address: %w", err)
-	}
-	if (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" || u.RawQuery != "" || u.Fragment != "" {
-		return nil, fmt.Errorf("URL is %q, want one like %s", u.Redacted(), defaultURL)
+	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" || u.RawQuery != "" || u.Fragment != "" ||
+		strings.Contains(u.Path, "@") { // the rest of a password with a slash in it
+		return nil, fmt.Errorf("URL is set, but not right, want an address of http or https without a query, such as %s", defaultURL)
 	}
 	if !strings.HasSuffix(u.Path, "/") {
 		u.Path += "/"

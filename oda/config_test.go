@@ -25,7 +25,12 @@ func TestConfigSaysWhatIsWrong(t *testing.T) {
 		"a rate that is no number":             {Config{Rate: math.NaN()}, []string{"RATE"}},
 		"a contact that would split a header":  {Config{Contact: "a\r\nHost: b"}, []string{"CONTACT"}},
 		"all that is wrong is named at once":   {Config{URL: "x", Rate: -1, Concurrency: -2, Timeout: -time.Second}, []string{"URL", "RATE", "CONCURRENCY", "TIMEOUT"}},
-		"the password of an address is hidden": {Config{URL: "ftp://me:secret@x/"}, []string{"URL", "me:xxxxx@x"}},
+		"the password of an address is hidden": {Config{URL: "ftp://me:secret@x/"}, []string{"URL"}},
+		"so it is without a scheme":            {Config{URL: "me:secret@x/api"}, []string{"URL"}},
+		"and where the host has a blank":       {Config{URL: "http://me:secret@x y/api"}, []string{"URL"}},
+		"and where the password has a slash":   {Config{URL: "http://me:1/secret@x/api"}, []string{"URL"}},
+		"and behind a blank":                   {Config{URL: " http://me:secret@x/api"}, []string{"URL"}},
+		"and a key in a query":                 {Config{URL: "http://x/api?key=secret"}, []string{"URL"}},
 	}
 	for claim, tt := range tests {
 		t.Run(claim, func(t *testing.T) {
@@ -33,6 +38,9 @@ func TestConfigSaysWhatIsWrong(t *testing.T) {
 			c, err := New(tt.cfg, nil, nil)
 			if (err != nil) != (tt.want != nil) || (c == nil) != (err != nil) {
 				t.Fatalf("New: %v, want an error with %q", err, tt.want)
+			}
+			if err != nil && strings.Contains(err.Error(), "secret") {
+				t.Errorf("New: %v holds a password", err)
 			}
 			for _, part := range tt.want {
 				if !strings.Contains(err.Error(), part) {

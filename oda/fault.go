@@ -63,7 +63,7 @@ func kinds() map[error]string {
 type Error struct {
 	// Set is the entity set asked for, or "$metadata".
 	Set string
-	// URL is the whole address, without a password.
+	// URL is the whole address, without a user and a password.
 	URL string
 	// Status is the HTTP status of the last answer, 0 if there was none.
 	Status int

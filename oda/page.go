@@ -59,7 +59,9 @@ type Reject struct {
 
 // Extent is how far a set reaches.
 type Extent struct {
-	// MaxID is the highest id, 0 for an empty set.
+	// MaxID is the highest id, 0 for a set without ids above 0. It is schema.NoEnd
+	// where the highest row has no id that can be read, and where its id is that
+	// number: the set is one open range then.
 	MaxID int64
 	// Count is the number of rows that the source states, -1 if it states none.
 	Count int64

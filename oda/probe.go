@@ -33,7 +33,7 @@ func (c *Client) probe(ctx context.Context, sets []string, full bool) (Report, e
 		sets = defaultSets()
 	}
 	p := prober{client: c, sets: sets, report: Report{
-		Source: strings.TrimSuffix(c.base.Redacted(), "/"), At: time.Now().UTC(), Full: full, asked: map[string]error{},
+		Source: strings.TrimSuffix(public(c.base), "/"), At: time.Now().UTC(), Full: full, asked: map[string]error{},
 	}}
 	err := p.run(ctx)
 	if err != nil {

@@ -51,7 +51,7 @@ const (
 // Report is what a probe found. It marshals to JSON; what Honoured answers from
 // does not travel with it.
 type Report struct {
-	// Source is the base address, without a password.
+	// Source is the base address, without a user and a password.
 	Source string `json:"source"`
 	// At is our clock at the beginning, UTC.
 	At time.Time `json:"at"`

@@ -4,6 +4,8 @@ import (
 	"net/url"
 	"strings"
 	"unicode/utf8"
+
+	"odastream/schema"
 )
 
 // sheet is a page's content before anything is checked against a window.
@@ -19,8 +21,8 @@ type sheet struct {
 func (s sheet) extent() (Extent, error) {
 	extent := Extent{Count: s.count}
 	for _, r := range s.rejects {
-		if r.ID == 0 {
-			return Extent{}, fault(ErrNotOData, "the row with the highest id %s", r.Reason)
+		if r.ID == 0 { // such as 3.5: no bound is known to lie above it
+			return Extent{MaxID: schema.NoEnd, Count: s.count}, nil
 		}
 		extent.MaxID = max(extent.MaxID, r.ID) // a broken row is there all the same
 	}

@@ -3,6 +3,7 @@ package stream
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 
 	"odastream/schema"
@@ -33,8 +34,8 @@ type Config struct {
 	SASLPassword     Secret   `env:"SASL_PASSWORD" secret:"true" help:"the user's password"`
 	SASLPasswordFile string   `env:"SASL_PASSWORD_FILE" help:"file that holds the password, read again at each log-in"`
 
-	// Source is the base URL of the source, for the ce_source header; empty:
-	// DefaultSource. It is no setting of Kafka: the program copies ODA_URL here.
+	// Source is the base URL of the source, for the ce_source header, where it
+	// stands without a user and a password; empty: DefaultSource. It is no setting of Kafka: the program copies ODA_URL here.
 	Source string `env:"-"`
 }
 
@@ -60,8 +61,11 @@ var topicPrefix = regexp.MustCompile(`^[a-zA-Z0-9._-]{0,180}$`)
 func (c Config) Faults() []string {
 	var faults []string
 	add := func(format string, args ...any) { faults = append(faults, fmt.Sprintf(format, args...)) }
-	if !c.hasBroker() {
+	if !c.hasBroker() && !c.hasCredentials() {
 		add("{BROKERS} is %q, want host:port, comma-separated, none of them empty", strings.Join(c.Brokers, ","))
+	}
+	if c.hasCredentials() { // not shown, then
+		add("{BROKERS} is set, but not right, want host:port, comma-separated; {SASL_USERNAME} and {SASL_PASSWORD} say who logs in")
 	}
 	if !topicPrefix.MatchString(c.TopicPrefix) {
 		add("{TOPIC_PREFIX} is %q, want at most 180 letters of a-z A-Z 0-9 . _ -", c.TopicPrefix)
@@ -81,6 +85,11 @@ func (c Config) hasBroker() bool {
 		}
 	}
 	return len(c.Brokers) > 0
+}
+
+// hasCredentials tells whether a broker's address is that of a URL or holds a user.
+func (c Config) hasCredentials() bool {
+	return slices.ContainsFunc(c.Brokers, func(b string) bool { return strings.ContainsAny(b, "@/") })
 }
 
 func (c Config) saslFaults() []string {

@@ -85,7 +85,13 @@ func TestFaultsAreNamedInFull(t *testing.T) {
 		"authorities without TLS": {[]string{"KAFKA_CA_FILE=" + noPEM, "KAFKA_TLS=true"}, []string{
 			fmt.Sprintf("KAFKA_CA_FILE is %q, no certificate in the file, want PEM", noPEM),
 		}},
-		"an empty broker":               {[]string{"KAFKA_BROKERS=a:1,,b:2"}, []string{`KAFKA_BROKERS is "a:1,,b:2", want host:port, comma-separated, none of them empty`}},
+		"an empty broker": {[]string{"KAFKA_BROKERS=a:1,,b:2"}, []string{`KAFKA_BROKERS is "a:1,,b:2", want host:port, comma-separated, none of them empty`}},
+		"a broker with a password": {[]string{"KAFKA_BROKERS=a:1,me:hunter22@b:2"}, []string{
+			"KAFKA_BROKERS is set, but not right, want host:port, comma-separated; KAFKA_SASL_USERNAME and KAFKA_SASL_PASSWORD say who logs in",
+		}},
+		"a broker that is a URL, and none": {[]string{"KAFKA_BROKERS=,sasl://me:hunter22/x"}, []string{
+			"KAFKA_BROKERS is set, but not right, want host:port, comma-separated; KAFKA_SASL_USERNAME and KAFKA_SASL_PASSWORD say who logs in",
+		}},
 		"a prefix that Kafka refuses":   {[]string{"KAFKA_TOPIC_PREFIX=å/"}, []string{`KAFKA_TOPIC_PREFIX is "å/", want at most 180 letters of a-z A-Z 0-9 . _ -`}},
 		"no partitions":                 {[]string{"KAFKA_PARTITIONS=0"}, []string{"KAFKA_PARTITIONS is 0, want 1 to 1000"}},
 		"replicas below none":           {[]string{"KAFKA_REPLICATION=-1"}, []string{"KAFKA_REPLICATION is -1, want 0 to 100"}},

@@ -30,11 +30,18 @@ type encoder struct {
 }
 
 func newEncoder(cfg Config) encoder {
-	source := strings.TrimRight(cfg.Source, "/")
-	if source == "" {
-		source = DefaultSource
+	return encoder{cfg: cfg, source: publicSource(cfg.Source)}
+}
+
+// publicSource is the address of a source as it stands in records, which anybody
+// may read: without a user, a password, and a slash at its end.
+func publicSource(address string) string {
+	u, err := url.Parse(address)
+	if err != nil || u.Host == "" {
+		return DefaultSource
 	}
-	return encoder{cfg: cfg, source: source}
+	u.User, u.RawQuery, u.Fragment = nil, "", ""
+	return strings.TrimRight(u.String(), "/")
 }
 
 // record is a record with room for its headers, so that those of a page are made

@@ -1,6 +1,7 @@
 package stream
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -58,6 +59,27 @@ func TestHeadersOfADanishEntityAndAnotherSource(t *testing.T) {
 	)
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("headers (-want +got):\n%s", diff)
+	}
+}
+
+// Anybody may read a record: what signs in at the source has no place there.
+func TestTheSourceOfARecordHasNoUser(t *testing.T) {
+	t.Parallel()
+	for address, want := range map[string]string{
+		"http://me:hunter22@127.0.0.1:8380/api":   "http://127.0.0.1:8380/api/Sag",
+		"https://hunter22@source.test/api/":       "https://source.test/api/Sag",
+		"https://source.test/api?key=hunter22#x":  "https://source.test/api/Sag",
+		"http://me:hunter22@source.test:port/api": DefaultSource + "/Sag",
+		"me:hunter22@source.test/api":             DefaultSource + "/Sag",
+		"":                                        DefaultSource + "/Sag",
+	} {
+		for _, rec := range newEncoder(Config{Source: address}).records(remove("Sag", 7, 9)) {
+			for _, h := range rec.Headers {
+				if got := string(h.Value); strings.Contains(got, "hunter") || h.Key == "ce_source" && got != want {
+					t.Errorf("source %q: header %s is %q, want %q in ce_source", address, h.Key, got, want)
+				}
+			}
+		}
 	}
 }
 

@@ -10,7 +10,7 @@ import (
 
 // settings are the poller's environment variables.
 type settings struct {
-	DatabaseURL string          `env:"DATABASE_URL,required" secret:"true" help:"Postgres URL or DSN, version 15 or newer"`
+	DatabaseURL string          `env:"DATABASE_URL,required" secret:"true" address:"postgres" help:"Postgres URL or DSN, version 15 or newer"`
 	Migrate     string          `env:"MIGRATE" envDefault:"on" oneof:"on,off" help:"bring the database to this version's schema at the start"`
 	Kafka       stream.Config   `envPrefix:"KAFKA_"`
 	Source      oda.Config      `envPrefix:"ODA_"`

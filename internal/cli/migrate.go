@@ -32,7 +32,7 @@ func migrateCommand() command {
 
 func (f *migrateFlags) run(ctx context.Context, c call) error {
 	var s struct {
-		DatabaseURL string `env:"DATABASE_URL,required" secret:"true" help:"Postgres URL or DSN, version 15 or newer"`
+		DatabaseURL string `env:"DATABASE_URL,required" secret:"true" address:"postgres" help:"Postgres URL or DSN, version 15 or newer"`
 	}
 	if err := settings.Parse(c.environ, &s); err != nil {
 		return err

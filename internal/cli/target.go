@@ -28,13 +28,17 @@ func (f *targetFlags) declare(set *flag.FlagSet) {
 
 func (f *targetFlags) resolve(environ []string) (target, error) { return resolve(environ, f.dir) }
 
-// read finds what to connect to and fills into with its settings.
+// read finds what to connect to and fills into with its settings. The address of
+// the database is checked with them.
 func (f *targetFlags) read(environ []string, into any) (target, error) {
 	to, err := f.resolve(environ)
 	if err != nil {
 		return to, err
 	}
-	return to, settings.Parse(to.environ, into)
+	var database struct {
+		URL string `env:"DATABASE_URL" secret:"true" address:"postgres"`
+	}
+	return to, settings.Join(settings.Parse(to.environ, &database), settings.Parse(to.environ, into))
 }
 
 // target is what a command connects to.

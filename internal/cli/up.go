@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"os"
 	"strconv"
+	"strings"
 	"time"
 
 	"golang.org/x/term"
@@ -87,7 +88,7 @@ func (f *upFlags) run(ctx context.Context, c call) (err error) {
 // check sees to what package flag cannot.
 func (f *upFlags) check(c call) error {
 	if f.source != "live" && f.source != "sim" {
-		return fmt.Errorf("%w: --source is %q, want live or sim", errUsage, f.source)
+		return fmt.Errorf("%w: --source is %s, want live or sim; ODA_URL names another source", errUsage, shown(f.source))
 	}
 	if f.cfg.Pace <= 0 {
 		return fmt.Errorf("%w: --pace is %s, want above 0s", errUsage, f.cfg.Pace)
@@ -125,4 +126,13 @@ func newScreen(c call) screen {
 // log is a logger for people.
 func (s screen) log(level slog.Level) *slog.Logger {
 	return slog.New(console.NewHandler(s.warn, level))
+}
+
+// shown is a value as an error quotes it: an address not at all, since it can
+// hold a password.
+func shown(value string) string {
+	if strings.ContainsAny(value, "@/") {
+		return "an address"
+	}
+	return strconv.Quote(value)
 }

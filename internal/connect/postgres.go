@@ -16,6 +16,7 @@ import (
 
 	"odastream/internal/daemon"
 	"odastream/internal/migrate"
+	"odastream/internal/settings"
 )
 
 // within bounds one try to reach a service.
@@ -24,6 +25,9 @@ const within = 10 * time.Second
 // Postgres opens a pool at url, settled by configure (nil: as the URL says), and
 // checks that the server answers. An unreadable url is daemon.Permanent.
 func Postgres(ctx context.Context, url string, configure func(*pgxpool.Config)) (*pgxpool.Pool, error) {
+	if err := settings.CheckPostgres(url); err != nil {
+		return nil, daemon.Permanent(fmt.Errorf("DATABASE_URL is not right, %w", err))
+	}
 	cfg, err := pgxpool.ParseConfig(url)
 	if err != nil {
 		return nil, daemon.Permanent(fmt.Errorf("DATABASE_URL: %w", err))

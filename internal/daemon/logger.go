@@ -31,17 +31,22 @@ func isTerminal(w io.Writer) bool {
 	return ok && term.IsTerminal(int(f.Fd()))
 }
 
+// newReplacer puts hidden in the place of each secret.
+func newReplacer(secrets []string) *strings.Replacer {
+	pairs := make([]string, 0, 2*len(secrets))
+	for _, s := range secrets {
+		pairs = append(pairs, s, hidden)
+	}
+	return strings.NewReplacer(pairs...)
+}
+
 // hide replaces secrets in messages and values. Nil where there is none, so
 // that logging costs nothing then.
 func hide(secrets []string) func([]string, slog.Attr) slog.Attr {
 	if len(secrets) == 0 {
 		return nil
 	}
-	pairs := make([]string, 0, 2*len(secrets))
-	for _, s := range secrets {
-		pairs = append(pairs, s, hidden)
-	}
-	replacer := strings.NewReplacer(pairs...)
+	replacer := newReplacer(secrets)
 	return func(_ []string, a slog.Attr) slog.Attr {
 		switch a.Value.Kind() {
 		case slog.KindString:

@@ -40,11 +40,12 @@ func run(ctx context.Context, p Program, args, environ []string, stdout, stderr 
 	if err := settings.Parse(environ, p.Settings); err != nil {
 		return badSettings(p, err, stderr)
 	}
-	log := NewLogger(*p.Log, stderr, settings.Secrets(p.Settings)).With("program", p.Name)
+	secrets := settings.Secrets(p.Settings)
+	log := NewLogger(*p.Log, stderr, secrets).With("program", p.Name)
 	for _, w := range settings.Warnings(environ, p.Settings, p.Prefixes, p.Others) {
 		log.Warn("unknown variable", "what", w)
 	}
-	r := runner{program: p, once: flags.once, log: log, stdout: stdout, stderr: stderr}
+	r := runner{program: p, once: flags.once, secrets: secrets, log: log, stdout: stdout, stderr: stderr}
 	return untilStopped(ctx, log, signals, r.run)
 }
 

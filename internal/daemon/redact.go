@@ -8,7 +8,7 @@ import (
 
 var (
 	dsnPassword = regexp.MustCompile(`(?i)(password\s*=\s*)('(?:[^'\\]|\\.)*'|\S+)`)
-	urlPassword = regexp.MustCompile(`(?i)([?&]password=)[^&]*`)
+	urlPassword = regexp.MustCompile(`(?i)([?&](?:ssl)?password=)[^&]*`)
 )
 
 // Redact gives a Postgres URL or DSN as it may be shown: without its password.

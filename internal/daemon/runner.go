@@ -23,6 +23,7 @@ const (
 type runner struct {
 	program Program
 	once    bool
+	secrets []string // hidden in what is served
 	log     *slog.Logger
 	stdout  io.Writer
 	stderr  io.Writer

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -41,6 +42,7 @@ var served = limits{
 type server struct {
 	log  *slog.Logger
 	http *http.Server
+	hide *strings.Replacer // of secrets, in /readyz and /status
 
 	mu       sync.Mutex
 	reason   string // why the program is not at work; "" once it is
@@ -61,7 +63,7 @@ func (r runner) serve(ctx context.Context) (*server, error) {
 		}
 		return nil, fmt.Errorf("%w (HTTP_ADDR says where)", err)
 	}
-	s := &server{log: r.log, reason: "starting", registry: newRegistry()}
+	s := &server{log: r.log, hide: newReplacer(r.secrets), reason: "starting", registry: newRegistry()}
 	s.http = s.newHTTP(s.routes(), served)
 	go func() {
 		if err := s.http.Serve(ln); !errors.Is(err, http.ErrServerClosed) {
@@ -134,7 +136,7 @@ func (s *server) writeJSON(w http.ResponseWriter, code int, body any) {
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(code)
-	_, _ = w.Write(append(text, '\n')) // whoever asked has gone: nothing to do about it
+	_, _ = s.hide.WriteString(w, string(text)+"\n") // whoever asked has gone: nothing to do about it
 }
 
 func (s *server) state() (reason string, job Job, registry *prometheus.Registry) {

@@ -50,6 +50,20 @@ func get(t *testing.T, addr, path string) (code int, body string) {
 	return resp.StatusCode, string(text)
 }
 
+// What a job says of itself can quote an address: no secret of the settings is
+// served, whoever asks.
+func TestNoSecretIsServed(t *testing.T) {
+	t.Parallel()
+	said := func() (bool, any) { return false, map[string]string{"Sag": "GET http://u:hunter22@db/x"} }
+	addr, let := serving(t, Job{Ready: said, Status: func() any { _, detail := said(); return detail }})
+	let()
+	for _, path := range []string{"/readyz", "/status"} {
+		if _, body := get(t, addr, path); strings.Contains(body, "hunter") || !strings.Contains(body, hidden) {
+			t.Errorf("%s says %s, want %s in the place of the password", path, body, hidden)
+		}
+	}
+}
+
 // serving runs a program with an HTTP address; its start fails until the test
 // lets it through, and its job runs until the test ends.
 func serving(t *testing.T, job Job) (addr string, let func()) {

@@ -49,7 +49,7 @@ func Parts(cfg Config) []Part {
 	return []Part{
 		{"postgres", daemon.Redact(cfg.DatabaseURL), cfg.postgres},
 		{"kafka", strings.Join(cfg.Kafka.Brokers, ","), cfg.kafka},
-		{"source", cfg.Source.URL, cfg.source},
+		{"source", cfg.Source.Public(), cfg.source},
 	}
 }
 

@@ -33,8 +33,12 @@ func Secrets(of any) []string {
 }
 
 func secretParts(value string) []string {
-	if m := dsnPassword.FindStringSubmatch(value); m != nil && !strings.Contains(value, "://") {
-		return []string{strings.Trim(m[1], "'"), m[1]}
+	if all := dsnPassword.FindAllStringSubmatch(value, -1); all != nil && !strings.Contains(value, "://") {
+		var parts []string
+		for _, m := range all { // sslpassword too
+			parts = append(parts, strings.Trim(m[1], "'"), m[1])
+		}
+		return parts
 	}
 	u, err := url.Parse(value)
 	if err != nil || u.Scheme == "" || u.Host == "" {
@@ -43,9 +47,13 @@ func secretParts(value string) []string {
 	var parts []string
 	if pass, ok := u.User.Password(); ok {
 		parts = append(parts, pass, url.QueryEscape(pass), writtenPassword(value))
+	} else if token := u.User.Username(); strings.HasPrefix(u.Scheme, "http") && token != "" {
+		parts = append(parts, token, url.QueryEscape(token)) // a token stands in the user's place
 	}
-	if pass := u.Query().Get("password"); pass != "" {
-		parts = append(parts, pass, url.QueryEscape(pass))
+	for _, name := range []string{"password", "sslpassword"} {
+		if pass := u.Query().Get(name); pass != "" {
+			parts = append(parts, pass, url.QueryEscape(pass))
+		}
 	}
 	return parts
 }

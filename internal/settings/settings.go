@@ -18,6 +18,20 @@ type Error struct {
 // Error gives all faults, a line each.
 func (e *Error) Error() string { return strings.Join(e.Faults, "\n") }
 
+// Join makes one *Error of several of Parse; nil if all are nil.
+func Join(errs ...error) error {
+	var all Error
+	for _, err := range errs {
+		if bad, ok := errors.AsType[*Error](err); ok {
+			all.Faults = append(all.Faults, bad.Faults...)
+		}
+	}
+	if len(all.Faults) == 0 {
+		return nil
+	}
+	return &all
+}
+
 // faulty is what a struct implements to check its fields against each other.
 // It is asked only once each field by itself is right.
 type faulty interface{ Faults() []string }
@@ -65,6 +79,11 @@ func (v variable) parse(values map[string]string) string {
 	}
 	if err := v.set(v.field, raw); err != nil {
 		return v.fault(raw, v.complaint(err))
+	}
+	if v.address == "postgres" {
+		if err := CheckPostgres(v.field.String()); err != nil {
+			return v.fault(raw, err.Error())
+		}
 	}
 	if !v.inRange() {
 		return v.fault(raw, "want "+v.wanted())

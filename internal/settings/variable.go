@@ -18,6 +18,7 @@ type variable struct {
 	required bool
 	secret   bool
 	emptyOK  bool
+	address  string // "postgres": a URL or a DSN that can be read; "": any text
 
 	min, max, above string // bounds as written; "" for none
 	oneof           []string
@@ -54,7 +55,8 @@ func newVariable(name, options string, f reflect.StructField, field reflect.Valu
 		name: name, field: field,
 		fallback: f.Tag.Get("envDefault"), help: f.Tag.Get("help"),
 		required: options == "required", secret: f.Tag.Get("secret") == "true", emptyOK: f.Tag.Get("emptyOK") == "true",
-		min: f.Tag.Get("min"), max: f.Tag.Get("max"), above: f.Tag.Get("above"),
+		address: f.Tag.Get("address"),
+		min:     f.Tag.Get("min"), max: f.Tag.Get("max"), above: f.Tag.Get("above"),
 	}
 	if list := f.Tag.Get("oneof"); list != "" {
 		v.oneof = strings.Split(list, ",")

@@ -37,7 +37,7 @@ func (t *trial) banner(psql string) []string {
 
 func (t *trial) sourceLine() string {
 	if !t.simulated {
-		return t.settings.Source.URL + ", live"
+		return t.settings.Source.Public() + ", live"
 	}
 	o := t.servers.parliament.Origin()
 	return fmt.Sprintf("SIMULATED parliament at %s (seed %d, scale %g; something happens every %s)",

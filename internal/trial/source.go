@@ -29,7 +29,7 @@ func (t *trial) chooseSource(ctx context.Context) (simulated bool, err error) {
 	if err == nil || ctx.Err() != nil {
 		return false, ctx.Err()
 	}
-	t.screen.Println("!!! " + s.Source.URL + " cannot be used: " + err.Error())
+	t.screen.Println("!!! " + s.Source.Public() + " cannot be used: " + err.Error())
 	t.screen.Println("!!! Going on with a SIMULATED parliament: all that it says is made up.")
 	if _, err := os.Stat(filepath.Join(t.cfg.Dir, liveDir)); err == nil {
 		t.screen.Println("!!! Your live data in " + filepath.Join(t.cfg.Dir, liveDir) + " is left as it is, and goes on when the API is back.")

@@ -36,6 +36,16 @@ func ofTheSource() []mutant {
 			pkg: "./oda", tests: "TestHostileAnswersEndInBoundedMemory",
 		},
 		{
+			rule: "the user of the source's address is in no record", file: "stream/record.go",
+			old: "u.User, u.RawQuery, u.Fragment = nil", new: "_, u.RawQuery, u.Fragment = u.User",
+			pkg: "./stream", tests: "TestTheSourceOfARecordHasNoUser",
+		},
+		{
+			rule: "what pgx would take for a parameter of the server is no address", file: "internal/settings/postgres.go",
+			old: "if !parameter.MatchString(name) {", new: "if !parameter.MatchString(name) && name == \"\" {",
+			pkg: "./internal/settings", tests: "TestUnreadableAddressesAreBadSettingsThatShowNothing",
+		},
+		{
 			rule: "a redirect to another host is not followed", file: "oda/redirect.go",
 			old: "if !strings.EqualFold(from.Hostname(), to.Hostname()) {", new: "if strings.EqualFold(\"\", to.Hostname()) {",
 			pkg: "./oda", tests: "TestRedirectsElsewhereAreRefused",
