@@ -7,7 +7,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
-	"odastream/apply"
+	"odastream/internal/pause"
 	"odastream/internal/test/checker"
 	"odastream/internal/test/machine"
 	"odastream/schema"
@@ -21,7 +21,7 @@ func (h *sinkHistory) run() {
 		h.event()
 		h.publish()
 		if h.rand.IntN(2) == 0 {
-			_ = apply.Sleep(h.t.Context(), h.between(0, 300))
+			_ = pause.For(h.t.Context(), h.between(0, 300))
 		}
 		h.bury()
 	}
@@ -124,7 +124,7 @@ func (h *sinkHistory) restart(server string) {
 	for _, p := range h.sinks {
 		p.link.lose(server)
 	}
-	_ = apply.Sleep(h.t.Context(), d)
+	_ = pause.For(h.t.Context(), d)
 	for _, p := range h.sinks {
 		p.link.find(server)
 	}

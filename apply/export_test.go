@@ -6,9 +6,6 @@ import (
 	"odastream/internal/test/machine"
 )
 
-// Sleep returns after d, or with ctx's error once that has ended.
-var Sleep = sleep
-
 // LookEvery makes s look at the topics' ends and the stored offsets more often.
 func LookEvery(s *Sink, d time.Duration) { s.lookEvery = d }
 

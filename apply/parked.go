@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"odastream/internal/pause"
 	"odastream/stream"
 )
 
@@ -140,7 +141,7 @@ func (s *Sink) drainParked(ctx context.Context) error {
 			}
 			return left
 		}
-		if err := sleep(ctx, s.parked.due(time.Now())); err != nil {
+		if err := pause.For(ctx, s.parked.due(time.Now())); err != nil {
 			return err
 		}
 		if err := s.retryParked(ctx); err != nil {

@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"odastream/cache"
+	"odastream/internal/pause"
 	"odastream/stream"
 )
 
@@ -259,24 +260,11 @@ func (s *Sink) delay(try int) time.Duration {
 	return most/2 + rand.N(most/2+1)
 }
 
-func (s *Sink) pause(ctx context.Context, try int) error { return sleep(ctx, s.delay(try)) }
-
-func sleep(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-timer.C:
-		return nil
-	}
-}
-
 // grace gives a context that ends some time after ctx, or with cancel.
 func grace(ctx context.Context, extra time.Duration) (late context.Context, cancel context.CancelFunc) {
 	late, end := context.WithCancel(context.WithoutCancel(ctx))
 	stop := context.AfterFunc(ctx, func() {
-		_ = sleep(late, extra)
+		_ = pause.For(late, extra)
 		end()
 	})
 	return late, func() { stop(); end() }

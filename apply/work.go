@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"odastream/cache"
+	"odastream/internal/pause"
 	"odastream/stream"
 )
 
@@ -75,7 +76,7 @@ func (s *Sink) apply(ctx context.Context, segs []segment) error {
 		if s.state.gone() > s.giveUp {
 			return &LeftBehindError{Topics: s.behind(segs), Cause: err}
 		}
-		if err := s.pause(ctx, try); err != nil {
+		if err := pause.For(ctx, s.delay(try)); err != nil {
 			return err
 		}
 	}

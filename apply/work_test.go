@@ -7,6 +7,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"odastream/internal/pause"
 	"odastream/stream"
 )
 
@@ -30,7 +31,7 @@ func TestHandOverWaitsForTheTransactionInFlightButNotForEver(t *testing.T) {
 				if c.transaction > 0 {
 					s.turn <- struct{}{}
 					go func() {
-						_ = sleep(ctx, c.transaction)
+						_ = pause.For(ctx, c.transaction)
 						<-s.turn
 					}()
 				}

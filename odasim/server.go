@@ -4,6 +4,8 @@ import (
 	"net/http"
 	"sync"
 	"sync/atomic"
+
+	"odastream/internal/pause"
 )
 
 // Root is the path under which the sets are served.
@@ -50,7 +52,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.served.Add(1)
 	s.showLate()
 	f := s.faults.draw()
-	if !wait(r.Context(), f.latency) {
+	if pause.For(r.Context(), f.latency) != nil {
 		return
 	}
 	a := s.reply(r, f)

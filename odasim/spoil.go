@@ -1,12 +1,12 @@
 package odasim
 
 import (
-	"context"
 	"net"
 	"net/http"
 	"slices"
 	"strconv"
-	"time"
+
+	"odastream/internal/pause"
 )
 
 // instead gives the answer that a fault puts in the place of the true one.
@@ -65,7 +65,7 @@ func (f fault) send(w http.ResponseWriter, r *http.Request, a reply) {
 		panic(http.ErrAbortHandler) // net/http's own way to cut a connection
 	case stallFault:
 		push(w, a.body[:half])
-		if !wait(r.Context(), f.stall) {
+		if pause.For(r.Context(), f.stall) != nil {
 			return
 		}
 		a.body = a.body[half:]
@@ -92,19 +92,4 @@ func reset(w http.ResponseWriter) {
 		_ = tcp.SetLinger(0) // without it the close would be an orderly one
 	}
 	_ = conn.Close()
-}
-
-// wait waits for d and reports whether it passed before the client was gone.
-func wait(ctx context.Context, d time.Duration) bool {
-	if d <= 0 {
-		return true
-	}
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
 }

@@ -4,18 +4,13 @@ import (
 	"context"
 	"math/rand/v2"
 	"time"
+
+	"odastream/internal/pause"
 )
 
 // backoff waits before try number try+2: from 250 ms doubling to 10 s, with full
 // jitter in its upper half. It returns ctx's error if that ends first.
 func backoff(ctx context.Context, try int) error {
 	most := min(250*time.Millisecond<<min(try, 6), 10*time.Second)
-	timer := time.NewTimer(most/2 + rand.N(most/2))
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-timer.C:
-		return nil
-	}
+	return pause.For(ctx, most/2+rand.N(most/2))
 }

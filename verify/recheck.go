@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"odastream/internal/pause"
 	"odastream/oda"
 	"odastream/schema"
 )
@@ -46,11 +47,11 @@ func (c *check) suspect(id int64, first *atSource) {
 // recheck looks at the suspects again until none is left or the patience ends,
 // and reports the rest.
 func (c *check) recheck(ctx context.Context) error {
-	pause := min(firstPause, c.options.Patience)
-	for left := c.options.Patience; left > 0 && len(c.suspects) > 0; pause *= 2 {
-		pause = min(pause, left)
-		left -= pause
-		if err := wait(ctx, pause); err != nil {
+	interval := min(firstPause, c.options.Patience)
+	for left := c.options.Patience; left > 0 && len(c.suspects) > 0; interval *= 2 {
+		interval = min(interval, left)
+		left -= interval
+		if err := pause.For(ctx, interval); err != nil {
 			return err
 		}
 		if err := c.lookAgain(ctx); err != nil {
@@ -67,17 +68,6 @@ func (c *check) recheck(ctx context.Context) error {
 		c.out.add(d)
 	}
 	return nil
-}
-
-func wait(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }
 
 // moved tells whether a row changed since the verification began, so that it may

@@ -11,6 +11,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
+	"odastream/internal/pause"
 	"odastream/internal/settings"
 )
 
@@ -77,7 +78,7 @@ func (r runner) startFailed(ctx context.Context, err error) int {
 // start calls Start until it works. An outage at the start is no fault of a
 // daemon: it waits for its database and its broker.
 func (r runner) start(ctx context.Context, srv *server) (Job, error) {
-	for pause := retryFirst; ; pause = min(2*pause, retryLongest) {
+	for most := retryFirst; ; most = min(2*most, retryLongest) {
 		registry := newRegistry()
 		job, err := r.program.Start(ctx, Env{Log: r.log, Registry: registry, Once: r.once, Stdout: r.stdout, Stderr: r.stderr})
 		if err == nil {
@@ -87,10 +88,10 @@ func (r runner) start(ctx context.Context, srv *server) (Job, error) {
 		if r.once || ctx.Err() != nil || hopeless(err) {
 			return Job{}, err
 		}
-		wait := pause/2 + rand.N(pause/2)
+		wait := most/2 + rand.N(most/2)
 		srv.waiting(err)
 		r.log.Warn("not started yet, trying again", "err", err, "in", wait.Round(time.Millisecond).String())
-		if !sleep(ctx, wait) {
+		if pause.For(ctx, wait) != nil {
 			return Job{}, ctx.Err()
 		}
 	}
@@ -100,18 +101,6 @@ func hopeless(err error) bool {
 	var bad *settings.Error
 	var never permanent
 	return errors.As(err, &bad) || errors.As(err, &never)
-}
-
-// sleep waits for d; false: ctx ended before.
-func sleep(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return false
-	case <-timer.C:
-		return true
-	}
 }
 
 func newRegistry() *prometheus.Registry {

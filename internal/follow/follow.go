@@ -17,6 +17,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"odastream/internal/pause"
 	"odastream/stream"
 )
 
@@ -66,7 +67,7 @@ func (r *Reader) Next(ctx context.Context) ([]*kgo.Record, error) {
 		}
 		if err := fetches.Err(); err != nil {
 			r.log.Warn("topics cannot be read, trying again", "err", err)
-			pause(ctx)
+			_ = pause.For(ctx, time.Second) // a broker that is away is not asked in a hot loop
 		}
 	}
 }
@@ -126,14 +127,4 @@ func startingPoints(listed kadm.ListedOffsets, topics []string) (map[string]map[
 		return nil, fmt.Errorf("look up topic %s: %w", strings.Join(missing, ", "), stream.ErrNoTopic)
 	}
 	return at, nil
-}
-
-// pause keeps a broker that is away from being asked in a hot loop.
-func pause(ctx context.Context) {
-	timer := time.NewTimer(time.Second)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-	case <-timer.C:
-	}
 }
