@@ -17,7 +17,7 @@ const monthsAhead = 3
 // It makes the coming months' partitions of the history as well. Several sinks
 // may call it at once; they should have the same settings.
 func (s *Store) Prepare(ctx context.Context) error {
-	err := pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
+	err := pgx.BeginTxFunc(ctx, s.pool, txOptions, func(tx pgx.Tx) error {
 		// Building an index takes as long as it takes.
 		if _, err := tx.Exec(ctx, `SET LOCAL statement_timeout = 0;
 SELECT pg_advisory_xact_lock(hashtextextended('odastream prepare', 0))`); err != nil {

@@ -11,6 +11,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"odastream/internal/session"
 	"odastream/internal/test/machine"
 	"odastream/internal/test/pgtest"
 	"odastream/schema"
@@ -24,7 +25,12 @@ const (
 // open returns a store on a database of the test's own.
 func open(t testing.TB) *Store {
 	t.Helper()
-	config, err := pgxpool.ParseConfig(pgtest.Migrated(t))
+	return openAt(t, pgtest.Migrated(t))
+}
+
+func openAt(t testing.TB, url string) *Store {
+	t.Helper()
+	config, err := session.Config(url)
 	if err != nil {
 		t.Fatal(err)
 	}

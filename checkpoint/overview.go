@@ -45,7 +45,7 @@ FROM poller_leases LEFT JOIN poller_watermarks w USING (entity_type)`)
 // they had run out. It is for whoever knows that no poller runs: one that does
 // loses its entities, and what it then tries to save is refused (Invariant 4).
 func (s *Store) EndAllLeases(ctx context.Context) error {
-	err := pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
+	err := pgx.BeginTxFunc(ctx, s.pool, readCommitted, func(tx pgx.Tx) error {
 		_, err := tx.Exec(ctx, "UPDATE poller_leases SET expires_at = '-infinity'; DELETE FROM poller_members")
 		return err
 	})

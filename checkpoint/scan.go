@@ -159,7 +159,7 @@ SELECT count(*) FROM poller_ledger WHERE entity_type = $1 AND `+atSource, entity
 // deletes of all rows that have vanished so far are confirmed, however many they
 // are, and RequestScan returns their number. It needs no lease.
 func (s *Store) RequestScan(ctx context.Context, entity string, confirm bool) (confirmed int64, err error) {
-	err = pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
+	err = pgx.BeginTxFunc(ctx, s.pool, readCommitted, func(tx pgx.Tx) error {
 		if confirm {
 			tag, err := tx.Exec(ctx, `UPDATE poller_vanished SET confirmed = true WHERE entity_type = $1`, entity)
 			if err != nil {

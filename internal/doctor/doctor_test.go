@@ -115,6 +115,9 @@ func TestDoctorNamesTroubleAndWhatToDo(t *testing.T) {
 			cfg.DatabaseURL = "postgres://u:secret@127.0.0.1:1/x"
 		}, []string{"postgres reachable"}},
 		"no database is named": {func(_ *testing.T, _ *ward, cfg *doctor.Config) { cfg.DatabaseURL = "" }, []string{"postgres settings"}},
+		"a database that cannot store every text": {func(t *testing.T, _ *ward, cfg *doctor.Config) {
+			cfg.DatabaseURL = pgtest.Latin1(t)
+		}, []string{"postgres encoding"}},
 		"tables left to a person": {func(t *testing.T, _ *ward, cfg *doctor.Config) {
 			cfg.DatabaseURL, cfg.Migrate = pgtest.Empty(t), false
 		}, []string{"postgres migrations"}},

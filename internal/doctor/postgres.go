@@ -11,6 +11,7 @@ import (
 
 	"odastream/internal/connect"
 	"odastream/internal/migrate"
+	"odastream/internal/session"
 	"odastream/oda"
 )
 
@@ -26,6 +27,12 @@ func (cfg Config) postgres(ctx context.Context, _ *slog.Logger) []oda.Finding {
 		}}
 	}
 	pool, err := connect.Postgres(ctx, cfg.DatabaseURL, nil)
+	if bad, ok := errors.AsType[*session.EncodingError](err); ok {
+		return []oda.Finding{{
+			Name: "encoding", Verdict: oda.VerdictTrouble, Seen: bad.Encoding, Means: "poller and sink do not start on it: not every text can be stored",
+			Remedy: "make a database with CREATE DATABASE … ENCODING 'UTF8' TEMPLATE template0, and have DATABASE_URL name it",
+		}}
+	}
 	if err != nil {
 		return []oda.Finding{unreached("reachable", err, "poller and sink wait for it, and lose nothing by it",
 			"start Postgres, or correct DATABASE_URL")}

@@ -19,6 +19,7 @@ import (
 	"github.com/pressly/goose/v3"
 	"github.com/pressly/goose/v3/lock"
 
+	"odastream/internal/session"
 	"odastream/schema"
 )
 
@@ -76,7 +77,8 @@ func open(databaseURL string) (*sql.DB, error) {
 		return nil, fmt.Errorf("migrate database: %w", err)
 	}
 	// A migration may run longer than what a deployment allows its queries.
-	config.RuntimeParams["statement_timeout"] = "0"
+	session.Pin(config)
+	config.RuntimeParams["statement_timeout"] = "0" // whatever the URL says
 	config.RuntimeParams["application_name"] = "odastream migrate"
 	return stdlib.OpenDB(*config), nil
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/pressly/goose/v3"
 
+	"odastream/internal/session"
 	"odastream/schema"
 )
 
@@ -44,7 +45,7 @@ func Pending(ctx context.Context, databaseURL string) ([]string, error) {
 
 // appliedVersions asks goose's table, which goose itself would make by asking.
 func appliedVersions(ctx context.Context, databaseURL string) ([]int64, error) {
-	conn, err := pgx.Connect(ctx, databaseURL)
+	conn, err := session.Connect(ctx, databaseURL)
 	if err != nil {
 		return nil, err
 	}

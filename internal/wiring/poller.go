@@ -57,13 +57,15 @@ func OpenPoller(ctx context.Context, cfg PollerConfig, log *slog.Logger, reg pro
 
 func (p *Poller) open(ctx context.Context, cfg PollerConfig, log *slog.Logger, reg prometheus.Registerer) (err error) {
 	cfg.Kafka.Source = cfg.Source.URL
-	if p.pool, err = connect.Postgres(ctx, cfg.DatabaseURL, nil); err != nil {
+	tables := func(ctx context.Context) error {
+		return connect.Tables(ctx, cfg.DatabaseURL, cfg.Migrate, log)
+	}
+	p.pool, err = connect.Postgres(ctx, cfg.DatabaseURL, func(pool *pgxpool.Config) { connect.Recheck(pool, log, tables) })
+	if err != nil {
 		return err
 	}
-	if cfg.Migrate {
-		if err := connect.Migrate(ctx, cfg.DatabaseURL, log); err != nil {
-			return err
-		}
+	if err := tables(ctx); err != nil {
+		return err
 	}
 	if p.publisher, err = stream.NewPublisher(cfg.Kafka, log, reg); err != nil {
 		return daemon.Permanent(err)

@@ -2,7 +2,6 @@ package wiring
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
 	"sync"
 
@@ -62,20 +61,19 @@ func OpenSink(ctx context.Context, cfg SinkConfig, log *slog.Logger, reg prometh
 }
 
 func (s *Sink) openPostgres(ctx context.Context, cfg SinkConfig, log *slog.Logger) error {
-	poolConfig, err := cache.PoolConfig(cfg.DatabaseURL)
-	if err != nil {
-		return daemon.Permanent(fmt.Errorf("DATABASE_URL: %w", err))
-	}
-	if s.pool, err = connect.Pool(ctx, poolConfig); err != nil {
-		return err
-	}
-	if cfg.Migrate {
-		if err := connect.Migrate(ctx, cfg.DatabaseURL, log); err != nil {
+	tables := func(ctx context.Context) error {
+		if err := connect.Tables(ctx, cfg.DatabaseURL, cfg.Migrate, log); err != nil {
 			return err
 		}
+		return s.store.Prepare(ctx)
+	}
+	var err error
+	s.pool, err = connect.Postgres(ctx, cfg.DatabaseURL, func(pool *pgxpool.Config) { connect.Recheck(pool, log, tables) })
+	if err != nil {
+		return err
 	}
 	s.store = cache.New(s.pool, cfg.Sink.Group, cfg.Cache, log)
-	return s.store.Prepare(ctx)
+	return tables(ctx)
 }
 
 func (s *Sink) openKafka(ctx context.Context, cfg stream.Config, log *slog.Logger, reg prometheus.Registerer) (err error) {

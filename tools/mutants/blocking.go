@@ -13,5 +13,30 @@ func ofWhoBlocks() []mutant {
 			old: "WriteTimeout: l.write, ", new: "",
 			pkg: "./internal/daemon", tests: "TestAnswersThatNobodyReadsEnd",
 		},
+		{
+			rule: "a session has our settings, whatever the database gives it", file: "internal/session/session.go",
+			old: "\tmaps.Copy(params, pinned)\n", new: "\tmaps.Copy(map[string]string{}, pinned)\n",
+			pkg: "./internal/session", tests: "TestASessionHasOurSettings",
+		},
+		{
+			rule: "a database that stores no UTF8 is refused", file: "internal/session/settle.go",
+			old: `encoding != "" && encoding != "UTF8"`, new: `encoding == "none"`,
+			pkg: "./internal/session", tests: "TestADatabaseThatStoresNoUTF8IsRefused",
+		},
+		{
+			rule: "a session that can work no more is closed", file: "internal/session/session.go",
+			old: "return former(conn, err) && !Spoiled(err.Code)", new: "return former(conn, err)",
+			pkg: "./internal/session", tests: "TestASpoiledSessionIsClosed",
+		},
+		{
+			rule: "a database that lost its tables is looked at as at the start", file: "internal/connect/recheck.go",
+			old: "if session.Missing(err.Code) {", new: "if session.Missing(err.Code) && false {",
+			pkg: "./internal/connect", tests: "TestADatabaseMadeAnewIsGivenItsTables|TestADatabaseThatStaysEmptyIsNamed",
+		},
+		{
+			rule: "the history's months are the same from whatever session", file: "schema/migrations/00011_history_zone.sql",
+			old: "ALTER FUNCTION parliamentary_history_ahead(integer) SET TimeZone = 'UTC';\n", new: "",
+			pkg: "./cache", tests: "TestMonthsAreTheSameFromAnySession",
+		},
 	}
 }
