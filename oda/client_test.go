@@ -38,6 +38,15 @@ func TestPageAsksInTheSourcesWords(t *testing.T) {
 		"an id range has both bounds": {
 			"Møde", Window{IDs: schema.IDRange{Low: 10, High: 20}}, "/api/M%C3%B8de?$filter=id%20gt%2010%20and%20id%20le%2020&$orderby=id&$top=100",
 		},
+		"ids below 1 are asked for as others are": {
+			"Sag", Window{IDs: schema.IDRange{Low: -7, High: 0}}, "/api/Sag?$filter=id%20gt%20-7%20and%20id%20le%200&$orderby=id&$top=100",
+		},
+		"every id is asked for without a filter": {
+			"Sag", Window{IDs: schema.IDRange{Low: schema.NoStart, High: schema.NoEnd}}, "/api/Sag?$orderby=id&$top=100",
+		},
+		"an open beginning has no lower bound": {
+			"Sag", Window{IDs: schema.IDRange{Low: schema.NoStart, High: 5}}, "/api/Sag?$filter=id%20le%205&$orderby=id&$top=100",
+		},
 		"stamps are literals of three decimals": {
 			"Sag",
 			Window{IDs: schema.IDsAbove(0), After: "2014-09-09T09:05:59.653", Until: "2014-09-09T09:49:24"},

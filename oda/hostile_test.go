@@ -5,11 +5,13 @@ import (
 	"compress/gzip"
 	"errors"
 	"io"
+	"math"
 	"net/http"
 	"runtime"
 	"strings"
 	"testing"
 
+	"odastream/odasim"
 	"odastream/schema"
 )
 
@@ -159,6 +161,87 @@ func TestMetadataOfMegabytesIsRefused(t *testing.T) {
 	inBubble(t, Config{}, status(200, typeXML, doc), func(t *testing.T, c *Client, _ *source) {
 		if got, err := c.Metadata(t.Context()); !errors.Is(err, ErrTooLarge) || got != nil {
 			t.Errorf("Metadata = %d bytes, %v, want %v", len(got), err, ErrTooLarge)
+		}
+	})
+}
+
+func TestEveryInt64IsAnID(t *testing.T) {
+	t.Parallel()
+	ids := []int64{math.MinInt64, -1, 0, 1, math.MaxInt64}
+	rows := make([]string, len(ids))
+	for i, id := range ids {
+		rows[i] = row(id, "")
+	}
+	w := Window{IDs: schema.IDRange{Low: schema.NoStart, High: schema.NoEnd}}
+	inBubble(t, Config{}, answer(pageOf("Sag", rows...)), func(t *testing.T, c *Client, _ *source) {
+		page, err := c.Page(t.Context(), "Sag", w, Tail)
+		if err != nil || len(page.Rows) != len(ids) {
+			t.Fatalf("Page = %d rows, %v, want %d", len(page.Rows), err, len(ids))
+		}
+		if last, known := page.LastID(); last != math.MaxInt64 || !known {
+			t.Errorf("LastID = %d, %t, want the highest", last, known)
+		}
+	})
+	again := answer(pageOf("Sag", row(math.MinInt64, ""), row(math.MinInt64, "")))
+	inBubble(t, Config{}, again, func(t *testing.T, c *Client, _ *source) {
+		if _, err := c.Page(t.Context(), "Sag", w, Tail); !errors.Is(err, ErrNotHonoured) {
+			t.Errorf("Page with a row twice: %v, want %v", err, ErrNotHonoured)
+		}
+	})
+}
+
+// What odasim's knobs do, as a client meets it.
+func TestAHostileParliamentIsRefused(t *testing.T) {
+	t.Parallel()
+	for claim, tt := range map[string]struct {
+		faults odasim.Faults
+		want   error
+	}{
+		"a bomb":                     {odasim.Faults{BombRate: 1}, ErrTooLarge},
+		"a redirect to another host": {odasim.Faults{RedirectRate: 1, RedirectTo: "http://other.test/api/Sag"}, ErrRedirected},
+		"a redirect in a circle":     {odasim.Faults{RedirectRate: 1}, ErrRedirected},
+	} {
+		t.Run(claim, func(t *testing.T) {
+			t.Parallel()
+			sim := parliament(t, odasim.Options{})
+			sim.SetFaults(tt.faults)
+			inBubble(t, Config{}, sim.ServeHTTP, func(t *testing.T, c *Client, _ *source) {
+				if _, err := c.Page(t.Context(), "Sag", aboveZero, Tail); !errors.Is(err, tt.want) {
+					t.Errorf("Page: %v, want %v", err, tt.want)
+				}
+			})
+			if n := sim.FaultCounts(); n.Bombs+n.Redirected == 0 {
+				t.Errorf("met %+v, want the fault counted", n)
+			}
+		})
+	}
+}
+
+// FuzzHostilePage takes pages apart that repeat a part as often as they like:
+// memory grows with their bytes, and no further than so many rows take.
+func FuzzHostilePage(f *testing.F) {
+	const begin = `{"odata.metadata":"x#Sag","value":[`
+	for _, unit := range []string{"0,", "{},", `{"id":1},`, "[", `{"x":`, " ", `"x",`, `{"id":3.5},`, "null,"} {
+		f.Add([]byte(begin), []byte(unit), uint32(1<<17), []byte("0]}"))
+	}
+	f.Add([]byte(begin+`{"`), []byte("x"), uint32(1<<17), []byte(`":nil}]}`))
+	f.Add([]byte(`{"odata.error":{"code":"`), []byte("x"), uint32(1<<17), []byte(`"}}`))
+	s := new(splitter)
+	f.Fuzz(func(t *testing.T, head, unit []byte, n uint32, tail []byte) {
+		const most = 256 << 10
+		if len(unit) > 0 {
+			head = append(head, bytes.Repeat(unit, min(int(n), most/len(unit)))...)
+		}
+		body := append(head, tail...)
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		out, err := s.split(body, nil)
+		runtime.ReadMemStats(&after)
+		if took, most := after.TotalAlloc-before.TotalAlloc, uint64(1<<20+8*len(body)); took > most {
+			t.Errorf("%d bytes allocated for a page of %d, want %d at most: %.100s", took, len(body), most, body)
+		}
+		if got := len(out.rows) + len(out.rejects); got > maxElements || err != nil && got > 0 {
+			t.Errorf("%d elements, %v", got, err)
 		}
 	})
 }

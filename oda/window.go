@@ -22,15 +22,17 @@ type Window struct {
 	// wall-clock texts of up to three decimals; empty is open. With either
 	// set, rows without a stamp are not asked for.
 	After, Until string
-	// IDs bounds the id: gt Low, le High. An empty range is an error, and nothing
-	// is sent.
+	// IDs bounds the id: gt Low, le High, each left out where there is no end. An
+	// empty range is an error, and nothing is sent.
 	IDs schema.IDRange
 }
 
 // query gives the window as a query string, escaped.
 func (w Window) query() string {
 	filter := make([]string, 0, 4)
-	filter = append(filter, "id gt "+strconv.FormatInt(w.IDs.Low, 10))
+	if w.IDs.Low != schema.NoStart {
+		filter = append(filter, "id gt "+strconv.FormatInt(w.IDs.Low, 10))
+	}
 	if !w.IDs.Open() {
 		filter = append(filter, "id le "+strconv.FormatInt(w.IDs.High, 10))
 	}
@@ -40,9 +42,13 @@ func (w Window) query() string {
 	if w.Until != "" {
 		filter = append(filter, "opdateringsdato le "+literal(w.Until))
 	}
+	rest := "$orderby=id&$top=" + strconv.Itoa(schema.PageSize)
+	if len(filter) == 0 {
+		return rest
+	}
 	// A path's escapes: a space as %20 and not as the + of forms, which the
 	// source need not know.
-	return "$filter=" + url.PathEscape(strings.Join(filter, " and ")) + "&$orderby=id&$top=" + strconv.Itoa(schema.PageSize)
+	return "$filter=" + url.PathEscape(strings.Join(filter, " and ")) + "&" + rest
 }
 
 // rule is a window made ready to check rows against, in the order of a page.
@@ -50,6 +56,7 @@ type rule struct {
 	window  Window
 	stamped bool   // rows must have a stamp
 	lo, hi  string // lowest and highest stamp, trimmed; empty is open
+	any     bool   // the next row may have any id: none came before, and no bound
 	last    int64  // id of the row before
 }
 
@@ -59,7 +66,7 @@ func (w Window) rule() (rule, error) {
 	if w.IDs.Empty() {
 		return rule{}, fmt.Errorf("the range of ids %s is empty", w.IDs)
 	}
-	r := rule{window: w, stamped: w.After != "" || w.Until != "", last: w.IDs.Low}
+	r := rule{window: w, stamped: w.After != "" || w.Until != "", any: w.IDs.Low == schema.NoStart, last: w.IDs.Low}
 	var err error
 	if w.After != "" {
 		if r.lo, err = ShiftWall(w.After, -stampTolerance); err != nil {
@@ -89,13 +96,13 @@ func (r *rule) admit(id int64, stamp string) error {
 // admitID checks that ids grow, from one page to the next as well, and end
 // where they were to end.
 func (r *rule) admitID(id int64) error {
-	if id <= r.last {
+	if id <= r.last && !r.any {
 		return fmt.Errorf("id %d is not above %d, the row or the bound before it", id, r.last)
 	}
 	if id > r.window.IDs.High {
 		return fmt.Errorf("id %d is above %d", id, r.window.IDs.High)
 	}
-	r.last = id
+	r.any, r.last = false, id
 	return nil
 }
 

@@ -46,6 +46,14 @@ type Faults struct {
 	// ShortRate is how often a page holds fewer rows than it could, at least one;
 	// this is no fault of the service, which promises no full pages.
 	ShortRate float64
+
+	// RedirectRate is how often a redirect to RedirectTo comes instead of an
+	// answer; empty is the address that was asked, without end.
+	RedirectRate float64
+	RedirectTo   string
+	// BombRate is how often a page of twelve million elements comes, 24 MB in 23 kB
+	// of gzip, whatever the client takes.
+	BombRate float64
 }
 
 // Validate says which knob is out of range, if one is.
@@ -53,6 +61,7 @@ func (f Faults) Validate() error {
 	for name, rate := range map[string]float64{
 		"error rate": f.ErrorRate, "html rate": f.HTMLRate, "truncate rate": f.TruncateRate, "reset rate": f.ResetRate,
 		"stall rate": f.StallRate, "unfiltered rate": f.UnfilteredRate, "disorder rate": f.DisorderRate, "short rate": f.ShortRate,
+		"redirect rate": f.RedirectRate, "bomb rate": f.BombRate,
 	} {
 		if !(rate >= 0 && rate <= 1) {
 			return fmt.Errorf("%s is %g, want 0 to 1", name, rate)
@@ -91,11 +100,14 @@ func (f *Faults) Flags(set *flag.FlagSet) {
 	set.Float64Var(&f.UnfilteredRate, "unfiltered-rate", 0, "share of answers that ignore $filter")
 	set.Float64Var(&f.DisorderRate, "disorder-rate", 0, "share of pages in a wrong order")
 	set.Float64Var(&f.ShortRate, "short-rate", 0, "share of pages with fewer rows than they could hold")
+	set.Float64Var(&f.RedirectRate, "redirect-rate", 0, "share of requests that are redirected")
+	set.StringVar(&f.RedirectTo, "redirect-to", "", "`address` that they are sent to; empty: the one that was asked, without end")
+	set.Float64Var(&f.BombRate, "bomb-rate", 0, "share of pages of twelve million elements, 23 kB in gzip")
 }
 
 // FaultCounts says how many requests met which fault since the server was made.
 type FaultCounts struct {
-	Errors, HTML, Truncated, Reset, Stalled, Unfiltered, Disordered, Short int64
+	Errors, HTML, Truncated, Reset, Stalled, Unfiltered, Disordered, Short, Redirected, Bombs int64
 }
 
 // SetFaults turns the knobs from the next request on, and starts their
@@ -125,6 +137,8 @@ const (
 	cutFault   // the connection ends before the announced length
 	shearFault // the body is short, and its length says so
 	stallFault
+	redirectFault
+	bombFault
 )
 
 // fault is what one request meets.
@@ -135,6 +149,7 @@ type fault struct {
 	latency    time.Duration
 	stall      time.Duration
 	unfiltered bool
+	location   string  // of a redirect
 	turn       int     // rows are rotated by this; 0 for none
 	short      float64 // share of the page that is served; 0 for all
 }
@@ -144,7 +159,8 @@ type faultSource struct {
 	mu      sync.Mutex
 	knobs   Faults
 	random  *rand.Rand
-	burst   int // errors still to come
+	hostile *rand.Rand // of its own, so that the other faults stay where they were
+	burst   int        // errors still to come
 	sheared bool
 	counts  FaultCounts
 }
@@ -154,6 +170,7 @@ func (s *faultSource) set(f Faults) {
 	defer s.mu.Unlock()
 	s.knobs, s.burst = f, 0
 	s.random = rand.New(rand.NewPCG(f.Seed, 0x0da))
+	s.hostile = rand.New(rand.NewPCG(f.Seed, 0x0db))
 }
 
 // draw gives what the next request meets. Each knob draws every time, so that
@@ -171,7 +188,22 @@ func (s *faultSource) draw() fault {
 	}
 	s.drawWhole(&f)
 	s.drawContent(&f)
+	s.drawHostile(&f)
 	return f
+}
+
+// drawHostile draws what an attacker would send, where nothing else is wrong.
+func (s *faultSource) drawHostile(f *fault) {
+	redirect, bomb := s.hostile.Float64() < s.knobs.RedirectRate, s.hostile.Float64() < s.knobs.BombRate
+	switch {
+	case f.kind != noFault:
+	case redirect:
+		s.counts.Redirected++
+		f.kind, f.location = redirectFault, s.knobs.RedirectTo
+	case bomb:
+		s.counts.Bombs++
+		f.kind = bombFault
+	}
 }
 
 // drawWhole draws what spoils the answer as a whole; of several the first one

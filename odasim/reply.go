@@ -13,6 +13,7 @@ type reply struct {
 	contentType string
 	encoding    string // of the body, gzip or ""
 	retryAfter  string
+	location    string // of a redirect
 	body        []byte
 }
 

@@ -56,7 +56,10 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	a := s.reply(r, f)
-	if s.options.Gzip {
+	if a.status == http.StatusFound && a.location == "" {
+		a.location = r.URL.String()
+	}
+	if s.options.Gzip && a.encoding == "" {
 		a.compress(r)
 	}
 	s.headers(w.Header(), a)
@@ -75,6 +78,9 @@ func (s *Server) headers(h http.Header, a reply) {
 	if a.encoding != "" {
 		h.Set("Content-Encoding", a.encoding)
 		h.Set("Vary", "Accept-Encoding")
+	}
+	if a.location != "" {
+		h.Set("Location", a.location)
 	}
 	if a.retryAfter != "" {
 		h.Set("Retry-After", a.retryAfter)

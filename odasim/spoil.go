@@ -1,10 +1,15 @@
 package odasim
 
 import (
+	"bytes"
+	"compress/gzip"
+	"io"
 	"net"
 	"net/http"
 	"slices"
 	"strconv"
+	"strings"
+	"sync"
 
 	"odastream/internal/pause"
 )
@@ -16,10 +21,30 @@ func (f fault) instead() (reply, bool) {
 		return reply{status: f.status, contentType: htmlType, retryAfter: f.retryAfter, body: []byte(errorPage)}, true
 	case htmlFault:
 		return found(htmlType, []byte(noticePage)), true
+	case redirectFault:
+		return reply{status: http.StatusFound, location: f.location}, true
+	case bombFault:
+		a := found(jsonType, bomb())
+		a.encoding = "gzip"
+		return a, true
 	default:
 		return reply{}, false
 	}
 }
+
+// bomb gives a page of twelve million elements, in gzip.
+var bomb = sync.OnceValue(func() []byte {
+	var b bytes.Buffer
+	zip := gzip.NewWriter(&b)
+	_, _ = io.WriteString(zip, `{"odata.metadata":"x","value":[`)
+	part := strings.Repeat("0,", 1000)
+	for range 12_000 {
+		_, _ = io.WriteString(zip, part)
+	}
+	_, _ = io.WriteString(zip, "0]}")
+	_ = zip.Close() // a buffer takes all
+	return b.Bytes()
+})
 
 // loosen drops the filter if the fault says so.
 func (f fault) loosen(q *query) {

@@ -2,9 +2,9 @@ package schema
 
 import (
 	"cmp"
-	"fmt"
 	"math"
 	"slices"
+	"strconv"
 )
 
 // PageSize is the number of rows of a full page: the source gives no more at once.
@@ -15,11 +15,15 @@ const (
 	// BeforeFirst is the Low of a range that begins with the source's first row.
 	// The source's ids are 0 or above.
 	BeforeFirst int64 = -1
+	// NoStart is the Low of a range without a lower end. Such a range holds the id
+	// of that number too, so that a range can hold every Int64.
+	NoStart int64 = math.MinInt64
 	// NoEnd is the High of a range without an upper end.
 	NoEnd int64 = math.MaxInt64
 )
 
-// IDRange is the ids above Low and up to High. The zero value holds no id.
+// IDRange is the ids above Low, or all where that is NoStart, and up to High. The
+// zero value holds no id.
 type IDRange struct{ Low, High int64 }
 
 // AllIDs returns the range of all ids that the source can have.
@@ -29,23 +33,34 @@ func AllIDs() IDRange { return IDRange{Low: BeforeFirst, High: NoEnd} }
 func IDsAbove(low int64) IDRange { return IDRange{Low: low, High: NoEnd} }
 
 // OneID returns the range that holds id alone.
-func OneID(id int64) IDRange { return IDRange{Low: id - 1, High: id} }
+func OneID(id int64) IDRange {
+	if id == NoStart {
+		return IDRange{Low: NoStart, High: id}
+	}
+	return IDRange{Low: id - 1, High: id}
+}
 
 // Contains reports whether id lies in the range.
-func (r IDRange) Contains(id int64) bool { return r.Low < id && id <= r.High }
+func (r IDRange) Contains(id int64) bool {
+	return (r.Low < id || r.Low == NoStart) && id <= r.High
+}
 
 // Open reports whether the range has no upper end.
 func (r IDRange) Open() bool { return r.High == NoEnd }
 
 // Empty reports whether the range holds no id.
-func (r IDRange) Empty() bool { return r.High <= r.Low }
+func (r IDRange) Empty() bool { return r.High <= r.Low && r.Low != NoStart }
 
-// String gives "(Low, High]", and "(Low, ∞)" for a range without an upper end.
+// String gives "(Low, High]", with -∞ and "∞)" for the ends that a range lacks.
 func (r IDRange) String() string {
-	if r.Open() {
-		return fmt.Sprintf("(%d, ∞)", r.Low)
+	low, high := strconv.FormatInt(r.Low, 10), strconv.FormatInt(r.High, 10)+"]"
+	if r.Low == NoStart {
+		low = "-∞"
 	}
-	return fmt.Sprintf("(%d, %d]", r.Low, r.High)
+	if r.Open() {
+		high = "∞)"
+	}
+	return "(" + low + ", " + high
 }
 
 // JoinRanges joins the ranges that overlap or touch, and returns what is left in

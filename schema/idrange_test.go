@@ -22,6 +22,11 @@ func TestIDRange(t *testing.T) {
 		"all ids begin with 0":                           {AllIDs(), []int64{0, 1, math.MaxInt64}, []int64{-1}, true, false, "(-1, ∞)"},
 		"a range without an upper end holds the rest":    {IDsAbove(7), []int64{8, math.MaxInt64}, []int64{7}, true, false, "(7, ∞)"},
 		"the range of one id holds it alone":             {OneID(0), []int64{0}, []int64{-1, 1}, false, false, "(-1, 0]"},
+		"no end on either side holds every id":           {IDRange{Low: NoStart, High: NoEnd}, []int64{math.MinInt64, -1, 0, math.MaxInt64}, nil, true, false, "(-∞, ∞)"},
+		"a range without a lower end ends":               {IDRange{Low: NoStart, High: -5}, []int64{math.MinInt64, -5}, []int64{-4, 0}, false, false, "(-∞, -5]"},
+		"the lowest id alone":                            {OneID(math.MinInt64), []int64{math.MinInt64}, []int64{math.MinInt64 + 1, math.MaxInt64}, false, false, "(-∞, -9223372036854775808]"},
+		"the highest id alone":                           {OneID(math.MaxInt64), []int64{math.MaxInt64}, []int64{math.MaxInt64 - 1}, true, false, "(9223372036854775806, ∞)"},
+		"above the highest id is none":                   {IDsAbove(math.MaxInt64), nil, []int64{math.MaxInt64, math.MinInt64}, true, true, "(9223372036854775807, ∞)"},
 	} {
 		t.Run(claim, func(t *testing.T) {
 			t.Parallel()
