@@ -1,11 +1,11 @@
-// Package verify holds the copy against the source: row by row, or by numbers and
+// Package verify compares the copy with the source, row by row or by numbers and
 // samples, and says in one sentence whether every row is in the ledger and in the
 // cache.
 //
-// It keeps one invariant: nothing is called a difference at a first look. What
-// seems to differ is looked at again, at the source, in the ledger and in the
-// cache, until it agrees or the patience ends; what changed meanwhile is counted
-// apart.
+// It keeps one invariant: a row is called different only after it was read again.
+// A row that does not agree is read again from the source, the ledger and the cache
+// until it agrees or the time for that is over. Rows that changed meanwhile are
+// counted apart.
 //
 // It changes nothing, and knows nothing of Kafka or of SQL.
 package verify

@@ -12,17 +12,17 @@ import (
 	"odastream/schema"
 )
 
-// mostSuspects bounds the rows of an entity that are looked at again: beyond it
-// the copy is not slightly wrong, and each row costs a request.
-const mostSuspects = 2000
+// mostCandidates bounds the rows of an entity that are read again, each of which
+// costs a request. A copy with more differences is simply wrong.
+const mostCandidates = 2000
 
 // check is the verification of one entity.
 type check struct {
 	*run
 	out *Entity
 
-	mu       sync.Mutex // guards what follows, and counters of out
-	suspects map[int64]suspect
+	mu         sync.Mutex // guards what follows, and counters of out
+	candidates map[int64]candidate
 }
 
 // verify fills in the report of the entity.

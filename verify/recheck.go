@@ -11,57 +11,58 @@ import (
 	"odastream/schema"
 )
 
-// firstPause is that before the second look; each further one is twice as long.
+// firstPause is the pause before rows are read again. Each further one is twice as
+// long.
 const firstPause = time.Second
 
 // futureStamps is how far beyond our clock a stamp may lie and still be of now.
 const futureStamps = time.Minute
 
-// suspect is a row that did not agree at the first look.
-type suspect struct {
+// candidate is a row that did not agree when it was first compared.
+type candidate struct {
 	first *atSource // as the source had it then; nil: it was not asked
-	last  view      // at the last look
+	last  view      // as it was read last
 }
 
 // note remembers a row that does not agree.
 func (c *check) note(v view) {
 	if _, wrong := v.difference(); wrong {
 		v.source.data = nil // the page need not live on
-		c.suspect(v.id, &v.source)
+		c.addCandidate(v.id, &v.source)
 	}
 }
 
-func (c *check) suspect(id int64, first *atSource) {
+func (c *check) addCandidate(id int64, first *atSource) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if _, known := c.suspects[id]; known {
+	if _, known := c.candidates[id]; known {
 		return
 	}
-	if len(c.suspects) >= mostSuspects {
+	if len(c.candidates) >= mostCandidates {
 		c.out.AtLeast = true
 		return
 	}
-	c.suspects[id] = suspect{first: first}
+	c.candidates[id] = candidate{first: first}
 }
 
-// recheck looks at the suspects again until none is left or the patience ends,
+// recheck reads the candidates again until none is left or Options.Patience is over,
 // and reports the rest.
 func (c *check) recheck(ctx context.Context) error {
 	interval := min(firstPause, c.options.Patience)
-	for left := c.options.Patience; left > 0 && len(c.suspects) > 0; interval *= 2 {
+	for left := c.options.Patience; left > 0 && len(c.candidates) > 0; interval *= 2 {
 		interval = min(interval, left)
 		left -= interval
 		if err := pause.For(ctx, interval); err != nil {
 			return err
 		}
-		if err := c.lookAgain(ctx); err != nil {
+		if err := c.readAgain(ctx); err != nil {
 			return err
 		}
 	}
-	for _, id := range slices.Sorted(maps.Keys(c.suspects)) {
-		s := c.suspects[id]
+	for _, id := range slices.Sorted(maps.Keys(c.candidates)) {
+		s := c.candidates[id]
 		d, _ := s.last.difference()
-		if c.moved(s) {
+		if c.changedMeanwhile(s) {
 			c.out.Moving++
 			continue
 		}
@@ -70,10 +71,11 @@ func (c *check) recheck(ctx context.Context) error {
 	return nil
 }
 
-// moved tells whether a row changed since the verification began, so that it may
-// be on its way: by its stamp, by what two looks saw, or by a seq, which is a
-// time. A time beyond now is a wrong clock and proves nothing.
-func (c *check) moved(s suspect) bool {
+// changedMeanwhile tells whether a row changed since the verification began, so that
+// the change may not have reached the cache yet. Its stamp shows it, or two reads
+// that differ, or a seq, which is a time. A time in the future comes from a wrong
+// clock and proves nothing.
+func (c *check) changedMeanwhile(s candidate) bool {
 	now := time.Now()
 	since := func(seq int64) bool { return seq >= c.began.UnixMicro() && seq <= now.UnixMicro() }
 	stamp := s.last.source.stamp
@@ -82,10 +84,10 @@ func (c *check) moved(s suspect) bool {
 		since(s.last.entry.Seq) || since(s.last.stored.seq)
 }
 
-// lookAgain asks source, ledger and cache for the suspects and clears those that
-// agree now.
-func (c *check) lookAgain(ctx context.Context) error {
-	ids := slices.Sorted(maps.Keys(c.suspects))
+// readAgain reads the candidates from source, ledger and cache, and removes those
+// that agree now.
+func (c *check) readAgain(ctx context.Context) error {
+	ids := slices.Sorted(maps.Keys(c.candidates))
 	rows, err := c.fetch(ctx, ids)
 	if err != nil {
 		return err
@@ -106,15 +108,15 @@ func (c *check) lookAgain(ctx context.Context) error {
 			}
 		}
 		if _, wrong := v.difference(); !wrong {
-			delete(c.suspects, id)
+			delete(c.candidates, id)
 			continue
 		}
-		s := c.suspects[id]
+		s := c.candidates[id]
 		s.last, s.last.source.data = v, nil
 		if s.first == nil {
 			s.first = &s.last.source
 		}
-		c.suspects[id] = s
+		c.candidates[id] = s
 	}
 	return nil
 }

@@ -37,7 +37,7 @@ type Entity struct {
 	Extra     int   `json:"extra"`     // not at the source
 	Different int   `json:"different"` // with other content than at the source
 	Moving    int   `json:"moving"`    // changed since AsOf and not yet everywhere: no difference
-	// AtLeast: there are so many differences that not all were looked at again.
+	// AtLeast: there are so many differences that not all were read again.
 	AtLeast bool `json:"atLeast,omitempty"`
 
 	Watermark         *time.Time `json:"watermark"`
@@ -176,7 +176,7 @@ func (b *badNews) what() string {
 	return fmt.Sprintf("%s of %s differ", plural(b.rows, "row"), names(b.where))
 }
 
-// goodNews says no more than was looked at.
+// goodNews claims no more than was compared.
 func (r *Report) goodNews() string {
 	moving := 0
 	for _, e := range r.Entities {

@@ -68,7 +68,7 @@ func (c *check) compareIDs(ctx context.Context, ids schema.IDRange) error {
 		return err
 	}
 	for _, id := range onlyInOne(known, cached) {
-		c.suspect(id, nil)
+		c.addCandidate(id, nil)
 	}
 	return nil
 }

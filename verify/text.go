@@ -37,7 +37,7 @@ func (r Report) WriteText(w io.Writer) error {
 
 func frontier(t *time.Time) string {
 	if t == nil {
-		return "at any known moment: not every entity has had a whole scan that settled everything"
+		return "at any known moment: not every entity has had a scan that left nothing outstanding"
 	}
 	return "at " + t.Format(time.RFC3339)
 }

@@ -32,8 +32,8 @@ const (
 type Options struct {
 	Full   bool // compare every row by content: a request for each 100 rows
 	Sample int  // without Full: windows of 100 rows to compare, at random ids of each entity
-	// Patience is how long a suspected difference is looked at again; 0 is 10 s.
-	// A second look is taken in any case.
+	// Patience is how long a row that differs is read again and again; 0 is 10 s. It
+	// is read a second time in any case.
 	Patience time.Duration
 	Workers  int // ranges read at once, 0 is 4; the client's own budget holds as well
 	// Progress is told how far it is, often and by several goroutines; nil: nobody.
@@ -70,7 +70,7 @@ func (v *Verifier) Verify(ctx context.Context, entities []schema.Entity, o Optio
 	group.SetLimit(o.Workers)
 	for i, e := range entities {
 		group.Go(func() error {
-			c := &check{run: &r, out: &report.Entities[i], suspects: map[int64]suspect{}}
+			c := &check{run: &r, out: &report.Entities[i], candidates: map[int64]candidate{}}
 			c.out.Name = e.Name
 			if err := c.verify(ctx); err != nil {
 				return fmt.Errorf("verify %s: %w", e.Name, err)
