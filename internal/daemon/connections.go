@@ -44,7 +44,7 @@ func (c *connections) track(conn net.Conn, state http.ConnState) {
 }
 
 func (c *connections) closeFirst() {
-	conn := c.order.Front().Value.(net.Conn) //nolint:errcheck,forcetypeassert // nothing else is put there
+	conn := c.order.Front().Value.(net.Conn) // nothing else is put there
 	c.forget(conn)
 	_ = conn.Close() // the server finds it closed and ends what it did with it
 }
