@@ -46,9 +46,9 @@ func (r *rig) exec(sql string) {
 	}
 }
 
-// forgetfulTopic has the topic of entity compacted as soon as the broker can, and
-// deletes forgotten after a second.
-func (r *rig) forgetfulTopic(entity string) {
+// compactEagerly has the broker compact the topic of entity as soon as it can, and keep
+// tombstones for a second only.
+func (r *rig) compactEagerly(entity string) {
 	r.t.Helper()
 	var configs []kadm.AlterConfig
 	for name, value := range map[string]string{
@@ -78,13 +78,13 @@ func (r *rig) touch(entity string) {
 	}
 }
 
-// forgotten is how many of keys the topic holds nothing of.
-func (r *rig) forgotten(entity string, keys map[string]string) int {
+// countGone counts the keys of which the topic holds no record.
+func (r *rig) countGone(entity string, keys map[string]string) int {
 	r.t.Helper()
-	held := map[string]bool{}
+	stored := map[string]bool{}
 	_, err := stream.NewTopics(r.raw, r.kafka, slog.New(slog.DiscardHandler)).ReadLog(r.t.Context(), entity, nil, func(records []*kgo.Record) error {
 		for _, rec := range records {
-			held[string(rec.Key)] = true
+			stored[string(rec.Key)] = true
 		}
 		return nil
 	})
@@ -93,18 +93,18 @@ func (r *rig) forgotten(entity string, keys map[string]string) int {
 	}
 	n := 0
 	for key := range keys {
-		if !held[key] {
+		if !stored[key] {
 			n++
 		}
 	}
 	return n
 }
 
-// ageBackup makes a backup, lets rows be deleted, and waits until the topic has
-// forgotten deletes.
+// ageBackup makes a backup, lets rows be deleted, and waits until compaction has
+// removed tombstones.
 func (r *rig) ageBackup(entity string, compact func()) {
 	r.t.Helper()
-	r.forgetfulTopic(entity)
+	r.compactEagerly(entity)
 	r.publish(300)
 	r.once(r.sink(r.url, r.config(), nil))
 	r.exec(backup)
@@ -112,7 +112,7 @@ func (r *rig) ageBackup(entity string, compact func()) {
 	r.publish(300)
 	asked := time.Now()
 	machine.Until(r.t, "the topic to be compacted", func() bool {
-		if r.forgotten(entity, then) > 0 {
+		if r.countGone(entity, then) > 0 {
 			return true
 		}
 		if time.Since(asked) > 200*time.Millisecond {
@@ -192,12 +192,12 @@ func TestATopicIsLookedThroughOnlyWhereDeletesMayBeGone(t *testing.T) {
 		set  map[string]string
 		want float64
 	}{
-		"an old offset":                                  {"31 days", 1, nil, 1},
-		"one that is a little younger":                   {"29 days", 1, nil, 0},
-		"an old offset at the end: nothing came since":   {"31 days", 0, nil, 0},
-		"a topic that keeps deletes longer":              {"31 days", 1, map[string]string{"delete.retention.ms": "3456000000"}, 0},
-		"a topic that keeps them for ever":               {"31 days", 1, map[string]string{"delete.retention.ms": "9223372036854775807"}, 0},
-		"a topic that loses rows by age: none is judged": {"31 days", 1, map[string]string{"cleanup.policy": "delete"}, 1},
+		"an old offset":                                {"31 days", 1, nil, 1},
+		"an offset younger than that":                  {"29 days", 1, nil, 0},
+		"an old offset at the end: nothing came since": {"31 days", 0, nil, 0},
+		"a topic that keeps deletes longer":            {"31 days", 1, map[string]string{"delete.retention.ms": "3456000000"}, 0},
+		"a topic that keeps them for ever":             {"31 days", 1, map[string]string{"delete.retention.ms": "9223372036854775807"}, 0},
+		"a topic that loses rows by age is not judged": {"31 days", 1, map[string]string{"cleanup.policy": "delete"}, 1},
 	} {
 		t.Run(claim, func(t *testing.T) {
 			t.Parallel()

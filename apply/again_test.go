@@ -9,9 +9,8 @@ import (
 	"odastream/internal/test/kafkatest"
 )
 
-// wholeCache is a hash of everything that the sink writes beside its offsets, with
-// the version of each row: a row that is written anew with the same content has
-// another one.
+// wholeCache is a hash of everything that the sink writes except its offsets. It
+// includes each row's xmin, so it changes when a row is rewritten with the same content.
 const wholeCache = `SELECT count(*) || ' ' || md5(string_agg(row, E'\n' ORDER BY row)) FROM (
     SELECT 'row ' || xmin || p::text AS row FROM parliamentary_data p
     UNION ALL SELECT 'deleted ' || xmin || d::text FROM parliamentary_deleted d
@@ -30,8 +29,8 @@ func TestReadingEveryTopicAgainChangesNothing(t *testing.T) {
 	r.once(r.sink(r.url, r.config(), nil))
 	before := r.value(wholeCache)
 	for claim, offsets := range map[string]string{
-		"as after a loss of the offsets":  `DELETE FROM sink_offsets`,
-		"as after topics were made anew":  `UPDATE sink_offsets SET topic_id = gen_random_uuid()`,
+		"after the offsets were lost":     `DELETE FROM sink_offsets`,
+		"after topics were recreated":     `UPDATE sink_offsets SET topic_id = gen_random_uuid()`,
 		"from offsets outside the topics": `UPDATE sink_offsets SET next_offset = 1000000000`,
 	} {
 		r.exec(offsets)

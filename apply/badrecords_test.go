@@ -11,8 +11,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
-// badKind is a way in which one record alone is at fault, and as what it is
-// dead-lettered: class and SQLSTATE.
+// badKind is a kind of bad record, with the class and SQLSTATE of its dead letter.
 type badKind struct {
 	class string
 	key   string // "": the key of the change
@@ -31,28 +30,27 @@ func badKinds() map[string]badKind {
 		"nothing at all":                     {class: "decode ", value: " "},
 		"half of a change":                   {class: "decode ", value: envelope[:60]},
 		"two changes":                        {class: "decode ", value: envelope + envelope},
-		"bytes that are no text":             {class: "decode ", value: badData("{\"v\":\"\xff\"}")},
+		"bytes that are not UTF-8":           {class: "decode ", value: badData("{\"v\":\"\xff\"}")},
 		"half of a surrogate pair":           {class: "decode ", value: badData(`{"v":"\ud800"}`)},
-		"a nesting without end":              {class: "decode ", value: badData(strings.Repeat("[", 20_000))},
-		"a key that is none":                 {class: "decode ", key: "no key", value: envelope},
+		"20,000 nested lists":                {class: "decode ", value: badData(strings.Repeat("[", 20_000))},
+		"a key without an id":                {class: "decode ", key: "no key", value: envelope},
 		"the key of another row":             {class: "schema ", key: "Sag:1", value: envelope},
 		"a list":                             {class: "schema ", value: "[1,2,3]"},
 		"no data":                            {class: "schema ", value: strings.Replace(envelope, `,"data":{"id":%d}`, "", 1)},
-		"an action that nobody knows":        {class: "schema ", value: strings.Replace(envelope, "update", "merge", 1)},
+		"an unknown action":                  {class: "schema ", value: strings.Replace(envelope, "update", "merge", 1)},
 		"an id that is a text":               {class: "schema ", value: strings.Replace(envelope, `"id":%d`, `"id":"%d"`, 1)},
 		"a seq of zero":                      {class: "schema ", value: strings.Replace(envelope, `"seq":%d`, `"seq":-%d`, 1)},
-		"a tombstone of nobody":              {class: "schema "},
+		"a tombstone without ce_id":          {class: "schema "},
 		"a delete with data":                 {class: "schema ", value: strings.Replace(envelope, "update", "delete", 1)},
 		"a NUL":                              {class: "data 22P05", value: badData(`{"v":"a\u0000b"}`)},
 		"a NUL in a name":                    {class: "data 22P05", value: badData(`{"a\u0000b":1}`)},
-		"a number beyond all bounds":         {class: "data 22003", value: badData(`{"v":1e400000}`)},
-		"an entity's name beyond all bounds": {class: "data 54000", key: longName() + ":1", value: `{"entity":"` + longName() + `","id":1,"action":"update","seq":5,"timestamp":"2026-11-23T15:10:00.123456Z","opdateringsdato":null,"origin":"tail","data":{}}`},
+		"a number too large for numeric":     {class: "data 22003", value: badData(`{"v":1e400000}`)},
+		"an entity's name too long to index": {class: "data 54000", key: longName() + ":1", value: `{"entity":"` + longName() + `","id":1,"action":"update","seq":5,"timestamp":"2026-11-23T15:10:00.123456Z","opdateringsdato":null,"origin":"tail","data":{}}`},
 	}
 }
 
-// Invariants 5 and 6: of whatever is published, exactly the records that are at
-// fault themselves are dead-lettered, each for its own reason, and nothing else of
-// their batches is.
+// Invariants 5 and 6: the bad records are dead-lettered, each with its own reason, and
+// no other record of their batches is.
 func TestTwentyFiveBadRecordsAmongTenThousandGoodOnes(t *testing.T) {
 	t.Parallel()
 	for name, brokers := range brokers() {
@@ -93,7 +91,7 @@ func sortedKeys(kinds map[string]badKind) (claims []string) {
 	return claims
 }
 
-// produceBad writes a bad record with an id and returns what is expected of it.
+// produceBad writes a bad record with an id and returns the expected dead letter.
 func (r *rig) produceBad(kind badKind, id int64) string {
 	r.t.Helper()
 	r.seq++

@@ -35,7 +35,7 @@ func (b *Bytes) UnmarshalText(text []byte) error {
 	}
 	n, err := strconv.ParseInt(number, 10, 64)
 	if err != nil || n < 0 || n > math.MaxInt64/int64(size) {
-		return fmt.Errorf("%q is no size such as 16MiB", text)
+		return fmt.Errorf("%q is not a size such as 16MiB", text)
 	}
 	*b = Bytes(n) * size
 	return nil

@@ -11,17 +11,17 @@ import (
 // idleWait is how long a poll waits while no batch has begun.
 const idleWait = 500 * time.Millisecond
 
-// task is a batch for work, or a question: done is answered when everything
-// before it is applied, with the error of what cannot be.
+// task is a batch for work, or, with done, a request to report when everything before
+// it is applied. done then receives nil, or the error of what cannot be applied.
 type task struct {
 	segs []segment
 	done chan<- error
 }
 
-// collect polls and decodes, and hands over batches. Where work is busy with one
-// batch and has the next one waiting it blocks, and polls nothing meanwhile: the
-// client then holds what it fetched and asks for no more, while the group's
-// heartbeats go on. So memory stays bounded however long the database is away.
+// collect polls, decodes and sends batches to work. It blocks while work writes one
+// batch and the next one waits. Meanwhile it does not poll: the client keeps what it
+// fetched and fetches no more, and the group's heartbeats go on. So memory stays
+// bounded for as long as the database is down.
 func (s *Sink) collect(ctx context.Context) error {
 	p := pending{cfg: s.cfg}
 	for {
@@ -33,11 +33,11 @@ func (s *Sink) collect(ctx context.Context) error {
 		}
 		for _, span := range spans {
 			for _, full := range p.add(span) {
-				s.hand(ctx, task{segs: full})
+				s.send(ctx, task{segs: full})
 			}
 		}
 		if p.rows > 0 && (ended || p.wait() <= 0) {
-			s.hand(ctx, task{segs: p.take()})
+			s.send(ctx, task{segs: p.take()})
 		}
 		if !ended {
 			continue
@@ -49,9 +49,9 @@ func (s *Sink) collect(ctx context.Context) error {
 }
 
 // finish waits until everything that was read is applied. It is not done if some
-// of it has to be read again, because another sink had moved the partition.
+// of it has to be read again because another sink changed the partition's offset.
 func (s *Sink) finish(ctx context.Context, stuck *stream.StuckError) (done bool, err error) {
-	if err := s.settle(ctx); err != nil {
+	if err := s.flush(ctx); err != nil {
 		return true, err
 	}
 	if stuck != nil {
@@ -60,17 +60,17 @@ func (s *Sink) finish(ctx context.Context, stuck *stream.StuckError) (done bool,
 	return len(s.consumer.Behind()) == 0, nil
 }
 
-func (s *Sink) hand(ctx context.Context, t task) {
+func (s *Sink) send(ctx context.Context, t task) {
 	select {
 	case s.queue <- t:
-	case <-ctx.Done(): // what was polled is dropped, and polled again after a restart
+	case <-ctx.Done(): // what was polled is dropped; a restart polls it again
 	}
 }
 
-// settle waits until all that was handed over is applied.
-func (s *Sink) settle(ctx context.Context) error {
+// flush waits until everything sent to work is applied.
+func (s *Sink) flush(ctx context.Context) error {
 	done := make(chan error, 1)
-	s.hand(ctx, task{done: done})
+	s.send(ctx, task{done: done})
 	select {
 	case err := <-done:
 		return err
@@ -88,7 +88,7 @@ type pending struct {
 	since time.Time
 }
 
-// wait is for how long the batch may still wait for more.
+// wait is how long the batch may still wait for more records.
 func (p *pending) wait() time.Duration {
 	if p.rows == 0 {
 		return idleWait
@@ -96,7 +96,7 @@ func (p *pending) wait() time.Duration {
 	return p.cfg.Linger - time.Since(p.since)
 }
 
-// add takes span in and returns the batches that it fills.
+// add adds span and returns the batches that it fills.
 func (p *pending) add(span stream.Span) (full [][]segment) {
 	for {
 		n := p.room(span)
@@ -116,8 +116,8 @@ func (p *pending) add(span stream.Span) (full [][]segment) {
 	}
 }
 
-// room is how many of span's records still fit; an empty batch has room for one,
-// however large.
+// room is how many of span's records still fit. An empty batch has room for one of
+// any size.
 func (p *pending) room(span stream.Span) int {
 	bytes := p.bytes
 	for i, r := range span.Records {

@@ -3,7 +3,7 @@ package apply
 import "time"
 
 // Config sizes the sink's batches: one is written when any of the three limits
-// is reached. The zero value is of no use; the defaults are the tags'.
+// is reached. The zero value is not valid; the tags hold the defaults.
 type Config struct {
 	Group      string        `env:"GROUP" envDefault:"parliament-sink" help:"consumer group; offsets are kept under its name"`
 	BatchRows  int           `env:"BATCH_ROWS" envDefault:"5000" min:"1" max:"100000" help:"records of a batch"`

@@ -1,17 +1,19 @@
-// Package apply is the sink's loop: it takes records from the topics and brings
-// them into the cache, in batches, for as long as it takes.
+// Package apply is the sink's loop: it reads records from the topics and writes
+// them to the cache in batches. It retries for as long as an outage lasts.
 //
 // It keeps Invariant 2, apply, then move: rows, dead-letter entries and offsets
 // change in one transaction, and a dead letter is acknowledged by Kafka before
-// the offset passes its record. Around it stand Invariant 5, nothing is dropped,
+// the offset passes its record. It also keeps Invariant 5, nothing is dropped,
 // and Invariant 6, an outage is not a bad record.
 //
-// One goroutine polls and decodes the next batch while another one waits for the
-// database with the last, so at most three batches are in memory, and nothing is
-// fetched while they wait. A partition may go to another sink while a batch of it
-// is on its way: the group waits a few seconds for that transaction, and should
-// it take longer, then the offset's compare-and-set lets one of the two writers
-// through and tells the other one (cache.ErrMoved), which drops its records.
+// One goroutine polls and decodes the next batch while another one writes the last
+// batch to the database. So at most three batches are in memory, and nothing is
+// fetched while they wait.
 //
-// It knows nothing of SQL, of the source, or of how records look on the wire.
+// A partition may be reassigned to another sink while one of its batches is being
+// written. The group waits a few seconds for that transaction. If it takes longer,
+// the compare-and-set of the offset lets one of the two writers commit; the other
+// one gets cache.ErrOffsetConflict and drops its records.
+//
+// It knows nothing of SQL, of the source, or of how records are encoded.
 package apply

@@ -13,7 +13,7 @@ import (
 	"odastream/schema"
 )
 
-// run lets things happen: records are published, and something befalls the sinks.
+// run publishes records and has random events happen to the sinks, brokers and database.
 func (h *sinkHistory) run() {
 	h.scale(1 + h.rand.IntN(2))
 	for range 3 + h.rand.IntN(5) {
@@ -23,16 +23,16 @@ func (h *sinkHistory) run() {
 		if h.rand.IntN(2) == 0 {
 			_ = pause.For(h.t.Context(), h.between(0, 300))
 		}
-		h.bury()
+		h.dropDead()
 	}
 }
 
-// between draws a time in milliseconds, of a machine that serves at once.
+// between draws a time in milliseconds, and stretches it on a slow machine.
 func (h *sinkHistory) between(from, to int) time.Duration {
 	return machine.Stretch(time.Duration(from+h.rand.IntN(to-from)) * time.Millisecond)
 }
 
-// event is what befalls sinks, brokers or the database.
+// event makes one random event happen to sinks, brokers or the database.
 func (h *sinkHistory) event() {
 	switch h.rand.IntN(10) {
 	case 0, 1:
@@ -56,9 +56,9 @@ func (h *sinkHistory) event() {
 	}
 }
 
-// scale starts sinks, or stops some in order, until there are n.
+// scale starts sinks, or stops some gracefully, until there are n.
 func (h *sinkHistory) scale(n int) {
-	h.tell("%d sinks become %d", len(h.sinks), n)
+	h.note("%d sinks become %d", len(h.sinks), n)
 	for len(h.sinks) < n {
 		h.sinks = append(h.sinks, h.boot())
 	}
@@ -67,18 +67,18 @@ func (h *sinkHistory) scale(n int) {
 		p := h.sinks[i]
 		h.sinks = slices.Delete(h.sinks, i, i+1)
 		p.stop()
-		// It is to end by itself; a frozen one does so once it thaws.
+		// It ends by itself; a frozen one once it thaws.
 	}
 }
 
 func (h *sinkHistory) boot() *process {
 	h.booted++
-	p := boot(h.t, h.cfg, h.tale.logger(h.booted), h.ending)
-	h.t.Cleanup(p.kill) // of a history that failed: its world waits for every end
+	p := boot(h.t, h.cfg, h.events.logger(h.booted), h.ending)
+	h.t.Cleanup(p.kill) // if the history failed: its world waits for every process
 	return p
 }
 
-// any is one of the sinks, with its number; there is always one.
+// any draws one of the sinks and returns its index; it starts one if there is none.
 func (h *sinkHistory) any() (int, *process) {
 	if len(h.sinks) == 0 {
 		h.scale(1)
@@ -87,25 +87,25 @@ func (h *sinkHistory) any() (int, *process) {
 	return i, h.sinks[i]
 }
 
-// kill ends a sink with SIGKILL before one of its next writes to Postgres, and
-// starts another one in its place, as whatever watches over it would.
+// kill ends a sink as SIGKILL does, before one of its next writes to Postgres. Two
+// times in three it starts another one in its place, as a supervisor would.
 func (h *sinkHistory) kill() {
 	i, p := h.any()
 	writes := 1 + h.rand.IntN(12)
-	h.tell("sink %d is killed before its write %d to Postgres", i, writes)
+	h.note("sink %d is killed before its write %d to Postgres", i, writes)
 	p.link.after(writes, p.kill)
 	if h.rand.IntN(3) > 0 {
 		h.sinks = append(h.sinks, h.boot())
-		h.tell("another sink starts")
+		h.note("another sink starts")
 	}
 }
 
-// freeze stops a sink with SIGSTOP before one of its next writes to Postgres, or
-// now, as a rule for longer than its session, and lets it go on.
+// freeze stops a sink as SIGSTOP does, now or before one of its next writes to
+// Postgres, usually for longer than its session, and lets it continue.
 func (h *sinkHistory) freeze() {
 	i, p := h.any()
 	writes, d := h.rand.IntN(12), h.between(50, 900)
-	h.tell("sink %d is frozen before its write %d to Postgres (0: now) for %s", i, writes, d)
+	h.note("sink %d is frozen before its write %d to Postgres (0: now) for %s", i, writes, d)
 	stop := func() {
 		p.link.freeze()
 		time.AfterFunc(d, p.link.thaw)
@@ -117,10 +117,10 @@ func (h *sinkHistory) freeze() {
 	p.link.after(writes, stop)
 }
 
-// restart takes a server away from all sinks for a moment.
+// restart cuts all sinks off from a server for a moment.
 func (h *sinkHistory) restart(server string) {
 	d := h.between(0, 200)
-	h.tell("%s restarts in %s", server, d)
+	h.note("%s restarts in %s", server, d)
 	for _, p := range h.sinks {
 		p.link.lose(server)
 	}
@@ -130,9 +130,9 @@ func (h *sinkHistory) restart(server string) {
 	}
 }
 
-// restartBroker stops the broker and starts it again on its data.
+// restartBroker restarts the broker on its data.
 func (h *sinkHistory) restartBroker() {
-	h.tell("the broker restarts")
+	h.note("the broker restarts")
 	port := 0
 	if _, err := fmt.Sscanf(h.broker.ListenAddrs()[0], "127.0.0.1:%d", &port); err != nil {
 		h.t.Fatal(err)
@@ -141,29 +141,29 @@ func (h *sinkHistory) restartBroker() {
 	h.startBroker(port)
 }
 
-// reset breaks a sink's connections in the middle of what they say.
+// reset resets a sink's connections between two writes.
 func (h *sinkHistory) reset() {
 	i, p := h.any()
 	writes := 1 + h.rand.IntN(12)
-	h.tell("the connections of sink %d are reset before its write %d to Postgres", i, writes)
+	h.note("the connections of sink %d are reset before its write %d to Postgres", i, writes)
 	p.link.after(writes, func() { p.link.reset("") })
 }
 
-// slow makes a sink's link slow, or quick again.
+// slow makes a sink's link slow, or fast again.
 func (h *sinkHistory) slow() {
 	i, p := h.any()
 	each := h.between(0, 12)
-	h.tell("each write of sink %d takes %s", i, each)
+	h.note("each write of sink %d takes %s", i, each)
 	p.link.slowDown(each)
 }
 
-// bury forgets the dead.
-func (h *sinkHistory) bury() {
+// dropDead drops the sinks that were killed.
+func (h *sinkHistory) dropDead() {
 	h.sinks = slices.DeleteFunc(h.sinks, func(p *process) bool { return p.link.isDead() })
 }
 
-// publish writes some changes, and now and then what no sink can apply, or what a
-// poller that was frozen wrote long ago.
+// publish writes some changes, sometimes a bad record, and sometimes an old change, as
+// a zombie poller would.
 func (h *sinkHistory) publish() {
 	h.t.Helper()
 	var changes []schema.Change
@@ -173,8 +173,8 @@ func (h *sinkHistory) publish() {
 	if old := h.author.Old; len(old) > 0 && h.rand.IntN(3) == 0 {
 		changes = append(changes, old[h.rand.IntN(len(old))])
 	}
-	h.tell("%d changes are published", len(changes))
-	for len(changes) > 0 { // in pieces, so that broken records stand among them
+	h.note("%d changes are published", len(changes))
+	for len(changes) > 0 { // in parts, so that bad records lie between them
 		n := min(1+h.rand.IntN(30), len(changes))
 		if _, err := h.pub.Publish(h.t.Context(), changes[:n]); err != nil {
 			h.t.Fatalf("publish %d changes: %v", n, err)

@@ -60,7 +60,7 @@ func ExampleSink_Once() {
 	store := cache.New(pool, cfg.Group, cache.Config{}, quiet)
 	sink := apply.New(cfg, kafka, apply.Parts{
 		Store:       store,
-		DeadLetters: apply.Letters{Publisher: publisher, Topics: topics, Kafka: kafka},
+		DeadLetters: apply.DeadLetterWriter{Publisher: publisher, Topics: topics, Kafka: kafka},
 		Rebuilder:   &rebuild.Rebuilder{Topics: topics, Kafka: kafka, Store: store},
 	}, quiet, metrics)
 	if err := sink.Once(ctx); err != nil {

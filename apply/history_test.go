@@ -22,10 +22,9 @@ import (
 	"odastream/stream"
 )
 
-// How many histories there are, and which. envHistories is their number in all,
-// thousands of them where there is time; envSeed replays the one of a failure, as
-// far as a schedule can be replayed whose steps wait for each other and for
-// nothing else.
+// How many histories run, and which. envHistories is their number; envSeed replays the
+// one of a failure. A replay has the same events in the same order, but not the same
+// timing.
 const (
 	envHistories = "ODASTREAM_HISTORIES"
 	envSeed      = "ODASTREAM_SEED"
@@ -35,9 +34,9 @@ const (
 	worldsAtOnce  = 8
 )
 
-// Whatever becomes of sinks, brokers and the database, in whatever order: no row
-// is lost, doubled or regressed, no offset moves without its rows, and in the end
-// all is applied. docs/mutants.md says which rule, broken, this was seen to find.
+// Whatever happens to sinks, brokers and the database, in any order: no row is lost,
+// duplicated or set back to an older version, no offset moves without its rows, and in
+// the end everything is applied. docs/mutants.md lists the broken rules that it finds.
 //
 //	ODASTREAM_HISTORIES=5000 go test ./apply -run TestAnyHistoryOfSinksIsExactlyOnce -timeout 1h
 //	ODASTREAM_SEED=17 go test ./apply -run TestAnyHistoryOfSinksIsExactlyOnce -v
@@ -51,7 +50,7 @@ func TestAnyHistoryOfSinksIsExactlyOnce(t *testing.T) {
 		}
 	}()
 	var worlds sync.WaitGroup
-	for i := range worldsAtOnce { // however few processors there are: most of a history is waiting
+	for i := range worldsAtOnce { // on any number of processors: a history mostly waits
 		worlds.Go(func() {
 			t.Run(fmt.Sprintf("world %d", i+1), func(t *testing.T) {
 				w := newSinkWorld(t)
@@ -90,11 +89,10 @@ func drawSeeds(t *testing.T) (seeds []uint64) {
 	return seeds
 }
 
-// sinkWorld is a database that histories share one after the other; each has ids
-// of its own.
+// sinkWorld is a database that histories use one after the other, each with its own ids.
 type sinkWorld struct {
 	url    string
-	pool   *pgxpool.Pool // for looking
+	pool   *pgxpool.Pool // for checks
 	lived  int64
 	ending *sync.WaitGroup
 }
@@ -113,7 +111,7 @@ func newSinkWorld(t *testing.T) *sinkWorld {
 
 const idsOfHistory = 1000
 
-// sinkHistory is one life of a group of sinks.
+// sinkHistory is one run of a group of sinks.
 type sinkHistory struct {
 	*sinkWorld
 	t       *testing.T
@@ -121,7 +119,7 @@ type sinkHistory struct {
 	cfg     processConfig
 	scope   checker.Scope
 	broker  *kfake.Cluster
-	dir     string // the broker's, if it can be started anew; else ""
+	dir     string // the broker's, if it can be restarted; else ""
 	raw     *kgo.Client
 	pub     *stream.Publisher
 	topics  *stream.Topics
@@ -129,13 +127,13 @@ type sinkHistory struct {
 	author  *checker.Author
 	records int
 	booted  int
-	tale    *tale
+	events  *eventLog
 }
 
 func (w *sinkWorld) live(t *testing.T, seed uint64) {
 	t.Helper()
 	w.lived++
-	h := &sinkHistory{sinkWorld: w, t: t, rand: rand.New(rand.NewPCG(seed, 0x51c)), tale: &tale{begun: time.Now()}}
+	h := &sinkHistory{sinkWorld: w, t: t, rand: rand.New(rand.NewPCG(seed, 0x51c)), events: &eventLog{begun: time.Now()}}
 	h.scope = checker.Scope{
 		FirstID: w.lived * idsOfHistory, LastID: w.lived*idsOfHistory + idsOfHistory - 1,
 		TopicPrefix: fmt.Sprintf("h%d-", w.lived), Group: fmt.Sprintf("h%d-sink", w.lived),
@@ -147,7 +145,7 @@ func (w *sinkWorld) live(t *testing.T, seed uint64) {
 	go func() { seen <- checker.Watch(ctx, w.pool, h.scope, machine.Stretch(3*time.Millisecond)) }()
 	h.run()
 	log := h.log()
-	last, err := h.settle(log)
+	last, err := h.restore(log)
 	h.close()
 	enough()
 	looks := append(<-seen, last)
@@ -158,7 +156,7 @@ func (w *sinkWorld) live(t *testing.T, seed uint64) {
 		t.Errorf("%d looks: the history was not watched", len(looks))
 	}
 	if os.Getenv(envSeed) != "" {
-		t.Log(h.tale)
+		t.Log(h.events)
 	}
 	if faults := checker.Judge(log, looks); len(faults) > 0 {
 		h.fail(seed, fmt.Sprint(faults))
@@ -167,11 +165,11 @@ func (w *sinkWorld) live(t *testing.T, seed uint64) {
 
 func (h *sinkHistory) fail(seed uint64, why string) {
 	h.t.Helper()
-	h.t.Fatalf("%s\n\nwhat had happened:\n%s\n\n%s=%d replays it", why, h.tale, envSeed, seed)
+	h.t.Fatalf("%s\n\nevents:\n%s\n\n%s=%d replays it", why, h.events, envSeed, seed)
 }
 
-func (h *sinkHistory) tell(format string, args ...any) {
-	fmt.Fprintf(h.tale, "-- "+format+"\n", args...)
+func (h *sinkHistory) note(format string, args ...any) {
+	fmt.Fprintf(h.events, "-- "+format+"\n", args...)
 }
 
 func (h *sinkHistory) open() {
@@ -201,8 +199,8 @@ func (h *sinkHistory) open() {
 	if err := h.topics.Ensure(h.t.Context(), historyEntities()); err != nil {
 		h.t.Fatal(err)
 	}
-	h.cfg.letters = apply.Letters{Publisher: h.pub, Topics: h.topics, Kafka: h.cfg.kafka}
-	h.tell("batches of %d records or %s, offsets looked at every %s", h.cfg.sink.BatchRows, h.cfg.sink.Linger, h.cfg.lookEvery)
+	h.cfg.letters = apply.DeadLetterWriter{Publisher: h.pub, Topics: h.topics, Kafka: h.cfg.kafka}
+	h.note("batches of %d records or %s, offsets looked at every %s", h.cfg.sink.BatchRows, h.cfg.sink.Linger, h.cfg.lookEvery)
 }
 
 func historyEntities() []string { return []string{"Sag", "Stemme"} }
@@ -222,7 +220,7 @@ func (h *sinkHistory) startBroker(port int) {
 	}
 }
 
-// log is everything that stands on the topics.
+// log reads everything on the topics.
 func (h *sinkHistory) log() *checker.Log {
 	h.t.Helper()
 	var all []checker.Record

@@ -16,10 +16,9 @@ const (
 
 var errCut = errors.New("link is cut")
 
-// link is all that ties one process to its servers. A process that is killed says
-// and hears nothing from then on; one that is frozen goes on where it was once it
-// thaws, and what its servers said meanwhile it hears then. The zero value, with
-// conns made, is of a process that runs.
+// link is the network of one process. After kill the process can send and receive
+// nothing. After freeze it stops until thaw; it then receives what its servers sent in
+// the meantime. The zero value, with conns made, is that of a running process.
 type link struct {
 	mu    sync.Mutex
 	conns map[*wire]bool
@@ -108,7 +107,7 @@ func (w *wire) Close() error {
 	return w.Conn.Close()
 }
 
-// count burns the fuse a little.
+// count counts a write towards the fuse.
 func (l *link) count(server string) {
 	l.mu.Lock()
 	var burn func()
@@ -123,8 +122,7 @@ func (l *link) count(server string) {
 	}
 }
 
-// after calls burn before so many more writes to Postgres, unless it was not
-// called before another fuse was laid.
+// after calls burn after n more writes to Postgres. A later call of after replaces it.
 func (l *link) after(writes int, burn func()) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -164,8 +162,7 @@ func (l *link) thaw() {
 	}
 }
 
-// lose makes a server refuse the process, and ends its connections to it, until
-// find.
+// lose makes a server unreachable until find, and ends the connections to it.
 func (l *link) lose(server string) {
 	l.mu.Lock()
 	l.away[server] = true

@@ -5,8 +5,7 @@ import (
 	"testing"
 )
 
-// TestMain has more tests run at once than there are processors: most of a test is
-// waiting.
+// TestMain runs more tests at once than there are processors: tests mostly wait.
 func TestMain(m *testing.M) {
 	flag.Parse()
 	given := false

@@ -33,35 +33,35 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		return f.NewGauge(prometheus.GaugeOpts{Name: "odastream_sink_" + name, Help: help})
 	}
 	return &metrics{
-		records: counter("records_total", "Records that the offset has passed: applied, or dead-lettered."),
+		records: counter("records_total", "Records before the stored offset: applied or dead-lettered."),
 		batches: counter("batches_total", "Transactions committed."),
 		rows: f.NewCounterVec(prometheus.CounterOpts{
-			Name: "odastream_sink_rows_total", Help: "What became of the records applied.",
+			Name: "odastream_sink_rows_total", Help: "Records applied, by what they did to the cache.",
 		}, []string{"result"}),
 		deadLetters: f.NewCounterVec(prometheus.CounterOpts{
-			Name: "odastream_sink_dead_letters_total", Help: "Records that the offset has passed by way of a dead letter.",
+			Name: "odastream_sink_dead_letters_total", Help: "Records dead-lettered, by class.",
 		}, []string{"class"}),
 		delay: f.NewHistogram(prometheus.HistogramOpts{
-			Name: "odastream_sink_delay_seconds", Help: "From the capture of a change to the commit of its row.",
+			Name: "odastream_sink_delay_seconds", Help: "Time from the capture of a change to the commit of its row.",
 			Buckets: []float64{.1, .25, .5, 1, 2.5, 5, 10, 30, 60, 300, 1800, 7200, 86400},
 		}),
 		seconds: f.NewHistogram(prometheus.HistogramOpts{
 			Name: "odastream_sink_batch_seconds", Help: "Time of one transaction.",
 			Buckets: prometheus.ExponentialBuckets(0.001, 2, 15),
 		}),
-		halved:  counter("halved_batches_total", "Batches divided, to find a record that Postgres refuses or to be quicker."),
-		moved:   counter("moved_partitions_total", "Partitions that another writer had moved; their records were read again."),
-		retries: counter("retries_total", "Tries that failed for a reason that is not a record's own."),
-		paused:  gauge("paused_partitions", "Partitions held up by trouble of their own while the others go on."),
-		outage:  gauge("outage", "1 while nothing can be written to the database."),
+		halved:  counter("halved_batches_total", "Batches split in two, to find a record that Postgres refuses or to shorten a statement."),
+		moved:   counter("moved_partitions_total", "Partitions whose stored offset another writer changed; their records were read again."),
+		retries: counter("retries_total", "Attempts that failed because of the environment, not of a record."),
+		paused:  gauge("paused_partitions", "Partitions paused because their topic cannot be applied."),
+		outage:  gauge("outage", "1 while the database cannot be written, else 0."),
 		lag: f.NewGaugeVec(prometheus.GaugeOpts{
-			Name: "odastream_sink_lag_records", Help: "Offsets between what is applied and the topic's end, of this sink's partitions.",
+			Name: "odastream_sink_lag_records", Help: "Offsets between what is applied and the topic's end, over this sink's partitions.",
 		}, []string{"topic"}),
 	}
 }
 
-// batch counts a committed transaction.
-func (m *metrics) batch(segs []segment, r cache.Result, took time.Duration) {
+// countBatch counts a committed transaction.
+func (m *metrics) countBatch(segs []segment, r cache.Result, took time.Duration) {
 	m.batches.Inc()
 	m.seconds.Observe(took.Seconds())
 	for result, n := range map[string]int{
@@ -83,8 +83,8 @@ func (m *metrics) batch(segs []segment, r cache.Result, took time.Duration) {
 	}
 }
 
-// lags shows the lag of each topic of which this sink has partitions.
-func (m *metrics) lags(status Status) {
+// setLags sets the lag of each topic of which this sink has partitions.
+func (m *metrics) setLags(status Status) {
 	m.lag.Reset()
 	for _, topic := range status.Topics {
 		m.lag.WithLabelValues(topic.Topic).Set(float64(topic.Lag))

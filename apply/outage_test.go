@@ -24,21 +24,20 @@ import (
 )
 
 // triesInTenMinutes is how often a sink tries in ten minutes: after 0.25, 0.5, 1, …
-// 16 seconds and then every 15 to 30. An outage here lasts that many tries, with
-// shorter waits between them.
+// 16 seconds, then every 15 to 30. An outage in these tests lasts that many tries, with
+// shorter waits.
 const triesInTenMinutes = 32
 
-// outage is a way in which the database takes nothing, although no record is at
-// fault.
+// outage is a way in which writes to the database fail although no record is at fault.
 type outage struct {
-	// begin takes the database away, and end gives it back.
+	// begin starts the outage, and end ends it.
 	begin, end func(r *rig, o *ordinary)
 	// says is what /readyz shows of it: the SQLSTATE where Postgres gave one.
 	says string
 }
 
-// ordinary is a database user without special rights, as a careful operator
-// gives the sink, and what the sink reaches the database by.
+// ordinary is a database user without special rights, as a sink should have, and the
+// sink's way to the database.
 type ordinary struct {
 	name  string
 	proxy *faultproxy.Proxy
@@ -56,14 +55,14 @@ func outages() map[string]outage {
 			end:   func(r *rig, o *ordinary) { r.admin("ALTER ROLE " + o.name + " CONNECTION LIMIT -1") },
 			says:  "53300",
 		},
-		// The disk of the machine that runs the tests cannot be filled: a trigger says
-		// what Postgres says where a file cannot grow, with the same SQLSTATE.
+		// The test cannot fill the disk: a trigger raises Postgres's error for a file that
+		// cannot grow, with the same SQLSTATE.
 		"is out of disk space": {
 			begin: func(r *rig, _ *ordinary) { r.sabotage("53100", "could not extend file: No space left on device") },
 			end:   func(r *rig, _ *ordinary) { r.admin("DROP TRIGGER sabotage ON parliamentary_data") },
 			says:  "53100",
 		},
-		"fails in a way that nobody knows": {
+		"fails with an unknown SQLSTATE": {
 			begin: func(r *rig, _ *ordinary) { r.sabotage("ZZ999", "something else") },
 			end:   func(r *rig, _ *ordinary) { r.admin("DROP TRIGGER sabotage ON parliamentary_data") },
 			says:  "ZZ999",
@@ -74,7 +73,7 @@ func outages() map[string]outage {
 				r.admin(cutOff)
 			},
 			end: func(r *rig, _ *ordinary) {
-				// As after a failover: sessions begin anew.
+				// As after a failover: there are only new sessions.
 				r.admin("SET default_transaction_read_only = off; ALTER DATABASE %d RESET default_transaction_read_only")
 				r.admin(cutOff)
 			},
@@ -99,9 +98,8 @@ func outages() map[string]outage {
 	}
 }
 
-// Invariant 6, for ten minutes compressed: whatever keeps the database from taking
-// records dead-letters none of them, the sink stays in its group, says why, and
-// catches up.
+// Invariant 6, with ten minutes of tries: during any outage the sink dead-letters
+// nothing, stays in its group and reports why; afterwards it catches up.
 func TestTenMinutesWithoutADatabaseDeadLetterNothing(t *testing.T) {
 	t.Parallel()
 	for claim, o := range outages() {
@@ -172,7 +170,7 @@ func members(cluster *kfake.Cluster, group string) []string {
 	return ids
 }
 
-// sinkOf is a sink that tries as often as a short test wants it to.
+// sinkOf is a sink with waits short enough for a test.
 func (r *rig) sinkOf(url string, reg prometheus.Registerer, opts ...kgo.Opt) *apply.Sink {
 	r.t.Helper()
 	quiet := slog.New(slog.DiscardHandler)
@@ -185,8 +183,8 @@ func (r *rig) sinkOf(url string, reg prometheus.Registerer, opts ...kgo.Opt) *ap
 // cutOff ends every session of the database but the admin's.
 const cutOff = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '%d' AND pid <> pg_backend_pid()"
 
-// admin runs a statement on the test's database, as a superuser; %d is the name
-// of the database. What closes it, opens it or cuts it off is said from beside it.
+// admin runs a statement as a superuser, connected to another database than the
+// test's; %d is the name of the test's database.
 func (r *rig) admin(sql string) {
 	r.t.Helper()
 	cfg, err := pgx.ParseConfig(r.url)
@@ -207,7 +205,7 @@ func (r *rig) admin(sql string) {
 	}
 }
 
-// sabotage lets each write of rows fail.
+// sabotage makes each write of rows fail.
 func (r *rig) sabotage(sqlstate, text string) {
 	r.t.Helper()
 	r.admin(fmt.Sprintf(`CREATE OR REPLACE FUNCTION sabotage() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -215,8 +213,8 @@ BEGIN RAISE EXCEPTION '%s' USING ERRCODE = '%s'; END $$;
 CREATE TRIGGER sabotage BEFORE INSERT OR UPDATE OR DELETE ON parliamentary_data FOR EACH STATEMENT EXECUTE FUNCTION sabotage()`, text, sqlstate))
 }
 
-// ordinary makes a user that may do what a sink must, and no more; it goes with
-// the test.
+// ordinary makes a user with only the rights that a sink needs; the test's end removes
+// it.
 func (r *rig) ordinary() *ordinary {
 	r.t.Helper()
 	o := &ordinary{name: "test_" + strings.ToLower(rand.Text()[:12]), proxy: faultproxy.New(r.t, r.server())}
@@ -242,7 +240,7 @@ func (r *rig) grant(user string) {
 		"; GRANT TEMPORARY ON DATABASE %d TO " + user)
 }
 
-// as is the database's URL for a user, by way of his proxy.
+// as is the database's URL for a user, through the user's proxy.
 func (r *rig) as(o *ordinary) string {
 	r.t.Helper()
 	u, err := url.Parse(r.through(o.proxy.Addr()))

@@ -19,15 +19,14 @@ import (
 	"odastream/stream"
 )
 
-// Times of a group in a hurry, on a machine that serves at once; on another they
-// are stretched. A frozen process is one that was frozen longer than the session.
+// Times of a group, kept short for the test and stretched on a slow machine.
 const (
 	shortSession   = 300 * time.Millisecond
 	shortRebalance = time.Second
 )
 
-// process is a sink with a life of its own: it shares nothing with the others
-// but what its link leads to, and can be killed or frozen at any write.
+// process is a sink that shares nothing with the others but its servers. Its link can
+// kill or freeze it at any write.
 type process struct {
 	link    *link
 	session time.Duration
@@ -35,8 +34,7 @@ type process struct {
 	done    chan error
 }
 
-// boot starts a process. What it leaves behind is tidied up in the background,
-// which ends tells.
+// boot starts a process. A goroutine of ends cleans up after it.
 func boot(t *testing.T, h processConfig, log *slog.Logger, ends *sync.WaitGroup) *process {
 	t.Helper()
 	p := &process{link: newLink(), session: machine.AtLeast(shortSession), done: make(chan error, 1)}
@@ -53,10 +51,10 @@ func boot(t *testing.T, h processConfig, log *slog.Logger, ends *sync.WaitGroup)
 	}
 	store := cache.New(pool, h.sink.Group, cache.Config{GIN: "off"}, log)
 	s := apply.New(h.sink, h.kafka, apply.Parts{
-		Store: store, DeadLetters: tiedLetters{p.link, h.letters}, Rebuilder: &rebuild.Rebuilder{Topics: h.letters.Topics, Kafka: h.kafka, Store: store},
+		Store: store, DeadLetters: linkedDeadLetters{p.link, h.letters}, Rebuilder: &rebuild.Rebuilder{Topics: h.letters.Topics, Kafka: h.kafka, Store: store},
 	}, log, nil,
-		// A fake broker that was restarted counts its sessions from 1 again, and takes
-		// one client's for another's; a real one draws their numbers.
+		// After a restart the fake broker numbers its fetch sessions from 1 again, and
+		// confuses one client's with another's; a real one draws their numbers.
 		kgo.DisableFetchSessions(),
 		kgo.Dialer(p.link.dialer(toKafka)), kgo.SessionTimeout(p.session), kgo.HeartbeatInterval(p.session/5),
 		kgo.RebalanceTimeout(machine.AtLeast(shortRebalance)), kgo.MetadataMinAge(10*time.Millisecond), kgo.RequestTimeoutOverhead(machine.AtLeast(6*time.Second)), kgo.FetchMaxWait(100*time.Millisecond),
@@ -72,28 +70,28 @@ func boot(t *testing.T, h processConfig, log *slog.Logger, ends *sync.WaitGroup)
 	return p
 }
 
-// processConfig is what the processes of a history have in common.
+// processConfig is what the processes of a history share.
 type processConfig struct {
 	url       string
 	kafka     stream.Config
 	sink      apply.Config
-	letters   apply.Letters
+	letters   apply.DeadLetterWriter
 	lookEvery time.Duration
 }
 
-// kill ends the process at once; its goroutines end soon, and nobody hears of it.
+// kill ends the process at once; its goroutines end soon after.
 func (p *process) kill() {
 	p.link.kill()
 	p.stop()
 }
 
-// tiedLetters are dead letters that a dead process does not write.
-type tiedLetters struct {
+// linkedDeadLetters writes dead letters unless the process is dead.
+type linkedDeadLetters struct {
 	link  *link
-	inner apply.Letters
+	inner apply.DeadLetterWriter
 }
 
-func (l tiedLetters) DeadLetter(ctx context.Context, letters ...stream.DeadLetter) error {
+func (l linkedDeadLetters) DeadLetter(ctx context.Context, letters ...stream.DeadLetter) error {
 	if err := l.link.pass(); err != nil {
 		return err
 	}

@@ -30,13 +30,13 @@ import (
 	"odastream/stream"
 )
 
-// rig is a Kafka and a Postgres with topics for a few entities, and the model of
-// what the cache must hold once all that was published is applied.
+// rig is a Kafka and a Postgres with topics for a few entities, and the model that the
+// cache must equal once everything published is applied.
 type rig struct {
 	t     *testing.T
 	kafka stream.Config
 	url   string
-	pool  *pgxpool.Pool // for the test's own questions
+	pool  *pgxpool.Pool // for the test's own queries
 	pub   *stream.Publisher
 	raw   *kgo.Client
 	adm   *kadm.Client
@@ -86,7 +86,7 @@ func (r *rig) connect(url string) *pgxpool.Pool {
 	return pool
 }
 
-// through gives the database's URL by way of another address.
+// through is the database's URL through another address.
 func (r *rig) through(addr string) string {
 	r.t.Helper()
 	u, err := url.Parse(r.url)
@@ -102,7 +102,7 @@ func (r *rig) through(addr string) string {
 	return u.String()
 }
 
-// server is where the database listens.
+// server is the address of the database.
 func (r *rig) server() string {
 	r.t.Helper()
 	cfg, err := pgx.ParseConfig(r.url)
@@ -113,7 +113,7 @@ func (r *rig) server() string {
 	return addr
 }
 
-// publish writes n random changes, deletes among them, and keeps the model.
+// publish writes n random changes, some of them deletes, and updates the model.
 func (r *rig) publish(n int) {
 	r.t.Helper()
 	var changes []schema.Change
@@ -144,7 +144,7 @@ func (r *rig) change() schema.Change {
 	return c
 }
 
-// produce writes a raw record, which may be anything, to an entity's topic.
+// produce writes a record with any value to an entity's topic.
 func (r *rig) produce(entity, key, value string) *kgo.Record {
 	r.t.Helper()
 	rec := &kgo.Record{Topic: r.kafka.Topic(entity), Key: []byte(key), Value: []byte(value)}
@@ -172,12 +172,12 @@ func (r *rig) sinkOn(s store, cfg apply.Config, reg prometheus.Registerer) *appl
 	return apply.New(cfg, r.kafka, r.parts(s), slog.New(slog.DiscardHandler), reg)
 }
 
-// parts are those that a sink of the programs has.
+// parts are those of a real sink.
 func (r *rig) parts(s store) apply.Parts {
 	topics := stream.NewTopics(r.raw, r.kafka, slog.New(slog.DiscardHandler))
 	return apply.Parts{
 		Store:       s,
-		DeadLetters: apply.Letters{Publisher: r.pub, Topics: topics, Kafka: r.kafka},
+		DeadLetters: apply.DeadLetterWriter{Publisher: r.pub, Topics: topics, Kafka: r.kafka},
 		Rebuilder:   &rebuild.Rebuilder{Topics: topics, Kafka: r.kafka, Store: s},
 	}
 }
@@ -186,7 +186,7 @@ func (r *rig) config() apply.Config {
 	return apply.Config{Group: r.kafka.TopicPrefix + "sink", BatchRows: 100, BatchBytes: 1 << 20, Linger: 20 * time.Millisecond}
 }
 
-// run starts s and returns what stops it and tells how it ended.
+// run starts s. The returned stop ends it and returns Run's error.
 func (r *rig) run(s *apply.Sink) (stop func() error) {
 	ctx, cancel := context.WithCancel(r.t.Context())
 	done := make(chan error, 1)
@@ -225,7 +225,7 @@ func (r *rig) wait(what string) machine.Wait {
 	return machine.Wait{For: what, Moved: r.applied, Tell: func() string { return "rows differ by:\n" + r.differ() }}
 }
 
-// applied changes with everything that a sink writes; it is nil while the database
+// applied is a value that changes with everything a sink writes; nil while the database
 // does not answer.
 func (r *rig) applied() any {
 	var sum string
@@ -236,7 +236,7 @@ func (r *rig) applied() any {
 	return sum
 }
 
-// awaitModel waits until the cache is as the model.
+// awaitModel waits until the cache equals the model.
 func (r *rig) awaitModel() {
 	r.t.Helper()
 	r.await("cache to hold what was published", func() bool { return maps.Equal(r.table(), r.normal()) })
@@ -265,7 +265,7 @@ func (r *rig) normal() map[string]string {
 	return got
 }
 
-// differ tells in what the cache differs from the model, with a few rows of it.
+// differ says how the cache differs from the model, with a few of the rows.
 func (r *rig) differ() string {
 	r.t.Helper()
 	want, got := r.normal(), r.table()
@@ -286,7 +286,7 @@ func (r *rig) differ() string {
 	return text
 }
 
-// normal writes JSON as one who sorts members does, which jsonb does its own way.
+// normal writes JSON with sorted members; jsonb has another order.
 func normal(t *testing.T, data string) string {
 	t.Helper()
 	var v any

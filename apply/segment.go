@@ -15,22 +15,23 @@ type segment struct {
 	items []item // one for each of Span.Records
 }
 
-// item is one record on its way into the cache, or into the dead letters.
+// item is one record to be applied or dead-lettered.
 type item struct {
 	record  *kgo.Record
 	message stream.Message
 	fault   *fault // nil: it is to be applied
-	tries   int    // how often it was, in vain
+	tries   int    // how often applying it failed
 }
 
-// fault is why a record cannot be applied; lettered once Kafka has its dead letter.
+// fault is why a record cannot be applied. It is written once Kafka has
+// acknowledged its dead letter.
 type fault struct {
-	class    stream.Class
-	sqlstate string
-	text     string
-	tries    int
-	letter   cache.DeadLetter
-	lettered bool
+	class      stream.Class
+	sqlstate   string
+	text       string
+	tries      int
+	deadLetter cache.DeadLetter
+	written    bool
 }
 
 func newSegment(span stream.Span) segment {
@@ -61,8 +62,8 @@ func count(segs []segment) (rows int) {
 	return rows
 }
 
-// split divides segs before their record n; whoever applies the left part and
-// then the right one has applied segs. Either part may be empty.
+// split divides segs before record n: applying left and then right applies segs.
+// Either part may be empty.
 func split(segs []segment, n int) (left, right []segment) {
 	for i, seg := range segs {
 		switch {
@@ -79,9 +80,9 @@ func split(segs []segment, n int) (left, right []segment) {
 	return segs, nil
 }
 
-// batch is what one transaction does with segs. Segments of a partition follow
-// each other, so its move goes from the first one's From to the last one's To.
-func batch(segs []segment) cache.Batch {
+// makeBatch makes the batch that applies segs. The segments of a partition follow
+// each other, so its offset moves from the first one's From to the last one's To.
+func makeBatch(segs []segment) cache.Batch {
 	var b cache.Batch
 	b.Records = make([]cache.Record, 0, count(segs))
 	moves := map[stream.TopicPartition]int{}
@@ -89,7 +90,7 @@ func batch(segs []segment) cache.Batch {
 		tp := cache.TopicPartition(seg.TopicPartition)
 		for _, it := range seg.items {
 			if it.fault != nil {
-				b.DeadLetters = append(b.DeadLetters, it.fault.letter)
+				b.DeadLetters = append(b.DeadLetters, it.fault.deadLetter)
 				continue
 			}
 			b.Records = append(b.Records, cache.Record{
@@ -106,8 +107,8 @@ func batch(segs []segment) cache.Batch {
 	return b
 }
 
-// topics gives the segments of each topic, topics in order of appearance.
-func topics(segs []segment) (names []string, byTopic map[string][]segment) {
+// groupByTopic returns the segments of each topic, topics in order of appearance.
+func groupByTopic(segs []segment) (names []string, byTopic map[string][]segment) {
 	byTopic = map[string][]segment{}
 	for _, seg := range segs {
 		if byTopic[seg.Topic] == nil {

@@ -90,7 +90,7 @@ func TestSplitLosesNothingAndLeavesNoGap(t *testing.T) {
 func TestBatchMovesEachPartitionOnce(t *testing.T) {
 	t.Parallel()
 	segs := segmentsOf(spanOf("a", 0, -1, 4, 5), spanOf("a", 1, 7, 7), spanOf("a", 0, 6, 9))
-	got := batch(segs).Moves
+	got := makeBatch(segs).Moves
 	want := []cache.Move{
 		{TopicPartition: cache.TopicPartition{Topic: "a", Partition: 0}, From: -1, To: 10},
 		{TopicPartition: cache.TopicPartition{Topic: "a", Partition: 1}, From: 7, To: 8},
@@ -100,20 +100,20 @@ func TestBatchMovesEachPartitionOnce(t *testing.T) {
 	}
 }
 
-func TestContinuedKeepsWhatTheStoreStillWaitsFor(t *testing.T) {
+func TestSplitAtStoredKeepsWhatContinuesTheStoredOffset(t *testing.T) {
 	t.Parallel()
 	id, other := [16]byte{1}, [16]byte{2}
 	cases := map[string]struct {
-		held *cache.Position
-		keep []string
-		lost bool
+		stored *cache.Position
+		keep   []string
+		lost   bool
 	}{
-		"all, if the store is where they begin":                {&cache.Position{TopicID: id, Next: 3}, []string{"a/0 3>5 3,4", "a/0 5>6 5"}, false},
-		"the rest, if the first was applied after all":         {&cache.Position{TopicID: id, Next: 5}, []string{"a/0 5>6 5"}, false},
-		"nothing, if all was applied after all":                {&cache.Position{TopicID: id, Next: 6}, nil, false},
-		"nothing, if another sink is elsewhere":                {&cache.Position{TopicID: id, Next: 4}, nil, true},
-		"nothing, if the topic was made anew":                  {&cache.Position{TopicID: other, Next: 3}, nil, true},
-		"nothing, if the store has lost the offset altogether": {nil, nil, true},
+		"all, if they begin at the stored offset":   {&cache.Position{TopicID: id, Next: 3}, []string{"a/0 3>5 3,4", "a/0 5>6 5"}, false},
+		"the rest, if the first was applied":        {&cache.Position{TopicID: id, Next: 5}, []string{"a/0 5>6 5"}, false},
+		"nothing, if all was applied":               {&cache.Position{TopicID: id, Next: 6}, nil, false},
+		"nothing, if another sink moved the offset": {&cache.Position{TopicID: id, Next: 4}, nil, true},
+		"nothing, if the topic was recreated":       {&cache.Position{TopicID: other, Next: 3}, nil, true},
+		"nothing, if the store has lost the offset": {nil, nil, true},
 	}
 	for claim, c := range cases {
 		t.Run(claim, func(t *testing.T) {
@@ -122,11 +122,11 @@ func TestContinuedKeepsWhatTheStoreStillWaitsFor(t *testing.T) {
 			for i := range segs {
 				segs[i].TopicID = id
 			}
-			held := map[cache.TopicPartition]cache.Position{}
-			if c.held != nil {
-				held[cache.TopicPartition{Topic: "a"}] = *c.held
+			stored := map[cache.TopicPartition]cache.Position{}
+			if c.stored != nil {
+				stored[cache.TopicPartition{Topic: "a"}] = *c.stored
 			}
-			keep, lost := continued(segs, held)
+			keep, lost := splitAtStored(segs, stored)
 			if diff := cmp.Diff(c.keep, sketch(keep)); diff != "" {
 				t.Errorf("kept (-want +got):\n%s", diff)
 			}

@@ -39,13 +39,13 @@ type store interface {
 	offsets
 }
 
-// offsets are the truth about how far each partition is applied (Invariant 2).
+// offsets are the stored offsets: how far each partition is applied (Invariant 2).
 type offsets interface {
 	Positions(ctx context.Context) (map[cache.TopicPartition]cache.Position, error)
 	Reset(ctx context.Context, tp cache.TopicPartition, was, now cache.Position) error
 }
 
-// deadLetters takes what cannot be applied; acknowledged when it returns.
+// deadLetters writes dead letters; they are acknowledged when it returns.
 type deadLetters interface {
 	DeadLetter(ctx context.Context, letters ...stream.DeadLetter) error
 }
@@ -53,64 +53,64 @@ type deadLetters interface {
 // Parts are what a Sink works with.
 type Parts struct {
 	Store       store       // where changes go; a *cache.Store
-	DeadLetters deadLetters // takes what cannot be applied; Letters
-	Rebuilder   rebuilder   // asked where an offset is older than its topic keeps deletes; a *rebuild.Rebuilder
+	DeadLetters deadLetters // writes dead letters; a DeadLetterWriter
+	Rebuilder   rebuilder   // for offsets older than their topic keeps deletes; a *rebuild.Rebuilder
 }
 
 // Sink applies the topics to the cache. Make it with New; it runs once, with Run
 // or with Once.
 type Sink struct {
-	cfg       Config
-	kafka     stream.Config
-	opts      []kgo.Opt
-	store     store
-	letters   deadLetters
-	rebuilder rebuilder
-	log       *slog.Logger
-	reg       prometheus.Registerer
-	metrics   *metrics
-	state     *state
+	cfg         Config
+	kafka       stream.Config
+	opts        []kgo.Opt
+	store       store
+	deadLetters deadLetters
+	rebuilder   rebuilder
+	log         *slog.Logger
+	reg         prometheus.Registerer
+	metrics     *metrics
+	state       *state
 
 	consumer consumer
 	public   atomic.Pointer[consumer] // consumer, for Ready and Status
 	queue    chan task
-	turn     chan struct{} // held by a transaction, and by a hand-over of partitions
-	parked   parking
+	writing  chan struct{} // one element: held by a transaction, or by a hand-over of partitions
+	paused   pausedTopics
 
-	giveUp    time.Duration // how long an outage is borne: for ever, or in Once onceFor
+	giveUp    time.Duration // how long an outage may last: no limit, or onceFor in Once
 	onceFor   time.Duration
-	probe     time.Duration // how long the database may take to show that it is there
+	probe     time.Duration // how long the database may take to answer a probe
 	handover  time.Duration // how long a rebalance waits for a transaction
 	shortWait time.Duration // of retries: the first, and the longest
 	longWait  time.Duration
-	lookEvery time.Duration // at the topics' ends and the stored offsets
+	lookEvery time.Duration // how often the topics' ends and the stored offsets are read
 }
 
-// How long things may take.
+// Time limits.
 const (
 	onceGiveUp   = 30 * time.Second
 	probeTime    = 5 * time.Second
 	handoverTime = 5 * time.Second
-	graceTime    = 8 * time.Second // for the transaction in flight when told to stop
+	graceTime    = 8 * time.Second // for the transaction in flight when ctx ends
 	watchEvery   = 10 * time.Second
 )
 
-// New makes a sink that reads the topics of kafka. opts go to the Kafka client.
-// Nothing is connected yet.
+// New returns a sink that reads the topics of kafka. opts are passed to the Kafka
+// client. It does not connect.
 func New(cfg Config, kafka stream.Config, parts Parts, log *slog.Logger, reg prometheus.Registerer, opts ...kgo.Opt) *Sink {
 	return &Sink{
-		cfg: cfg, kafka: kafka, opts: opts, store: parts.Store, letters: parts.DeadLetters, rebuilder: parts.Rebuilder, log: log, reg: reg,
+		cfg: cfg, kafka: kafka, opts: opts, store: parts.Store, deadLetters: parts.DeadLetters, rebuilder: parts.Rebuilder, log: log, reg: reg,
 		metrics: newMetrics(reg), state: newState(),
-		queue: make(chan task, 1), turn: make(chan struct{}, 1),
+		queue: make(chan task, 1), writing: make(chan struct{}, 1),
 		giveUp: math.MaxInt64, onceFor: onceGiveUp, probe: probeTime, handover: handoverTime,
 		shortWait: 250 * time.Millisecond, longWait: 30 * time.Second, lookEvery: watchEvery,
 	}
 }
 
-// Run joins the group and applies what comes until ctx ends; then it lets the
-// transaction in flight end, gives the partitions back and returns nil. Outages
-// of Kafka or Postgres show in Ready and are waited for. An error means that a
-// person is needed.
+// Run joins the group and applies records until ctx ends. It then waits for the
+// transaction in flight, leaves the group and returns nil. It waits for Kafka and
+// Postgres when they are down, and Ready reports it. An error means that a person
+// is needed.
 func (s *Sink) Run(ctx context.Context) error {
 	consumer, err := stream.NewGroupConsumer(s.kafka, s.groupConfig(), s.log, s.reg, s.opts...)
 	if err != nil {
@@ -123,9 +123,9 @@ func (s *Sink) Run(ctx context.Context) error {
 	return nil
 }
 
-// Once takes all partitions itself, applies everything up to the topics' ends as
-// they stand now, and returns nil; also when ctx ends. Topics left behind are
-// named by a *LeftBehindError or a *stream.StuckError.
+// Once reads all partitions itself, without a group. It applies everything up to the
+// topics' current ends and returns nil, also when ctx ends. A *LeftBehindError or a
+// *stream.StuckError names topics that it could not finish.
 func (s *Sink) Once(ctx context.Context) error {
 	s.giveUp = s.onceFor
 	consumer, err := stream.NewDirectConsumer(ctx, s.kafka, s.consumerConfig(), s.log, s.reg, s.opts...)
@@ -160,8 +160,8 @@ func (s *Sink) run(ctx context.Context, consumer consumer) error {
 	return nil
 }
 
-// watch keeps lag and reachability of the brokers up to date for Ready and Status,
-// and looks whether somebody moved the offsets.
+// watch updates the lag and whether brokers answer, for Ready and Status, and checks
+// the stored offsets.
 func (s *Sink) watch(ctx context.Context) error {
 	tick := time.NewTicker(s.lookEvery)
 	defer tick.Stop()
@@ -173,7 +173,7 @@ func (s *Sink) watch(ctx context.Context) error {
 		}
 		s.refresh(ctx)
 		s.audit(ctx)
-		s.metrics.lags(s.Status())
+		s.metrics.setLags(s.Status())
 	}
 }
 
@@ -181,53 +181,54 @@ func (s *Sink) refresh(ctx context.Context) {
 	asked, cancel := context.WithTimeout(ctx, watchEvery/2)
 	defer cancel()
 	if err := s.consumer.RefreshEnds(asked); err != nil && ctx.Err() == nil {
-		s.log.Debug("topics' ends not read", "err", err)
+		s.log.Debug("topics' end offsets cannot be read", "err", err)
 	}
 }
 
-// audit compares the stored offsets with what this sink has written, and has
-// partitions read again that somebody else has moved. A partition without new
-// records would otherwise not notice that the database was restored from a backup,
-// and keep the gap until a restart.
+// audit compares the stored offsets with what this sink has written. It reads those
+// partitions again whose offset another writer changed. Without it, a partition
+// without new records would not notice that the database was restored from a backup,
+// and would keep the gap until a restart.
 func (s *Sink) audit(ctx context.Context) {
 	select {
-	case s.turn <- struct{}{}: // no transaction is in flight, so the two must agree
+	case s.writing <- struct{}{}: // no transaction is in flight, so stored and written offsets must agree
 	default:
 		return
 	}
-	defer func() { <-s.turn }()
+	defer func() { <-s.writing }()
 	asked, cancel := context.WithTimeout(ctx, watchEvery/2)
 	defer cancel()
-	held, err := s.store.Positions(asked)
+	stored, err := s.store.Positions(asked)
 	if err != nil {
-		return // an outage is work's to tell
+		return // work reports outages
 	}
-	moved := s.moved(held)
-	if len(moved) == 0 {
+	changed := s.changedOffsets(stored)
+	if len(changed) == 0 {
 		return
 	}
-	s.log.Warn("stored offsets were moved by another writer, reading from them", "partitions", len(moved))
-	s.metrics.moved.Add(float64(len(moved)))
-	// It takes its time where a topic has to be looked through first.
-	if err := s.consumer.Reseek(ctx, moved); err != nil {
-		s.log.Warn("offsets not read again, trying once more", "err", err)
+	s.log.Warn("another writer changed stored offsets, reading from them", "partitions", len(changed))
+	s.metrics.moved.Add(float64(len(changed)))
+	// It takes long where a whole topic has to be read first.
+	if err := s.consumer.Reseek(ctx, changed); err != nil {
+		s.log.Warn("offsets cannot be read again, retrying", "err", err)
 		return
 	}
-	s.state.forget(moved)
+	s.state.drop(changed)
 }
 
-// moved names the owned partitions whose stored offset is another than expected.
-func (s *Sink) moved(held map[cache.TopicPartition]cache.Position) (moved []stream.TopicPartition) {
+// changedOffsets returns the owned partitions whose stored offset differs from what
+// this sink has written.
+func (s *Sink) changedOffsets(stored map[cache.TopicPartition]cache.Position) (changed []stream.TopicPartition) {
 	for _, topic := range s.Status().Topics {
 		for _, p := range topic.Partitions {
 			tp := stream.TopicPartition{Topic: topic.Topic, Partition: p.Partition}
-			pos, known := held[cache.TopicPartition(tp)]
-			if known && pos.Next != p.Next || !known && !s.state.untouched(tp) {
-				moved = append(moved, tp)
+			pos, known := stored[cache.TopicPartition(tp)]
+			if known && pos.Next != p.Next || !known && s.state.hasApplied(tp) {
+				changed = append(changed, tp)
 			}
 		}
 	}
-	return moved
+	return changed
 }
 
 func (s *Sink) groupConfig() stream.GroupConfig {
@@ -236,22 +237,22 @@ func (s *Sink) groupConfig() stream.GroupConfig {
 
 func (s *Sink) consumerConfig() stream.ConsumerConfig {
 	return stream.ConsumerConfig{
-		Positions:  s.store.Positions,
-		Reset:      s.store.Reset,
-		Aged:       s.deleteAbsent,
-		FetchBytes: fetchBytes(s.cfg.BatchBytes),
+		Positions:   s.store.Positions,
+		Reset:       s.store.Reset,
+		OnOldOffset: s.deleteAbsent,
+		FetchBytes:  fetchBytes(s.cfg.BatchBytes),
 	}
 }
 
-// fetchBytes is how much a broker sends ahead: records are compressed on their way,
-// to a tenth as a rule, and lie unpacked in memory, so that a quarter of a batch is
-// more than one.
+// fetchBytes is how much the client fetches ahead from a broker. Records are
+// compressed on the wire, usually to a tenth: a quarter of a batch's bytes unpacks to
+// more than one batch.
 func fetchBytes(batch Bytes) int32 {
 	return int32(min(max(batch/4, 1<<20), 64<<20))
 }
 
 // delay is the wait before try number try+2: doubling from shortWait to longWait,
-// with jitter in its upper half, so that sinks do not come back all at once.
+// with jitter in its upper half, so that sinks do not all retry at once.
 func (s *Sink) delay(try int) time.Duration {
 	most := s.longWait
 	if try < 16 {
@@ -260,8 +261,8 @@ func (s *Sink) delay(try int) time.Duration {
 	return most/2 + rand.N(most/2+1)
 }
 
-// grace gives a context that ends some time after ctx, or with cancel.
-func grace(ctx context.Context, extra time.Duration) (late context.Context, cancel context.CancelFunc) {
+// outlive returns a context that ends extra after ctx, or with cancel.
+func outlive(ctx context.Context, extra time.Duration) (late context.Context, cancel context.CancelFunc) {
 	late, end := context.WithCancel(context.WithoutCancel(ctx))
 	stop := context.AfterFunc(ctx, func() {
 		_ = pause.For(late, extra)

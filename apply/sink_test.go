@@ -22,7 +22,7 @@ import (
 	"odastream/stream"
 )
 
-// brokers are both kinds: the fake for speed, the real one for proof.
+// brokers are the fake one, for speed, and the real one, for proof.
 func brokers() map[string]func(t *testing.T) []string {
 	return map[string]func(t *testing.T) []string{
 		"fake": func(t *testing.T) []string { t.Helper(); return kafkatest.Fake(t) },
@@ -106,16 +106,16 @@ func (r *rig) awaitCommitted() {
 			r.t.Fatal(err)
 		}
 		store := cache.New(r.pool, r.config().Group, cache.Config{}, slog.New(slog.DiscardHandler))
-		held, err := store.Positions(r.t.Context())
+		stored, err := store.Positions(r.t.Context())
 		if err != nil {
 			r.t.Fatal(err)
 		}
-		for tp, p := range held {
+		for tp, p := range stored {
 			if o, ok := committed.Lookup(tp.Topic, tp.Partition); !ok || o.At != p.Next {
 				return false
 			}
 		}
-		return len(held) > 0
+		return len(stored) > 0
 	})
 }
 
@@ -254,7 +254,7 @@ func TestOutageOfPostgresDeadLettersNothing(t *testing.T) {
 	}
 }
 
-// gate is a store that lets through, holds up, or refuses by topic.
+// gate is a store that applies, delays or refuses batches, as check decides.
 type gate struct {
 	store
 	check func(ctx context.Context, b cache.Batch) error
@@ -271,7 +271,7 @@ func (r *rig) store() *cache.Store {
 	return cache.New(r.connect(r.url), r.config().Group, cache.Config{GIN: "off"}, slog.New(slog.DiscardHandler))
 }
 
-func TestTroubleWithOneTopicHoldsUpNoOther(t *testing.T) {
+func TestTroubleWithOneTopicPausesNoOther(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, kafkatest.Fake(t), "Sag", "Aktør", "Møde")
 	locked, err := r.pool.Begin(t.Context())
@@ -303,7 +303,7 @@ func TestTroubleWithOneTopicHoldsUpNoOther(t *testing.T) {
 		for _, topic := range detail.(apply.Status).Topics {
 			for _, p := range topic.Partitions {
 				if p.Reason != "" && topic.Topic != r.kafka.Topic("Sag") {
-					t.Errorf("partition %d of %s is held up: %s", p.Partition, topic.Topic, p.Reason)
+					t.Errorf("partition %d of %s is paused: %s", p.Partition, topic.Topic, p.Reason)
 				}
 				if strings.Contains(p.Reason, "57014") {
 					return sum(t, reg, "odastream_sink_paused_partitions") > 0
@@ -312,7 +312,7 @@ func TestTroubleWithOneTopicHoldsUpNoOther(t *testing.T) {
 		}
 		return false
 	})
-	r.publish(300) // while it is held up
+	r.publish(300) // while it is paused
 	if err := locked.Rollback(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -328,10 +328,10 @@ func TestTroubleWithOneTopicHoldsUpNoOther(t *testing.T) {
 	}
 }
 
-// noLetters is a dead-letter topic that takes nothing.
-type noLetters struct{}
+// noDeadLetters is a dead-letter topic that cannot be written.
+type noDeadLetters struct{}
 
-func (noLetters) DeadLetter(context.Context, ...stream.DeadLetter) error {
+func (noDeadLetters) DeadLetter(context.Context, ...stream.DeadLetter) error {
 	return errors.New("no leader")
 }
 
@@ -341,7 +341,7 @@ func TestOffsetWaitsForTheDeadLetter(t *testing.T) {
 	r := newRig(t, kafkatest.Fake(t), "Sag", "Aktør")
 	bad := r.produce("Sag", "Sag:1", "{not JSON")
 	r.publish(100)
-	s := apply.New(r.config(), r.kafka, apply.Parts{Store: r.store(), DeadLetters: noLetters{}}, slog.New(slog.DiscardHandler), nil)
+	s := apply.New(r.config(), r.kafka, apply.Parts{Store: r.store(), DeadLetters: noDeadLetters{}}, slog.New(slog.DiscardHandler), nil)
 	stop := r.run(s)
 	r.await("the other topic to be applied", func() bool {
 		return r.value("SELECT count(*) FROM parliamentary_data WHERE entity_type = 'Aktør'") != "0"
@@ -432,9 +432,9 @@ func TestTwoSinksShareAndOneTakesOver(t *testing.T) {
 	}
 }
 
-// Somebody else moves offsets while a batch is on its way: a second writer on the
+// Another writer changes offsets while a batch is being written: two writers on the
 // same partitions, which the group protocol cannot rule out.
-func TestBatchOvertakenByAnotherWriterIsDropped(t *testing.T) {
+func TestBatchIsDroppedIfAnotherWriterMovedItsOffset(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, kafkatest.Fake(t), "Sag", "Aktør")
 	arrived, open := make(chan struct{}, 1), make(chan struct{})
@@ -464,8 +464,8 @@ func TestBatchOvertakenByAnotherWriterIsDropped(t *testing.T) {
 	}
 }
 
-// A database restored from a backup has older rows with older offsets; Kafka's
-// own offset knows nothing of it.
+// A database restored from a backup has older rows and older offsets; the offset
+// committed to Kafka stays.
 func TestRestoredDatabaseIsBroughtUpAgain(t *testing.T) {
 	t.Parallel()
 	cases := map[string]struct {
@@ -498,7 +498,7 @@ func TestRestoredDatabaseIsBroughtUpAgain(t *testing.T) {
 	}
 }
 
-func TestOrderlyLookFindsNothingOdd(t *testing.T) {
+func TestAuditFindsNothingWhileNobodyMovesOffsets(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, kafkatest.Fake(t), "Sag", "Aktør")
 	reg := prometheus.NewRegistry()
@@ -510,7 +510,7 @@ func TestOrderlyLookFindsNothingOdd(t *testing.T) {
 		r.awaitModel()
 	}
 	if got := sum(t, reg, "odastream_sink_moved_partitions_total"); got != 0 {
-		t.Errorf("partitions found moved = %v, though nobody moved any", got)
+		t.Errorf("partitions with a changed offset = %v, want none", got)
 	}
 	if err := stop(); err != nil {
 		t.Errorf("Run ended with %v", err)

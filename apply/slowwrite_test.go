@@ -13,9 +13,9 @@ import (
 	"odastream/internal/test/machine"
 )
 
-// A write to Postgres that takes longer than the group waits for a silent member
-// costs nobody his membership: the group hears of a sink while it writes, and one
-// that joins meanwhile takes its share without waiting for the write.
+// A write to Postgres that takes longer than the session timeout costs no member its
+// membership: a sink sends heartbeats while it writes, and one that joins meanwhile gets
+// its share without waiting for the write.
 func TestWriteLongerThanTheSessionEvictsNobody(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -66,7 +66,7 @@ func TestWriteLongerThanTheSessionEvictsNobody(t *testing.T) {
 				t.Fatal(err)
 			}
 			r.awaitModel()
-			r.await("the group to be settled", func() bool { return len(r.members()) == 3 })
+			r.await("the group to be stable", func() bool { return len(r.members()) == 3 })
 			if got := r.members(); !slices.Contains(got, before[0]) || !slices.Contains(got, before[1]) {
 				t.Errorf("members after the write = %v, want %v among them", got, before)
 			}
@@ -79,7 +79,7 @@ func TestWriteLongerThanTheSessionEvictsNobody(t *testing.T) {
 	}
 }
 
-// members are the ids of the group's members while it is settled; one that was
+// members are the ids of the group's members while it is stable; one that was
 // evicted comes back with another id.
 func (r *rig) members() (ids []string) {
 	r.t.Helper()

@@ -7,12 +7,12 @@ import (
 	"odastream/stream"
 )
 
-// state is what work tells Ready and Status.
+// state is what Ready and Status report of work.
 type state struct {
 	mu      sync.Mutex
-	outage  error     // why nothing can be written; nil: it can
+	outage  error     // why the database cannot be written; nil if it can
 	since   time.Time // of outage
-	parked  map[stream.TopicPartition]error
+	paused  map[stream.TopicPartition]error
 	applied map[stream.TopicPartition]progress
 }
 
@@ -22,11 +22,11 @@ type progress struct {
 }
 
 func newState() *state {
-	return &state{parked: map[stream.TopicPartition]error{}, applied: map[stream.TopicPartition]progress{}}
+	return &state{paused: map[stream.TopicPartition]error{}, applied: map[stream.TopicPartition]progress{}}
 }
 
-// away notes an outage; it returns true for the first error of one.
-func (s *state) away(err error) (first bool) {
+// beginOutage notes an error of an outage; it returns true for the first one.
+func (s *state) beginOutage(err error) (first bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if first = s.outage == nil; first {
@@ -36,8 +36,8 @@ func (s *state) away(err error) (first bool) {
 	return first
 }
 
-// back ends an outage; it returns false if there was none.
-func (s *state) back() bool {
+// endOutage returns false if there was no outage.
+func (s *state) endOutage() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	was := s.outage != nil
@@ -45,8 +45,8 @@ func (s *state) back() bool {
 	return was
 }
 
-// gone is how long the outage has lasted; 0 without one.
-func (s *state) gone() time.Duration {
+// outageTime is how long the outage has lasted; 0 without one.
+func (s *state) outageTime() time.Duration {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.outage == nil {
@@ -55,27 +55,27 @@ func (s *state) gone() time.Duration {
 	return time.Since(s.since)
 }
 
-func (s *state) park(partitions []stream.TopicPartition, err error) {
+func (s *state) pause(partitions []stream.TopicPartition, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, tp := range partitions {
-		s.parked[tp] = err
+		s.paused[tp] = err
 	}
 }
 
-func (s *state) unpark(partitions []stream.TopicPartition) {
+func (s *state) resume(partitions []stream.TopicPartition) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, tp := range partitions {
-		delete(s.parked, tp)
+		delete(s.paused, tp)
 	}
 }
 
-// paused is the number of partitions that are parked.
-func (s *state) paused() int {
+// countPaused is the number of paused partitions.
+func (s *state) countPaused() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return len(s.parked)
+	return len(s.paused)
 }
 
 func (s *state) noteApplied(next map[stream.TopicPartition]int64) {
@@ -87,28 +87,29 @@ func (s *state) noteApplied(next map[stream.TopicPartition]int64) {
 	}
 }
 
-// forget drops what is known of partitions that others have moved or will move.
-func (s *state) forget(partitions []stream.TopicPartition) {
+// drop drops partitions that another sink owns from now on, or whose offset another
+// writer changed.
+func (s *state) drop(partitions []stream.TopicPartition) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, tp := range partitions {
 		delete(s.applied, tp)
-		delete(s.parked, tp)
+		delete(s.paused, tp)
 	}
 }
 
-// untouched tells whether nothing was applied of a partition since it was taken.
-func (s *state) untouched(tp stream.TopicPartition) bool {
+// hasApplied says whether something of a partition was applied since it was assigned.
+func (s *state) hasApplied(tp stream.TopicPartition) bool {
 	_, known, _ := s.of(tp)
-	return !known
+	return known
 }
 
-// of gives what is known of one partition.
-func (s *state) of(tp stream.TopicPartition) (p progress, known bool, parked error) {
+// of returns what is known of one partition; reason is why it is paused.
+func (s *state) of(tp stream.TopicPartition) (p progress, known bool, reason error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	p, known = s.applied[tp]
-	return p, known, s.parked[tp]
+	return p, known, s.paused[tp]
 }
 
 func (s *state) trouble() (since time.Time, err error) {

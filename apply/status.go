@@ -6,12 +6,12 @@ import (
 	"odastream/stream"
 )
 
-// Status is what /status shows of a sink, and /readyz beside its yes or no.
+// Status is what /status shows of a sink, and /readyz as detail.
 type Status struct {
 	Group  string        `json:"group"`
 	Ready  bool          `json:"ready"`
-	Reason string        `json:"reason,omitempty"` // why the sink as a whole is not at work
-	Since  *time.Time    `json:"since,omitempty"`  // of Reason, where it is an outage of the database
+	Reason string        `json:"reason,omitempty"` // why the whole sink applies nothing
+	Since  *time.Time    `json:"since,omitempty"`  // since when, if Reason is an outage of the database
 	Lag    int64         `json:"lag"`              // offsets between what is applied and the topics' ends
 	Topics []TopicStatus `json:"topics"`           // those of which this sink has partitions
 }
@@ -20,7 +20,7 @@ type Status struct {
 type TopicStatus struct {
 	Topic      string            `json:"topic"`
 	Lag        int64             `json:"lag"`
-	AppliedAt  *time.Time        `json:"applied_at,omitempty"` // when this process last wrote for it
+	AppliedAt  *time.Time        `json:"applied_at,omitempty"` // when this process last applied records of it
 	Partitions []PartitionStatus `json:"partitions"`
 }
 
@@ -28,20 +28,20 @@ type TopicStatus struct {
 type PartitionStatus struct {
 	Partition int32  `json:"partition"`
 	Next      int64  `json:"next"` // offset of the next record to apply
-	End       int64  `json:"end"`  // the topic's end when last heard of
-	Lag       int64  `json:"lag"`  // also counts offsets that compaction removed
+	End       int64  `json:"end"`  // the topic's end when last read
+	Lag       int64  `json:"lag"`  // counts offsets that compaction removed, too
 	Reason    string `json:"reason,omitempty"`
 }
 
-// Ready tells whether all is well: the sink is in its group, the database takes
-// what it writes, and no partition is held up. detail is the Status. It is safe
-// for concurrent use, before and during Run and Once.
+// Ready says whether the sink is in its group, the database can be written, and no
+// partition is paused. detail is the Status. It is safe for concurrent use, before
+// and during Run and Once.
 func (s *Sink) Ready() (ok bool, detail any) {
 	status := s.Status()
 	return status.Ready, status
 }
 
-// Status tells how far each partition is. It is safe for concurrent use.
+// Status returns how far each partition is. It is safe for concurrent use.
 func (s *Sink) Status() Status {
 	status := Status{Group: s.cfg.Group, Topics: []TopicStatus{}}
 	consumer := s.public.Load()
@@ -77,12 +77,12 @@ func (t *TopicStatus) add(p PartitionStatus, at time.Time) {
 
 func (s *Sink) partitionStatus(p stream.PartitionState) (PartitionStatus, time.Time) {
 	status := PartitionStatus{Partition: p.Partition, Next: p.Start, End: p.End, Reason: p.Trouble}
-	done, known, parked := s.state.of(p.TopicPartition)
+	done, known, reason := s.state.of(p.TopicPartition)
 	if known {
 		status.Next = done.next
 	}
-	if parked != nil {
-		status.Reason = parked.Error()
+	if reason != nil {
+		status.Reason = reason.Error()
 	}
 	status.Lag = max(status.End-status.Next, 0)
 	return status, done.at

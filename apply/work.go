@@ -14,7 +14,7 @@ import (
 )
 
 // LeftBehindError is returned by Once for topics that could not be applied to
-// their end. What was applied stays; another run goes on there.
+// their end. What was applied stays; another run continues from there.
 type LeftBehindError struct {
 	Topics []string
 	Cause  error
@@ -28,21 +28,21 @@ func (e *LeftBehindError) Error() string {
 // Unwrap gives the cause.
 func (e *LeftBehindError) Unwrap() error { return e.Cause }
 
-// work applies what collect hands over, one batch after the other.
+// work applies the batches that collect sends, one after the other.
 func (s *Sink) work(ctx context.Context) error {
 	timer := time.NewTimer(time.Hour)
 	defer timer.Stop()
 	for {
-		timer.Reset(s.parked.due(time.Now()))
+		timer.Reset(s.paused.due(time.Now()))
 		var err error
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
 		case <-timer.C:
-			err = s.retryParked(ctx)
+			err = s.retryPaused(ctx)
 		case t := <-s.queue:
 			if err = s.apply(ctx, t.segs); err == nil && t.done != nil {
-				err = s.drainParked(ctx)
+				err = s.drainPaused(ctx)
 				t.done <- err
 			}
 		}
@@ -52,13 +52,13 @@ func (s *Sink) work(ctx context.Context) error {
 	}
 }
 
-// apply brings segs into the cache, for as long as it takes. It returns nil once
-// they are applied, given to another sink, or parked with their topic; an error
-// only if ctx ended, or in Once if the database stays away.
+// apply writes segs to the cache, and retries until it can. It returns nil once they
+// are applied, belong to another sink, or wait with their paused topic. It returns an
+// error only if ctx ended, or in Once if the database stays down.
 //
 // Invariant 6: no error of the environment dead-letters anything.
 func (s *Sink) apply(ctx context.Context, segs []segment) error {
-	segs = s.parked.join(segs, s.consumer)
+	segs = s.paused.addTo(segs, s.consumer)
 	for try := 0; ; try++ {
 		rest, err := s.attempt(ctx, segs)
 		switch {
@@ -69,11 +69,11 @@ func (s *Sink) apply(ctx context.Context, segs []segment) error {
 			return nil
 		case s.reachable(ctx):
 			s.recovered()
-			return s.separately(ctx, rest)
+			return s.applyEachTopic(ctx, rest)
 		}
 		segs = rest
 		s.outage(err)
-		if s.state.gone() > s.giveUp {
+		if s.state.outageTime() > s.giveUp {
 			return &LeftBehindError{Topics: s.behind(segs), Cause: err}
 		}
 		if err := pause.For(ctx, s.delay(try)); err != nil {
@@ -82,9 +82,9 @@ func (s *Sink) apply(ctx context.Context, segs []segment) error {
 	}
 }
 
-// behind names the topics of which something is left to apply, segs among it.
+// behind returns the topics that are not applied to their end, those of segs included.
 func (s *Sink) behind(segs []segment) []string {
-	names, _ := topics(segs)
+	names, _ := groupByTopic(segs)
 	for _, t := range s.Status().Topics {
 		if t.Lag > 0 {
 			names = append(names, t.Topic)
@@ -94,34 +94,35 @@ func (s *Sink) behind(segs []segment) []string {
 	return slices.Compact(names)
 }
 
-// attempt applies segs once; rest is what an error left over. Partitions that
-// another sink has moved are given up and read again from where they are now.
+// attempt applies segs once; after an error, rest is what is not applied. Partitions
+// whose stored offset another sink changed are read again from that offset.
 func (s *Sink) attempt(ctx context.Context, segs []segment) (rest []segment, err error) {
 	select {
-	case s.turn <- struct{}{}:
+	case s.writing <- struct{}{}:
 	case <-ctx.Done():
 		return segs, ctx.Err()
 	}
-	defer func() { <-s.turn }()
-	late, cancel := grace(ctx, graceTime)
+	defer func() { <-s.writing }()
+	late, cancel := outlive(ctx, graceTime)
 	defer cancel()
 	for {
-		if segs = s.current(segs); len(segs) == 0 {
+		if segs = s.ownedOf(segs); len(segs) == 0 {
 			return nil, nil
 		}
-		if segs, err = s.write(late, segs); !errors.Is(err, cache.ErrMoved) {
+		if segs, err = s.write(late, segs); !errors.Is(err, cache.ErrOffsetConflict) {
 			return segs, err
 		}
-		s.log.Warn("partitions were moved by another writer", "err", err)
-		if segs, err = s.follow(ctx, segs); err != nil {
+		s.log.Warn("another writer changed stored offsets", "err", err)
+		if segs, err = s.resync(ctx, segs); err != nil {
 			return segs, err
 		}
 	}
 }
 
-// current leaves out what is no longer ours. It runs in the turn that Revoked
-// waits for, so nothing is begun for a partition once it was given away.
-func (s *Sink) current(segs []segment) []segment {
+// ownedOf returns the segments whose partition this sink still owns. It runs under
+// the lock that revoked waits for, so no transaction begins for a partition after it
+// was given to another sink.
+func (s *Sink) ownedOf(segs []segment) []segment {
 	var ours []segment
 	for _, seg := range segs {
 		if s.consumer.Current(seg.Span) {
@@ -131,35 +132,36 @@ func (s *Sink) current(segs []segment) []segment {
 	return ours
 }
 
-// follow compares segs with the offsets as they are now, keeps what still
-// continues them, and has the partitions of the rest read again.
-func (s *Sink) follow(ctx context.Context, segs []segment) ([]segment, error) {
-	held, err := s.store.Positions(ctx)
+// resync compares segs with the offsets as they are stored now. It keeps what still
+// continues them, and reads the partitions of the rest again.
+func (s *Sink) resync(ctx context.Context, segs []segment) ([]segment, error) {
+	stored, err := s.store.Positions(ctx)
 	if err != nil {
 		return segs, err
 	}
-	keep, lost := continued(segs, held)
+	keep, lost := splitAtStored(segs, stored)
 	if len(lost) == 0 && count(keep) == count(segs) {
-		// The offsets are as expected and yet they were not: read all again.
+		// The offsets are as expected now, but were not in the transaction: read all again.
 		keep, lost = nil, partitions(segs)
 	}
 	s.metrics.moved.Add(float64(len(lost)))
-	s.state.forget(lost)
+	s.state.drop(lost)
 	if err := s.consumer.Reseek(ctx, lost); err != nil {
 		return segs, err
 	}
 	return keep, nil
 }
 
-// continued gives those of segs that begin where held ends. A segment that ends
-// there was applied, although its commit was answered with an error.
-func continued(segs []segment, held map[cache.TopicPartition]cache.Position) (keep []segment, lost []stream.TopicPartition) {
+// splitAtStored returns in keep the segments that continue the stored offsets, and in
+// lost the partitions of the others. A segment that ends at the stored offset was
+// applied, although its commit returned an error.
+func splitAtStored(segs []segment, stored map[cache.TopicPartition]cache.Position) (keep []segment, lost []stream.TopicPartition) {
 	byPartition := map[stream.TopicPartition][]segment{}
 	for _, seg := range segs {
 		byPartition[seg.TopicPartition] = append(byPartition[seg.TopicPartition], seg)
 	}
 	for _, tp := range partitions(segs) {
-		rest, ok := after(byPartition[tp], held)
+		rest, ok := skipApplied(byPartition[tp], stored)
 		if !ok {
 			lost = append(lost, tp)
 		}
@@ -168,8 +170,8 @@ func continued(segs []segment, held map[cache.TopicPartition]cache.Position) (ke
 	return keep, lost
 }
 
-func after(segs []segment, held map[cache.TopicPartition]cache.Position) (rest []segment, ok bool) {
-	pos, known := held[cache.TopicPartition(segs[0].TopicPartition)]
+func skipApplied(segs []segment, stored map[cache.TopicPartition]cache.Position) (rest []segment, ok bool) {
+	pos, known := stored[cache.TopicPartition(segs[0].TopicPartition)]
 	if !known {
 		pos = cache.Position{TopicID: segs[0].TopicID, Next: min(segs[0].From, 0)}
 	}
@@ -187,7 +189,7 @@ func after(segs []segment, held map[cache.TopicPartition]cache.Position) (rest [
 	return segs, true
 }
 
-// reachable tells an outage of the whole database from trouble with one topic.
+// reachable tells an outage of the database from trouble with one topic.
 func (s *Sink) reachable(ctx context.Context) bool {
 	ctx, cancel := context.WithTimeout(ctx, s.probe)
 	defer cancel()
@@ -196,32 +198,32 @@ func (s *Sink) reachable(ctx context.Context) bool {
 }
 
 func (s *Sink) outage(err error) {
-	if s.state.away(err) {
-		s.log.Warn("cache cannot be written, trying again until it can", "err", err)
+	if s.state.beginOutage(err) {
+		s.log.Warn("cache cannot be written, retrying", "err", err)
 	}
 	s.metrics.outage.Set(1)
 	s.metrics.retries.Inc()
 }
 
 func (s *Sink) recovered() {
-	if s.state.back() {
+	if s.state.endOutage() {
 		s.metrics.outage.Set(0)
-		s.log.Info("cache is written again")
+		s.log.Info("cache can be written again")
 	}
 }
 
-// revoked lets the transaction in flight end before partitions go to another
-// sink. If that takes too long they go all the same: Invariant 2's compare-and-set
-// then decides between the two.
+// revoked waits for the transaction in flight before partitions go to another sink.
+// After handover it no longer waits: the compare-and-set of Invariant 2 then decides
+// which of the two sinks commits.
 func (s *Sink) revoked(ctx context.Context, partitions []stream.TopicPartition) {
-	defer s.state.forget(partitions)
+	defer s.state.drop(partitions)
 	timer := time.NewTimer(s.handover)
 	defer timer.Stop()
 	select {
-	case s.turn <- struct{}{}:
-		<-s.turn
+	case s.writing <- struct{}{}:
+		<-s.writing
 	case <-timer.C:
-		s.log.Warn("partitions given up while a transaction is in flight")
+		s.log.Warn("partitions given to another sink while a transaction is in flight")
 	case <-ctx.Done():
 	}
 }

@@ -25,14 +25,14 @@ func TestHandOverWaitsForTheTransactionInFlightButNotForEver(t *testing.T) {
 		t.Run(claim, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				s := &Sink{turn: make(chan struct{}, 1), handover: handoverTime, state: newState(), log: slog.New(slog.DiscardHandler)}
+				s := &Sink{writing: make(chan struct{}, 1), handover: handoverTime, state: newState(), log: slog.New(slog.DiscardHandler)}
 				ctx, cancel := context.WithCancel(t.Context())
 				defer cancel()
 				if c.transaction > 0 {
-					s.turn <- struct{}{}
+					s.writing <- struct{}{}
 					go func() {
 						_ = pause.For(ctx, c.transaction)
-						<-s.turn
+						<-s.writing
 					}()
 				}
 				start := time.Now()
@@ -45,11 +45,11 @@ func TestHandOverWaitsForTheTransactionInFlightButNotForEver(t *testing.T) {
 	}
 }
 
-func TestGraceOutlivesItsContextForAWhile(t *testing.T) {
+func TestOutliveEndsSomeTimeAfterItsContext(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
-		late, done := grace(ctx, 8*time.Second)
+		late, done := outlive(ctx, 8*time.Second)
 		defer done()
 		cancel()
 		start := time.Now()
@@ -60,38 +60,38 @@ func TestGraceOutlivesItsContextForAWhile(t *testing.T) {
 	})
 }
 
-func TestParkedTopicsWaitForTheirTime(t *testing.T) {
+func TestPausedTopicsWaitForTheirNextTry(t *testing.T) {
 	t.Parallel()
 	now := time.Now()
-	p := parking{{name: "a", next: now.Add(3 * time.Second)}, {name: "b", next: now.Add(time.Second)}}
+	p := pausedTopics{{name: "a", next: now.Add(3 * time.Second)}, {name: "b", next: now.Add(time.Second)}}
 	if got := p.due(now); got != time.Second {
 		t.Errorf("due = %s, want 1s", got)
 	}
 	if got := p.due(now.Add(time.Minute)); got != 0 {
 		t.Errorf("due when late = %s, want 0s", got)
 	}
-	if got := parking(nil).due(now); got != time.Hour {
-		t.Errorf("due with nothing parked = %s, want an hour", got)
+	if got := pausedTopics(nil).due(now); got != time.Hour {
+		t.Errorf("due with nothing paused = %s, want an hour", got)
 	}
 	if p.find("b") != p[1] || p.find("c") != nil {
 		t.Error("find does not find by name")
 	}
 }
 
-func TestStateTellsTheFirstErrorOfAnOutage(t *testing.T) {
+func TestStateTellsTheFirstErrorOfAnOutageFromTheNext(t *testing.T) {
 	t.Parallel()
 	s := newState()
-	if s.back() || s.gone() != 0 {
+	if s.endOutage() || s.outageTime() != 0 {
 		t.Error("an outage before the first error")
 	}
-	if !s.away(context.DeadlineExceeded) || s.away(context.DeadlineExceeded) {
-		t.Error("away does not tell the first error from the next")
+	if !s.beginOutage(context.DeadlineExceeded) || s.beginOutage(context.DeadlineExceeded) {
+		t.Error("beginOutage does not tell the first error from the next")
 	}
 	if _, err := s.trouble(); err == nil {
 		t.Error("no trouble during an outage")
 	}
-	if !s.back() {
-		t.Error("back without having been away")
+	if !s.endOutage() {
+		t.Error("endOutage returned false after an outage")
 	}
 	if _, err := s.trouble(); err != nil {
 		t.Errorf("trouble after the outage = %v", err)

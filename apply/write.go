@@ -12,32 +12,32 @@ import (
 	"odastream/stream"
 )
 
-// write applies segs in order, and returns those that are left when it ends with
-// an error. Where Postgres refuses a record it looks for that one by halves, and
-// dead-letters it once it was refused alone: the others of its batch are innocent.
+// write applies segs in order; after an error, rest is what is not applied. If
+// Postgres refuses a record, write bisects segs to find it. It dead-letters a record
+// only if Postgres refuses that record alone: the others of its batch are not at fault.
 func (s *Sink) write(ctx context.Context, segs []segment) (rest []segment, err error) {
-	if err := s.letter(ctx, segs); err != nil {
+	if err := s.writeDeadLetters(ctx, segs); err != nil {
 		return segs, err
 	}
 	start := time.Now()
-	result, err := s.store.Apply(ctx, batch(segs))
+	result, err := s.store.Apply(ctx, makeBatch(segs))
 	if err == nil {
-		s.applied(ctx, segs, result, time.Since(start))
+		s.noteApplied(ctx, segs, result, time.Since(start))
 		return nil, nil
 	}
-	tried(segs)
+	countTries(segs)
 	sqlstate, faulty := cache.IsRecordFault(err)
 	switch alone := count(segs) == 1; {
 	case alone && faulty && segs[0].items[0].fault == nil:
 		segs[0].items[0].fault = &fault{class: stream.ClassData, sqlstate: sqlstate, text: err.Error(), tries: segs[0].items[0].tries}
 		return s.write(ctx, segs)
 	case !alone && faulty:
-		return s.halves(ctx, segs)
+		return s.writeHalves(ctx, segs)
 	}
 	return segs, err
 }
 
-func tried(segs []segment) {
+func countTries(segs []segment) {
 	for _, seg := range segs {
 		for i := range seg.items {
 			seg.items[i].tries++
@@ -45,7 +45,7 @@ func tried(segs []segment) {
 	}
 }
 
-func (s *Sink) halves(ctx context.Context, segs []segment) (rest []segment, err error) {
+func (s *Sink) writeHalves(ctx context.Context, segs []segment) (rest []segment, err error) {
 	s.metrics.halved.Inc()
 	left, right := split(segs, count(segs)/2)
 	if rest, err = s.write(ctx, left); err != nil {
@@ -54,27 +54,27 @@ func (s *Sink) halves(ctx context.Context, segs []segment) (rest []segment, err 
 	return s.write(ctx, right)
 }
 
-// tooSlow tells whether the database gave up a statement for its length (57014):
-// a shorter one may do.
-func tooSlow(err error) bool {
+// isTimeout says whether Postgres canceled the statement because of its
+// statement_timeout (57014): a shorter one may succeed.
+func isTimeout(err error) bool {
 	var state interface{ SQLState() string }
 	return errors.As(err, &state) && state.SQLState() == "57014"
 }
 
-// letter brings the dead letters of segs to Kafka.
+// writeDeadLetters writes the dead letters of segs to Kafka.
 //
 // Invariant 2: they are acknowledged before the offset passes their records.
-func (s *Sink) letter(ctx context.Context, segs []segment) error {
+func (s *Sink) writeDeadLetters(ctx context.Context, segs []segment) error {
 	var letters []stream.DeadLetter
 	var faults []*fault
 	for _, seg := range segs {
 		for _, it := range seg.items {
-			if f := it.fault; f != nil && !f.lettered {
-				f.letter = s.deadLetter(seg, it)
+			if f := it.fault; f != nil && !f.written {
+				f.deadLetter = s.makeDeadLetter(seg, it)
 				faults = append(faults, f)
 				letters = append(letters, stream.DeadLetter{
 					Record: it.record, HasOffset: true, Group: s.cfg.Group, Class: f.class,
-					Err: f.text, SQLState: f.sqlstate, Attempts: f.tries, FailedAt: f.letter.FailedAt,
+					Err: f.text, SQLState: f.sqlstate, Attempts: f.tries, FailedAt: f.deadLetter.FailedAt,
 				})
 			}
 		}
@@ -82,18 +82,18 @@ func (s *Sink) letter(ctx context.Context, segs []segment) error {
 	if len(letters) == 0 {
 		return nil
 	}
-	if err := s.letters.DeadLetter(ctx, letters...); err != nil {
+	if err := s.deadLetters.DeadLetter(ctx, letters...); err != nil {
 		return fmt.Errorf("write dead letters: %w", err)
 	}
 	for _, f := range faults {
-		f.lettered = true
-		s.log.Warn("record dead-lettered", "topic", f.letter.Topic, "partition", f.letter.Partition,
-			"offset", f.letter.Offset, "key", f.letter.Key, "class", f.class, "sqlstate", f.sqlstate, "err", f.text)
+		f.written = true
+		s.log.Warn("record dead-lettered", "topic", f.deadLetter.Topic, "partition", f.deadLetter.Partition,
+			"offset", f.deadLetter.Offset, "key", f.deadLetter.Key, "class", f.class, "sqlstate", f.sqlstate, "err", f.text)
 	}
 	return nil
 }
 
-func (s *Sink) deadLetter(seg segment, it item) cache.DeadLetter {
+func (s *Sink) makeDeadLetter(seg segment, it item) cache.DeadLetter {
 	return cache.DeadLetter{
 		TopicPartition: cache.TopicPartition(seg.TopicPartition), Offset: it.record.Offset, Key: string(it.record.Key),
 		Class: string(it.fault.class), SQLState: it.fault.sqlstate, Error: it.fault.text, FailedAt: time.Now(),
@@ -101,9 +101,10 @@ func (s *Sink) deadLetter(seg segment, it item) cache.DeadLetter {
 	}
 }
 
-// applied notes what a committed transaction did, and tells Kafka how far we are.
-func (s *Sink) applied(ctx context.Context, segs []segment, result cache.Result, took time.Duration) {
-	s.metrics.batch(segs, result, took)
+// noteApplied records what a committed transaction did, and commits the offsets to
+// Kafka for lag displays.
+func (s *Sink) noteApplied(ctx context.Context, segs []segment, result cache.Result, took time.Duration) {
+	s.metrics.countBatch(segs, result, took)
 	next := map[stream.TopicPartition]int64{}
 	for _, seg := range segs {
 		next[seg.TopicPartition] = seg.To

@@ -9,7 +9,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// application is one batch on its way into the database.
+// application is one batch that is being applied.
 type application struct {
 	store    *Store
 	batch    *Batch
@@ -19,12 +19,11 @@ type application struct {
 	history  bool     // whether history is written
 
 	result     Result
-	reappeared int64 // rows that left the deleted ones
+	reappeared int64 // rows taken out of the deleted ones
 	lost       []string
 }
 
-// run makes one try. The trips to the server are four: begin, copy, everything
-// else, commit.
+// run makes one try, with four round trips: begin, copy, everything else, commit.
 func (a *application) run(ctx context.Context) (Result, error) {
 	a.result, a.reappeared, a.lost = Result{}, 0, nil
 	err := a.store.pool.AcquireFunc(ctx, func(conn *pgxpool.Conn) error {
@@ -33,13 +32,13 @@ func (a *application) run(ctx context.Context) (Result, error) {
 		}
 		err := pgx.BeginTxFunc(ctx, conn, txOptions, func(tx pgx.Tx) error { return a.write(ctx, tx) })
 		if isMissingPartition(err) {
-			// A session that lists the partitions while another one attaches one may keep
-			// the list without it. The next try begins in another session.
+			// The session's cached list of partitions may lack one that another session is
+			// attaching. The next try uses another session.
 			_ = conn.Conn().Close(ctx)
 		}
 		return err
 	})
-	a.settle()
+	a.countSkipped()
 	return a.result, err
 }
 
@@ -58,8 +57,8 @@ func (a *application) write(ctx context.Context, tx pgx.Tx) error {
 	if err := tx.SendBatch(ctx, b).Close(); err != nil {
 		return err
 	}
-	if err := movedError(a.lost); err != nil {
-		return err // Invariant 2: nothing is kept when an offset was lost
+	if err := conflictError(a.lost); err != nil {
+		return err // Invariant 2: without its offsets nothing is written
 	}
 	if !a.history && a.result.Updated+int(a.reappeared) > 0 {
 		return errHistory
@@ -77,7 +76,7 @@ func (a *application) queueRows(b *pgx.Batch) {
 	b.Queue(upsertRows, a.entities).QueryRow(func(row pgx.Row) error {
 		return row.Scan(&a.result.Inserted, &a.result.Updated, &a.result.Unchanged)
 	})
-	b.Queue(forgetDeleted, a.entities).Exec(func(tag pgconn.CommandTag) error {
+	b.Queue(removeReappeared, a.entities).Exec(func(tag pgconn.CommandTag) error {
 		a.reappeared = tag.RowsAffected()
 		return nil
 	})
@@ -92,9 +91,9 @@ func (a *application) queueRows(b *pgx.Batch) {
 	}
 }
 
-// settle counts what is left: the newest changes of a key that did nothing are
-// stale, the others of the key are superseded (Invariant 5: every skip is counted).
-func (a *application) settle() {
+// countSkipped counts the changes that wrote nothing (Invariant 5: every skip is
+// counted). The newest change of a key is stale then, the others are superseded.
+func (a *application) countSkipped() {
 	r, newest := &a.result, 0
 	for _, e := range a.entries {
 		if e.last {
@@ -105,8 +104,8 @@ func (a *application) settle() {
 	r.Stale = newest - r.Inserted - r.Updated - r.Deleted - r.Unchanged
 }
 
-// setRow turns the row p into the newer one that is to be written. Equal content
-// raises the seq alone: nothing was changed, and no time begins anew.
+// setRow updates the row p to the newer one. Equal content raises only the seq:
+// nothing changed, so updated_at and expires_at stay.
 const setRow = `        seq = excluded.seq,
         opdateringsdato = excluded.opdateringsdato,
         data = CASE WHEN p.data = excluded.data THEN p.data ELSE excluded.data END,
@@ -114,10 +113,9 @@ const setRow = `        seq = excluded.seq,
         expires_at = CASE WHEN p.data = excluded.data THEN p.expires_at ELSE excluded.expires_at END,
 `
 
-// upsertRows writes the newest change of each key. Invariant 3 stands in it
-// twice: against the row and against the deleted one. The look at the deleted
-// rows costs nothing while the batch's entities ($1) have none, which is so
-// throughout a first load.
+// upsertRows writes the newest change of each key. It keeps Invariant 3 twice:
+// against the row and against the deleted one. The check of the deleted rows costs
+// nothing while the batch's entities ($1) have none, as in a first load.
 const upsertRows = `WITH written AS (
     INSERT INTO parliamentary_data AS p (entity_type, entity_id, data, seq, opdateringsdato, expires_at, since)
     SELECT s.entity_type, s.entity_id, s.data, s.seq, s.opdateringsdato, now() + make_interval(secs => s.ttl), s.since
@@ -136,10 +134,10 @@ const upsertRows = `WITH written AS (
 SELECT count(*) FILTER (WHERE inserted), count(*) FILTER (WHERE changed AND NOT inserted), count(*) FILTER (WHERE NOT changed)
 FROM written`
 
-// forgetDeleted takes rows that were created again out of the deleted ones. The
-// OFFSET holds the planner to a look-up by key for each row of the stage: it knows
-// the size of neither table and would rather read the deleted ones whole.
-const forgetDeleted = `DELETE FROM parliamentary_deleted WHERE ctid = ANY (ARRAY(
+// removeReappeared takes rows that were created again out of the deleted ones. OFFSET
+// makes the planner look up each row of the stage by key: it knows the size of neither
+// table and would otherwise scan the deleted ones.
+const removeReappeared = `DELETE FROM parliamentary_deleted WHERE ctid = ANY (ARRAY(
     SELECT x.ctid FROM pg_temp.odastream_stage s, LATERAL (
         SELECT d.ctid FROM parliamentary_deleted d
         WHERE d.entity_type = s.entity_type AND d.entity_id = s.entity_id AND d.seq < s.seq OFFSET 0) x
@@ -149,9 +147,8 @@ const forgetDeleted = `DELETE FROM parliamentary_deleted WHERE ctid = ANY (ARRAY
 
 // deleteRows moves the deleted rows of one entity ($1) to parliamentary_deleted,
 // with their last content: the row's, or what an earlier change of the same
-// batch would have made of it. A row that stays although it is to be deleted is
-// newer than its delete. One entity a statement, so that the plan has its
-// partitions alone.
+// batch would have made of it. A row newer than its delete stays. One entity a
+// statement, so that the plan has only its partitions.
 const deleteRows = `WITH gone AS (
     SELECT entity_id, seq FROM pg_temp.odastream_stage WHERE entity_type = $1 AND last AND removes
 ), content AS (

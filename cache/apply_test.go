@@ -118,7 +118,7 @@ func TestApply(t *testing.T) {
 		"an empty batch is none": {},
 	} {
 		t.Run(claim, func(t *testing.T) {
-			forget(t, s.pool)
+			empty(t, s.pool)
 			for _, b := range tt.before {
 				mustApply(t, s, b...)
 			}

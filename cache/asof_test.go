@@ -16,15 +16,15 @@ import (
 	"odastream/schema"
 )
 
-// Whatever the batches, with older records among them again: as_of is the model's
-// row at every seq, each entry of the history leads from the version before to the
-// version after, and a replay of everything writes nothing.
+// In any batches, with older records repeated: as_of equals the model's row at every
+// seq, each entry of the history leads from the version before to the version after,
+// and a replay of everything writes nothing.
 func TestAsOfAnyHistory(t *testing.T) {
 	t.Parallel()
 	s := newStore(t)
 	const count = `SELECT count(*), md5(string_agg(h::text, ' ' ORDER BY h::text)) FROM parliamentary_history h`
 	rapid.Check(t, func(r *rapid.T) {
-		forget(t, s.pool)
+		empty(t, s.pool)
 		records := drawVersions(r)
 		for rest, past := records, 0; len(rest) > 0; {
 			n := rapid.IntRange(1, len(rest)).Draw(r, "batch")
@@ -90,7 +90,7 @@ func contentOf(data string) content {
 	return c
 }
 
-// differing returns the members of a that b has otherwise or not at all.
+// differing returns the members of a that differ in b or are missing there.
 func (a content) differing(b content) content {
 	out := content{}
 	for name, v := range a {
@@ -101,7 +101,7 @@ func (a content) differing(b content) content {
 	return out
 }
 
-// versions is what a list of records must leave.
+// versions is the expected history and as_of after a list of records.
 type versions struct {
 	history []string          // "id seq action changed before after"
 	rows    map[string]string // by "id@seq", of every seq and the one before the first

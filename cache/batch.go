@@ -23,7 +23,7 @@ type Record struct {
 func (r *Record) removes() bool { return r.Tombstone || r.Change.Action == schema.Delete }
 
 // DeadLetter says that a record could not be applied. It is stored with the
-// batch it was found in; the record itself goes to Kafka before that.
+// batch it was found in; before that the record itself is written to Kafka.
 type DeadLetter struct {
 	TopicPartition
 	Offset   int64
@@ -32,7 +32,7 @@ type DeadLetter struct {
 	SQLState string // "" if Postgres had no part in it
 	Error    string
 	FailedAt time.Time
-	Seq      int64 // of the change that the record is; 0 if it does not tell
+	Seq      int64 // of the record's change; 0 if it is unknown
 }
 
 // Batch is what one transaction applies.
@@ -41,16 +41,16 @@ type Batch struct {
 	Records     []Record
 	DeadLetters []DeadLetter
 	// Moves has at most one entry a partition. Without moves the batch changes no
-	// offset: that is how records are applied once more.
+	// offset: so records are applied again.
 	Moves []Move
 }
 
-// Result counts what became of a batch's records; the sum is their number.
+// Result counts the records of a batch by what they did; the sum is their number.
 type Result struct {
 	Inserted   int // rows that were not there
 	Updated    int // rows with new content
-	Deleted    int // rows deleted, and deletes of unknown rows remembered
-	Unchanged  int // newer changes that changed nothing: only the seq was raised
+	Deleted    int // rows deleted, and deletes stored of unknown rows
+	Unchanged  int // newer changes with equal content: only the seq was raised
 	Stale      int // changes no newer than what the cache holds
 	Superseded int // changes no newer than another one of the same batch
 }

@@ -18,7 +18,7 @@ const benchRows = 5000 // a batch, SINK_BATCH_ROWS' default
 
 // BenchmarkApply measures a first load, newer content with its history, and stale records, each
 // batch beside a plain COPY of as many rows straight into the table, which is the
-// limit. The two take turns, so that a busy machine slows both.
+// limit. The two alternate, so that a busy machine slows both.
 func BenchmarkApply(b *testing.B) {
 	url := pgtest.Migrated(b)
 	for _, gin := range []string{"off", "on"} {

@@ -1,9 +1,9 @@
 package cache
 
-// Bisect has do write items. Where a record is at fault (IsRecordFault), it tries
-// again with halves of them until the record stands alone, and gives that one to
-// refused with its error. Items are written in their order; do is never called
-// without any. Another error, of do or of refused, ends it and is returned.
+// Bisect calls do to write items. If a record is at fault (IsRecordFault), Bisect
+// tries again with each half, until the record is alone, and calls refused with that
+// record and its error. Items are written in their order; do is never called without
+// items. Any other error, of do or of refused, ends it and is returned.
 func Bisect[T any](items []T, do func([]T) error, refused func(item T, fault error) error) error {
 	if len(items) == 0 {
 		return nil

@@ -9,9 +9,9 @@ import (
 	"odastream/schema"
 )
 
-// Config says what the cache keeps beside the rows.
+// Config says how the cache is indexed and how long it keeps rows.
 type Config struct {
-	GIN string `env:"GIN" envDefault:"on" oneof:"on,off" help:"GIN index on the rows' content; off writes faster and makes the joined views slow"`
+	GIN string `env:"GIN" envDefault:"on" oneof:"on,off" help:"GIN index on the rows' content; off: faster writes, slow joined views"`
 	TTL TTL    `env:"TTL" help:"how long rows are kept after their last change, as Entity=duration,…; none: for ever"`
 }
 
@@ -50,7 +50,7 @@ func (t TTL) add(part string) error {
 	}
 	keep, err := time.ParseDuration(strings.TrimSpace(text))
 	if err != nil || keep < time.Second {
-		return fmt.Errorf("%q is no duration of at least 1s, such as 720h", text)
+		return fmt.Errorf("%q is not a duration of at least 1s, such as 720h", text)
 	}
 	if _, twice := t[entity.Name]; twice {
 		return fmt.Errorf("%s is named twice", entity.Name)

@@ -11,9 +11,9 @@ import (
 	"odastream/schema"
 )
 
-// The table that a batch is copied into before any shared row is locked. It is
-// the connection's own and empties itself at each commit. Rows stay uncompressed
-// in it, for they are read once.
+// The table that a batch is copied into before any shared row is locked. Each
+// connection has its own, and each commit empties it. Rows are stored uncompressed,
+// because they are read only once.
 const (
 	createStage = `CREATE TEMPORARY TABLE IF NOT EXISTS odastream_stage (
     entity_type     text   NOT NULL,
@@ -44,7 +44,7 @@ func makeStage(ctx context.Context, conn *pgx.Conn) error {
 		return nil
 	}
 	if _, err := conn.Exec(ctx, createStage); err != nil {
-		return fmt.Errorf("make the stage: %w", err)
+		return fmt.Errorf("create the stage: %w", err)
 	}
 	made[stageMade] = true
 	return nil
@@ -87,8 +87,8 @@ func appendRow(b []byte, e entry, ttl time.Duration) []byte {
 }
 
 // wallClock returns the source's stamp as a Postgres timestamp: microseconds
-// since 2000-01-01, in the stamp's own clock. A stamp that is empty, no stamp or
-// no date of the calendar has none.
+// since 2000-01-01, in the stamp's own clock. It is not ok for a stamp that is empty,
+// malformed or not a date of the calendar.
 func wallClock(stamp string) (micros int64, ok bool) {
 	t, err := time.Parse("2006-01-02T15:04:05", stamp) // takes fractions as well
 	if err != nil || t.Year() < 1 {

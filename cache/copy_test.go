@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// However it is read, the stream is the same, and it ends.
+// The stream is the same for every size of read, and it ends.
 func TestStageReaderInPieces(t *testing.T) {
 	t.Parallel()
 	entries := ordered([]Record{sag(1, 1, `{"a":1}`), sag(2, 1, ""), record("Omtryk", 3, 1, `{"long":"`+string(bytes.Repeat([]byte("x"), 5000))+`"}`)})

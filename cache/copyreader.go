@@ -5,11 +5,10 @@ import (
 	"io"
 )
 
-// copyReader encodes rows as Postgres's binary COPY, piece by piece while the
-// server already reads.
+// copyReader encodes rows as Postgres's binary COPY, in chunks as they are read.
 // https://www.postgresql.org/docs/15/sql-copy.html#id-1.9.3.55.9.4
 type copyReader struct {
-	next   func(b []byte) (row []byte, ok bool) // appends the next row to b; not ok: there is none
+	next   func(b []byte) (row []byte, ok bool) // appends the next row to b; ok is false after the last one
 	buf    []byte                               // encoded, not yet read
 	unread int                                  // where the unread part of buf begins
 	ended  bool

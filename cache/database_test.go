@@ -64,8 +64,8 @@ func tombstone(id, seq int64) Record {
 	return r
 }
 
-// state shows the cache: each key with its seq and content, the deleted ones
-// behind a minus.
+// state shows the cache: each key with its seq and content, the deleted ones after a
+// minus.
 func state(tb testing.TB, pool *pgxpool.Pool) string {
 	tb.Helper()
 	return pgtest.Lines(tb, pool, `SELECT line FROM (
@@ -75,8 +75,8 @@ func state(tb testing.TB, pool *pgxpool.Pool) string {
 ) x ORDER BY entity_type, entity_id`)
 }
 
-// forget empties the cache for a next case, which is faster than a new database.
-func forget(tb testing.TB, pool *pgxpool.Pool) {
+// empty empties the cache for the next case, which is faster than a new database.
+func empty(tb testing.TB, pool *pgxpool.Pool) {
 	tb.Helper()
 	if _, err := pool.Exec(context.Background(), `DELETE FROM parliamentary_data; DELETE FROM parliamentary_deleted;
 DELETE FROM parliamentary_history; DELETE FROM dead_letters; DELETE FROM sink_offsets`); err != nil {

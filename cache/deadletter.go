@@ -7,8 +7,8 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// A record that fails once more stays as a person left it (its state), unless the
-// topic was made anew and the offset is another record's now.
+// A record that fails again keeps its state, unless the topic was recreated and the
+// offset is now another record's.
 const insertDeadLetters = `INSERT INTO dead_letters AS d (topic, partition, "offset", key, class, sqlstate, error, failed_at, seq)
 SELECT DISTINCT ON (l.topic, l.partition, l."offset") l.topic, l.partition, l."offset", l.key, l.class, NULLIF(l.sqlstate, ''), l.error, l.failed_at, NULLIF(l.seq, 0)
 FROM unnest($1::text[], $2::integer[], $3::bigint[], $4::text[], $5::text[], $6::text[], $7::text[], $8::timestamptz[], $9::bigint[])
@@ -34,8 +34,8 @@ func queueDeadLetters(b *pgx.Batch, letters []DeadLetter) {
 	b.Queue(insertDeadLetters, topics, partitions, offsets, keys, classes, states, errs, failed, seqs)
 }
 
-// storable replaces what a text column refuses, so that a dead letter can always
-// be stored: it stands for a record that is broken already.
+// storable replaces what a text column refuses, so that a dead letter of any record
+// can be stored.
 func storable(text string) string {
 	return strings.ReplaceAll(strings.ToValidUTF8(text, "\uFFFD"), "\x00", "\uFFFD")
 }

@@ -41,6 +41,6 @@ func TestDeadLetters(t *testing.T) {
 	want = "parliament-sag 0 1 Sag:1 data 22P02 lone surrogate discarded true\n" +
 		"parliament-sag 0 2 Sag:9 data - other open true"
 	if diff := cmp.Diff(want, pgtest.Lines(t, s.pool, showLetters)); diff != "" {
-		t.Errorf("dead letters, the first once more and the second of a topic made anew (-want +got):\n%s", diff)
+		t.Errorf("dead letters, the first once more and the second of a recreated topic (-want +got):\n%s", diff)
 	}
 }

@@ -48,7 +48,7 @@ func ExampleStore_Apply() {
 	fmt.Println("inserted:", result.Inserted)
 
 	_, err = store.Apply(ctx, batch)
-	fmt.Println("moved by another writer:", errors.Is(err, cache.ErrMoved))
+	fmt.Println("offset conflict:", errors.Is(err, cache.ErrOffsetConflict))
 
 	var title string
 	if err := pool.QueryRow(ctx, "SELECT titel FROM parliament.sag WHERE id = 7").Scan(&title); err != nil {
@@ -57,6 +57,6 @@ func ExampleStore_Apply() {
 	fmt.Println(title)
 	// Output:
 	// inserted: 1
-	// moved by another writer: true
+	// offset conflict: true
 	// Om brød
 }

@@ -8,10 +8,10 @@ import (
 )
 
 // IsRecordFault says whether err is Postgres's refusal of a record's content
-// (SQLSTATE 22*, 54000, or 23* that names a constraint), and with which code. One
-// such record fails its whole batch, so it is the record's fault only when the
-// record was applied alone. Every other error, unknown codes included, is the
-// environment's: wait and try again (Invariant 6).
+// (SQLSTATE 22*, 54000, or 23* that names a constraint), and returns the code. One
+// such record fails its whole batch, so a record is at fault only if it was applied
+// alone. Every other error, unknown codes included, is the environment's: wait and
+// retry (Invariant 6).
 func IsRecordFault(err error) (sqlstate string, ok bool) {
 	var pg *pgconn.PgError
 	if !errors.As(err, &pg) {

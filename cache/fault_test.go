@@ -12,7 +12,7 @@ import (
 	"odastream/schema"
 )
 
-// What jsonb refuses is the record's fault, and leaves nothing behind.
+// What jsonb refuses is the record's fault, and nothing of it is written.
 func TestRecordsThatPostgresRefuses(t *testing.T) {
 	t.Parallel()
 	s := newStore(t)
@@ -71,8 +71,8 @@ func TestIsRecordFault(t *testing.T) {
 	}
 }
 
-// Invariant 6: with its connection gone Apply fails by no record's fault, and the
-// next one works.
+// Invariant 6: if its connection breaks, Apply returns an error that is no record
+// fault, and the next Apply works.
 func TestBrokenConnectionIsTheEnvironments(t *testing.T) {
 	t.Parallel()
 	s := newStore(t)

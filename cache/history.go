@@ -6,16 +6,16 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// errHistory ends a try that was made without history and changed a row that was
-// there, or brought a deleted one back.
+// errHistory ends a try without history that changed an existing row or created a
+// deleted one again.
 var errHistory = errors.New("batch needs its history written")
 
 // queueHistory adds the history of each entity's records to b, to be run under the
 // partitions' locks before the rows are written. One entity a statement, so that
-// the plan has its partitions alone.
+// the plan has only its partitions.
 //
-// A batch of snapshots is tried without it first: a first load finds no rows, and
-// should not pay for looking.
+// A batch of snapshots is first tried without it: a first load finds no rows and needs
+// no look-up.
 func queueHistory(b *pgx.Batch, entities []string) {
 	for _, entity := range entities {
 		b.Queue(recordHistory, entity)
@@ -24,19 +24,18 @@ func queueHistory(b *pgx.Batch, entities []string) {
 
 // recordHistory compares each record of the stage that is newer than what the
 // cache holds with its predecessor: the record before it in the batch, else the
-// row as it is. What a record does is told by the predecessor, not by its action,
-// which a republished topic or a compacted one has from elsewhere: an update
+// row as it is. The predecessor, not the record's action, decides what the record does,
+// because the action may come from before a compaction or a republishing: an update
 // or a snapshot of a deleted row creates it again, a create over a row changes it.
 // Of keys without any predecessor only a create is history; the others are a first
-// load. A change of the source's stamp alone is none.
+// load. A change of the source's stamp alone is not history.
 //
 // before and after have the changed members as the row before and the row after
 // have them. since is the seq of the last record before this one that changed
 // something, else the row's own.
 //
-// The look-ups are held to the primary keys with OFFSET 0, since the planner knows
-// nothing of the stage. Joining the empty object unpacks a long row once and not
-// for each of its members.
+// OFFSET 0 makes the planner look up by primary key, since it has no statistics of the
+// stage. Joining the empty object decompresses a long row once, not once a member.
 const recordHistory = `WITH records AS (
     SELECT s.entity_id, s.seq, s.creates, s.removes, s.data, s.opdateringsdato,
         CASE WHEN row_number() OVER w = 1 THEN p.data || '{}' ELSE lag(s.data) OVER w END AS was,

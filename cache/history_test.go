@@ -122,7 +122,7 @@ func TestHistory(t *testing.T) {
 		},
 	} {
 		t.Run(claim, func(t *testing.T) {
-			forget(t, s.pool)
+			empty(t, s.pool)
 			for _, b := range tt.before {
 				mustApply(t, s, b...)
 			}
@@ -137,7 +137,7 @@ FROM parliamentary_history WHERE seq > 10 OR action <> 'delete' ORDER BY entity_
 	}
 }
 
-// A batch whose history cannot be written leaves nothing (Invariant 2).
+// A batch whose history cannot be written writes nothing (Invariant 2).
 func TestHistoryIsOfTheTransaction(t *testing.T) {
 	t.Parallel()
 	s := newStore(t)
@@ -213,8 +213,8 @@ func TestChangesSince(t *testing.T) {
 	}
 }
 
-// Real votes as they were in 2014 and as they were in 2019, some of which went
-// and came back between.
+// Real votes as they were in 2014 and in 2019, some of them deleted and created again
+// between.
 func TestAsOfRealVotes(t *testing.T) {
 	t.Parallel()
 	s := newStore(t)
@@ -260,8 +260,8 @@ func TestAsOfRealVotes(t *testing.T) {
 		pgtest.Lines(t, s.pool, `SELECT count(*) FROM parliamentary_history WHERE action = 'update'`))
 }
 
-// checkAsOf compares every row with as_of, except that a change of the stamp
-// alone is no version of its own.
+// checkAsOf compares every row with as_of; a change of the stamp alone is not a
+// version.
 func checkAsOf(t *testing.T, s *Store, rows []Record, at int64) {
 	t.Helper()
 	ids, data := make([]int64, 0, len(rows)), make([]string, 0, len(rows))
@@ -296,15 +296,15 @@ func TestHistoryMonths(t *testing.T) {
 	}
 	mustExec(t, s, "DROP TABLE "+month(3))
 	all := []string{month(-3), month(-2), month(-1), month(0), month(1), month(2), month(3)}
-	if err := s.TendHistory(t.Context(), History{}); err != nil {
+	if err := s.MaintainHistory(t.Context(), History{}); err != nil {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff(all, historyMonths(t, s)); diff != "" {
 		t.Errorf("months kept for ever, and made ahead (-want +got):\n%s", diff)
 	}
-	// To the first moment of the last month but one, less a second: it stays, the one before goes.
+	// Up to a second before the last month but one began: that month stays, the one before is dropped.
 	keep := now.Sub(time.Date(now.Year(), now.Month()-1, 1, 0, 0, 0, 0, time.UTC)) - time.Minute
-	if err := s.TendHistory(t.Context(), History{Keep: Keep(keep)}); err != nil {
+	if err := s.MaintainHistory(t.Context(), History{Keep: Keep(keep)}); err != nil {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff(all[2:], historyMonths(t, s)); diff != "" {
@@ -312,7 +312,7 @@ func TestHistoryMonths(t *testing.T) {
 	}
 }
 
-// What HISTORY_KEEP dropped is not known any more: null, and no other version.
+// as_of is null for a time that HISTORY_KEEP dropped, and not another version.
 func TestAsOfBeforeWhatIsKept(t *testing.T) {
 	t.Parallel()
 	s := newStore(t)
@@ -330,7 +330,7 @@ func TestAsOfBeforeWhatIsKept(t *testing.T) {
 	}
 }
 
-// A month that nobody made ahead is made when it is needed.
+// A month without a partition gets one when a row needs it.
 func TestMissingMonthIsMade(t *testing.T) {
 	t.Parallel()
 	s := newStore(t)

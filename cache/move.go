@@ -13,27 +13,26 @@ import (
 	"odastream/schema"
 )
 
-// ErrMoved is returned when a partition's offset is not where the writer took it
-// to be: another sink has the partition now, or the database was restored. Nothing
-// of the batch was kept. Drop it and read Positions again.
-var ErrMoved = errors.New("offset was moved by another writer")
+// ErrOffsetConflict is returned when a partition's stored offset is not the one that the
+// writer expects: another sink has the partition now, or the database was restored.
+// Nothing of the batch was written. Drop it and read Positions again.
+var ErrOffsetConflict = errors.New("another writer changed the stored offset")
 
 // Position is schema.Position.
 type Position = schema.Position
 
-// Move is a partition's step from one offset to the next.
+// Move is the compare-and-set of a partition's offset.
 type Move struct {
 	TopicPartition
 	TopicID [16]byte
-	// From is what the partition's next offset must be, with the same TopicID. A
-	// partition without a stored offset answers to schema.NoOffset and to 0, and
-	// schema.NoOffset to no other.
+	// From must equal the stored next offset, with the same TopicID. If no offset is
+	// stored, From must be schema.NoOffset or 0.
 	From int64
 	To   int64 // the partition's new next offset
 }
 
-// Positions returns how far the group has applied each partition. A partition of
-// which nothing was applied is not there.
+// Positions returns how far the group has applied each partition. It has no entry for
+// a partition of which nothing was applied.
 func (s *Store) Positions(ctx context.Context) (map[TopicPartition]Position, error) {
 	rows, err := s.pool.Query(ctx, `SELECT topic, partition, topic_id, next_offset, updated_at FROM sink_offsets WHERE group_id = $1`, s.group)
 	if err != nil {
@@ -53,9 +52,10 @@ func (s *Store) Positions(ctx context.Context) (map[TopicPartition]Position, err
 }
 
 // Reset sets a partition's offset without applying anything: for a topic that was
-// made anew, and for an offset outside the topic. was is the position as
-// Positions gave it, the zero value if it gave none; its StoredAt does not
-// count. It returns ErrMoved, and changes nothing, if the position is another now.
+// recreated, and for an offset outside the topic. was is the position that Positions
+// returned, or the zero value if it returned none; its StoredAt is ignored. If the
+// stored position is another one now, Reset returns ErrOffsetConflict and changes
+// nothing.
 func (s *Store) Reset(ctx context.Context, tp TopicPartition, was, now Position) error {
 	err := pgx.BeginTxFunc(ctx, s.pool, txOptions, func(tx pgx.Tx) error {
 		if _, err := tx.Exec(ctx, lockPartitions, []int64{lockKey(tp)}); err != nil {
@@ -82,12 +82,12 @@ WHERE group_id = $1 AND topic = $2 AND partition = $3 AND topic_id = $6 AND next
 	}
 	tag, err := tx.Exec(ctx, query, args...)
 	if err == nil && tag.RowsAffected() == 0 {
-		err = ErrMoved
+		err = ErrOffsetConflict
 	}
 	return err
 }
 
-// The compare sits in the statement: what was read before the lock may be old.
+// The statement compares, because what was read before the lock may be old.
 const moveOffsets = `WITH m AS (
     SELECT * FROM unnest($2::text[], $3::integer[], $4::uuid[], $5::bigint[], $6::bigint[]) AS m (topic, partition, topic_id, was, next)
 ), updated AS (
@@ -103,7 +103,7 @@ const moveOffsets = `WITH m AS (
 )
 SELECT topic, partition FROM updated UNION ALL SELECT topic, partition FROM inserted`
 
-// queueMoves adds the moves to b; lost then has those that were refused, by name.
+// queueMoves adds the moves to b. Once b has run, lost has the refused ones by name.
 func (s *Store) queueMoves(b *pgx.Batch, moves []Move, lost *[]string) {
 	if len(moves) == 0 {
 		return
@@ -127,15 +127,15 @@ func (s *Store) queueMoves(b *pgx.Batch, moves []Move, lost *[]string) {
 	})
 }
 
-func movedError(lost []string) error {
+func conflictError(lost []string) error {
 	if len(lost) == 0 {
 		return nil
 	}
-	return fmt.Errorf("%s: %w", strings.Join(lost, ", "), ErrMoved)
+	return fmt.Errorf("%s: %w", strings.Join(lost, ", "), ErrOffsetConflict)
 }
 
-// Whoever writes rows of a partition holds its lock until the commit, and keeps
-// the expiry of rows out, which knows no partitions.
+// Every writer of a partition's rows holds its lock until the commit. It also holds the
+// expiry lock in shared mode, because expiry removes rows of any partition.
 const lockPartitions = `SELECT pg_advisory_xact_lock_shared(` + expiryLock + `)
 UNION ALL SELECT pg_advisory_xact_lock(k) FROM unnest($1::bigint[]) AS k`
 

@@ -18,7 +18,7 @@ var (
 	sagZero = TopicPartition{Topic: "parliament-sag", Partition: 0}
 	sagOne  = TopicPartition{Topic: "parliament-sag", Partition: 1}
 	topic   = [16]byte{1}
-	anew    = [16]byte{2} // the topic made anew
+	newID   = [16]byte{2} // the recreated topic
 )
 
 func TestMoves(t *testing.T) {
@@ -30,20 +30,20 @@ func TestMoves(t *testing.T) {
 		moves  []Move
 		lost   string // part of the error; "" where the batch is kept
 	}{
-		"the first batch starts from nothing":      {moves: []Move{{sagZero, topic, schema.NoOffset, 7}}},
-		"nothing applied counts as offset 0":       {moves: []Move{{sagZero, topic, 0, 7}}},
-		"nothing applied is no other offset":       {moves: []Move{{sagZero, topic, 3, 7}}, lost: "parliament-sag/0 at 3"},
-		"a partition moves on from where it is":    {before: []Move{stored}, moves: []Move{{sagZero, topic, 5, 7}}},
-		"a partition that another moved is lost":   {before: []Move{stored}, moves: []Move{{sagZero, topic, 4, 7}}, lost: "parliament-sag/0 at 4"},
-		"an applied partition is not unapplied":    {before: []Move{stored}, moves: []Move{{sagZero, topic, schema.NoOffset, 7}}, lost: "parliament-sag/0 at -1"},
-		"an applied partition is not at 0":         {before: []Move{stored}, moves: []Move{{sagZero, topic, 0, 7}}, lost: "parliament-sag/0 at 0"},
-		"the same offset of another topic is lost": {before: []Move{stored}, moves: []Move{{sagZero, anew, 5, 7}}, lost: "parliament-sag/0 at 5"},
-		"a partition at offset 0 moves on once":    {before: []Move{{sagZero, topic, 0, 0}}, moves: []Move{{sagZero, topic, 0, 7}}},
-		"partitions move together":                 {before: []Move{stored}, moves: []Move{{sagZero, topic, 5, 7}, {sagOne, topic, schema.NoOffset, 9}}},
-		"one lost partition loses the whole batch": {before: []Move{stored}, moves: []Move{{sagOne, topic, schema.NoOffset, 9}, {sagZero, topic, 6, 7}}, lost: "parliament-sag/0 at 6"},
+		"the first batch starts from nothing":    {moves: []Move{{sagZero, topic, schema.NoOffset, 7}}},
+		"nothing applied counts as offset 0":     {moves: []Move{{sagZero, topic, 0, 7}}},
+		"no offset stored is not offset 3":       {moves: []Move{{sagZero, topic, 3, 7}}, lost: "parliament-sag/0 at 3"},
+		"a partition moves on from where it is":  {before: []Move{stored}, moves: []Move{{sagZero, topic, 5, 7}}},
+		"an offset that another moved conflicts": {before: []Move{stored}, moves: []Move{{sagZero, topic, 4, 7}}, lost: "parliament-sag/0 at 4"},
+		"an applied partition is not unapplied":  {before: []Move{stored}, moves: []Move{{sagZero, topic, schema.NoOffset, 7}}, lost: "parliament-sag/0 at -1"},
+		"an applied partition is not at 0":       {before: []Move{stored}, moves: []Move{{sagZero, topic, 0, 7}}, lost: "parliament-sag/0 at 0"},
+		"the offset of another topic conflicts":  {before: []Move{stored}, moves: []Move{{sagZero, newID, 5, 7}}, lost: "parliament-sag/0 at 5"},
+		"a partition at offset 0 moves on once":  {before: []Move{{sagZero, topic, 0, 0}}, moves: []Move{{sagZero, topic, 0, 7}}},
+		"partitions move together":               {before: []Move{stored}, moves: []Move{{sagZero, topic, 5, 7}, {sagOne, topic, schema.NoOffset, 9}}},
+		"one conflict drops the whole batch":     {before: []Move{stored}, moves: []Move{{sagOne, topic, schema.NoOffset, 9}, {sagZero, topic, 6, 7}}, lost: "parliament-sag/0 at 6"},
 	} {
 		t.Run(claim, func(t *testing.T) {
-			forget(t, s.pool)
+			empty(t, s.pool)
 			if len(tt.before) > 0 {
 				if _, err := s.Apply(t.Context(), Batch{Moves: tt.before}); err != nil {
 					t.Fatal(err)
@@ -54,8 +54,8 @@ func TestMoves(t *testing.T) {
 			_, err := s.Apply(t.Context(), Batch{Records: []Record{sag(2, 1, `{}`)}, DeadLetters: []DeadLetter{letter}, Moves: tt.moves})
 			written := pgtest.Lines(t, s.pool, `SELECT (SELECT count(*) FROM parliamentary_data), (SELECT count(*) FROM dead_letters)`)
 			if tt.lost != "" {
-				if !errors.Is(err, ErrMoved) || !strings.Contains(err.Error(), tt.lost) {
-					t.Errorf("Apply = %v, want ErrMoved that names %s", err, tt.lost)
+				if !errors.Is(err, ErrOffsetConflict) || !strings.Contains(err.Error(), tt.lost) {
+					t.Errorf("Apply = %v, want ErrOffsetConflict that names %s", err, tt.lost)
 				}
 				if written != "0 0" { // Invariant 2
 					t.Errorf("rows and dead letters after a lost move: %s, want 0 0", written)
@@ -111,8 +111,7 @@ func TestGroupsKeepTheirOwnOffsets(t *testing.T) {
 	}
 }
 
-// Two sinks that take each other's partition for their own: each offset is
-// passed by one of them alone.
+// Two sinks write the same partitions: each offset is moved by only one of them.
 func TestOneOfTwoWritersMoves(t *testing.T) {
 	t.Parallel()
 	a := newStore(t)
@@ -128,8 +127,8 @@ func TestOneOfTwoWritersMoves(t *testing.T) {
 				switch {
 				case err == nil:
 					moved[i]++
-				case !errors.Is(err, ErrMoved):
-					t.Errorf("Apply from %d: %v, want nil or ErrMoved", from, err)
+				case !errors.Is(err, ErrOffsetConflict):
+					t.Errorf("Apply from %d: %v, want nil or ErrOffsetConflict", from, err)
 				}
 			}
 		})
@@ -153,15 +152,15 @@ func TestReset(t *testing.T) {
 		want     error
 	}{
 		"a log that begins late":                 {now: Position{TopicID: topic, Next: 40}},
-		"a topic made anew":                      {before: []Move{{sagZero, topic, 0, 5}}, was: at5, now: Position{TopicID: anew, Next: 0}},
+		"a recreated topic":                      {before: []Move{{sagZero, topic, 0, 5}}, was: at5, now: Position{TopicID: newID, Next: 0}},
 		"an offset outside the topic":            {before: []Move{{sagZero, topic, 0, 5}}, was: at5, now: Position{TopicID: topic, Next: 2}},
-		"another writer moved on":                {before: []Move{{sagZero, topic, 0, 6}}, was: at5, now: Position{TopicID: anew, Next: 0}, want: ErrMoved},
-		"another writer saw the new topic first": {before: []Move{{sagZero, anew, 0, 5}}, was: at5, now: Position{TopicID: anew, Next: 0}, want: ErrMoved},
-		"another writer was the first":           {before: []Move{{sagZero, topic, 0, 5}}, now: Position{TopicID: topic, Next: 40}, want: ErrMoved},
-		"the offset is gone":                     {was: at5, now: Position{TopicID: anew, Next: 0}, want: ErrMoved},
+		"another writer moved on":                {before: []Move{{sagZero, topic, 0, 6}}, was: at5, now: Position{TopicID: newID, Next: 0}, want: ErrOffsetConflict},
+		"another writer saw the new topic first": {before: []Move{{sagZero, newID, 0, 5}}, was: at5, now: Position{TopicID: newID, Next: 0}, want: ErrOffsetConflict},
+		"another writer was the first":           {before: []Move{{sagZero, topic, 0, 5}}, now: Position{TopicID: topic, Next: 40}, want: ErrOffsetConflict},
+		"the offset is gone":                     {was: at5, now: Position{TopicID: newID, Next: 0}, want: ErrOffsetConflict},
 	} {
 		t.Run(claim, func(t *testing.T) {
-			forget(t, s.pool)
+			empty(t, s.pool)
 			if _, err := s.Apply(t.Context(), Batch{Moves: tt.before}); err != nil {
 				t.Fatal(err)
 			}

@@ -16,9 +16,8 @@ type entry struct {
 }
 
 // ordered returns the records sorted by key and seq, the newest of each key
-// marked. Sorted keys reach the rows in the same order from every writer, so two
-// writers never wait for each other crosswise. Of equal seqs the first counts, as
-// it does across batches.
+// marked. Every writer locks rows in the order of their keys, so two writers cannot
+// deadlock. Of equal seqs the first counts, as it does across batches.
 func ordered(records []Record) []entry {
 	entries := make([]entry, len(records))
 	for i := range records {
@@ -49,8 +48,8 @@ func ordered(records []Record) []entry {
 	return entries
 }
 
-// onlySnapshots says whether no record of the batch can write history, unless the
-// cache holds its key already.
+// onlySnapshots says whether every record of the batch is the only snapshot of its key:
+// then none writes history unless the cache has the key already.
 func onlySnapshots(entries []entry) bool {
 	for i, e := range entries {
 		if e.Change.Action != schema.Snapshot || i > 0 && !e.again && compareKeys(entries[i-1], e) == 0 {

@@ -14,19 +14,19 @@ import (
 // maxName is the length of Postgres's identifiers, in bytes.
 const maxName = 63
 
-// makePartitions makes those partitions of parliamentary_data that entities lack,
-// and those of the history that are due.
+// makePartitions creates the partitions of parliamentary_data that entities lack, and
+// those of the history that are due.
 func (s *Store) makePartitions(ctx context.Context, entities []string) error {
 	for _, entity := range entities {
 		if err := s.makePartition(ctx, entity); err != nil {
-			return fmt.Errorf("make partition of %s: %w", entity, err)
+			return fmt.Errorf("create partition of %s: %w", entity, err)
 		}
 	}
 	return s.makeMonths(ctx)
 }
 
-// The statements of makePartition. What exists is asked of the catalog's rows, not
-// of to_regclass, whose cached answer may be older than the lock.
+// The statements of makePartition. They query the catalog's tables, because
+// to_regclass's cached answer may be older than the lock.
 const (
 	lockPartitionNames = `SELECT pg_advisory_xact_lock(hashtextextended('odastream parliamentary_data partitions', 0));
 SET LOCAL lock_timeout = '2s'`
@@ -40,9 +40,9 @@ ALTER TABLE parliamentary_data ATTACH PARTITION %1$I FOR VALUES IN (%2$L)',
          THEN $3::text ELSE $2::text END, $1::text)`
 )
 
-// makePartition makes the entity's table first and attaches it then, which lets
-// readers and writers of the other partitions go on. The lock_timeout bounds the
-// wait behind a long query; the caller tries again.
+// makePartition creates the entity's table and then attaches it, which does not block
+// readers and writers of the other partitions. lock_timeout bounds the wait behind a
+// long query; the caller tries again.
 func (s *Store) makePartition(ctx context.Context, entity string) error {
 	return pgx.BeginTxFunc(ctx, s.pool, txOptions, func(tx pgx.Tx) error {
 		if _, err := tx.Exec(ctx, lockPartitionNames); err != nil {
@@ -60,13 +60,13 @@ func (s *Store) makePartition(ctx context.Context, entity string) error {
 		if _, err := tx.Exec(ctx, ddl); err != nil {
 			return err
 		}
-		s.log.InfoContext(ctx, "made the partition of a new entity", "entity", entity)
+		s.log.InfoContext(ctx, "created the partition of a new entity", "entity", entity)
 		return nil
 	})
 }
 
-// partitionNames returns the name for an unknown entity's partition, and a second
-// one, with a hash, for where another entity has the first.
+// partitionNames returns the name of an unknown entity's partition, and one with a
+// hash, to be used if another entity has the first.
 func partitionNames(entity string) (plain, unique string) {
 	name := strings.Map(func(r rune) rune {
 		if r >= 'a' && r <= 'z' || r >= '0' && r <= '9' {

@@ -59,7 +59,7 @@ func TestPartitionOfAnUnknownEntity(t *testing.T) {
 	}
 }
 
-// Sinks that meet a new entity at once make one partition, and none fails.
+// Sinks that apply a new entity at the same time create one partition, and none fails.
 func TestUnknownEntityMetByManyAtOnce(t *testing.T) {
 	t.Parallel()
 	s := newStore(t)
@@ -80,8 +80,8 @@ func TestUnknownEntityMetByManyAtOnce(t *testing.T) {
 	}
 }
 
-// A session that lacked a partition is not used again: its own list of partitions
-// may be out of date for good.
+// A session that lacked a partition is not used again: its cached list of partitions
+// may stay out of date.
 func TestASessionThatLackedAPartitionIsNotUsedAgain(t *testing.T) {
 	t.Parallel()
 	cfg := newStore(t).pool.Config()
@@ -103,8 +103,7 @@ func TestASessionThatLackedAPartitionIsNotUsedAgain(t *testing.T) {
 	}
 }
 
-// A long query on the parent table delays a new entity's partition by the
-// lock_timeout only when it truly conflicts; reading does not.
+// A long query that reads the parent table does not delay a new entity's partition.
 func TestReaderDoesNotHoldUpAPartition(t *testing.T) {
 	t.Parallel()
 	s := newStore(t)

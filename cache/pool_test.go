@@ -31,8 +31,8 @@ func TestPoolConfig(t *testing.T) {
 	}
 }
 
-// A process that froze in its transaction holds the partition's lock; the server
-// ends its session, and the next writer goes on.
+// A process that freezes in its transaction holds the partition's lock until the
+// server ends its session; then the next writer continues.
 func TestFrozenWriterBlocksNobodyForLong(t *testing.T) {
 	t.Parallel()
 	s := newStore(t)

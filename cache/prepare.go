@@ -7,18 +7,18 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// monthsAhead is how many partitions of the history lie before us: a sink that
+// monthsAhead is how many coming months have a partition of the history: a sink that
 // is started once a quarter still finds this month's.
 const monthsAhead = 3
 
-// Prepare brings the migrated database to what the settings ask for; call it at
-// the sink's start. With GIN on it makes the index on the rows' content, which
-// holds up writers while it is built on a full table; with GIN off it removes it.
-// It makes the coming months' partitions of the history as well. Several sinks
-// may call it at once; they should have the same settings.
+// Prepare applies the settings to the migrated database; call it when a sink starts.
+// With GIN on it creates the index on the rows' content, which blocks writers while it
+// is built on a full table. With GIN off it drops the index. It also creates the coming
+// months' partitions of the history. Several sinks may call it at once; they should
+// have the same settings.
 func (s *Store) Prepare(ctx context.Context) error {
 	err := pgx.BeginTxFunc(ctx, s.pool, txOptions, func(tx pgx.Tx) error {
-		// Building an index takes as long as it takes.
+		// Building an index may take longer than statement_timeout.
 		if _, err := tx.Exec(ctx, `SET LOCAL statement_timeout = 0;
 SELECT pg_advisory_xact_lock(hashtextextended('odastream prepare', 0))`); err != nil {
 			return err
@@ -37,11 +37,11 @@ SELECT pg_advisory_xact_lock(hashtextextended('odastream prepare', 0))`); err !=
 
 func (s *Store) prepareGIN(ctx context.Context, tx pgx.Tx) error {
 	const (
-		// Asked of the catalog's rows: to_regclass answers from a cache that may be
-		// older than the lock.
+		// From the catalog's tables: to_regclass's cached answer may be older than the
+		// lock.
 		exists = `SELECT EXISTS (SELECT FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid
 WHERE i.indrelid = 'parliamentary_data'::regclass AND c.relname = 'parliamentary_data_gin')`
-		// New entries wait in a list and are sorted in by the thousand.
+		// New entries are collected in a list and added to the index in bulk.
 		create = `CREATE INDEX parliamentary_data_gin ON parliamentary_data USING gin (data jsonb_path_ops) WITH (fastupdate = on)`
 		drop   = `DROP INDEX parliamentary_data_gin`
 	)
@@ -56,7 +56,7 @@ WHERE i.indrelid = 'parliamentary_data'::regclass AND c.relname = 'parliamentary
 	query := create
 	if there {
 		query = drop
-		s.log.WarnContext(ctx, "removing the GIN index, as CACHE_GIN=off says")
+		s.log.WarnContext(ctx, "dropping the GIN index because CACHE_GIN is off")
 	}
 	_, err := tx.Exec(ctx, query)
 	return err

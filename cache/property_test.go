@@ -15,15 +15,15 @@ import (
 	"odastream/internal/test/pgtest"
 )
 
-// A key's history, in any order, in any batches, any number of times, by two
-// stores at once: the cache ends where the history ends, and on the way no seq
-// goes down and no key is both there and deleted (Invariant 3).
+// A history is applied in any order, in any batches, any number of times, by two
+// stores at once. The cache ends with the history's last state. Meanwhile no seq goes
+// down, and no key is both present and deleted (Invariant 3).
 func TestAnyOrderEndsAtTheSameCache(t *testing.T) {
 	t.Parallel()
 	s := newStore(t)
 	stores := []*Store{s, New(open(t, s.pool.Config().ConnString()), "test", Config{}, quiet())}
 	rapid.Check(t, func(r *rapid.T) {
-		forget(t, s.pool)
+		empty(t, s.pool)
 		history := drawHistory(r)
 		batches := [][]Batch{drawBatches(r, history, "a"), drawBatches(r, history, "b")}
 		w := watcher{store: s, seqs: map[string]int64{}}
@@ -99,7 +99,7 @@ func model(history []Record) string {
 	return strings.Join(slices.Sorted(maps.Values(last)), "\n")
 }
 
-// watcher looks at the cache after each batch, one look at a time.
+// watcher checks the cache after each batch, one check at a time.
 type watcher struct {
 	store  *Store
 	mu     sync.Mutex

@@ -51,8 +51,8 @@ func realRows(t *testing.T, capture string, e schema.Entity, limit int) []Record
 	return records
 }
 
-// Each real row is in the table as it was given, and each of its values fits its
-// column in the view: nothing is null there that the source has.
+// Each real row is stored unchanged, and each of its values fits its column in the
+// view: no value of the source is null there.
 func TestRealRows(t *testing.T) {
 	t.Parallel()
 	s := newStore(t)

@@ -9,9 +9,9 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// ErrNotApplied is returned for a topic that the group has not begun to apply, or
-// of which it still applies an earlier one: what the cache holds is not of this
-// topic, and cannot be compared with it.
+// ErrNotApplied is returned for a topic that the group has not begun to apply, or that
+// was recreated while the group still applies the earlier one. The cache's rows are not
+// from this topic, so they cannot be compared with it.
 var ErrNotApplied = errors.New("nothing of this topic is applied yet")
 
 // ShadowTopic names what a ShadowTable holds.
@@ -24,23 +24,23 @@ type ShadowTopic struct {
 	KeysOnly bool
 }
 
-// ShadowTable is a temporary table with what a topic says of each key of an entity,
-// to be compared with the cache. It has a connection of its own, and is for one
-// goroutine. Close it after use.
+// ShadowTable is a temporary table with a topic's records of each key of an entity, to
+// be compared with the cache. It has its own connection and is not safe for concurrent
+// use. Close it after use.
 //
-// What is written by way of it holds Invariant 3 in its own way: under the locks
-// of all of the topic's partitions, with the topic read on to its end, the topic
-// is known as far as any sink has applied it. A row that is not as the topic says
-// then is no newer one, whatever its seq, but damage.
+// It keeps Invariant 3 without comparing seqs. Under the locks of all of the topic's
+// partitions, and with the topic read to its end, the table has every record that any
+// sink can have applied. So a row that differs from the topic is damage and not a newer
+// row, whatever its seq.
 type ShadowTable struct {
 	ShadowTopic
 	store *Store
 	conn  *pgx.Conn
-	tx    pgx.Tx // of a look under the locks; nil outside of one
+	tx    pgx.Tx // of underLocks; nil outside of it
 }
 
-// Each record is a row, the newest of a key the one that counts: by seq, and of
-// equal ones the first, as in a batch. A record that cannot be read has seq 0.
+// Each record is a row. Of each key the newest counts: the one with the highest seq,
+// and of equal ones the first, as in a batch. A record that cannot be read has seq 0.
 const createShadow = `CREATE TEMPORARY TABLE odastream_shadow (
     entity_id       bigint NOT NULL,
     seq             bigint NOT NULL,
@@ -54,8 +54,8 @@ ALTER TABLE odastream_shadow ALTER data SET STORAGE EXTERNAL;
 ALTER TABLE odastream_shadow SET (toast_tuple_target = 8160);
 CREATE TEMPORARY TABLE odastream_found (entity_id bigint NOT NULL, verdict text NOT NULL) ON COMMIT DELETE ROWS`
 
-// OpenShadow makes an empty shadow table. It takes a connection out of the pool for as
-// long as it is open.
+// OpenShadow creates an empty shadow table. It takes a connection out of the pool
+// until Close.
 func (s *Store) OpenShadow(ctx context.Context, topic ShadowTopic) (*ShadowTable, error) {
 	conn, err := s.pool.Acquire(ctx)
 	if err != nil {
@@ -71,11 +71,11 @@ func (s *Store) OpenShadow(ctx context.Context, topic ShadowTopic) (*ShadowTable
 
 // Close ends the connection, and the table with it.
 func (t *ShadowTable) Close() {
-	_ = t.conn.Close(context.Background()) // the server notices by itself, too
+	_ = t.conn.Close(context.Background()) // the server notices a broken connection by itself
 }
 
-// Index makes the table ready to be compared, once it holds what there was to read,
-// and returns how many keys it has.
+// Index indexes the table for Compare once every record was added, and returns how
+// many keys it has.
 func (t *ShadowTable) Index(ctx context.Context) (keys int64, err error) {
 	err = pgx.BeginTxFunc(ctx, t.conn, txOptions, func(tx pgx.Tx) error {
 		if _, err := tx.Exec(ctx, `SET LOCAL statement_timeout = 0;
@@ -92,11 +92,11 @@ ANALYZE pg_temp.odastream_shadow`); err != nil {
 }
 
 // underLocks runs do in a transaction with the locks of all of the topic's
-// partitions, once readOn has added what was written to the topic in the meantime:
-// no sink can apply anything that the shadow table does not know.
+// partitions, after readOn has added what was written to the topic in the meantime.
+// So no sink can have applied a record that the shadow table lacks.
 //
-// It reads on every time. A key whose newest record was compacted away before it
-// was read has a newer one behind it.
+// It calls readOn every time: a record may have been compacted away before it was
+// read, and then a newer one of its key follows.
 func (t *ShadowTable) underLocks(ctx context.Context, readOn func(context.Context) error, do func(tx pgx.Tx, next []int64) error) error {
 	return pgx.BeginTxFunc(ctx, t.conn, txOptions, func(tx pgx.Tx) error {
 		t.tx = tx
@@ -129,7 +129,7 @@ type querier interface {
 	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
 }
 
-// applied gives the group's next offset of each partition, 0 where it has none.
+// applied returns the group's next offset of each partition, 0 where it has none.
 func (t *ShadowTable) applied(ctx context.Context, q querier) ([]int64, error) {
 	rows, err := q.Query(ctx, `SELECT partition, topic_id, next_offset FROM sink_offsets WHERE group_id = $1 AND topic = $2`, t.store.group, t.Topic)
 	if err != nil {

@@ -8,24 +8,24 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// Verdict says in what a key of the cache differs from the topic.
+// Verdict says how a key of the cache differs from the topic.
 type Verdict string
 
-// The verdicts. Those up to Undeleted are damage, the other two are none.
+// The verdicts. Those up to Undeleted are damage, the other two are not.
 const (
 	Missing    Verdict = "missing"    // the topic has a row, the cache has none
 	Different  Verdict = "different"  // the cache has another version of the row
 	Extra      Verdict = "extra"      // the cache has a row that the topic does not have
-	Undeleted  Verdict = "undeleted"  // the cache does not remember the delete
+	Undeleted  Verdict = "undeleted"  // the cache does not have the delete
 	Pending    Verdict = "pending"    // the sink has not applied the key's newest change yet
-	Unreadable Verdict = "unreadable" // the topic holds of the key only what cannot be read
+	Unreadable Verdict = "unreadable" // no record of the key in the topic can be read
 )
 
 // compareWithTopic compares the topic ($3: the offsets up to which it is applied) with the
 // cache of one entity ($1), for the keys that the %s selects with $2.
 //
-// A row that CACHE_TTL removed is known by its seq. What waits to be applied is
-// left to the sink, which writes the history of each change.
+// A row that CACHE_TTL removed is recognized by its seq. Pending records are left to
+// the sink, which writes the history of each change.
 const compareWithTopic = `WITH topic AS (
     SELECT DISTINCT ON (entity_id) entity_id, seq, part, "offset", removes, data, opdateringsdato
     FROM pg_temp.odastream_shadow WHERE %[1]s ORDER BY entity_id, seq DESC, part, "offset"
@@ -47,14 +47,15 @@ const compareWithTopic = `WITH topic AS (
     FROM topic t FULL JOIN cached c USING (entity_id) FULL JOIN deleted d USING (entity_id)
 )`
 
-// absentRows has, in place of compareWithTopic, the rows of which the topic holds nothing.
+// absentRows replaces compareWithTopic with KeysOnly: it selects the rows of which the
+// topic holds no record.
 const absentRows = `WITH compared AS (
     SELECT p.entity_id, false AS row_in_topic, true AS row_in_cache, 'extra' AS verdict FROM parliamentary_data p
     WHERE p.entity_type = $1 AND %s AND NOT EXISTS (SELECT FROM pg_temp.odastream_shadow s WHERE s.entity_id = p.entity_id)
       AND $3::bigint[] IS NOT NULL
 )`
 
-// The two selections of keys.
+// The two ways to select keys.
 const (
 	selectRange = `entity_id > ($2::bigint[])[1] AND entity_id <= ($2::bigint[])[2]`
 	selectIDs   = `entity_id = ANY ($2::bigint[])`
@@ -67,20 +68,20 @@ func (t *ShadowTable) comparison(selection string) string {
 	return fmt.Sprintf(compareWithTopic, selection)
 }
 
-// Range is what a look at a range of ids found.
+// Range is the result of comparing a range of ids.
 type Range struct {
-	High       int64 // the range's last id; math.MaxInt64: it was the last range
+	High       int64 // the range's last id; math.MaxInt64 if it is the last range
 	InTopic    int64 // rows that the topic has in it
 	InCache    int64 // rows that the cache has in it
 	Pending    int64 // keys that the sink has yet to bring up to date
 	Unreadable int64
-	// Candidates are the ids of what seems to differ, sorted. The look took no lock:
-	// only Examine tells what is damage.
+	// Candidates are the ids that seem to differ, sorted. Compare takes no lock, so only
+	// Examine can tell which of them are damage.
 	Candidates []int64
 }
 
-// Compare looks at the next ids above low (math.MinInt64: from the first on), some
-// n rows of them.
+// Compare compares the next ids above low (math.MinInt64: from the first on), about
+// n rows.
 func (t *ShadowTable) Compare(ctx context.Context, low int64, n int) (Range, error) {
 	r := Range{High: math.MaxInt64}
 	next, err := t.applied(ctx, t.conn)

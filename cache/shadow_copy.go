@@ -6,12 +6,12 @@ import (
 	"fmt"
 )
 
-// Add takes records of the topic in; those of other entities are left out. A
-// record without a seq is one that could not be read, of which only the key is
-// known. Add may see a record more than once, and in any order.
+// Add adds records of the topic; it skips those of other entities. A record without a
+// seq is one that could not be read, and has only a key. Records may be added more
+// than once, and in any order.
 //
-// What Postgres refuses to store counts as a record that cannot be read: the sink
-// has dead-lettered it. refused is how many these are.
+// A record that Postgres refuses to store counts as one that cannot be read: the sink
+// has dead-lettered it. refused is the number of these.
 func (t *ShadowTable) Add(ctx context.Context, records []Record) (refused int, err error) {
 	mine := make([]*Record, 0, len(records))
 	for i := range records {
@@ -31,7 +31,7 @@ func (t *ShadowTable) Add(ctx context.Context, records []Record) (refused int, e
 	return refused, nil
 }
 
-// copy is a transaction, or under the locks a part of theirs that can fail alone.
+// copy copies records in a transaction, or in a savepoint of underLocks's transaction.
 func (t *ShadowTable) copy(ctx context.Context, records []*Record) error {
 	begin := t.conn.Begin
 	if t.tx != nil {
@@ -42,7 +42,7 @@ func (t *ShadowTable) copy(ctx context.Context, records []*Record) error {
 		return err
 	}
 	if _, err := tx.Conn().PgConn().CopyFrom(ctx, newShadowReader(records, t.KeysOnly), copyShadow); err != nil {
-		_ = tx.Rollback(ctx) // the first error is the one that tells
+		_ = tx.Rollback(ctx) // the first error is the one that matters
 		return err
 	}
 	return tx.Commit(ctx)
@@ -54,7 +54,7 @@ const (
 	shadowColumns = 7
 )
 
-// newShadowReader encodes records for copyShadow, bare without their content.
+// newShadowReader encodes records for copyShadow; with bare it leaves out their content.
 func newShadowReader(records []*Record, bare bool) *copyReader {
 	return newCopyReader(func(b []byte) ([]byte, bool) {
 		if len(records) == 0 {

@@ -8,20 +8,19 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// Damage is a key that is not in the cache as it is in the topic.
+// Damage is a key that differs between the cache and the topic.
 type Damage struct {
 	ID      int64
 	Verdict Verdict
 }
 
-// Examine looks at ids under the locks, and tells which of them are damaged; with
-// mend it writes each as the topic has it, in the same transaction. Only damage
-// is given. A row that the topic does not have is removed without a trace: it was
-// added by hand.
+// Examine compares ids under the locks and returns those that are damaged. With mend
+// it writes each of them as the topic has it, in the same transaction. It removes a
+// row that the topic does not have and keeps no seq of it: somebody added it by hand.
 //
-// No history is written: nothing has changed at the source. readOn adds what was
-// written to the topic since it was last read; with an error of Examine that is
-// taken back, and has to be added again.
+// It writes no history, because nothing changed at the source. readOn must add what
+// was written to the topic since it was last read. After an error of Examine those
+// records are rolled back, and have to be added again.
 func (t *ShadowTable) Examine(ctx context.Context, ids []int64, mend bool, readOn func(context.Context) error) (damage []Damage, err error) {
 	err = t.withPartition(ctx, func() error {
 		return t.underLocks(ctx, readOn, func(tx pgx.Tx, next []int64) error {
@@ -42,10 +41,10 @@ func (t *ShadowTable) Examine(ctx context.Context, ids []int64, mend bool, readO
 	return damage, nil
 }
 
-// DeleteAbsent looks at ids under the locks, and deletes those rows of which the topic
-// holds nothing: it had their deletes, and compaction took them away. They are
-// remembered as deleted, and their history says so, with the newest seq that the
-// topic has (Invariant 3): at that moment they were gone.
+// DeleteAbsent compares ids under the locks and deletes those rows of which the topic
+// holds no record: compaction removed their deletes. It stores them as deleted, with
+// their history, under the newest seq of the topic (Invariant 3): by then they had been
+// deleted.
 func (t *ShadowTable) DeleteAbsent(ctx context.Context, ids []int64, readOn func(context.Context) error) (removed int, err error) {
 	err = t.withPartition(ctx, func() error {
 		return t.underLocks(ctx, readOn, func(tx pgx.Tx, next []int64) error {
@@ -63,8 +62,8 @@ func (t *ShadowTable) DeleteAbsent(ctx context.Context, ids []int64, readOn func
 	return removed, nil
 }
 
-// RenewOffsets says that the group's offsets of the topic are as good as new: what
-// happened before them is in the cache, deletes included.
+// RenewOffsets sets the time of the group's offsets of the topic to now: everything
+// before them is in the cache, deletes included.
 func (t *ShadowTable) RenewOffsets(ctx context.Context) error {
 	const query = `UPDATE sink_offsets SET updated_at = now() WHERE group_id = $1 AND topic = $2 AND topic_id = $3`
 	if _, err := t.conn.Exec(ctx, query, t.store.group, t.Topic, t.TopicID); err != nil {
@@ -73,7 +72,7 @@ func (t *ShadowTable) RenewOffsets(ctx context.Context) error {
 	return nil
 }
 
-// withPartition runs do, once more where it lacked a partition.
+// withPartition runs do, and again if it lacked a partition.
 func (t *ShadowTable) withPartition(ctx context.Context, do func() error) error {
 	err := do()
 	if isMissingPartition(err) {
@@ -113,8 +112,8 @@ SELECT entity_id, verdict FROM found ORDER BY entity_id`
 	newest = `LATERAL (SELECT s.seq, s.removes, s.data, s.opdateringsdato FROM pg_temp.odastream_shadow s
     WHERE s.entity_id = f.entity_id ORDER BY s.seq DESC, s.part, s."offset" LIMIT 1) w`
 
-	// Of a row that the topic has as deleted the content is kept, if the row is of
-	// before the delete.
+	// The content of a row that the topic has as deleted is kept if the row is older
+	// than the delete.
 	mendDeleted = `WITH removed AS (
     DELETE FROM parliamentary_data p USING pg_temp.odastream_found f
     WHERE p.entity_type = $1 AND p.entity_id = f.entity_id AND f.verdict = 'extra' RETURNING p.entity_id, p.seq, p.data
@@ -125,8 +124,8 @@ FROM pg_temp.odastream_found f JOIN ` + newest + ` ON w.removes LEFT JOIN remove
 WHERE f.verdict IN ('extra', 'undeleted') ORDER BY f.entity_id
 ON CONFLICT (entity_type, entity_id) DO UPDATE SET seq = excluded.seq, data = COALESCE(d.data, excluded.data), expired = false`
 
-	// The last change that the history has of a row made its content; without one
-	// what the row itself says is the best that is known.
+	// since is the seq of the row's last change in the history; without one it is the
+	// row's own.
 	mendRows = `INSERT INTO parliamentary_data AS p (entity_type, entity_id, data, seq, opdateringsdato, expires_at, since)
 SELECT $1, f.entity_id, w.data, w.seq, w.opdateringsdato, now() + make_interval(secs => $2), h.seq
 FROM pg_temp.odastream_found f JOIN ` + newest + ` ON NOT w.removes,

@@ -17,7 +17,7 @@ import (
 
 var sagTopicID = [16]byte{7}
 
-// appliedUpTo moves both partitions of the topic of Sag to an offset.
+// appliedUpTo sets the offset of both partitions of Sag's topic.
 func appliedUpTo(next int64) []Move {
 	var moves []Move
 	for p := range int32(2) {
@@ -26,7 +26,7 @@ func appliedUpTo(next int64) []Move {
 	return moves
 }
 
-// apply brings records into the cache as a sink does, with its offsets behind them.
+// apply applies records as a sink does, with the offsets after them.
 func applyAll(t *testing.T, s *Store, records ...Record) {
 	t.Helper()
 	if _, err := s.Apply(t.Context(), Batch{Records: records, Moves: appliedUpTo(1000)}); err != nil {
@@ -54,7 +54,7 @@ func openShadow(t *testing.T, s *Store, keysOnly bool, records ...Record) *Shado
 
 func nothingNew(context.Context) error { return nil }
 
-// verdicts compares the whole entity and examines what seems to differ.
+// verdicts compares the whole entity and examines the candidates.
 func verdicts(t *testing.T, shadow *ShadowTable, mend bool) string {
 	t.Helper()
 	found, err := shadow.Compare(t.Context(), math.MinInt64, 100)
@@ -115,7 +115,7 @@ func TestDamageIsFoundAndMended(t *testing.T) {
 		"a row removed as though it was deleted": {
 			`DELETE FROM parliamentary_data WHERE entity_id = 4; INSERT INTO parliamentary_deleted VALUES ('Sag', 4, 999)`, "4 missing",
 		},
-		"a row that the cache takes for deleted as well": {`INSERT INTO parliamentary_deleted VALUES ('Sag', 4, 999)`, "4 different"},
+		"a row that the cache also has as deleted": {`INSERT INTO parliamentary_deleted VALUES ('Sag', 4, 999)`, "4 different"},
 		"a row added": {
 			`INSERT INTO parliamentary_data (entity_type, entity_id, data, seq) VALUES ('Sag', 99, '{}', 1)`, "99 extra",
 		},
@@ -167,9 +167,9 @@ func TestDamageIsFoundAndMended(t *testing.T) {
 	}
 }
 
-// A forgotten memory of a delete has lost the content; the seq is what keeps older
-// changes away.
-func TestAForgottenDeleteIsRememberedAgain(t *testing.T) {
+// A delete that the cache lost is stored again without content; its seq makes older
+// changes stale.
+func TestALostDeleteIsStoredAgain(t *testing.T) {
 	t.Parallel()
 	s := newStore(t)
 	applyAll(t, s, ofTopic()...)
@@ -183,7 +183,7 @@ func TestAForgottenDeleteIsRememberedAgain(t *testing.T) {
 	}
 }
 
-func TestARowThatMissedItsDeleteIsRemembered(t *testing.T) {
+func TestARowThatMissedItsDeleteIsStoredAsDeleted(t *testing.T) {
 	t.Parallel()
 	s := newStore(t)
 	applyAll(t, s, ofTopic()...)
@@ -212,7 +212,7 @@ func TestUndamagedRowsAreNotWritten(t *testing.T) {
 	}
 }
 
-func TestAnExpiredRowIsNoDamage(t *testing.T) {
+func TestAnExpiredRowIsNotDamage(t *testing.T) {
 	t.Parallel()
 	s := New(newStore(t).pool, "test", Config{GIN: "off", TTL: TTL{"Sag": time.Hour}}, quiet())
 	applyAll(t, s, ofTopic()...)
@@ -237,7 +237,7 @@ func TestAnExpiredRowIsNoDamage(t *testing.T) {
 	}
 }
 
-// What waits behind the sink's offset is the sink's: it writes each change with
+// Records from the sink's offset on are left to the sink, which writes each change with
 // its history.
 func TestWhatTheSinkHasYetToApplyIsLeftToIt(t *testing.T) {
 	t.Parallel()
@@ -259,9 +259,9 @@ func TestWhatTheSinkHasYetToApplyIsLeftToIt(t *testing.T) {
 	}
 }
 
-// The sink goes on between the reading of the topic and the writing: what it wrote
-// is no damage, and stays.
-func TestWhatTheSinkBroughtMeanwhileStays(t *testing.T) {
+// The sink applies more between reading the topic and mending: what it wrote is not
+// damage, and stays.
+func TestWhatTheSinkAppliedMeanwhileStays(t *testing.T) {
 	t.Parallel()
 	s := newStore(t)
 	applyAll(t, s, ofTopic()...)
@@ -295,7 +295,7 @@ func lines(text string) map[string]bool {
 	return set
 }
 
-// While the locks are held no sink applies anything.
+// While Examine holds the locks no sink applies anything.
 func TestExamineHoldsTheSinksLocks(t *testing.T) {
 	t.Parallel()
 	s := newStore(t)
@@ -396,7 +396,7 @@ func TestAMendedRowKeepsItsHistory(t *testing.T) {
 	}
 }
 
-func TestRowsThatTheTopicHasForgottenAreDeleted(t *testing.T) {
+func TestRowsThatTheTopicNoLongerHoldsAreDeleted(t *testing.T) {
 	t.Parallel()
 	s := newStore(t)
 	applyAll(t, s, ofTopic()...)

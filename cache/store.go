@@ -18,29 +18,28 @@ type Store struct {
 	log   *slog.Logger
 }
 
-// New returns a Store that keeps its offsets under group. The pool stays the
-// caller's to close; make it with PoolConfig.
+// New returns a Store that keeps its offsets under group. Make the pool with
+// PoolConfig; the caller closes it.
 func New(pool *pgxpool.Pool, group string, cfg Config, log *slog.Logger) *Store {
 	return &Store{pool: pool, group: group, cfg: cfg, log: log}
 }
 
-// Each statement must see what was committed while it waited for the locks, and
-// must be planned for the stage as it is now, not as it was with the first batch.
-// A batch is sorted in memory, and is too small to be worth compiling for.
+// READ COMMITTED: each statement must see what was committed while it waited for the
+// locks. Custom plans: the stage differs from batch to batch. A batch is sorted in
+// memory, and is too small for JIT to pay.
 var txOptions = pgx.TxOptions{
 	BeginQuery: "BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL plan_cache_mode = force_custom_plan; SET LOCAL work_mem = '64MB'; SET LOCAL jit = off",
 }
 
 // Apply writes the batch in one transaction: its rows, their history, its dead
-// letters and its moves, all of it or none (Invariant 2). Of each key only the newest change
-// counts, and that only if the cache holds no newer one, deleted or not
-// (Invariant 3), so a batch may be applied any number of times. A partition for an
-// entity unknown until now, or for the history of a new month, is made on the way.
+// letters and its moves, all of it or none (Invariant 2). Of each key only the newest
+// change is written, and only if the cache has no newer one, deleted or not
+// (Invariant 3), so a batch may be applied any number of times. Apply creates a
+// missing partition of a new entity or of the history's current month.
 //
-// It returns ErrMoved when another writer has one of the partitions, and an error
-// for which IsRecordFault is true when a record cannot be stored. After any error
-// nothing is written, except where the connection broke during the commit itself:
-// Positions tells.
+// It returns ErrOffsetConflict if another writer has one of the partitions, and an error
+// for which IsRecordFault is true if a record cannot be stored. After an error nothing
+// is written, unless the connection broke during the commit: then Positions tells.
 func (s *Store) Apply(ctx context.Context, batch Batch) (Result, error) {
 	entries := ordered(batch.Records)
 	entities, deleting := entitiesOf(entries)

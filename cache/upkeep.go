@@ -13,7 +13,7 @@ type History struct {
 	Keep Keep `env:"KEEP" envDefault:"forever" help:"how long history is kept, such as 8760h, by whole months; forever: it is never dropped"`
 }
 
-// Keep is a time to keep something for; 0 is for ever.
+// Keep is how long to keep something; 0 is for ever.
 type Keep time.Duration
 
 // UnmarshalText reads "forever", or a duration of at least an hour such as 8760h.
@@ -24,29 +24,29 @@ func (k *Keep) UnmarshalText(text []byte) error {
 	}
 	keep, err := time.ParseDuration(string(text))
 	if err != nil || keep < time.Hour {
-		return fmt.Errorf("%q is neither forever nor a duration of at least 1h, such as 8760h", text)
+		return fmt.Errorf("%q is not forever or a duration of at least 1h, such as 8760h", text)
 	}
 	*k = Keep(keep)
 	return nil
 }
 
-// How often the upkeep looks for expired rows, and for the history's months.
+// How often Upkeep removes expired rows, and maintains the history's months.
 const (
 	expireEvery = time.Minute
 	monthsEvery = 24 * time.Hour
-	expireRows  = 1000 // of a transaction: writers wait for it
+	expireRows  = 1000 // a transaction: writers wait for it
 )
 
-// Upkeep removes expired rows and describes the views once a minute, and once a day
-// makes the coming months of the history and drops those that are older than h
-// says, until ctx ends. What fails is logged, and tried again at the next time.
-// Several sinks may do it at once.
+// Upkeep runs until ctx ends. Once a minute it removes expired rows and describes the
+// views. Once a day it creates the coming months of the history and drops those that
+// are older than h allows. It logs an error and retries at the next tick. Several sinks
+// may run it at once.
 func (s *Store) Upkeep(ctx context.Context, h History) {
 	tick(ctx, func(ctx context.Context) {
-		s.tend(ctx, "rows", s.expire)
-		s.tend(ctx, "descriptions", s.describe)
+		s.maintain(ctx, "rows", s.expire)
+		s.maintain(ctx, "descriptions", s.describe)
 	}, func(ctx context.Context) {
-		s.tend(ctx, "history", func(ctx context.Context) error { return s.TendHistory(ctx, h) })
+		s.maintain(ctx, "history", func(ctx context.Context) error { return s.MaintainHistory(ctx, h) })
 	})
 }
 
@@ -68,9 +68,9 @@ func tick(ctx context.Context, rows, history func(context.Context)) {
 	}
 }
 
-func (s *Store) tend(ctx context.Context, what string, do func(context.Context) error) {
+func (s *Store) maintain(ctx context.Context, what string, do func(context.Context) error) {
 	if err := do(ctx); err != nil && ctx.Err() == nil {
-		s.log.WarnContext(ctx, "upkeep of the cache has to wait", "of", what, "err", err)
+		s.log.WarnContext(ctx, "upkeep of the cache failed, retrying later", "of", what, "err", err)
 	}
 }
 
@@ -82,8 +82,8 @@ func (s *Store) expire(ctx context.Context) error {
 	return err
 }
 
-// describe puts the source's own descriptions, as far as the cache has them, before
-// the comments of the views. Where nothing is new it is one small query.
+// describe puts the source's descriptions that the cache has in front of the views'
+// comments. If nothing is new it is one small query.
 func (s *Store) describe(ctx context.Context) error {
 	var described int
 	if err := s.pool.QueryRow(ctx, `SELECT parliamentary_describe()`).Scan(&described); err != nil {
@@ -95,9 +95,9 @@ func (s *Store) describe(ctx context.Context) error {
 	return nil
 }
 
-// TendHistory makes the partitions of this month and the next three, and drops
-// those whose last moment is longer ago than h keeps them.
-func (s *Store) TendHistory(ctx context.Context, h History) error {
+// MaintainHistory creates the partitions of this month and the next three, and drops
+// those that ended longer ago than h keeps them.
+func (s *Store) MaintainHistory(ctx context.Context, h History) error {
 	if err := s.makeMonths(ctx); err != nil || h.Keep <= 0 {
 		return err
 	}
@@ -107,23 +107,23 @@ func (s *Store) TendHistory(ctx context.Context, h History) error {
 		return fmt.Errorf("drop history older than %s: %w", time.Duration(h.Keep), err)
 	}
 	if dropped > 0 {
-		s.log.InfoContext(ctx, "dropped months of the history, as HISTORY_KEEP says", "months", dropped)
+		s.log.InfoContext(ctx, "dropped months of the history older than HISTORY_KEEP", "months", dropped)
 	}
 	return nil
 }
 
 func (s *Store) makeMonths(ctx context.Context) error {
 	if _, err := s.pool.Exec(ctx, `SELECT parliamentary_history_ahead($1)`, monthsAhead); err != nil {
-		return fmt.Errorf("make the history's coming months: %w", err)
+		return fmt.Errorf("create the history's coming months: %w", err)
 	}
 	return nil
 }
 
-// The lock of the expiry: it alone for expired rows, shared for all who write rows.
+// The lock of the expiry: exclusive for the expiry, shared for all who write rows.
 const expiryLock = `hashtextextended('odastream expiry', 0)`
 
-// The seq stays with the deleted rows, without content: an older change is stale
-// there (Invariant 3), a newer one makes the row anew.
+// An expired row's seq is kept among the deleted rows, without content: an older change
+// is stale (Invariant 3), a newer one creates the row again.
 const (
 	lockExpiry = `SELECT pg_advisory_xact_lock(` + expiryLock + `)`
 
@@ -138,10 +138,10 @@ SELECT entity_type, entity_id, seq, true FROM removed
 ON CONFLICT (entity_type, entity_id) DO UPDATE SET seq = GREATEST(d.seq, excluded.seq), data = NULL, expired = true, deleted_at = now()`
 )
 
-// Expire removes the rows whose time is over, a thousand a transaction, and
-// returns how many. Their seqs are kept, so that no replay of an older change
-// brings one back. It is no deletion at the source: the history has no entry, and
-// parliamentary_deleted says expired. A batch that is being applied is waited for.
+// Expire removes the expired rows, a thousand a transaction, and returns how many. It
+// keeps their seqs, so that no replay of an older change brings one back. They are not
+// deleted at the source: the history has no entry, and parliamentary_deleted has them
+// as expired. Expire waits for a batch that is being applied.
 func (s *Store) Expire(ctx context.Context) (removed int, err error) {
 	for {
 		n := 0

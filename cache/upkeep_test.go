@@ -23,7 +23,7 @@ func newExpiring(t *testing.T) *Store {
 
 func omtryk(id, seq int64, data string) Record { return record("Omtryk", id, seq, data) }
 
-// lapse lets an entity's rows be over their time.
+// lapse sets an entity's rows to have expired.
 func lapse(t *testing.T, s *Store) {
 	t.Helper()
 	mustExec(t, s, `UPDATE parliamentary_data SET expires_at = now() - interval '1s' WHERE expires_at IS NOT NULL`)
@@ -62,7 +62,7 @@ func TestExpire(t *testing.T) {
 		},
 	} {
 		t.Run(claim, func(t *testing.T) {
-			forget(t, s.pool)
+			empty(t, s.pool)
 			mustApply(t, s, omtryk(1, 10, `{"a":1}`), omtryk(2, 10, `{"a":1}`), sag(1, 10, `{"a":1}`))
 			lapse(t, s)
 			mustExpire(t, s, 2)
@@ -112,8 +112,8 @@ func TestExpireInBatches(t *testing.T) {
 	}
 }
 
-// The expiry waits for a batch that has begun, since that looked at the deleted
-// rows before the expiry wrote its own: an older change would come back.
+// The expiry waits for a batch that has begun: that batch has checked the deleted rows
+// before the expiry writes its own, so an older change could come back.
 func TestExpireWaitsForABatch(t *testing.T) {
 	t.Parallel()
 	s := newExpiring(t)
@@ -145,7 +145,7 @@ AND database = (SELECT oid FROM pg_database WHERE datname = current_database())`
 	wg.Wait()
 }
 
-// Upkeep ticks for as long as the sink runs, and a failure is no end.
+// Upkeep runs for as long as the sink does, and an error does not end it.
 func TestUpkeepGoesOn(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -164,7 +164,7 @@ func TestUpkeepGoesOn(t *testing.T) {
 	s.Upkeep(ctx, History{}) // returns
 }
 
-// One Upkeep on a real database: it expires and makes months at its start.
+// On a real database Upkeep removes expired rows and creates months when it starts.
 func TestUpkeepBegins(t *testing.T) {
 	t.Parallel()
 	s := newExpiring(t)

@@ -40,8 +40,8 @@ WHERE table_schema = 'parliament' AND table_name = $1 ORDER BY ordinal_position`
 	}
 }
 
-// Whatever JSON stands where, each column of each view can be read: what fits is
-// there and what does not is null. Text takes every value.
+// With any JSON in any member, each column of each view can be read: a value that fits
+// is shown, one that does not is null. Text takes every value.
 func TestViewsOfOddRows(t *testing.T) {
 	t.Parallel()
 	s := newStore(t)
@@ -124,7 +124,7 @@ func TestValuesInViews(t *testing.T) {
 	}
 }
 
-// Every day that the calendar has, and none that it has not.
+// Every day of the calendar is a timestamp, and no other is.
 func TestTimestampsFollowTheCalendar(t *testing.T) {
 	t.Parallel()
 	s := newStore(t)
@@ -136,7 +136,7 @@ FROM (SELECT to_char(y, 'FM0000') || '-' || to_char(m, 'FM00') || '-' || to_char
 	}
 }
 
-// Readers' filters reach the primary key and one entity's partition.
+// Readers' filters use the primary key and only one entity's partition.
 func TestViewsUseTheKey(t *testing.T) {
 	t.Parallel()
 	s := newStore(t)
@@ -146,8 +146,8 @@ func TestViewsUseTheKey(t *testing.T) {
 	}
 }
 
-// What the source says of an entity or a column is read where people look, before
-// what is known of its type; said anew it takes the place of what was said.
+// The source's descriptions of entities and columns are in the comments, before the
+// type; a new description replaces the old one.
 func TestViewsHaveTheSourcesDescriptions(t *testing.T) {
 	t.Parallel()
 	s := newStore(t)

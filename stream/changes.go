@@ -14,12 +14,12 @@ import (
 )
 
 const (
-	// changesAtOnce is how many records are taken from the client at a time: a
-	// rebalance of the group waits until the loop is through them.
+	// changesAtOnce is how many records one poll takes: a rebalance of the group waits
+	// until the loop has seen them.
 	changesAtOnce = 100
-	// leaveWithin bounds the last commit, when the loop is left.
+	// leaveWithin bounds the last commit, after the loop.
 	leaveWithin = 5 * time.Second
-	// readAgainTry keeps brokers that are away from being asked in a hot loop.
+	// readAgainTry is the backoff's try number while brokers are down.
 	readAgainTry = 2
 )
 
@@ -28,28 +28,27 @@ const (
 type Subscription struct {
 	Config
 	Entities []string // names as schema.Lookup takes them: "Sag", "Aktør", "aktoer"
-	// Group is the consumer group that remembers in Kafka how far the program is,
-	// and among whose members the partitions are spread. "": none; it begins anew
-	// at each start.
+	// Group is the consumer group. Kafka stores its offsets, and its members share the
+	// partitions. "": no group; the program reads from the beginning at each start.
 	Group string
-	// New begins with the changes to come where the group remembers nothing. False:
-	// with everything that the topics hold, of each row at least its last change.
+	// New says where to begin if the group has no offset. True: with the changes to
+	// come. False: with everything on the topics, at least the last change of each row.
 	New bool
-	Log *slog.Logger // what the client has to say of brokers that are away; nil: nothing
+	Log *slog.Logger // for the client's warnings, such as brokers that are down; nil: none
 }
 
-// Changes gives the changes of the entities as they come, those of one row in their
-// order, until ctx ends or the loop is left. Brokers must answer at the start; when
-// they go away later it waits for them.
+// Changes yields the changes of the entities as they arrive, those of one row in
+// order, until ctx ends or the loop breaks. Brokers must answer at the start; if they
+// go down later, Changes waits for them.
 //
-// With a Group each change is given at least once: it counts as read when the loop
-// asks for the next one, and is remembered some seconds later or at the loop's end.
-// The change in hand when the loop is left comes again. One that comes again has a
-// Seq that is not above the one that was seen of its row.
+// With a Group each change is delivered at least once. A change counts as read when
+// the loop asks for the next one, and its offset is committed some seconds later or
+// after the loop. So the last change before a break comes again. A change that comes
+// again has a Seq that is not above the last Seq of its row.
 //
-// A delete is given once, although its topic has a tombstone behind it. An error is
-// a *DecodeError of one record, whose place it names, and the loop may go on; with
-// any other it ends: ErrNoTopic, an unknown entity, bad settings, or the context's.
+// A delete is yielded once, without the tombstone that follows it. A *DecodeError is
+// of one record, which it names, and the loop may continue. Any other error ends the
+// loop: ErrNoTopic, an unknown entity, bad settings, or that of ctx.
 func Changes(ctx context.Context, sub Subscription) iter.Seq2[schema.Change, error] {
 	return func(yield func(schema.Change, error) bool) {
 		r, err := sub.open(ctx)
@@ -95,8 +94,8 @@ func (sub Subscription) open(ctx context.Context) (*changeReader, error) {
 	return &changeReader{cl: cl, group: sub.Group != "", log: log, deleted: map[string]bool{}}, nil
 }
 
-// topics are those of the entities, each of which must be there: a prefix that is
-// spelled wrong would otherwise be waited for without a word.
+// topics are those of the entities. Each must exist: with a wrong prefix the loop
+// would otherwise wait silently.
 func (sub Subscription) topics(ctx context.Context, log *slog.Logger) ([]string, error) {
 	if len(sub.Entities) == 0 {
 		return nil, errors.New("read changes: no entity is named")
@@ -121,7 +120,7 @@ func (sub Subscription) topics(ctx context.Context, log *slog.Logger) ([]string,
 	return topics, nil
 }
 
-// batch gives what one poll brought, and says whether the loop goes on.
+// batch yields the changes of one poll, and says whether the loop continues.
 func (r *changeReader) batch(ctx context.Context, yield func(schema.Change, error) bool) bool {
 	if r.group {
 		r.cl.AllowRebalance()
@@ -132,13 +131,13 @@ func (r *changeReader) batch(ctx context.Context, yield func(schema.Change, erro
 		return false
 	}
 	if err := fetches.Err(); err != nil {
-		r.log.WarnContext(ctx, "topics cannot be read, trying again", "err", err)
-		_ = backoff(ctx, readAgainTry) // the next poll tells that ctx has ended
+		r.log.WarnContext(ctx, "topics cannot be read, retrying", "err", err)
+		_ = backoff(ctx, readAgainTry) // the next poll reports that ctx has ended
 	}
 	for iter := fetches.RecordIter(); !iter.Done(); {
 		rec := iter.Next()
-		change, told, err := r.read(rec)
-		if told && !yield(change, err) {
+		change, ok, err := r.read(rec)
+		if ok && !yield(change, err) {
 			return false
 		}
 		if r.group {
@@ -148,8 +147,8 @@ func (r *changeReader) batch(ctx context.Context, yield func(schema.Change, erro
 	return true
 }
 
-// read decodes a record; not told: it is the tombstone of a delete that was given.
-func (r *changeReader) read(rec *kgo.Record) (change schema.Change, told bool, err error) {
+// read decodes a record; ok is false for the tombstone of a delete that was yielded.
+func (r *changeReader) read(rec *kgo.Record) (change schema.Change, ok bool, err error) {
 	m, err := Decode(rec)
 	if err != nil {
 		return schema.Change{}, true, fmt.Errorf("topic %s partition %d offset %d: %w", rec.Topic, rec.Partition, rec.Offset, err)
@@ -165,13 +164,13 @@ func (r *changeReader) read(rec *kgo.Record) (change schema.Change, told bool, e
 	return m.Change, true, nil
 }
 
-// close remembers how far the group is, even if it is ctx that ended the loop.
+// close commits the group's offsets, also if ctx has ended.
 func (r *changeReader) close(ctx context.Context) {
 	if r.group {
 		late, cancel := context.WithTimeout(context.WithoutCancel(ctx), leaveWithin)
 		defer cancel()
 		if err := r.cl.CommitMarkedOffsets(late); err != nil {
-			r.log.WarnContext(late, "what was read last may come again", "err", err)
+			r.log.WarnContext(late, "offsets not committed: the last changes may come again", "err", err)
 		}
 	}
 	r.cl.CloseAllowingRebalance()

@@ -14,8 +14,8 @@ import (
 	"odastream/schema"
 )
 
-// follow gives the event ids of the next n changes, in their order, and
-// leaves the loop with the last one in hand.
+// follow returns the event ids of the next n changes, in order, and breaks the loop at
+// the last one.
 func (b *bench) follow(t *testing.T, sub Subscription, n int) (events []string) {
 	t.Helper()
 	sub.Config = b.cfg
@@ -48,7 +48,7 @@ func TestChangesComeInOrderAndDeletesOnce(t *testing.T) {
 	})
 }
 
-// What the loop has gone on from does not come again; what was in hand does.
+// A change that the loop has continued from does not come again; the last one does.
 func TestAGroupGoesOnWhereItsLoopWasLeft(t *testing.T) {
 	t.Parallel()
 	onBoth(t, func(t *testing.T, b *bench) {
@@ -63,7 +63,7 @@ func TestAGroupGoesOnWhereItsLoopWasLeft(t *testing.T) {
 		if diff := cmp.Diff(want, [][]string{first, second}); diff != "" {
 			t.Errorf("changes of two loops (-want +got):\n%s", diff)
 		}
-		// A loop that ctx ends remembers what it went on from as well.
+		// A loop that ctx ends commits what it has continued from, too.
 		ctx, stop := context.WithCancel(machine.Context(t, "one change more"))
 		defer stop()
 		sub.Config = b.cfg
@@ -115,7 +115,7 @@ func TestNewChangesAreThoseToCome(t *testing.T) {
 	}
 }
 
-// Compaction takes a delete away before its tombstone: the row is gone all the same.
+// Compaction removes a delete before its tombstone: the tombstone then yields the delete.
 func TestATombstoneAloneIsADelete(t *testing.T) {
 	t.Parallel()
 	b := benchFor(t)

@@ -14,24 +14,24 @@ import (
 // the broker's request log go by it.
 const clientID = "odastream"
 
-// metadataMinAge is how old the client's picture of the cluster may be when
-// something asks for it. The client's default of 5 s would let a moved leader
-// outlast a whole DeliveryTimeout, and a topic just made stay unseen as long.
+// metadataMinAge is the client's shortest time between two metadata requests. With
+// the client's default of 5 s it would not see a new leader within a DeliveryTimeout,
+// nor a new topic.
 const metadataMinAge = 100 * time.Millisecond
 
 // dialTimeout bounds one attempt to connect to one broker.
 const dialTimeout = 5 * time.Second
 
 // NewClient makes a Kafka client with the addresses, TLS and SASL of cfg; opts
-// are added last and win. It does not connect: Ping does. The client's own
-// complaints go to log at warn, each at most twice a minute. The caller closes it.
+// are added last and override these. It does not connect; Ping does. The client's
+// warnings go to log, each at most twice a minute. The caller closes it.
 func NewClient(cfg Config, log *slog.Logger, opts ...kgo.Opt) (*kgo.Client, error) {
 	secure, err := cfg.security()
 	if err != nil {
 		return nil, fmt.Errorf("make Kafka client: %w", err)
 	}
 	if cfg.SASLMechanism == MechanismPlain && !cfg.TLS {
-		log.Warn("the Kafka password travels unencrypted: SASL PLAIN without TLS")
+		log.Warn("the Kafka password is sent unencrypted: SASL PLAIN without TLS")
 	}
 	all := []kgo.Opt{
 		kgo.SeedBrokers(cfg.Brokers...),
@@ -48,8 +48,8 @@ func NewClient(cfg Config, log *slog.Logger, opts ...kgo.Opt) (*kgo.Client, erro
 	return cl, nil
 }
 
-// Ping asks any broker of cl whether it answers. Its error is one line that
-// names the addresses of cfg and what to do.
+// Ping checks that a broker of cl answers. Its error is one line that names the
+// addresses of cfg and what to do.
 func Ping(ctx context.Context, cl *kgo.Client, cfg Config) error {
 	if err := cl.Ping(ctx); err != nil {
 		return fmt.Errorf("reach Kafka at %s: %w (is it running? KAFKA_BROKERS says where it is)",

@@ -9,8 +9,8 @@ import (
 	"github.com/twmb/franz-go/plugin/kslog"
 )
 
-// repeatAfter is how long a complaint of the Kafka client stays unsaid once it
-// was said: a broker that is down makes one a second from each client.
+// repeatAfter is how long a message of the Kafka client is not logged again: for a
+// broker that is down each client logs one a second.
 const repeatAfter = 30 * time.Second
 
 // clientLog passes the Kafka client's warnings and errors on, each message at
@@ -18,12 +18,12 @@ const repeatAfter = 30 * time.Second
 type clientLog struct {
 	next *kslog.Logger
 
-	mu   sync.Mutex
-	said map[string]time.Time
+	mu     sync.Mutex
+	logged map[string]time.Time
 }
 
 func newClientLog(log *slog.Logger) *clientLog {
-	return &clientLog{next: kslog.New(log), said: map[string]time.Time{}}
+	return &clientLog{next: kslog.New(log), logged: map[string]time.Time{}}
 }
 
 // Level implements kgo.Logger: warnings and errors only.
@@ -39,9 +39,9 @@ func (l *clientLog) Log(level kgo.LogLevel, msg string, keyvals ...any) {
 func (l *clientLog) due(msg string, now time.Time) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if last, ok := l.said[msg]; ok && now.Sub(last) < repeatAfter {
+	if last, ok := l.logged[msg]; ok && now.Sub(last) < repeatAfter {
 		return false
 	}
-	l.said[msg] = now
+	l.logged[msg] = now
 	return true
 }

@@ -8,7 +8,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
-func TestTheClientRepeatsNoComplaint(t *testing.T) {
+func TestTheClientDoesNotRepeatAMessage(t *testing.T) {
 	t.Parallel()
 	log := &logBuffer{}
 	l := newClientLog(log.logger())
@@ -26,14 +26,14 @@ func TestTheClientRepeatsNoComplaint(t *testing.T) {
 		after time.Duration
 		want  bool
 	}{"too soon": {repeatAfter - time.Second, false}, "again in time": {repeatAfter, true}} {
-		l.said["x"] = begin
+		l.logged["x"] = begin
 		if got := l.due("x", begin.Add(tc.after)); got != tc.want {
 			t.Errorf("%s: due = %v, want %v", claim, got, tc.want)
 		}
 	}
 }
 
-func TestTheClientSpeaksOfWarningsOnly(t *testing.T) {
+func TestOnlyWarningsOfTheClientAreLogged(t *testing.T) {
 	t.Parallel()
 	if got := newClientLog((&logBuffer{}).logger()).Level(); got != kgo.LogLevelWarn {
 		t.Errorf("Level = %v, want warn", got)

@@ -92,10 +92,10 @@ func TestFaultsAreNamedInFull(t *testing.T) {
 		"a broker that is a URL, and none": {[]string{"KAFKA_BROKERS=,sasl://me:hunter22/x"}, []string{
 			"KAFKA_BROKERS is set, but not right, want host:port, comma-separated; KAFKA_SASL_USERNAME and KAFKA_SASL_PASSWORD say who logs in",
 		}},
-		"a prefix that Kafka refuses":   {[]string{"KAFKA_TOPIC_PREFIX=å/"}, []string{`KAFKA_TOPIC_PREFIX is "å/", want at most 180 letters of a-z A-Z 0-9 . _ -`}},
-		"no partitions":                 {[]string{"KAFKA_PARTITIONS=0"}, []string{"KAFKA_PARTITIONS is 0, want 1 to 1000"}},
-		"replicas below none":           {[]string{"KAFKA_REPLICATION=-1"}, []string{"KAFKA_REPLICATION is -1, want 0 to 100"}},
-		"TLS that is neither on or off": {[]string{"KAFKA_TLS=yes please"}, []string{`KAFKA_TLS is "yes please", want true or false`}},
+		"a prefix that Kafka refuses":    {[]string{"KAFKA_TOPIC_PREFIX=å/"}, []string{`KAFKA_TOPIC_PREFIX is "å/", want at most 180 letters of a-z A-Z 0-9 . _ -`}},
+		"no partitions":                  {[]string{"KAFKA_PARTITIONS=0"}, []string{"KAFKA_PARTITIONS is 0, want 1 to 1000"}},
+		"replicas below none":            {[]string{"KAFKA_REPLICATION=-1"}, []string{"KAFKA_REPLICATION is -1, want 0 to 100"}},
+		"TLS that is neither on nor off": {[]string{"KAFKA_TLS=yes please"}, []string{`KAFKA_TLS is "yes please", want true or false`}},
 	} {
 		t.Run(claim, func(t *testing.T) {
 			t.Parallel()

@@ -13,19 +13,19 @@ var ErrClosed = errors.New("consumer is closed")
 
 // ConsumerConfig says where a consumer begins, and how much it fetches.
 type ConsumerConfig struct {
-	// Positions gives the offsets that the store holds. It is asked at every
-	// assignment, since another member may have moved them. Required.
+	// Positions returns the stored offsets. It is called at every assignment, since
+	// another member may have changed them. Required.
 	Positions func(ctx context.Context) (map[TopicPartition]Position, error)
-	// Reset moves the store's offset of a partition that has to be read from its
-	// start: its topic was made anew, or no longer holds the offset. Its error means
-	// that nothing changed; all is looked up and tried again. Required.
+	// Reset sets the stored offset of a partition that has to be read from its start:
+	// its topic was recreated, or no longer holds the offset. After an error nothing has
+	// changed, and the whole look-up is retried. Required.
 	Reset func(ctx context.Context, tp TopicPartition, was, now Position) error
-	// Aged is called before a partition is read on from an offset that is older than
-	// its topic keeps deletes: some of those that lie behind it may be gone. It has to
-	// find the rows that they were of. With its error all is looked up and tried
-	// again. Nil: age means nothing.
-	Aged func(ctx context.Context, topic string) error
-	// FetchBytes bounds what one broker sends ahead of Poll. 0: 16 MiB.
+	// OnOldOffset is called before a partition is read from an offset that is older than
+	// its topic keeps tombstones: compaction may have removed deletes after it. It must
+	// delete the rows of those. After an error the whole look-up is retried. Nil: the
+	// offset's age is ignored.
+	OnOldOffset func(ctx context.Context, topic string) error
+	// FetchBytes bounds what is fetched from one broker ahead of Poll. 0: 16 MiB.
 	FetchBytes int32
 }
 
@@ -38,13 +38,13 @@ func (cc ConsumerConfig) fetchOptions() []kgo.Opt {
 	return []kgo.Opt{
 		kgo.FetchMaxBytes(most),
 		kgo.FetchMaxPartitionBytes(max(most/4, 1<<20)),
-		// An offset outside its topic goes to the topic's start, and nowhere else:
-		// what was applied already changes nothing, what was skipped is lost.
+		// An offset outside its topic is reset to the topic's start, never to its end:
+		// applying records again is safe, skipping records loses them.
 		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
 	}
 }
 
-// Why reading went on elsewhere than the store's offset said.
+// Why a partition was not read from the stored offset.
 const (
 	resetRecreated  = "recreated"
 	resetOutOfRange = "out_of_range"
@@ -60,7 +60,7 @@ func newConsumerMetrics(reg prometheus.Registerer) *consumerMetrics {
 	m := &consumerMetrics{
 		resets: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "odastream_consumer_resets_total",
-			Help: "Partitions read from elsewhere than the stored offset: topic recreated, offset out_of_range, broker's data_loss; or looked through from the start: offset aged.",
+			Help: "Partitions not read from the stored offset, by reason: topic recreated, offset out_of_range, the broker's data_loss; and partitions whose topic was read whole first: offset aged.",
 		}, []string{"reason"}),
 	}
 	for _, reason := range []string{resetRecreated, resetOutOfRange, resetDataLoss, resetAged} {

@@ -26,7 +26,7 @@ import (
 // offsetsInMemory is a store of offsets without a database.
 type offsetsInMemory struct {
 	mu     sync.Mutex
-	held   map[stream.TopicPartition]stream.Position
+	stored map[stream.TopicPartition]stream.Position
 	asked  int   // how often Positions was called
 	away   error // what Positions returns, if set
 	resets []stream.TopicPartition
@@ -36,16 +36,16 @@ func (o *offsetsInMemory) positions(context.Context) (map[stream.TopicPartition]
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.asked++
-	return maps.Clone(o.held), o.away
+	return maps.Clone(o.stored), o.away
 }
 
 func (o *offsetsInMemory) reset(_ context.Context, tp stream.TopicPartition, was, now stream.Position) error {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if o.held[tp] != was {
+	if o.stored[tp] != was {
 		return errors.New("moved by another")
 	}
-	o.held[tp] = now
+	o.stored[tp] = now
 	o.resets = append(o.resets, tp)
 	return nil
 }
@@ -53,27 +53,27 @@ func (o *offsetsInMemory) reset(_ context.Context, tp stream.TopicPartition, was
 func (o *offsetsInMemory) set(tp stream.TopicPartition, p stream.Position) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if o.held == nil {
-		o.held = map[stream.TopicPartition]stream.Position{}
+	if o.stored == nil {
+		o.stored = map[stream.TopicPartition]stream.Position{}
 	}
-	o.held[tp] = p
+	o.stored[tp] = p
 }
 
 // move applies a span as a store does: by compare-and-set.
 func (o *offsetsInMemory) move(s stream.Span) error {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	now, ok := o.held[s.TopicPartition]
+	now, ok := o.stored[s.TopicPartition]
 	if !ok {
 		now.Next = stream.NoOffset
 	}
 	if now.Next != s.From || ok && now.TopicID != s.TopicID {
 		return fmt.Errorf("span of %s from %d, store has %d", s.TopicPartition, s.From, now.Next)
 	}
-	if o.held == nil {
-		o.held = map[stream.TopicPartition]stream.Position{}
+	if o.stored == nil {
+		o.stored = map[stream.TopicPartition]stream.Position{}
 	}
-	o.held[s.TopicPartition] = stream.Position{TopicID: s.TopicID, Next: s.To}
+	o.stored[s.TopicPartition] = stream.Position{TopicID: s.TopicID, Next: s.To}
 	return nil
 }
 
@@ -132,7 +132,7 @@ func (b bench) config(o *offsetsInMemory) stream.GroupConfig {
 	}
 }
 
-// consumer is what the two kinds have in common.
+// consumer is the part that both kinds share.
 type consumer interface {
 	Poll(ctx context.Context, limit int, wait time.Duration) ([]stream.Span, error)
 	Current(stream.Span) bool
@@ -153,7 +153,7 @@ func (b bench) consumer(cc stream.GroupConfig, reg prometheus.Registerer) *strea
 }
 
 // read polls until enough says so, and returns the offsets read by partition.
-// Every span must continue the one before; the store moves along.
+// Every span must continue the one before; the store's offset follows.
 func (b bench) read(c consumer, o *offsetsInMemory, enough func(map[string][]int64) bool) map[string][]int64 {
 	b.t.Helper()
 	ctx := machine.Context(b.t, "the records to be read")
@@ -217,13 +217,13 @@ func TestConsumerBegins(t *testing.T) {
 	t.Parallel()
 	other := [16]byte{1}
 	cases := map[string]struct {
-		held   func(id [16]byte) *stream.Position
+		stored func(id [16]byte) *stream.Position
 		want   []int64
 		resets map[string]float64
 	}{
 		"at the start without a stored offset":           {func([16]byte) *stream.Position { return nil }, []int64{0, 1, 2, 3, 4}, nil},
 		"at the stored offset, whatever Kafka has":       {func(id [16]byte) *stream.Position { return &stream.Position{TopicID: id, Next: 3} }, []int64{3, 4}, nil},
-		"at the start of a topic made anew":              {func([16]byte) *stream.Position { return &stream.Position{TopicID: other, Next: 3} }, []int64{0, 1, 2, 3, 4}, map[string]float64{"recreated": 1}},
+		"at the start of a recreated topic":              {func([16]byte) *stream.Position { return &stream.Position{TopicID: other, Next: 3} }, []int64{0, 1, 2, 3, 4}, map[string]float64{"recreated": 1}},
 		"at the start if the offset lies beyond the end": {func(id [16]byte) *stream.Position { return &stream.Position{TopicID: id, Next: 9} }, []int64{0, 1, 2, 3, 4}, map[string]float64{"out_of_range": 1}},
 	}
 	for claim, c := range cases {
@@ -235,8 +235,8 @@ func TestConsumerBegins(t *testing.T) {
 				b.produce(topic, 0, 5)
 				tp := stream.TopicPartition{Topic: topic}
 				o := &offsetsInMemory{}
-				if held := c.held(b.id(topic)); held != nil {
-					o.set(tp, *held)
+				if stored := c.stored(b.id(topic)); stored != nil {
+					o.set(tp, *stored)
 				}
 				b.commit(topic, 1)
 				reg := prometheus.NewRegistry()
@@ -257,7 +257,7 @@ func cmpEmpty() cmp.Option {
 	return cmp.FilterValues(func(a, b map[string]float64) bool { return len(a) == 0 && len(b) == 0 }, cmp.Ignore())
 }
 
-// commit sets the offset that Kafka has for the group: nobody may read it.
+// commit sets the offset that Kafka has for the group: the consumer must ignore it.
 func (b bench) commit(topic string, next int64) {
 	b.t.Helper()
 	var offsets kadm.Offsets
@@ -298,7 +298,7 @@ func TestConsumerFindsTopicsMadeLaterAndLeavesDeadLettersAlone(t *testing.T) {
 	}
 }
 
-func TestConsumerStartsOverWhenATopicIsMadeAnewMeanwhile(t *testing.T) {
+func TestConsumerStartsOverWhenATopicIsRecreated(t *testing.T) {
 	t.Parallel()
 	brokers := map[string]func(t *testing.T) []string{
 		"fake": func(t *testing.T) []string { t.Helper(); return kafkatest.Fake(t) },
@@ -326,15 +326,15 @@ func TestConsumerStartsOverWhenATopicIsMadeAnewMeanwhile(t *testing.T) {
 			if got := resets(t, reg)["recreated"]; got != 1 {
 				t.Errorf("recreated topics counted = %v, want 1", got)
 			}
-			if o.held[stream.TopicPartition{Topic: topic}].TopicID != b.id(topic) {
+			if o.stored[stream.TopicPartition{Topic: topic}].TopicID != b.id(topic) {
 				t.Error("the store still has the old topic's id")
 			}
 		})
 	}
 }
 
-// topicAgain makes a topic of a name that was deleted just now, as soon as the
-// broker lets go of it.
+// topicAgain creates a topic under the name of one that was just deleted, as soon as
+// the broker allows it.
 func (b bench) topicAgain(name string, partitions int32) {
 	b.t.Helper()
 	for {
@@ -348,7 +348,7 @@ func (b bench) topicAgain(name string, partitions int32) {
 	}
 }
 
-func TestConsumerTellsWhenBrokersAreGone(t *testing.T) {
+func TestConsumerReportsThatBrokersAreDown(t *testing.T) {
 	t.Parallel()
 	cluster := kafkatest.Cluster(t)
 	b, o := newBench(t, cluster.ListenAddrs()), &offsetsInMemory{}
@@ -373,7 +373,7 @@ func TestConsumerTellsWhenBrokersAreGone(t *testing.T) {
 	}
 }
 
-func TestConsumerWaitsForAStoreThatIsAway(t *testing.T) {
+func TestConsumerWaitsForAStoreThatIsDown(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, kafkatest.Fake(t))
 	topic := b.topic("sag", 1)
@@ -435,7 +435,7 @@ func TestTwoConsumersShareAndHandOver(t *testing.T) {
 	}
 }
 
-// both polls two consumers until they own what done wants.
+// both polls two consumers until done.
 func (b bench) both(first, second *stream.GroupConsumer, done func(a, b []stream.PartitionState) bool) {
 	b.t.Helper()
 	ctx := machine.Context(b.t, "both to own their share")
@@ -453,7 +453,7 @@ func (b bench) both(first, second *stream.GroupConsumer, done func(a, b []stream
 	}
 }
 
-func TestReseekGoesOnWhereTheStoreIs(t *testing.T) {
+func TestReseekContinuesAtTheStoredOffset(t *testing.T) {
 	t.Parallel()
 	b, o := newBench(t, kafkatest.Fake(t)), &offsetsInMemory{}
 	topic := b.topic("sag", 1)
@@ -491,7 +491,7 @@ func poll(t *testing.T, c consumer) []stream.Span {
 	}
 }
 
-func TestPausedPartitionsRest(t *testing.T) {
+func TestPausedPartitionsAreNotRead(t *testing.T) {
 	t.Parallel()
 	b, o := newBench(t, kafkatest.Fake(t)), &offsetsInMemory{}
 	topic := b.topic("sag", 2)
@@ -511,7 +511,7 @@ func TestPausedPartitionsRest(t *testing.T) {
 	}
 }
 
-func TestDirectConsumerStopsAtTheEndsOfItsStart(t *testing.T) {
+func TestDirectConsumerStopsAtTheEndsAsOfItsStart(t *testing.T) {
 	t.Parallel()
 	b, o := newBench(t, kafkatest.Fake(t)), &offsetsInMemory{}
 	topic := b.topic("sag", 2)
@@ -532,8 +532,8 @@ func TestDirectConsumerStopsAtTheEndsOfItsStart(t *testing.T) {
 	}
 }
 
-// The end of a topic may hold no record: compaction removed the tombstones there,
-// or it is a transaction's marker, as here. Nothing ever comes that tells so.
+// The end of a topic may hold no record: compaction removed the tombstones there, or it
+// is a transaction's marker, as here. The client does not report that.
 func TestDirectConsumerPassesAnEndWithoutRecords(t *testing.T) {
 	t.Parallel()
 	b, o := newBench(t, kafkatest.Fake(t)), &offsetsInMemory{}

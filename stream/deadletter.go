@@ -16,7 +16,7 @@ type Class string
 
 // The classes of the contract, as the header dlq.class has them.
 const (
-	ClassDecode   Class = "decode"    // the bytes are no change: not JSON, not UTF-8, no id
+	ClassDecode   Class = "decode"    // not a change: not JSON, not UTF-8, no id
 	ClassSchema   Class = "schema"    // JSON, but not what a change must be
 	ClassData     Class = "data"      // Postgres refuses the row itself
 	ClassTooLarge Class = "too_large" // above the broker's limit of a record
@@ -25,16 +25,16 @@ const (
 // Names of the headers that a dead letter has after those of its original.
 const (
 	HeaderDeadTopic     = "dlq.topic"
-	HeaderDeadPartition = "dlq.partition" // absent if the original was never on a topic
+	HeaderDeadPartition = "dlq.partition" // absent if the original was never on its topic
 	HeaderDeadOffset    = "dlq.offset"    // absent likewise
 	HeaderDeadTimestamp = "dlq.timestamp" // of the original record, RFC 3339, milliseconds
 	HeaderDeadGroup     = "dlq.group"
 	HeaderDeadClass     = "dlq.class"
 	HeaderDeadError     = "dlq.error"
-	HeaderDeadSQLState  = "dlq.sqlstate" // absent where Postgres had no part
+	HeaderDeadSQLState  = "dlq.sqlstate" // absent unless Postgres refused the record
 	HeaderDeadAttempts  = "dlq.attempts"
 	HeaderDeadFailedAt  = "dlq.failed_at" // RFC 3339, microseconds
-	HeaderDeadSize      = "dlq.size"      // bytes of the original value where only its beginning was kept
+	HeaderDeadSize      = "dlq.size"      // bytes of the original value, if only its beginning was kept
 )
 
 const (
@@ -43,22 +43,22 @@ const (
 	millisLayout  = "2006-01-02T15:04:05.000Z"
 )
 
-// DeadLetter is a record that cannot be published or applied, and why. It goes
-// to the topic named like the original's with ".dlq" at the end. Dead letters are
-// at least once: topic, partition and offset identify one.
+// DeadLetter is a record that cannot be published or applied, and why. Its topic is
+// the original's name with ".dlq" at the end. Dead letters are written at least once:
+// topic, partition and offset identify one.
 type DeadLetter struct {
-	Record    *kgo.Record // the original: topic, key, value, headers, and where HasOffset says so partition and offset
+	Record    *kgo.Record // the original: topic, key, value, headers, and with HasOffset partition and offset
 	HasOffset bool        // false: the original was never on its topic
 	Group     string      // consumer group that failed on it, or "poller"
 	Class     Class
 	Err       string    // what went wrong; cut at 4 KiB
-	SQLState  string    // five characters, empty where Postgres had no part
+	SQLState  string    // five characters, empty unless Postgres refused the record
 	Attempts  int       // how often it was tried
 	FailedAt  time.Time // of the last try; zero: now
 }
 
-// record builds the dead letter's own record. A value of class too_large is cut
-// to its first 64 KiB; so is one that would not fit limit bytes.
+// record builds the dead letter's own record. It cuts the value to its first 64 KiB if
+// the class is too_large or the record would be above limit bytes.
 func (d DeadLetter) record(limit int) *kgo.Record {
 	if d.FailedAt.IsZero() {
 		d.FailedAt = time.Now()
@@ -112,8 +112,7 @@ func (d DeadLetter) headers() []kgo.RecordHeader {
 	return hs
 }
 
-// timestamp is the original record's; one that was never on a topic has none,
-// and takes the moment at which it failed.
+// timestamp is the original record's, or FailedAt if it was never on its topic.
 func (d DeadLetter) timestamp() time.Time {
 	if d.Record.Timestamp.IsZero() {
 		return d.FailedAt
@@ -121,7 +120,7 @@ func (d DeadLetter) timestamp() time.Time {
 	return d.Record.Timestamp
 }
 
-// cut shortens s to at most n bytes, at the border of a character.
+// cut shortens s to at most n bytes, between two characters.
 func cut(s string, n int) string {
 	if len(s) <= n {
 		return s

@@ -65,7 +65,7 @@ func TestADeadLetterLeavesItsOriginalAlone(t *testing.T) {
 	}
 }
 
-func TestWhatIsCutFromADeadLetter(t *testing.T) {
+func TestDeadLettersAreCutToTheLimit(t *testing.T) {
 	t.Parallel()
 	for claim, tc := range map[string]struct {
 		class Class
@@ -197,8 +197,8 @@ func TestAChangeTooLargeIsDeadLettered(t *testing.T) {
 	})
 }
 
-// What is just under the limit must pass on a real broker, and what is above it
-// must not come back as an error.
+// On a real broker a record just under the limit must be written, and one above it
+// must not be an error.
 func TestTheLimitIsTheTopicsOwn(t *testing.T) {
 	t.Parallel()
 	onBoth(t, func(t *testing.T, b *bench) {
@@ -221,9 +221,9 @@ func TestTheLimitIsTheTopicsOwn(t *testing.T) {
 	})
 }
 
-// The limit fell after it was read: the broker refuses a batch, its innocent
-// records arrive, the guilty one is dead-lettered.
-func TestALoweredLimitIsFoundByTheBrokersRefusal(t *testing.T) {
+// The limit was lowered after it was read: the broker refuses a batch; the records
+// within the limit are written, the one above it is dead-lettered.
+func TestALoweredLimitIsReadAgainWhenTheBrokerRefuses(t *testing.T) {
 	t.Parallel()
 	onBoth(t, func(t *testing.T, b *bench) {
 		b.single(t)
@@ -245,8 +245,8 @@ func TestALoweredLimitIsFoundByTheBrokersRefusal(t *testing.T) {
 	})
 }
 
-// publishUntilRefused publishes until the broker has taken the new limit up: a
-// real one does so a moment after it has confirmed it.
+// publishUntilRefused publishes until the broker applies the new limit: a real one does
+// so a moment after it has confirmed it.
 func (b *bench) publishUntilRefused(t *testing.T, p *Publisher) ([]Ack, error) {
 	t.Helper()
 	ctx := machine.Context(t, "the new limit")

@@ -23,11 +23,11 @@ type StoredLetter struct {
 // Cut says whether only the beginning of the original value was kept.
 func (l StoredLetter) Cut() bool { return l.Size > len(l.Record.Value) }
 
-// ReadDeadLetters gives fn every dead letter of a topic (the originals' name,
-// without .dlq), from the oldest that is still held up to the end as it stood at
-// the call; of one partition in its order. A record that is no dead letter has no
-// Class, and an Err that says so. An error of fn ends it and is returned wrapped;
-// others are ErrNoTopic, and the broker's, which may pass.
+// ReadDeadLetters calls fn with every dead letter of a topic (the originals' name,
+// without .dlq), from the oldest that is kept up to the topic's end at the time of the
+// call, those of one partition in order. A record that is not a dead letter has no
+// Class, and an Err that says so. An error of fn ends it and is returned wrapped. Other
+// errors are ErrNoTopic and those of the broker, which may be temporary.
 func (t *Topics) ReadDeadLetters(ctx context.Context, topic string, fn func(StoredLetter) error) error {
 	_, err := t.readTopic(ctx, deadLetterName(topic), nil, func(records []*kgo.Record) error {
 		for _, rec := range records {
@@ -40,8 +40,8 @@ func (t *Topics) ReadDeadLetters(ctx context.Context, topic string, fn func(Stor
 	return err
 }
 
-// storedLetter undoes DeadLetter.record. A header of ours counts where it stands
-// last: the original may bring some of that name.
+// storedLetter is the inverse of DeadLetter.record. Of several dlq headers of one name
+// the last counts: the original may have some.
 func storedLetter(topic string, rec *kgo.Record) StoredLetter {
 	l := StoredLetter{Partition: rec.Partition, Offset: rec.Offset, Size: len(rec.Value)}
 	l.Record = &kgo.Record{Topic: topic, Key: rec.Key, Value: rec.Value}
@@ -61,7 +61,7 @@ func storedLetter(topic string, rec *kgo.Record) StoredLetter {
 		l.Size = size
 	}
 	if l.Class == "" {
-		l.Err = fmt.Sprintf("no dead letter: it has no header %s", HeaderDeadClass)
+		l.Err = fmt.Sprintf("not a dead letter: it has no header %s", HeaderDeadClass)
 	}
 	partition, perr := strconv.ParseInt(own[HeaderDeadPartition], 10, 32)
 	offset, oerr := strconv.ParseInt(own[HeaderDeadOffset], 10, 64)
@@ -74,8 +74,8 @@ func storedLetter(topic string, rec *kgo.Record) StoredLetter {
 // deadHeaderPrefix begins the names of the headers that a dead letter adds.
 const deadHeaderPrefix = "dlq."
 
-// EventSeq is the seq that a record's ce_id tells; 0 if it tells none. It is
-// there also where the value cannot be read.
+// EventSeq returns the seq in a record's ce_id, or 0 if it has none. It works for a
+// record whose value cannot be read, too.
 func EventSeq(rec *kgo.Record) int64 {
 	event, _ := header(rec, headerID)
 	i := strings.LastIndexByte(event, ':')

@@ -8,13 +8,13 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
-// publisherGroup stands in dlq.group for what the publisher itself dead-letters.
+// publisherGroup is dlq.group of what the publisher itself dead-letters.
 const publisherGroup = "poller"
 
 // DeadLetter writes letters to the dead-letter topics of their records and
-// returns when all are acknowledged. With an error some of them may be written;
-// writing them again is no harm. It returns ErrNoTopic if a dead-letter topic
-// does not exist.
+// returns when all are acknowledged. After an error some of them may be written;
+// writing them again is safe. It returns ErrNoTopic if a dead-letter topic does not
+// exist.
 func (p *Publisher) DeadLetter(ctx context.Context, letters ...DeadLetter) error {
 	topics := map[string]bool{}
 	for _, l := range letters {
@@ -25,7 +25,7 @@ func (p *Publisher) DeadLetter(ctx context.Context, letters ...DeadLetter) error
 	}
 	records := make([]*kgo.Record, len(letters))
 	for i, l := range letters {
-		records[i] = l.record(p.limits.known(deadLetterName(l.Record.Topic)))
+		records[i] = l.record(p.limits.limit(deadLetterName(l.Record.Topic)))
 	}
 	refused, err := p.produce(ctx, records)
 	if err == nil && len(refused) > 0 {
@@ -40,19 +40,18 @@ func (p *Publisher) DeadLetter(ctx context.Context, letters ...DeadLetter) error
 	return nil
 }
 
-// deadLetterCut sends refused dead letters once more, cut to the limit that the
-// broker names now.
+// deadLetterCut sends refused dead letters again, cut to the topic's current limit.
 func (p *Publisher) deadLetterCut(ctx context.Context, refused []*kgo.Record) error {
 	for _, rec := range refused {
 		if err := p.limits.reload(ctx, []string{rec.Topic}); err != nil {
 			return err
 		}
-		again, err := p.produce(ctx, []*kgo.Record{fitted(rec, p.limits.known(rec.Topic))})
+		again, err := p.produce(ctx, []*kgo.Record{fitted(rec, p.limits.limit(rec.Topic))})
 		if err != nil {
 			return err
 		}
 		if len(again) > 0 {
-			return fmt.Errorf("topic %s takes no record of %d bytes: raise its max.message.bytes", rec.Topic, recordSize(again[0]))
+			return fmt.Errorf("topic %s refuses a record of %d bytes: raise its max.message.bytes", rec.Topic, recordSize(again[0]))
 		}
 	}
 	return nil

@@ -11,7 +11,7 @@ import (
 	"odastream/schema"
 )
 
-// DecodeError tells that a record is no change, and never will be.
+// DecodeError says that a record is not a change. It is permanent.
 type DecodeError struct {
 	Class Class // ClassDecode or ClassSchema
 	Err   error // why
@@ -23,7 +23,7 @@ func (e *DecodeError) Error() string { return fmt.Sprintf("decode record (%s): %
 // Unwrap gives the reason.
 func (e *DecodeError) Unwrap() error { return e.Err }
 
-// Message is what a record says.
+// Message is a decoded record.
 type Message struct {
 	Change schema.Change
 	// Tombstone: the record has no value. Change then has Entity, ID, Action
@@ -31,9 +31,9 @@ type Message struct {
 	Tombstone bool
 }
 
-// Decode reads a record of an entity's topic. Members that it does not know are
-// no fault; a key that is not that of the change is. Every error is a
-// *DecodeError. The message shares no memory with the record.
+// Decode decodes a record of an entity's topic. It ignores unknown members. It refuses
+// a key that is not that of the change. Every error is a *DecodeError. The message
+// shares no memory with the record.
 func Decode(rec *kgo.Record) (Message, error) {
 	entity, id, err := schema.ParseKey(string(rec.Key))
 	if err != nil {

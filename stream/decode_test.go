@@ -60,7 +60,7 @@ func TestDecodeRefuses(t *testing.T) {
 	}
 }
 
-func TestDecodeGivesBackWhatWasPublished(t *testing.T) {
+func TestDecodeReturnsWhatWasPublished(t *testing.T) {
 	t.Parallel()
 	update := update("Aktør", 12, 1795445400123456)
 	update.Changed = []string{"titel"}
@@ -94,7 +94,7 @@ func TestDecodeOfATombstone(t *testing.T) {
 	}
 }
 
-func TestDecodePassesOverWhatItDoesNotKnow(t *testing.T) {
+func TestDecodeIgnoresUnknownMembers(t *testing.T) {
 	t.Parallel()
 	value := good[:len(good)-1] + `,"added_later":[1,2]}`
 	rec := &kgo.Record{Key: []byte("Sag:7"), Value: []byte(value), Headers: headers("traceparent", "x")}

@@ -24,18 +24,18 @@ var ErrEnd = errors.New("every topic is read up to its end")
 type DirectConsumer struct {
 	*reader
 
-	admin *kgo.Client // a request on the client that fetches would wait behind its fetches
-	heard time.Time   // when it last got on; Poll's alone
+	admin      *kgo.Client // separate, because a request would wait behind the fetches of cl
+	progressed time.Time   // when it last made progress; used by Poll only
 }
 
-// NewDirectConsumer finds the topics and their ends as they stand now. It returns an
-// error if the store or the brokers cannot be reached. Close it after use.
+// NewDirectConsumer looks up the topics and their current ends. It returns an error if
+// the store or the brokers cannot be reached. Close it after use.
 func NewDirectConsumer(ctx context.Context, cfg Config, cc ConsumerConfig, log *slog.Logger, reg prometheus.Registerer, opts ...kgo.Opt) (*DirectConsumer, error) {
 	admin, err := NewClient(cfg, log, opts...)
 	if err != nil {
 		return nil, err
 	}
-	c := &DirectConsumer{reader: newReader(cfg, cc, log, newConsumerMetrics(reg)), admin: admin, heard: time.Now()}
+	c := &DirectConsumer{reader: newReader(cfg, cc, log, newConsumerMetrics(reg)), admin: admin, progressed: time.Now()}
 	if err := c.open(ctx, cc, opts); err != nil {
 		admin.Close()
 		return nil, err
@@ -57,7 +57,7 @@ func (c *DirectConsumer) open(ctx context.Context, cc ConsumerConfig, opts []kgo
 		return fmt.Errorf("find start offsets: %w", err)
 	}
 	for _, p := range found {
-		p.goal = p.end
+		p.stopAt = p.end
 	}
 	c.own(found)
 	all := append(cc.fetchOptions(), kgo.ConsumePartitions(kgoOffsets(found)))
@@ -86,21 +86,21 @@ func (c *DirectConsumer) everyPartition(ctx context.Context) ([]TopicPartition, 
 }
 
 // Poll waits up to wait for records, at most limit of them, and hands them out
-// in spans. No span and no error: nothing came in time. The error is that of ctx,
-// ErrClosed, ErrEnd or *StuckError; trouble with brokers passes by itself and shows
-// in State.
+// in spans. It returns no span and no error if none came in time. The error is that of
+// ctx, ErrClosed, ErrEnd or *StuckError. Errors of brokers are retried; State shows
+// them.
 func (c *DirectConsumer) Poll(ctx context.Context, limit int, wait time.Duration) ([]Span, error) {
 	if c.ended() {
 		return nil, ErrEnd
 	}
-	spans, anew, err := c.poll(ctx, limit, wait)
+	spans, recreated, err := c.poll(ctx, limit, wait)
 	if err != nil {
 		return nil, err
 	}
-	return spans, c.progress(ctx, len(spans) > 0, anew)
+	return spans, c.checkProgress(ctx, len(spans) > 0, recreated)
 }
 
-// Commit does nothing: without a group there is no lag to show.
+// Commit does nothing: without a group there is no lag display.
 func (c *DirectConsumer) Commit(context.Context, map[TopicPartition]int64) {}
 
 // Close ends Poll.
@@ -120,7 +120,7 @@ func (c *DirectConsumer) unread() []TopicPartition {
 	defer c.mu.Unlock()
 	var unread []TopicPartition
 	for tp, p := range c.parts {
-		if p.at < p.goal {
+		if p.at < p.stopAt {
 			unread = append(unread, tp)
 		}
 	}
@@ -131,7 +131,7 @@ func (c *DirectConsumer) unread() []TopicPartition {
 func (c *DirectConsumer) ended() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return len(c.seeks) == 0 && !slices.ContainsFunc(c.values(), func(p *partition) bool { return p.at < p.goal })
+	return len(c.seeks) == 0 && !slices.ContainsFunc(c.values(), func(p *partition) bool { return p.at < p.stopAt })
 }
 
 func (c *DirectConsumer) values() []*partition {

@@ -10,21 +10,21 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
-// How long a direct consumer that hears nothing waits before it asks the broker
-// whether a topic's end holds records at all, and before it gives up.
+// How long a direct consumer waits without progress before it asks the broker whether
+// a topic's end holds records at all, and before it gives up.
 const (
 	quietBeforeProbe  = time.Second
 	quietBeforeGiveUp = 30 * time.Second
 )
 
-var errRecreated = errors.New("made anew while it was read; start again")
+var errRecreated = errors.New("topic was recreated while it was read; start again")
 
 // StuckError is returned by Poll of a direct consumer for topics that cannot be
-// read to their end: nothing was heard of them for half a minute, or they were
-// made anew meanwhile. A restart goes on where it stopped.
+// read to their end: there was no progress for half a minute, or they were recreated
+// meanwhile. A restart continues where it stopped.
 type StuckError struct {
 	Topics []string // left behind, sorted
-	Cause  error    // the last fault heard of, or nil
+	Cause  error    // the last error, or nil
 }
 
 // Error names the topics left behind.
@@ -36,39 +36,39 @@ func (e *StuckError) Error() string {
 	return text
 }
 
-// Unwrap gives the last fault heard of.
+// Unwrap gives the last error.
 func (e *StuckError) Unwrap() error { return e.Cause }
 
-// progress looks after partitions of which nothing comes. The end of a compacted
-// topic may hold no record at all, and the client does not tell of empty batches,
-// so the broker is asked.
-func (c *DirectConsumer) progress(ctx context.Context, some bool, anew []string) error {
-	if len(anew) > 0 {
-		return &StuckError{Topics: anew, Cause: errRecreated}
+// checkProgress probes partitions that yield no records. The end of a compacted topic
+// may hold no record at all, and the client does not report empty batches, so it asks
+// the broker.
+func (c *DirectConsumer) checkProgress(ctx context.Context, some bool, recreated []string) error {
+	if len(recreated) > 0 {
+		return &StuckError{Topics: recreated, Cause: errRecreated}
 	}
 	if some {
-		c.heard = time.Now()
+		c.progressed = time.Now()
 		return nil
 	}
-	if time.Since(c.heard) < quietBeforeProbe {
+	if time.Since(c.progressed) < quietBeforeProbe {
 		return nil
 	}
 	var cause error
 	for _, tp := range c.unread() {
 		moved, err := c.probe(ctx, tp)
 		if moved {
-			c.heard = time.Now()
+			c.progressed = time.Now()
 		}
 		cause = errors.Join(cause, err)
 	}
-	if ctx.Err() != nil || time.Since(c.heard) < quietBeforeGiveUp {
+	if ctx.Err() != nil || time.Since(c.progressed) < quietBeforeGiveUp {
 		return ctx.Err()
 	}
 	return &StuckError{Topics: c.Behind(), Cause: cause}
 }
 
-// probe asks a partition's leader for what lies between the reading position and
-// the goal; where that holds no record the position moves over it.
+// probe fetches from a partition's leader what lies between the reading position and
+// stopAt. If that holds no record it moves the position past it.
 func (c *DirectConsumer) probe(ctx context.Context, tp TopicPartition) (moved bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
@@ -80,7 +80,7 @@ func (c *DirectConsumer) probe(ctx context.Context, tp TopicPartition) (moved bo
 	c.mu.Lock()
 	p := *c.parts[tp]
 	c.mu.Unlock()
-	r := logReader{cl: c.admin, topic: tp.Topic, id: p.topicID, partition: tp.Partition, leader: leader, end: p.goal}
+	r := logReader{cl: c.admin, topic: tp.Topic, id: p.topicID, partition: tp.Partition, leader: leader, end: p.stopAt}
 	next, err := r.read(ctx, p.at, func([]*kgo.Record) error { return errRecords })
 	if err != nil && !errors.Is(err, errRecords) {
 		return false, fmt.Errorf("read %s: %w", tp, err)
@@ -96,5 +96,5 @@ func (c *DirectConsumer) probe(ctx context.Context, tp TopicPartition) (moved bo
 	return true, nil
 }
 
-// errRecords stops a probe: there is a record, and it will come by itself.
+// errRecords stops a probe: there is a record, which the client will fetch.
 var errRecords = errors.New("there are records")

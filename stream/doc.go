@@ -1,11 +1,10 @@
-// Package stream is the project's way to and from Kafka: it makes the topics,
-// publishes changes with their CloudEvents headers and tombstones, writes dead
-// letters, decodes records, and reads a topic up to its end.
+// Package stream writes to and reads from Kafka: it creates the topics, publishes
+// changes with their CloudEvents headers and tombstones, writes dead letters, decodes
+// records, consumes topics, and reads a topic up to its end.
 //
-// It keeps the Kafka half of Invariant 1: what Publish returned without an
-// error is acknowledged by all in-sync replicas; what it returned with an error
-// is unknown, and the caller reads the topic again before it publishes
-// (Invariant 8).
+// It keeps the Kafka half of Invariant 1. If Publish returns no error, its changes
+// are acknowledged by all in-sync replicas. If it returns an error, they may or may not
+// be written, and the caller reads the topic before it publishes again (Invariant 8).
 //
 // It knows nothing of Postgres or of the source: no ledger, no offsets table,
 // no poll.

@@ -16,7 +16,7 @@ import (
 	"odastream/schema"
 )
 
-// bench is a broker with topics, and what the tests do with it.
+// bench is a broker with topics, and the tests' actions on it.
 type bench struct {
 	cfg    Config
 	cl     *kgo.Client
@@ -114,7 +114,7 @@ func (b *bench) records(t *testing.T, entity string) []*kgo.Record {
 // deadLetters reads the dead-letter topic of an entity.
 func (b *bench) deadLetters(t *testing.T, entity string) []*kgo.Record {
 	t.Helper()
-	// The dead-letter topic is the topic of an entity that is called so.
+	// The dead-letter topic is read as the topic of an entity of that name.
 	return b.records(t, entity+deadLetterSuffix)
 }
 
@@ -132,8 +132,7 @@ func remove(entity string, id, seq int64) schema.Change {
 	return schema.Change{Entity: entity, ID: id, Action: schema.Delete, Seq: seq, Timestamp: captured, Origin: schema.OriginScan}
 }
 
-// big is a change whose value is size bytes and does not compress away to
-// nothing before it is checked.
+// big is a change whose value has size bytes and does not compress.
 func big(entity string, id int64, size int) schema.Change {
 	c := update(entity, id, id)
 	c.Data = nil

@@ -16,17 +16,17 @@ import (
 type GroupConfig struct {
 	ConsumerConfig
 
-	// Group is the consumer group, and the group of the offsets committed for lag
-	// displays. Required.
+	// Group is the consumer group. Offsets are committed to it for lag displays only.
+	// Required.
 	Group string
-	// Revoked is called before partitions go to another member, and no record of
-	// them is handed out after it began. It may take a few seconds to let work in
-	// flight end; the group waits. Nil: nothing to wait for.
+	// Revoked is called before partitions go to another member. No record of them is
+	// handed out after the call begins. It may take a few seconds to finish work in
+	// flight; the group waits. Nil: nothing to wait for.
 	Revoked func(ctx context.Context, partitions []TopicPartition)
 	// Refresh is how often new topics are looked for. 0: 5 s.
 	Refresh time.Duration
-	// Session is how long the group waits for a member that went silent, at least
-	// the broker's group.min.session.timeout.ms. 0: 10 s.
+	// Session is the session timeout, at least the broker's
+	// group.min.session.timeout.ms. 0: 10 s.
 	Session time.Duration
 }
 
@@ -38,8 +38,8 @@ type GroupConsumer struct {
 	*reader
 
 	gc      GroupConfig
-	built   chan struct{} // closed once reader has its client: the group calls back before NewClient returns
-	lookups lookups       // of what the group has given us and is not read yet
+	built   chan struct{} // closed once reader has its client: callbacks may run before NewClient returns
+	lookups lookups       // of assigned partitions that are not read yet
 }
 
 // NewGroupConsumer joins the group; it returns an error for bad settings only, and
@@ -63,8 +63,8 @@ func NewGroupConsumer(cfg Config, gc GroupConfig, log *slog.Logger, reg promethe
 	return c, nil
 }
 
-// options asks for every topic with the prefix by a pattern, so that topics
-// made later are found, whichever of the 50 entities, or unknown one, they hold.
+// options subscribes to every topic with the prefix by a pattern, so that topics
+// created later are found, those of unknown entities included.
 func (c *GroupConsumer) options() []kgo.Opt {
 	revoked := func(ctx context.Context, _ *kgo.Client, lost map[string][]int32) { c.revoke(ctx, lost) }
 	return append(c.gc.fetchOptions(),
@@ -87,25 +87,25 @@ func (c *GroupConsumer) options() []kgo.Opt {
 }
 
 // Poll waits up to wait for records, at most limit of them, and hands them out
-// in spans. No span and no error: nothing came in time. The error is that of ctx, or
-// ErrClosed; trouble with brokers and group passes by itself and shows in State.
+// in spans. It returns no span and no error if none came in time. The error is that of
+// ctx, or ErrClosed. Errors of brokers and group are retried; State shows them.
 func (c *GroupConsumer) Poll(ctx context.Context, limit int, wait time.Duration) ([]Span, error) {
-	// Rebalances wait from PollRecords to here: between the two no partition can
-	// change hands, so what is handed out is stamped with the right generation.
+	// Rebalances are blocked from PollRecords to here, so no partition is reassigned
+	// meanwhile, and the spans get the right generation.
 	defer c.cl.AllowRebalance()
-	spans, anew, err := c.poll(ctx, limit, wait)
+	spans, recreated, err := c.poll(ctx, limit, wait)
 	if err != nil {
 		return nil, err
 	}
-	c.startOver(anew)
+	c.startOver(recreated)
 	return spans, nil
 }
 
-// Behind is empty: a group's topics are read for ever.
+// Behind returns nil: a group consumer has no end to reach.
 func (c *GroupConsumer) Behind() []string { return nil }
 
-// State gives the partitions owned, by name, and what keeps the consumer as a
-// whole from its work: "" if nothing does.
+// State returns the owned partitions, sorted, and why the whole consumer yields no
+// records: "" if nothing is wrong.
 func (c *GroupConsumer) State() (partitions []PartitionState, trouble string) {
 	partitions, trouble = c.reader.State()
 	if _, generation := c.cl.GroupMetadata(); trouble == "" && generation < 0 {
@@ -114,8 +114,8 @@ func (c *GroupConsumer) State() (partitions []PartitionState, trouble string) {
 	return partitions, trouble
 }
 
-// Commit tells Kafka how far the store has come. Only lag displays read it
-// (Invariant 2), so nobody waits for it and its errors are logged at debug.
+// Commit commits the store's offsets to Kafka. Only lag displays read them
+// (Invariant 2), so it does not wait, and its errors are logged at debug.
 func (c *GroupConsumer) Commit(ctx context.Context, next map[TopicPartition]int64) {
 	offsets := map[string]map[int32]kgo.EpochOffset{}
 	for tp, offset := range next {
@@ -133,12 +133,12 @@ func (c *GroupConsumer) committed(_ *kgo.Client, _ *kmsg.OffsetCommitRequest, _ 
 	}
 }
 
-// closeWithin bounds the wait for a broker that may be away; the group then
-// finds out by itself after the session's time.
+// closeWithin bounds the wait for a broker that may be down; the group then removes
+// the member after its session timeout.
 const closeWithin = 2 * time.Second
 
-// Close leaves the group, so that others take over at once, and ends Poll and what
-// is being looked up.
+// Close leaves the group, so that others take over at once, and ends Poll and running
+// look-ups.
 func (c *GroupConsumer) Close() {
 	c.cl.AllowRebalance()
 	ctx, cancel := context.WithTimeout(context.Background(), closeWithin)

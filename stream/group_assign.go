@@ -8,10 +8,10 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
-// assign tells the client where to read partitions that the group has just given
-// us. It runs beside polls and heartbeats, so it waits for a store that is away
-// instead of leaving the group. With the next rebalance ctx ends; the client then
-// asks again for the partitions that are still ours.
+// assign returns the start offsets of newly assigned partitions. It runs concurrently
+// with polls and heartbeats, so it waits for a store that is down instead of leaving
+// the group. The next rebalance ends ctx; the client then calls assign again for the
+// partitions that it still has.
 func (c *GroupConsumer) assign(ctx context.Context, given map[string]map[int32]kgo.Offset) (map[string]map[int32]kgo.Offset, error) {
 	<-c.built
 	var want []TopicPartition
@@ -29,7 +29,7 @@ func (c *GroupConsumer) assign(ctx context.Context, given map[string]map[int32]k
 		}
 		if ctx.Err() == nil {
 			c.setTrouble("start offsets: " + err.Error())
-			c.log.Warn("start offsets not found, trying again", "partitions", len(want), "err", err)
+			c.log.Warn("start offsets not found, retrying", "partitions", len(want), "err", err)
 		}
 		if err := backoff(ctx, try); err != nil {
 			return nil, fmt.Errorf("find start offsets: %w", err)
@@ -37,8 +37,8 @@ func (c *GroupConsumer) assign(ctx context.Context, given map[string]map[int32]k
 	}
 }
 
-// revoke forgets partitions first, so that nothing more of them is handed out,
-// and then lets the owner of the work in flight end it.
+// revoke first drops partitions, so that no more of their records are handed out, and
+// then calls Revoked, which waits for work in flight.
 func (c *GroupConsumer) revoke(ctx context.Context, lost map[string][]int32) {
 	<-c.built
 	var gone []TopicPartition
@@ -51,25 +51,25 @@ func (c *GroupConsumer) revoke(ctx context.Context, lost map[string][]int32) {
 		return
 	}
 	owned := c.disown(gone)
-	c.lookups.forget(gone...)
+	c.lookups.discard(gone...)
 	c.Resume(gone...)
 	if c.gc.Revoked != nil {
 		c.gc.Revoked(ctx, gone)
 	}
-	c.log.Info("partitions given up", "partitions", len(gone), "owned", owned)
+	c.log.Info("partitions revoked", "partitions", len(gone), "owned", owned)
 }
 
-// startOver makes the client forget topics that were deleted and made anew: it
-// holds on to the old id. The pattern finds them again, and assign sees the new id.
+// startOver makes the client drop topics that were recreated, because it keeps the old
+// topic id. The pattern finds them again, and assign gets the new id.
 func (c *GroupConsumer) startOver(topics []string) {
 	if len(topics) == 0 {
 		return
 	}
 	slices.Sort(topics)
 	topics = slices.Compact(topics)
-	c.log.Error("topics were made anew", "topics", topics)
+	c.log.Error("topics were recreated", "topics", topics)
 	c.disownTopics(topics)
-	c.lookups.forgetTopics(topics)
+	c.lookups.discardTopics(topics)
 	c.cl.AllowRebalance() // the purge waits for a rebalance
 	c.cl.PurgeTopicsFromConsuming(topics...)
 }

@@ -7,19 +7,18 @@ import (
 	"sync"
 )
 
-// errForgotten is why assign asks again: a partition was given away, or its topic
+// errDiscarded makes assign look up again: a partition was revoked, or its topic was
 // purged, while its start offset was looked up.
-var errForgotten = errors.New("partition was given away meanwhile")
+var errDiscarded = errors.New("partition was revoked meanwhile")
 
-// lookups are the start offsets that were asked for and not yet taken. A rebalance
-// ends the call that asks, but not the look-up: the client asks for the same
-// partitions again after the rebalance, and then waits for the rest of it. On a
-// slow machine a group whose rebalances follow one another quickly would otherwise
-// never get to the end of a look-up.
+// lookups are the look-ups of start offsets whose results were not taken yet. A
+// rebalance ends the call of get, but not the look-up: after the rebalance the client
+// asks for the same partitions again, and get waits for the running look-up. Otherwise,
+// on a slow machine, a group with frequent rebalances would never finish one.
 //
 // Invariant 2: an offset that was found before another member had the partition is
-// never used. So a partition that is revoked or lost is forgotten, and so is what
-// was asked for as another member of the group.
+// never used. So the look-up of a partition that is revoked or lost is discarded, and
+// so is one that was started as another member of the group.
 type lookups struct {
 	find func(ctx context.Context, want []TopicPartition) (map[TopicPartition]*partition, error)
 
@@ -31,8 +30,8 @@ type lookups struct {
 
 // lookup is one call of find.
 type lookup struct {
-	member string // of the group, that asked
-	wanted int    // partitions that pending has of it
+	member string // id of the group's member that asked
+	wanted int    // how many partitions in pending refer to it
 	cancel context.CancelFunc
 
 	done  chan struct{} // closed once found and err are set
@@ -40,10 +39,10 @@ type lookup struct {
 	err   error
 }
 
-// get returns the start offsets of want. It joins the look-ups that run or have
-// ended, and starts one for the partitions that have none. After an error only
-// what was not found is looked up by the next call; with ctx only the wait ends.
-// Calls must follow one another.
+// get returns the start offsets of want. It uses the look-ups that run or have ended,
+// and starts one for the partitions that have none. After an error the next call looks
+// up only what was not found. The end of ctx ends only the wait. Calls of get must not
+// overlap.
 func (l *lookups) get(ctx context.Context, member string, want []TopicPartition) (map[TopicPartition]*partition, error) {
 	joined, err := l.join(ctx, member, want)
 	if err != nil {
@@ -59,7 +58,7 @@ func (l *lookups) get(ctx context.Context, member string, want []TopicPartition)
 	return l.take(want)
 }
 
-// join gives the look-up of each partition of want.
+// join returns the look-ups of want, and starts those that are missing.
 func (l *lookups) join(ctx context.Context, member string, want []TopicPartition) ([]*lookup, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -82,7 +81,7 @@ func (l *lookups) join(ctx context.Context, member string, want []TopicPartition
 	return joined, nil
 }
 
-// start runs find until it ends, nobody wants it any more, or close.
+// start runs find until it returns, all its partitions are dropped, or close.
 func (l *lookups) start(ctx context.Context, member string, want []TopicPartition) *lookup {
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	look := &lookup{member: member, wanted: len(want), cancel: cancel, done: make(chan struct{})}
@@ -97,8 +96,8 @@ func (l *lookups) start(ctx context.Context, member string, want []TopicPartitio
 	return look
 }
 
-// take removes want from the look-ups, which have ended. With an error it removes
-// those that failed and leaves the others for the next call.
+// take removes want from the look-ups, which have ended. If some failed it removes only
+// those, and leaves the others for the next call.
 func (l *lookups) take(want []TopicPartition) (map[TopicPartition]*partition, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -107,7 +106,7 @@ func (l *lookups) take(want []TopicPartition) (map[TopicPartition]*partition, er
 	for _, tp := range want {
 		switch look := l.pending[tp]; {
 		case look == nil:
-			failed = errForgotten
+			failed = errDiscarded
 		case look.err != nil:
 			failed = look.err
 			l.drop(tp)
@@ -124,8 +123,8 @@ func (l *lookups) take(want []TopicPartition) (map[TopicPartition]*partition, er
 	return found, nil
 }
 
-// forget has partitions looked up anew when they are asked for again.
-func (l *lookups) forget(partitions ...TopicPartition) {
+// discard drops the look-ups of partitions, so that get starts new ones.
+func (l *lookups) discard(partitions ...TopicPartition) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, tp := range partitions {
@@ -133,8 +132,8 @@ func (l *lookups) forget(partitions ...TopicPartition) {
 	}
 }
 
-// forgetTopics is forget for all partitions of topics.
-func (l *lookups) forgetTopics(topics []string) {
+// discardTopics is discard for all partitions of topics.
+func (l *lookups) discardTopics(topics []string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for tp := range l.pending {
@@ -144,7 +143,7 @@ func (l *lookups) forgetTopics(topics []string) {
 	}
 }
 
-// drop removes one partition; a look-up that nobody wants any more ends.
+// drop removes one partition; it cancels a look-up without partitions.
 func (l *lookups) drop(tp TopicPartition) {
 	look := l.pending[tp]
 	if look == nil {
@@ -156,7 +155,7 @@ func (l *lookups) drop(tp TopicPartition) {
 	}
 }
 
-// close ends all look-ups and waits for their ends.
+// close cancels all look-ups and waits for them to end.
 func (l *lookups) close() {
 	l.mu.Lock()
 	l.closed = true

@@ -59,7 +59,7 @@ var (
 	instant = time.Millisecond
 )
 
-func TestALookUpIsJoinedByTheNextCall(t *testing.T) {
+func TestTheNextCallUsesARunningLookUp(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		f := &finder{}
@@ -79,7 +79,7 @@ func TestALookUpIsJoinedByTheNextCall(t *testing.T) {
 	})
 }
 
-func TestALookUpThatFailedIsDoneAgainAlone(t *testing.T) {
+func TestOnlyAFailedLookUpIsRepeated(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		f := &finder{}
@@ -91,20 +91,20 @@ func TestALookUpThatFailedIsDoneAgainAlone(t *testing.T) {
 		}
 		found, err := getWithin(t, l, time.Minute, "m", sag, stemme)
 		if err != nil || found[sag].at != 1 || found[stemme].at != 3 {
-			t.Errorf("get = %v, %v, want Sag as found before and Stemme anew", found, err)
+			t.Errorf("get = %v, %v, want Sag as found before and Stemme looked up again", found, err)
 		}
 	})
 }
 
-func TestALookUpIsNotUsedOnce(t *testing.T) {
+func TestALookUpIsNotUsedAfter(t *testing.T) {
 	t.Parallel()
 	cases := map[string]struct {
 		change func(l *lookups)
 		member string
 	}{
-		"its partition was given away": {func(l *lookups) { l.forget(sag) }, "m"},
-		"its topic was made anew":      {func(l *lookups) { l.forgetTopics([]string{sag.Topic}) }, "m"},
-		"the member is another":        {func(*lookups) {}, "n"},
+		"its partition was revoked": {func(l *lookups) { l.discard(sag) }, "m"},
+		"its topic was recreated":   {func(l *lookups) { l.discardTopics([]string{sag.Topic}) }, "m"},
+		"the member is another":     {func(*lookups) {}, "n"},
 	}
 	for claim, c := range cases {
 		t.Run(claim, func(t *testing.T) {
@@ -122,17 +122,17 @@ func TestALookUpIsNotUsedOnce(t *testing.T) {
 	}
 }
 
-func TestALookUpThatNobodyWantsEnds(t *testing.T) {
+func TestALookUpWithoutPartitionsIsCanceled(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		l := (&finder{}).lookups()
 		_, _ = getWithin(t, l, instant, "m", sag, stemme)
 		look := l.pending[sag]
-		l.forget(sag)
+		l.discard(sag)
 		if synctest.Wait(); isClosed(look.done) {
 			t.Error("the look-up ended although Stemme is still wanted")
 		}
-		l.forget(stemme)
+		l.discard(stemme)
 		if synctest.Wait(); !isClosed(look.done) {
 			t.Error("the look-up goes on although nothing of it is wanted")
 		}

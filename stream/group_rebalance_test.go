@@ -13,7 +13,7 @@ import (
 	"odastream/stream"
 )
 
-// slowStore answers once it is released, with what it held when it was asked.
+// slowStore answers once it is released, with the offsets as of the call.
 type slowStore struct {
 	*offsetsInMemory
 	asked   chan struct{} // gets one for each call of positions
@@ -25,11 +25,11 @@ func newSlowStore(o *offsetsInMemory) slowStore {
 }
 
 func (s slowStore) positions(ctx context.Context) (map[stream.TopicPartition]stream.Position, error) {
-	held, err := s.offsetsInMemory.positions(ctx)
+	stored, err := s.offsetsInMemory.positions(ctx)
 	s.asked <- struct{}{}
 	select {
 	case <-s.release:
-		return held, err
+		return stored, err
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
@@ -64,7 +64,7 @@ func (b bench) joined(c *stream.GroupConsumer) {
 	}
 }
 
-func TestRebalancesDoNotBeginALookUpAnew(t *testing.T) {
+func TestRebalancesDoNotRestartALookUp(t *testing.T) {
 	t.Parallel()
 	b, o := newBench(t, kafkatest.Fake(t)), &offsetsInMemory{}
 	topic := b.topic("sag", 1)
@@ -88,7 +88,7 @@ func TestRebalancesDoNotBeginALookUpAnew(t *testing.T) {
 
 // Invariant 2: the offset that was found before the other member is behind what
 // that member has applied.
-func TestAPartitionThatComesBackIsLookedUpAnew(t *testing.T) {
+func TestAPartitionThatComesBackIsLookedUpAgain(t *testing.T) {
 	t.Parallel()
 	b, o := newBench(t, kafkatest.Fake(t)), &offsetsInMemory{}
 	topic := b.topic("sag", 2)

@@ -6,10 +6,9 @@ import (
 	"sync"
 )
 
-// limits remembers how large a record each topic takes, in bytes. The client
-// fixes the size of a partition's batches when it first produces there, so a
-// limit is read once and may only fall afterwards; one that was raised counts
-// from the next start on.
+// limits caches each topic's limit of a record's size, in bytes. The client fixes the
+// batch size of a partition when it first produces to it. So a limit is read once and
+// afterwards only lowered; a raised one takes effect at the next start.
 type limits struct {
 	read func(ctx context.Context, names []string) (map[string]topicSettings, error)
 
@@ -17,8 +16,8 @@ type limits struct {
 	of map[string]int
 }
 
-// known returns the limit of a topic, or Kafka's default if it was not read yet.
-func (l *limits) known(topic string) int {
+// limit returns the limit of a topic, or Kafka's default if it was not read yet.
+func (l *limits) limit(topic string) int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if n, ok := l.of[topic]; ok {
@@ -43,7 +42,7 @@ func (l *limits) load(ctx context.Context, topics map[string]bool) error {
 	return l.reload(ctx, missing)
 }
 
-// reload reads limits again; it only lowers those that are known.
+// reload reads limits again; it lowers but never raises a known one.
 func (l *limits) reload(ctx context.Context, topics []string) error {
 	settings, err := l.read(ctx, topics)
 	if err != nil {
@@ -60,8 +59,8 @@ func (l *limits) reload(ctx context.Context, topics []string) error {
 	return nil
 }
 
-// forget drops a topic that is gone; one made anew has a limit of its own.
-func (l *limits) forget(topic string) {
+// drop drops a topic that was deleted; a recreated one may have another limit.
+func (l *limits) drop(topic string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	delete(l.of, topic)

@@ -16,8 +16,7 @@ type publisherMetrics struct {
 	seconds     prometheus.Histogram
 }
 
-// newPublisherMetrics registers with reg; with a nil reg the metrics are kept
-// and shown to nobody.
+// newPublisherMetrics registers with reg, unless reg is nil.
 func newPublisherMetrics(reg prometheus.Registerer) *publisherMetrics {
 	f := promauto.With(reg)
 	return &publisherMetrics{
@@ -28,7 +27,7 @@ func newPublisherMetrics(reg prometheus.Registerer) *publisherMetrics {
 			Name: "odastream_dead_letters_total", Help: "Dead letters acknowledged by Kafka.",
 		}, []string{"class"}),
 		failed: f.NewCounter(prometheus.CounterOpts{
-			Name: "odastream_publish_failures_total", Help: "Calls to Kafka that ended with an error: their changes are read back and published again.",
+			Name: "odastream_publish_failures_total", Help: "Publish calls that failed; the topic is then read and what is missing is published again.",
 		}),
 		seconds: f.NewHistogram(prometheus.HistogramOpts{
 			Name: "odastream_publish_seconds", Help: "Time until all changes of a page were acknowledged.",

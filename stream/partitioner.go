@@ -8,14 +8,14 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
-// ErrPartitionsChanged is returned by Publish and ReadLog where a topic has
-// another number of partitions than its keys were spread over: a delete in
-// another partition than its row would resurrect the row. The entity must stop
-// until its topic is made anew.
+// ErrPartitionsChanged is returned by Publish and ReadLog if a topic's number of
+// partitions changed after keys were written to it. A delete in another partition than
+// its row would resurrect the row, so the entity must stop until its topic is
+// recreated.
 var ErrPartitionsChanged = errors.New("number of partitions changed")
 
-// partitions is the partitioner of all Kafka clients (murmur2 of the key), which
-// refuses a topic whose number of partitions changes under it.
+// partitions is the partitioner of all Kafka clients (murmur2 of the key). It also
+// refuses a topic whose number of partitions changes.
 type partitions struct {
 	inner kgo.Partitioner
 
@@ -43,7 +43,7 @@ func (p *partitions) expect(topic string, n int) {
 	delete(p.changed, topic)
 }
 
-// check remembers the first number seen and tells whether n is that.
+// check stores the first number seen of a topic and says whether n equals it.
 func (p *partitions) check(topic string, n int) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -58,7 +58,7 @@ func (p *partitions) check(topic string, n int) bool {
 	return want == n
 }
 
-// err tells that a topic was refused.
+// err returns an error if the topic was refused.
 func (p *partitions) err(topic string) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -68,8 +68,8 @@ func (p *partitions) err(topic string) error {
 	return nil
 }
 
-// PartitionOf is the partition that a key's records are in, of a topic with so many
-// partitions (1 or more): where all Kafka clients put it, and so Publish.
+// PartitionOf returns the partition of a key's records in a topic with the given number
+// of partitions (1 or more), as Publish and all Kafka clients choose it.
 func PartitionOf(key string, partitions int) int32 {
 	record := &kgo.Record{Key: []byte(key)}
 	return int32(kgo.StickyKeyPartitioner(nil).ForTopic("").Partition(record, partitions))

@@ -26,7 +26,7 @@ func TestATopicWhosePartitionsChangedIsRefused(t *testing.T) {
 		if !strings.Contains(err.Error(), "has 4 partitions, had 3") {
 			t.Errorf("Publish = %v, want both numbers", err)
 		}
-		// The operator made the topic anew and told so.
+		// The operator recreated the topic and called Expect.
 		p.Expect("Sag", 4)
 		publish(t, p, update("Sag", 9, 9))
 	})
@@ -60,7 +60,7 @@ func TestExpectHoldsBeforeTheFirstPublish(t *testing.T) {
 	}
 }
 
-func TestATopicMadeAnewIsPublishedToByTheSamePublisher(t *testing.T) {
+func TestARecreatedTopicIsPublishedToByTheSamePublisher(t *testing.T) {
 	t.Parallel()
 	onBoth(t, func(t *testing.T, b *bench) {
 		b.ensure(t, "Sag")

@@ -15,16 +15,15 @@ import (
 	"odastream/schema"
 )
 
-// DeliveryTimeout is the longest that one round trip of Publish may take, and
-// PublishTimeout the longest that Publish may take in all, whatever it meets: a
-// lease under which one publishes must have longer to run than that. A delete's
-// tombstone goes in a second round trip.
+// DeliveryTimeout bounds one round trip of Publish, and PublishTimeout a whole call:
+// before a call the lease must have longer to run than that. A delete's tombstone is
+// sent in a second round trip.
 const (
 	DeliveryTimeout = 5 * time.Second
 	PublishTimeout  = 2 * DeliveryTimeout
 )
 
-// linger is how long the client waits for more records of a batch: enough for
+// linger is how long the client waits for more records of a batch: long enough for
 // one Publish to be one batch a partition.
 const linger = time.Millisecond
 
@@ -36,12 +35,12 @@ const zstdFastest = 1
 // acknowledged before: the topic must be read again from its start.
 var ErrDataLoss = errors.New("broker lost acknowledged records")
 
-// ErrTopicRemade is returned by Publish when the topic was deleted, or made anew,
-// since it was last written to: what it held is gone, and the entity must be
-// published anew.
-var ErrTopicRemade = errors.New("topic was deleted or made anew")
+// ErrTopicRecreated is returned by Publish when the topic was deleted or recreated
+// since it was last written to: its records are lost, and the whole entity must be
+// published again.
+var ErrTopicRecreated = errors.New("topic was deleted or recreated")
 
-// Ack is where a record stands on its topic.
+// Ack is the place of a record on its topic.
 type Ack struct {
 	Partition int32
 	Offset    int64
@@ -59,12 +58,12 @@ type Publisher struct {
 	metrics    *publisherMetrics
 
 	mu   sync.Mutex
-	lost map[string]bool // topics on which the client met data loss, until told
+	lost map[string]bool // topics on which the client detected data loss, until returned
 }
 
-// NewPublisher makes a publisher with a client of its own; opts win over its
-// settings. reg takes the publisher's and the client's metrics; nil: none are
-// kept. It does not connect. The caller closes it.
+// NewPublisher returns a publisher with its own client; opts override its settings. reg
+// registers the publisher's and the client's metrics; it may be nil. NewPublisher does
+// not connect. The caller closes the publisher.
 func NewPublisher(cfg Config, log *slog.Logger, reg prometheus.Registerer, opts ...kgo.Opt) (*Publisher, error) {
 	p := &Publisher{
 		enc: newEncoder(cfg), log: log, partitions: newPartitions(),
@@ -86,14 +85,13 @@ func (p *Publisher) producerOpts(reg prometheus.Registerer) []kgo.Opt {
 		kgo.RequiredAcks(kgo.AllISRAcks()),
 		kgo.RecordPartitioner(p.partitions),
 		kgo.ProducerBatchCompression(kgo.ZstdCompression().WithLevel(zstdFastest), kgo.Lz4Compression(), kgo.NoCompression()),
-		kgo.ProducerBatchMaxBytesFn(func(topic string) int32 { return int32(p.limits.known(topic)) }),
+		kgo.ProducerBatchMaxBytesFn(func(topic string) int32 { return int32(p.limits.limit(topic)) }),
 		kgo.ProducerLinger(linger),
 		kgo.ProduceRequestTimeout(DeliveryTimeout),
 		kgo.RecordDeliveryTimeout(DeliveryTimeout),
-		// Without it a record in flight to a broker that has gone silent could be
-		// neither given up nor waited for within a lease. What it may cost is a
-		// record twice on the topic, and only if the caller did not read the topic
-		// after an error, as Invariant 8 tells it to.
+		// Without it a record in flight to a broker that does not answer could not be
+		// given up within a lease. It can put a record on the topic twice, but only if the
+		// caller does not read the topic after an error, as Invariant 8 demands.
 		kgo.AllowIdempotentProduceCancellation(),
 		kgo.ProducerOnDataLossDetected(p.noteLoss),
 	}
@@ -104,15 +102,14 @@ func (p *Publisher) producerOpts(reg prometheus.Registerer) []kgo.Opt {
 	return opts
 }
 
-// Close gives up what is still unacknowledged and disconnects.
+// Close abandons unacknowledged records and disconnects.
 func (p *Publisher) Close() { p.cl.Close() }
 
-// Ping tells whether a broker answers; see Ping of this package.
+// Ping checks that a broker answers; see the function Ping.
 func (p *Publisher) Ping(ctx context.Context) error { return Ping(ctx, p.cl, p.enc.cfg) }
 
-// Expect sets the number of partitions that the entity's topic must have; with
-// another one Publish returns ErrPartitionsChanged. Without Expect it is the
-// number found by the first Publish.
+// Expect sets the number of partitions that the entity's topic must have; otherwise
+// Publish returns ErrPartitionsChanged. Without Expect the first Publish sets it.
 func (p *Publisher) Expect(entity string, partitions int) {
 	p.partitions.expect(p.enc.cfg.Topic(entity), partitions)
 }
@@ -122,20 +119,18 @@ func (p *Publisher) Expect(entity string, partitions int) {
 // large for the broker is dead-lettered instead (ClassTooLarge), acknowledged
 // before Publish returns, and has no Ack.
 //
-// With an error none of the changes may be taken as saved, and none as not
-// written: records may be on the topic already, or land there up to
-// DeliveryTimeout later. Before the entity is published again its topic must be
-// read again (Invariant 8). A change is sent only after the changes of its key
-// that stand before it were acknowledged, so an error never lets a later one of
-// a key pass an earlier one. That ctx ended is such an error, and Publish
-// returns at once then.
+// After an error each change may or may not be on the topic, or arrive there up to
+// DeliveryTimeout later. The topic must be read before the entity is published again
+// (Invariant 8). A change is sent only after the earlier changes of its key were
+// acknowledged, so after an error no later change of a key is on the topic without the
+// earlier ones. When ctx ends, Publish returns its error at once.
 //
 // Errors to branch on: ErrPartitionsChanged (stop the entity), ErrNoTopic and
-// ErrTopicRemade (make it, publish the entity anew), ErrDataLoss; all others are
-// the broker's and may pass.
+// ErrTopicRecreated (create the topic, publish the whole entity again), ErrDataLoss. All
+// others are the broker's and may be temporary.
 func (p *Publisher) Publish(ctx context.Context, changes []schema.Change) ([]Ack, error) {
 	start := time.Now()
-	// Invariant 4: however many rounds it takes, it ends within the lease.
+	// Invariant 4: it ends within the lease, whatever the number of rounds.
 	ctx, cancel := context.WithTimeout(ctx, PublishTimeout)
 	defer cancel()
 	records := p.enc.records(changes...)
@@ -164,8 +159,8 @@ func (p *Publisher) noteLoss(topic string, _ int32) {
 	p.lost[topic] = true
 }
 
-// takeLoss tells once of a loss on any of topics. The client tells of it on a
-// goroutine of its own, so it may be told with the next Publish only.
+// takeLoss returns a data loss on any of topics once. The client reports it from
+// another goroutine, so it may be returned only by the next Publish.
 func (p *Publisher) takeLoss(topics map[string]bool) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -106,8 +106,8 @@ func murmur2(data []byte) uint32 {
 	return h ^ h>>15
 }
 
-// Invariant 1: a broker that wrote but did not answer in time is asked again, and
-// the topic has each record once.
+// Invariant 1: a request to a broker that wrote but did not answer in time is retried,
+// and the topic has each record once.
 func TestARetriedPublishIsOnTheTopicOnce(t *testing.T) {
 	t.Parallel()
 	b := onFake(t)
@@ -133,7 +133,7 @@ func TestAnErrorNeverLetsALaterRecordOfItsKeyPass(t *testing.T) {
 			b := onFake(t)
 			b.ensure(t, "Sag")
 			p := b.publisher(t)
-			// The first produce request fails for good, and the ones after it would work.
+			// The first produce request fails for good; the next ones would succeed.
 			sent := make(chan uint32, 10)
 			b.fake.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Produce}, Observe: true, Count: -1, When: func(req kmsg.Request) bool {
 				sent <- recordsOf(req)
@@ -221,7 +221,7 @@ func TestPublishNamesAMissingTopic(t *testing.T) {
 	})
 }
 
-func TestDataLossIsTold(t *testing.T) {
+func TestDataLossIsReturned(t *testing.T) {
 	t.Parallel()
 	b := onFake(t)
 	b.ensure(t, "Sag", "Stemme")
@@ -283,7 +283,7 @@ func samples(t *testing.T, reg *prometheus.Registry) map[string]float64 {
 	return out
 }
 
-func TestEntitiesArePublishedAtOnce(t *testing.T) {
+func TestEntitiesArePublishedConcurrently(t *testing.T) {
 	t.Parallel()
 	onBoth(t, func(t *testing.T, b *bench) {
 		b.ensure(t, "Sag", "Stemme", "Aktør")
@@ -327,7 +327,7 @@ func (b *bench) setLimit(t *testing.T, topic string, limit int) {
 	}
 }
 
-// Invariant 4: rounds that are each just in time do not add up beyond the lease.
+// Invariant 4: many rounds, each just within its timeout, do not outlast the lease.
 func TestManySlowRoundsEndWithinPublishTimeout(t *testing.T) {
 	t.Parallel()
 	b := onFake(t)

@@ -12,9 +12,9 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
-// reader hands out the records of partitions that it is given with their start
-// offsets: what a GroupConsumer and a DirectConsumer have in common. Its methods
-// are safe for concurrent use, but only one goroutine may poll.
+// reader reads partitions from given start offsets. It is the part that GroupConsumer
+// and DirectConsumer share. Its methods are safe for concurrent use, but only one
+// goroutine may poll.
 type reader struct {
 	cfg     Config
 	log     *slog.Logger
@@ -27,39 +27,40 @@ type reader struct {
 	parts       map[TopicPartition]*partition
 	seeks       map[TopicPartition]int64
 	generation  uint64
-	trouble     string // why nothing comes of any partition; "" if it does
-	unreachable error  // what RefreshEnds heard
+	trouble     string // why no partition yields records; "" if nothing is wrong
+	unreachable error  // the last error of RefreshEnds's Ping
 }
 
-// endless is the goal of a partition that is read for ever.
-const endless int64 = math.MaxInt64
+// noStop is stopAt of a partition that is read without end.
+const noStop int64 = math.MaxInt64
 
 // partition is what a reader knows of a partition that it reads.
 type partition struct {
 	topicID    [16]byte
-	next       int64 // the offset that the store will hold once all spans handed out are applied
+	next       int64 // what the stored offset will be once all spans handed out are applied
 	start      int64 // the offset at which reading began
-	at         int64 // the offset at which reading goes on
+	at         int64 // the offset of the next record to read
 	end        int64 // the high watermark last seen
-	goal       int64 // where reading stops
+	stopAt     int64 // reading stops before this offset
 	generation uint64
 	trouble    string
 }
 
 func newReader(cfg Config, cc ConsumerConfig, log *slog.Logger, metrics *consumerMetrics) *reader {
 	r := &reader{cfg: cfg, log: log, metrics: metrics, parts: map[TopicPartition]*partition{}, seeks: map[TopicPartition]int64{}}
-	r.starts = &starts{cfg: cfg, cc: cc, log: log, metrics: metrics, tell: r.setTrouble}
+	r.starts = &starts{cfg: cfg, cc: cc, log: log, metrics: metrics, report: r.setTrouble}
 	return r
 }
 
-// use has the reader fetch with one client and ask with another, or the same.
+// use sets the client that fetches and the one for all other requests; they may be the
+// same.
 func (r *reader) use(fetch, ask *kgo.Client) {
 	r.cl, r.adm = fetch, kadm.NewClient(ask)
 	r.starts.adm = r.adm
 }
 
-// Current tells whether s is still this consumer's to apply: its partition has
-// not been given away or sought since s was handed out.
+// Current says whether s may still be applied: its partition was neither revoked nor
+// sought since s was handed out.
 func (r *reader) Current(s Span) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -82,9 +83,9 @@ func (r *reader) Resume(partitions ...TopicPartition) {
 	}
 }
 
-// Reseek reads the store's offsets of partitions again and goes on from there:
-// for partitions that somebody else has moved. Spans handed out before are no
-// longer Current. Partitions that are not ours any more are left alone.
+// Reseek reads the stored offsets of partitions again and continues from there. It is
+// for partitions whose stored offset another writer changed. Spans handed out before
+// are no longer Current. Reseek ignores partitions that are no longer owned.
 func (r *reader) Reseek(ctx context.Context, partitions []TopicPartition) error {
 	found, err := r.starts.find(ctx, partitions)
 	if err != nil {
@@ -99,13 +100,13 @@ func (r *reader) Reseek(ctx context.Context, partitions []TopicPartition) error 
 			continue
 		}
 		r.generation++
-		p.generation, p.goal = r.generation, old.goal
+		p.generation, p.stopAt = r.generation, old.stopAt
 		r.parts[tp], r.seeks[tp] = p, p.at
 	}
 	return nil
 }
 
-// own takes over partitions that start where they were found to.
+// own adds partitions with their start offsets.
 func (r *reader) own(found map[TopicPartition]*partition) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -116,11 +117,11 @@ func (r *reader) own(found map[TopicPartition]*partition) {
 		r.parts[tp] = p
 		delete(r.seeks, tp)
 	}
-	r.log.Info("partitions taken", "partitions", len(found), "owned", len(r.parts))
+	r.log.Info("partitions assigned", "partitions", len(found), "owned", len(r.parts))
 }
 
-// disown forgets partitions, so that nothing more of them is handed out. It returns
-// how many are left.
+// disown removes partitions, so that no more of their records are handed out. It
+// returns how many are left.
 func (r *reader) disown(partitions []TopicPartition) (left int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -143,7 +144,8 @@ func (r *reader) disownTopics(topics []string) {
 	}
 }
 
-// seek carries out what Reseek asked for: only in poll, where no rebalance can run.
+// seek does the seeks that Reseek requested. Only poll calls it, because no rebalance
+// can run there.
 func (r *reader) seek() {
 	r.mu.Lock()
 	offsets := map[string]map[int32]kgo.EpochOffset{}

@@ -10,9 +10,9 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
-// poll waits up to wait for records, at most limit of them, and gives them as
-// spans. It also names topics that were deleted and made anew.
-func (r *reader) poll(ctx context.Context, limit int, wait time.Duration) (spans []Span, anew []string, err error) {
+// poll waits up to wait for records, at most limit of them, and returns them as spans.
+// It also returns the topics that were recreated.
+func (r *reader) poll(ctx context.Context, limit int, wait time.Duration) (spans []Span, recreated []string, err error) {
 	timed, cancel := context.WithTimeout(ctx, wait)
 	fetches := r.cl.PollRecords(timed, limit)
 	cancel()
@@ -22,32 +22,32 @@ func (r *reader) poll(ctx context.Context, limit int, wait time.Duration) (spans
 	if fetches.IsClientClosed() {
 		return nil, nil, ErrClosed
 	}
-	spans, anew = r.spans(fetches)
-	anew = append(anew, r.faults(ctx, fetches, len(spans) > 0)...)
+	spans, recreated = r.spans(fetches)
+	recreated = append(recreated, r.checkErrors(ctx, fetches, len(spans) > 0)...)
 	r.seek()
-	return spans, anew, nil
+	return spans, recreated, nil
 }
 
-// spans also names topics whose records come from another topic than was looked
-// up at the assignment.
-func (r *reader) spans(fetches kgo.Fetches) (spans []Span, anew []string) {
+// spans also returns the topics whose id is no longer that of the assignment.
+func (r *reader) spans(fetches kgo.Fetches) (spans []Span, recreated []string) {
 	fetches.EachTopic(func(topic kgo.FetchTopic) {
 		for _, part := range topic.Partitions {
-			span, ok, recreated := r.span(topic, part)
-			if recreated {
-				anew = append(anew, topic.Topic)
+			span, ok, other := r.span(topic, part)
+			if other {
+				recreated = append(recreated, topic.Topic)
 			}
 			if ok {
 				spans = append(spans, span)
 			}
 		}
 	})
-	return spans, anew
+	return spans, recreated
 }
 
-// span turns what was fetched of one partition into a Span, unless the partition
-// is no longer ours, is about to be sought, or turns out to be another topic's.
-func (r *reader) span(topic kgo.FetchTopic, part kgo.FetchPartition) (s Span, ok, recreated bool) {
+// span turns the fetched records of one partition into a Span. It is not ok if the
+// partition is no longer owned or is about to be sought, and other if its topic was
+// recreated.
+func (r *reader) span(topic kgo.FetchTopic, part kgo.FetchPartition) (s Span, ok, other bool) {
 	tp := TopicPartition{Topic: topic.Topic, Partition: part.Partition}
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -60,9 +60,9 @@ func (r *reader) span(topic kgo.FetchTopic, part kgo.FetchPartition) (s Span, ok
 	}
 	r.checkJump(tp, p, part)
 	p.end, p.trouble, r.trouble = max(part.HighWatermark, part.Records[len(part.Records)-1].Offset+1), "", ""
-	records := before(part.Records, p.goal)
+	records := before(part.Records, p.stopAt)
 	if len(records) == 0 {
-		p.at = max(p.at, p.goal)
+		p.at = max(p.at, p.stopAt)
 		return Span{}, false, false
 	}
 	s = Span{
@@ -71,19 +71,19 @@ func (r *reader) span(topic kgo.FetchTopic, part kgo.FetchPartition) (s Span, ok
 	}
 	p.next, p.at = s.To, s.To
 	if len(records) < len(part.Records) {
-		p.at = p.goal
+		p.at = p.stopAt
 	}
 	return s, true, false
 }
 
-// checkJump speaks up when the client went on elsewhere than asked: back, because
-// the broker has lost what we read, or over records that were deleted unread.
-// (Gaps that compaction leaves do not move the log's start.)
+// checkJump logs when the client read from another offset than asked for: from an
+// earlier one, because the broker lost records that were read, or from a later one,
+// because unread records were deleted. (Gaps of compaction do not move the log's start.)
 func (r *reader) checkJump(tp TopicPartition, p *partition, part kgo.FetchPartition) {
 	first := part.Records[0].Offset
 	if first < p.at {
 		r.metrics.resets.WithLabelValues(resetDataLoss).Inc()
-		r.log.Error("topic was cut off, reading it again", "topic", tp.Topic, "partition", tp.Partition,
+		r.log.Error("topic was truncated, reading it again", "topic", tp.Topic, "partition", tp.Partition,
 			"offset", p.at, "resumed_at", first)
 	}
 	if part.LogStartOffset > p.at {
@@ -93,26 +93,26 @@ func (r *reader) checkJump(tp TopicPartition, p *partition, part kgo.FetchPartit
 	}
 }
 
-func before(records []*kgo.Record, goal int64) []*kgo.Record {
-	n, _ := slices.BinarySearchFunc(records, goal, func(r *kgo.Record, goal int64) int {
-		return int(min(max(r.Offset-goal, -1), 1))
+func before(records []*kgo.Record, stopAt int64) []*kgo.Record {
+	n, _ := slices.BinarySearchFunc(records, stopAt, func(r *kgo.Record, stopAt int64) int {
+		return int(min(max(r.Offset-stopAt, -1), 1))
 	})
 	return records[:n]
 }
 
-// faults notes what went wrong with a fetch, and names the topics that were
-// deleted and made anew. Everything else is retried by the client.
-func (r *reader) faults(ctx context.Context, fetches kgo.Fetches, some bool) (anew []string) {
+// checkErrors notes the errors of a fetch, and returns the topics that were recreated.
+// The client retries all others.
+func (r *reader) checkErrors(ctx context.Context, fetches kgo.Fetches, some bool) (recreated []string) {
 	only := false
 	fetches.EachError(func(topic string, part int32, err error) {
 		if topic == "" && (errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled)) {
-			return // how PollRecords says that nothing came in time
+			return // PollRecords says so if no records came in time
 		}
 		only = !some
 		var loss *kgo.ErrDataLoss
 		switch {
 		case errors.Is(err, kerr.UnknownTopicID):
-			anew = append(anew, topic)
+			recreated = append(recreated, topic)
 		case errors.As(err, &loss):
 			r.metrics.resets.WithLabelValues(resetDataLoss).Inc()
 			r.log.Error("topic has lost records", "topic", topic, "partition", part, "err", err)
@@ -120,11 +120,11 @@ func (r *reader) faults(ctx context.Context, fetches kgo.Fetches, some bool) (an
 			r.note(TopicPartition{Topic: topic, Partition: part}, err)
 		}
 	})
-	if only && len(anew) == 0 {
-		// A partition that fails at once would otherwise turn the loop hot.
+	if only && len(recreated) == 0 {
+		// Without it a partition that fails at once would make this a busy loop.
 		_ = backoff(ctx, 1)
 	}
-	return anew
+	return recreated
 }
 
 func (r *reader) note(tp TopicPartition, err error) {
@@ -134,13 +134,13 @@ func (r *reader) note(tp TopicPartition, err error) {
 	p := r.parts[tp]
 	if p == nil {
 		if r.trouble != text {
-			r.log.Warn("Kafka gives no records", "err", err)
+			r.log.Warn("no records from Kafka", "err", err)
 		}
 		r.trouble = text
 		return
 	}
 	if p.trouble != text {
-		r.log.Warn("partition gives no records", "topic", tp.Topic, "partition", tp.Partition, "err", err)
+		r.log.Warn("no records from partition", "topic", tp.Topic, "partition", tp.Partition, "err", err)
 	}
 	p.trouble = text
 }

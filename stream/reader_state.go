@@ -7,17 +7,17 @@ import (
 	"strings"
 )
 
-// PartitionState is one partition as a consumer sees it.
+// PartitionState is the state of one partition of a consumer.
 type PartitionState struct {
 	TopicPartition
-	Start   int64  // offset at which reading began when it was assigned or sought
+	Start   int64  // offset of the first record to read when it was assigned or sought
 	Read    int64  // offset of the next record to hand out
-	End     int64  // the topic's end when last heard of
-	Trouble string // why it gives no records; "" if nothing is wrong
+	End     int64  // the topic's end when last read
+	Trouble string // why it yields no records; "" if nothing is wrong
 }
 
-// State gives the partitions owned, by name, and what keeps the consumer as a
-// whole from its work: "" if nothing does.
+// State returns the owned partitions, sorted, and why the whole consumer yields no
+// records: "" if nothing is wrong.
 func (r *reader) State() (partitions []PartitionState, trouble string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -36,9 +36,9 @@ func (r *reader) State() (partitions []PartitionState, trouble string) {
 	return partitions, r.trouble
 }
 
-// RefreshEnds asks the brokers where the owned topics end, for State: fetches
-// tell it only of partitions that have news. It also finds out whether the brokers
-// answer at all, which a fetch that waits does not tell.
+// RefreshEnds reads the ends of the owned topics for State: fetches update only those
+// of partitions with new records. It also checks that the brokers answer, which a
+// waiting fetch does not.
 func (r *reader) RefreshEnds(ctx context.Context) error {
 	err := Ping(ctx, r.cl, r.cfg)
 	r.setUnreachable(err)

@@ -11,13 +11,13 @@ import (
 )
 
 const (
-	fetchBytes   = 2 << 20 // asked for at a time, compressed: in memory it is up to some tens as much; a single larger batch still comes whole
-	fetchMillis  = 100     // how long the broker may wait for a first byte
-	emptyFetches = 2       // so many empty answers in a row: nothing is left before the end
+	fetchBytes   = 2 << 20 // of one fetch, compressed; in memory it may be tens of times as much; a larger batch still comes whole
+	fetchMillis  = 100     // how long the broker may wait for the first byte
+	emptyFetches = 2       // empty answers in a row that mean that nothing is left before the end
 )
 
-// ErrOutOfRange tells that a topic does not hold the offset from which it was
-// to be read: it was made anew, cut off, or the offset is of another cluster.
+// ErrOutOfRange says that a topic does not hold the offset to read from: the topic was
+// recreated or truncated, or the offset is of another cluster.
 type ErrOutOfRange struct {
 	Topic      string
 	Partition  int32
@@ -25,22 +25,22 @@ type ErrOutOfRange struct {
 	Start, End int64 // what the topic holds: Start ≤ offset < End
 }
 
-// Error names the partition, the offset and what is there instead.
+// Error names the partition, the offset and the range that the topic holds.
 func (e *ErrOutOfRange) Error() string {
 	return fmt.Sprintf("offset %d of topic %s partition %d is outside of what it holds, %d to %d",
 		e.Offset, e.Topic, e.Partition, e.Start, e.End)
 }
 
-// ReadLog reads the topic of an entity from the offsets of from (by partition)
-// up to the ends as they stood at the call, and gives the records to fn in
-// batches, one partition after the other, each in its order. Nil from, or an
-// offset below 0, is the topic's start. Records of open and aborted transactions
-// are read as well (read uncommitted): the project writes none.
+// ReadLog reads the topic of an entity from the offsets of from (by partition) up to
+// its ends at the time of the call. It calls fn with the records in batches, one
+// partition after the other, each in order. Nil from, or an offset below 0, is the
+// topic's start. It also reads records of open and aborted transactions (read
+// uncommitted): this project writes none.
 //
-// It returns the offsets to go on from, also with an error: what lies before
-// them was given to fn, and fn returned nil. Errors to branch on: ErrNoTopic,
-// ErrPartitionsChanged (from has another length than the topic), *ErrOutOfRange;
-// an error of fn is returned wrapped; all others are the broker's and may pass.
+// It returns the offsets to continue from, also with an error: fn has returned nil for
+// all records before them. Errors to branch on: ErrNoTopic, ErrPartitionsChanged (from
+// has another length than the topic), *ErrOutOfRange. An error of fn is returned
+// wrapped. All others are the broker's and may be temporary.
 func (t *Topics) ReadLog(ctx context.Context, entity string, from []int64, fn func([]*kgo.Record) error) (next []int64, err error) {
 	return t.readTopic(ctx, t.cfg.Topic(entity), from, fn)
 }
@@ -84,9 +84,9 @@ func startingPoints(topic string, s TopicState, from []int64) ([]int64, error) {
 	return next, nil
 }
 
-// logReader reads one partition by fetch requests of its own. A consumer would
-// not do: compaction may leave nothing at the end of a partition, and a consumer
-// then waits for ever for a record that tells it so.
+// logReader reads one partition with its own fetch requests. A consumer cannot do
+// that: compaction may leave no record at the end of a partition, and a consumer then
+// never learns that it has reached the end.
 type logReader struct {
 	cl        *kgo.Client
 	topic     string
@@ -109,7 +109,7 @@ func (r logReader) read(ctx context.Context, at int64, fn func([]*kgo.Record) er
 			return at, got.Err
 		}
 		if next <= at {
-			// A throttled answer is empty as well, and says nothing of the topic.
+			// A throttled answer is empty, too, and does not mean the end.
 			if empty++; throttled {
 				empty = 0
 			}
@@ -129,7 +129,7 @@ func (r logReader) read(ctx context.Context, at int64, fn func([]*kgo.Record) er
 	return at, nil
 }
 
-// before leaves out what was written after the call.
+// before returns the records before the end.
 func (r logReader) before(records []*kgo.Record) []*kgo.Record {
 	n, _ := slices.BinarySearchFunc(records, r.end, func(rec *kgo.Record, end int64) int { return int(rec.Offset - end) })
 	return records[:n]
@@ -138,7 +138,7 @@ func (r logReader) before(records []*kgo.Record) []*kgo.Record {
 func (r logReader) fetch(ctx context.Context, at int64) (part *kmsg.FetchResponseTopicPartition, throttled bool, err error) {
 	req := kmsg.NewPtrFetchRequest()
 	req.MaxWaitMillis, req.MinBytes, req.MaxBytes = fetchMillis, 1, fetchBytes
-	req.SessionEpoch = -1 // no fetch session: each request stands for itself
+	req.SessionEpoch = -1 // no fetch session
 	topic := kmsg.NewFetchRequestTopic()
 	topic.Topic, topic.TopicID = r.topic, r.id
 	p := kmsg.NewFetchRequestTopicPartition()

@@ -48,7 +48,7 @@ func (b *bench) read(t *testing.T, from []int64) (offsets, next []int64) {
 	return offsets, next
 }
 
-func TestReadLogReadsFromWhereOneWasToTheEnd(t *testing.T) {
+func TestReadLogReadsFromAnOffsetToTheEnd(t *testing.T) {
 	t.Parallel()
 	onBoth(t, func(t *testing.T, b *bench) {
 		b.single(t)
@@ -102,7 +102,7 @@ func TestReadLogReadsEachPartitionInOrder(t *testing.T) {
 	})
 }
 
-func TestReadLogTellsWhatIsOutOfRange(t *testing.T) {
+func TestReadLogReturnsErrOutOfRange(t *testing.T) {
 	t.Parallel()
 	onBoth(t, func(t *testing.T, b *bench) {
 		b.single(t)
@@ -160,7 +160,7 @@ func TestReadLogNamesWhatStopsAnEntity(t *testing.T) {
 
 // A transaction's last offset is its marker, which no reader is shown: an end
 // without a record, as compaction leaves it too.
-func TestReadLogPassesAnEndThatIsNoRecord(t *testing.T) {
+func TestReadLogPassesAnEndWithoutARecord(t *testing.T) {
 	t.Parallel()
 	onBoth(t, func(t *testing.T, b *bench) {
 		b.single(t)
@@ -219,8 +219,7 @@ func compactNow() map[string]*string {
 	}
 }
 
-// TestReadLogOverACompactedTopic reads past holes, and past an end of which
-// compaction left nothing.
+// TestReadLogOverACompactedTopic reads past gaps, and past an end without records.
 func TestReadLogOverACompactedTopic(t *testing.T) {
 	t.Parallel()
 	b := onFake(t, kfake.BrokerConfigs(map[string]string{"log.cleaner.backoff.ms": "100"}))
@@ -259,8 +258,7 @@ func (b *bench) awaitCompaction(t *testing.T) (offsets []int64) {
 	return offsets
 }
 
-// answerEmpty answers every fetch as a broker does that holds nothing from the
-// offset on, with the high watermark of hw.
+// answerEmpty answers every fetch without records and with the high watermark hw.
 func (b *bench) answerEmpty(hw int64, throttle func() int32) (asked *atomic.Int32) {
 	asked = new(atomic.Int32)
 	b.fake.ControlKey(int16(kmsg.Fetch), func(req kmsg.Request) (kmsg.Response, error, bool) {
@@ -280,7 +278,7 @@ func (b *bench) answerEmpty(hw int64, throttle func() int32) (asked *atomic.Int3
 	return asked
 }
 
-func TestReadLogPassesAnEndOfWhichNothingIsLeft(t *testing.T) {
+func TestReadLogPassesAnEndThatWasCompactedAway(t *testing.T) {
 	t.Parallel()
 	b := onFake(t)
 	b.single(t)
@@ -315,7 +313,7 @@ func TestReadLogDoesNotTakeAThrottledAnswerForTheEnd(t *testing.T) {
 	}
 }
 
-func TestReadLogGoesOnWhereItsReaderFailed(t *testing.T) {
+func TestReadLogContinuesWhereItsReaderFailed(t *testing.T) {
 	t.Parallel()
 	b := onFake(t)
 	b.ensure(t, "Sag")
@@ -341,14 +339,14 @@ func TestReadLogGoesOnWhereItsReaderFailed(t *testing.T) {
 	}
 }
 
-func TestReadLogStopsAtTheEndOfItsCall(t *testing.T) {
+func TestReadLogStopsAtTheEndAsOfItsCall(t *testing.T) {
 	t.Parallel()
 	b := onFake(t)
 	b.single(t)
 	b.ensure(t, "Sag")
 	p := b.publisher(t)
 	publish(t, p, changes("Sag", 1, 5)...)
-	// More is written between the question for the end and the first fetch.
+	// More is written between the request for the end and the first fetch.
 	b.fake.ControlKey(int16(kmsg.Fetch), func(kmsg.Request) (kmsg.Response, error, bool) {
 		b.fake.SleepControl(func() { publish(t, p, changes("Sag", 6, 9)...) })
 		return nil, nil, false
@@ -361,7 +359,7 @@ func TestReadLogStopsAtTheEndOfItsCall(t *testing.T) {
 	}
 }
 
-func TestReadLogGivesBackTheBrokersError(t *testing.T) {
+func TestReadLogReturnsTheBrokersError(t *testing.T) {
 	t.Parallel()
 	b := onFake(t)
 	b.single(t)

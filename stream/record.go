@@ -44,16 +44,16 @@ func publicSource(address string) string {
 	return strings.TrimRight(u.String(), "/")
 }
 
-// record is a record with room for its headers, so that those of a page are made
-// in one piece.
+// record is a record with space for its headers, so that those of a page are one
+// allocation.
 type record struct {
 	kgo.Record
 	headers [7]kgo.RecordHeader
 }
 
-// records gives the record of each change, and after the record of a delete its
-// tombstone, with the same headers and so the same ce_id. A record's key, value
-// and headers share memory: nobody may write into them.
+// records returns the record of each change, and after the record of a delete its
+// tombstone, with the same headers and so the same ce_id. A record's key, value and
+// headers share memory and must not be modified.
 func (e encoder) records(changes ...schema.Change) []*kgo.Record {
 	out := make([]*kgo.Record, 0, len(changes))
 	page := make([]record, len(changes))
@@ -71,22 +71,22 @@ func (e encoder) records(changes ...schema.Change) []*kgo.Record {
 	return out
 }
 
-// names are what the records of one entity have in common.
+// names are the names that the records of one entity share.
 type names struct {
 	topic, source string
 }
 
-// names spells the entity for its records. ce_source is a URI, so the letters æøå
-// are percent-encoded there; elsewhere they stand as they are.
+// names returns the names of an entity. ce_source is a URI, so æøå are percent-encoded
+// there, and only there.
 func (e encoder) names(entity string) names {
 	return names{topic: e.cfg.Topic(entity), source: e.source + "/" + url.PathEscape(entity)}
 }
 
-// textRoom is above what a record of the source's entities holds beside its row.
+// textRoom is more than a record of the source's entities holds besides its row.
 const textRoom = 512
 
-// fill makes r the record of c. All its texts are cut from one buffer; the
-// headers are in the contract's order.
+// fill makes r the record of c. All its texts share one buffer. The headers are in the
+// contract's order.
 func (r *record) fill(c schema.Change, of names) *kgo.Record {
 	buf := make([]byte, 0, len(c.Data)+textRoom)
 	cut := func(grown []byte) (text []byte) {
@@ -122,7 +122,7 @@ func header(rec *kgo.Record, key string) (string, bool) {
 // its key, value and headers: 61 of the batch, and lengths as varints.
 const recordOverhead = 128
 
-// recordSize is at least what rec takes up as a batch of its own, uncompressed.
+// recordSize is an upper bound of rec's size as a batch of its own, uncompressed.
 func recordSize(rec *kgo.Record) int {
 	n := recordOverhead + len(rec.Key) + len(rec.Value)
 	for _, h := range rec.Headers {

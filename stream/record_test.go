@@ -153,7 +153,7 @@ func TestRoundsKeepTheOrderOfAKey(t *testing.T) {
 		return &kgo.Record{Topic: topic, Key: []byte(key), Value: []byte(value)}
 	}
 	in := []*kgo.Record{rec("a", "1", "x"), rec("a", "2", "x"), rec("a", "1", "y"), rec("b", "1", "x"), rec("a", "1", "z"), rec("a", "2", "y")}
-	got := rounds(in)
+	got := splitRounds(in)
 	want := [][]*kgo.Record{{in[0], in[1], in[3]}, {in[2], in[5]}, {in[4]}}
 	if diff := cmp.Diff(want, got, cmp.AllowUnexported(kgo.Record{}, kgo.RecordAttrs{})); diff != "" {
 		t.Errorf("rounds (-want +got):\n%s", diff)

@@ -2,8 +2,8 @@ package stream
 
 import "log/slog"
 
-// Secret is text that no log line, error or formatted value shows. Convert it
-// to string to use it. The zero value is no secret and prints as nothing.
+// Secret is text that no log line, error or formatted value shows. Convert it to
+// string to use it. The zero value means no secret and prints as "".
 type Secret string
 
 const hidden = "(hidden)"

@@ -20,7 +20,7 @@ var (
 	errNoPassword    = errors.New("no password in the file")
 )
 
-// security gives the options of an encrypted and authenticated connection.
+// security returns the options for TLS and SASL.
 func (c Config) security() ([]kgo.Opt, error) {
 	var opts []kgo.Opt
 	if c.TLS {
@@ -40,8 +40,8 @@ func (c Config) security() ([]kgo.Opt, error) {
 	return opts, nil
 }
 
-// tlsConfig verifies the broker against CAFile, or against the system's
-// authorities where there is none. There is no way to switch that off.
+// tlsConfig verifies the broker against CAFile, or without one against the system's
+// authorities. Verification cannot be switched off.
 func (c Config) tlsConfig() (*tls.Config, error) {
 	conf := &tls.Config{MinVersion: tls.VersionTLS12}
 	if c.CAFile == "" {
@@ -58,8 +58,8 @@ func (c Config) tlsConfig() (*tls.Config, error) {
 	return conf, nil
 }
 
-// sasl asks for the password at each log-in, so that a rotated file is used
-// without a restart.
+// sasl reads the password at each log-in, so that a rotated file takes effect without
+// a restart.
 func (c Config) sasl() (sasl.Mechanism, error) {
 	auth := func(context.Context) (scram.Auth, error) {
 		pass, err := c.password()

@@ -41,7 +41,7 @@ func selfSigned(t *testing.T) (tls.Certificate, string) {
 	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, string(authority)
 }
 
-// ping waits as long as it takes if an answer is to come, and a moment if none is.
+// ping waits without limit if it expects an answer, else for a moment.
 func ping(t *testing.T, cfg Config, ok bool) error {
 	t.Helper()
 	cl, err := NewClient(cfg, (&logBuffer{}).logger())
@@ -156,7 +156,7 @@ func TestNewClientNamesWhatItCannotRead(t *testing.T) {
 	}
 }
 
-func TestAPlainPasswordInTheOpenIsWarnedOf(t *testing.T) {
+func TestAPasswordSentUnencryptedIsLogged(t *testing.T) {
 	t.Parallel()
 	log := &logBuffer{}
 	cfg := Config{Brokers: []string{"127.0.0.1:1"}, SASLMechanism: MechanismPlain, SASLUsername: "u", SASLPassword: "hunter22"}
@@ -165,7 +165,7 @@ func TestAPlainPasswordInTheOpenIsWarnedOf(t *testing.T) {
 		t.Fatal(err)
 	}
 	cl.Close()
-	if !strings.Contains(log.String(), "travels unencrypted") {
+	if !strings.Contains(log.String(), "sent unencrypted") {
 		t.Errorf("no warning:\n%s", log)
 	}
 }

@@ -9,12 +9,12 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
-// send produces records, each key's in order, and returns those that the broker
-// does not take because of their size.
+// send produces records, each key's in order, and returns those that are too large
+// for the broker.
 func (p *Publisher) send(ctx context.Context, records []*kgo.Record) (large map[*kgo.Record]error, err error) {
 	large = map[*kgo.Record]error{}
-	for _, round := range rounds(records) {
-		fit := p.sift(round, large)
+	for _, round := range splitRounds(records) {
+		fit := p.splitBySize(round, large)
 		refused, err := p.produce(ctx, fit)
 		if err == nil && len(refused) > 0 {
 			err = p.sendRefused(ctx, refused, large)
@@ -26,11 +26,12 @@ func (p *Publisher) send(ctx context.Context, records []*kgo.Record) (large map[
 	return large, nil
 }
 
-// sift sets aside what is above its topic's limit.
-func (p *Publisher) sift(records []*kgo.Record, large map[*kgo.Record]error) (fit []*kgo.Record) {
+// splitBySize returns the records within their topic's limit, and adds the others to
+// large.
+func (p *Publisher) splitBySize(records []*kgo.Record, large map[*kgo.Record]error) (fit []*kgo.Record) {
 	fit = make([]*kgo.Record, 0, len(records))
 	for _, rec := range records {
-		limit := p.limits.known(rec.Topic)
+		limit := p.limits.limit(rec.Topic)
 		if size := recordSize(rec); size > limit {
 			large[rec] = fmt.Errorf("record of %d bytes is above the limit %d of topic %s", size, limit, rec.Topic)
 			continue
@@ -40,16 +41,16 @@ func (p *Publisher) sift(records []*kgo.Record, large map[*kgo.Record]error) (fi
 	return fit
 }
 
-// sendRefused goes through records of batches that the broker found too large:
-// its limit fell since it was read. The innocent ones among them are sent one by
-// one; a refusal says that nothing of a batch was written.
+// sendRefused handles batches that the broker refused as too large, because its limit
+// was lowered since it was read. Nothing of a refused batch was written. It sends each
+// record that fits the new limit alone.
 func (p *Publisher) sendRefused(ctx context.Context, refused []*kgo.Record, large map[*kgo.Record]error) error {
 	for topic := range topicsOf(refused) {
 		if err := p.limits.reload(ctx, []string{topic}); err != nil {
 			return err
 		}
 	}
-	for _, rec := range p.sift(refused, large) {
+	for _, rec := range p.splitBySize(refused, large) {
 		again, err := p.produce(ctx, []*kgo.Record{rec})
 		if err != nil {
 			return err
@@ -69,9 +70,9 @@ func topicsOf(records []*kgo.Record) map[string]bool {
 	return topics
 }
 
-// rounds splits records so that each round has a key at most once: the next
-// record of a key is not sent before the one before it was acknowledged.
-func rounds(records []*kgo.Record) [][]*kgo.Record {
+// splitRounds splits records so that each round has a key at most once: a record is
+// sent only after the previous one of its key was acknowledged.
+func splitRounds(records []*kgo.Record) [][]*kgo.Record {
 	type place struct{ topic, key string }
 	var out [][]*kgo.Record
 	seen := make(map[place]int, len(records))
@@ -92,15 +93,15 @@ type outcome struct {
 	err error
 }
 
-// produce sends records and waits until each is acknowledged or failed, or ctx
-// ended. It returns those that were refused for their size, or the first error.
+// produce sends records and waits until each is acknowledged or failed, or ctx ends.
+// It returns the records that were refused as too large, or the first error.
 func (p *Publisher) produce(ctx context.Context, records []*kgo.Record) (refused []*kgo.Record, err error) {
 	ctx, cancel := context.WithTimeout(ctx, DeliveryTimeout)
 	defer cancel()
-	done := make(chan outcome, len(records)) // room for all: a late outcome blocks nobody
+	done := make(chan outcome, len(records)) // room for all: a late outcome blocks no goroutine
 	tell := func(rec *kgo.Record, err error) { done <- outcome{rec, err} }
 	for _, rec := range records {
-		rec.Context = ctx // of a record sent before it is that of then, which has ended
+		rec.Context = ctx // a record that is sent again has an ended one
 		p.cl.Produce(ctx, rec, tell)
 	}
 	for range records {
@@ -111,7 +112,7 @@ func (p *Publisher) produce(ctx context.Context, records []*kgo.Record) (refused
 			case errors.Is(o.err, kerr.MessageTooLarge):
 				refused = append(refused, o.rec)
 			case err == nil:
-				err = p.explain(o)
+				err = p.classify(o)
 			}
 		case <-ctx.Done():
 			return nil, fmt.Errorf("wait for the broker's acknowledgement: %w", ctx.Err())
@@ -120,28 +121,28 @@ func (p *Publisher) produce(ctx context.Context, records []*kgo.Record) (refused
 	return refused, err
 }
 
-// explain turns the client's error into one to branch on.
-func (p *Publisher) explain(o outcome) error {
+// classify turns the client's error into one to branch on.
+func (p *Publisher) classify(o outcome) error {
 	topic := o.rec.Topic
 	if err := p.partitions.err(topic); err != nil {
 		return err
 	}
 	switch {
 	case errors.Is(o.err, kerr.UnknownTopicID):
-		p.forget(topic)
-		return fmt.Errorf("produce to topic %s: %w", topic, ErrTopicRemade)
+		p.dropTopic(topic)
+		return fmt.Errorf("produce to topic %s: %w", topic, ErrTopicRecreated)
 	case errors.Is(o.err, kerr.UnknownTopicOrPartition):
-		p.forget(topic)
+		p.dropTopic(topic)
 		return fmt.Errorf("produce to topic %s: %w", topic, ErrNoTopic)
 	}
 	return fmt.Errorf("produce %s to topic %s: %w", o.rec.Key, topic, o.err)
 }
 
-// forget drops what is known of a topic that is gone. The client would hold on
-// to the id of the old one for ever, and never write to one made anew.
-func (p *Publisher) forget(topic string) {
+// dropTopic drops a topic that was deleted from the client and the limits. Otherwise
+// the client would keep the old id and never write to a recreated one.
+func (p *Publisher) dropTopic(topic string) {
 	p.cl.PurgeTopicsFromClient(topic)
-	p.limits.forget(topic)
+	p.limits.drop(topic)
 }
 
 func acks(records []*kgo.Record, large map[*kgo.Record]error) []Ack {

@@ -17,14 +17,14 @@ type TopicPartition = schema.TopicPartition
 // Position is schema.Position.
 type Position = schema.Position
 
-// Span is a run of records of one partition without a gap: whoever has applied
-// everything before From and then applies Records has applied everything before
-// To. Offsets missing between From and To were compacted away.
+// Span is a run of records of one partition without a gap: once everything before From
+// and then Records are applied, everything before To is applied. Offsets missing
+// between From and To were compacted away.
 type Span struct {
 	TopicPartition
 	TopicID [16]byte
-	From    int64         // the offset that the store is expected to hold, NoOffset if none
-	To      int64         // the offset that it is to hold then; below From if the broker lost records
+	From    int64         // the expected stored offset, NoOffset if none
+	To      int64         // the offset to store afterwards; below From if the broker lost records
 	Records []*kgo.Record // at least one
 
 	generation uint64

@@ -11,29 +11,29 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// starts finds where reading of partitions begins: at the store's offset, or at the
-// topic's start where that offset is not of this topic.
+// starts finds the start offsets of partitions: the stored offset, or the topic's
+// start if the stored offset is not of this topic.
 type starts struct {
 	cfg     Config
 	cc      ConsumerConfig
 	log     *slog.Logger
 	metrics *consumerMetrics
 	adm     *kadm.Client
-	tell    func(trouble string) // of what takes long
+	report  func(trouble string) // shows what takes long
 }
 
-// find finds for each partition the store's offset and where in the topic, as
-// it stands now, reading has to begin.
+// find returns each partition with its stored offset and its start offset in the
+// current topic.
 func (s *starts) find(ctx context.Context, want []TopicPartition) (map[TopicPartition]*partition, error) {
 	topics := topicNames(want)
 	if len(topics) == 0 {
-		return nil, nil // kadm takes no topic for all topics
+		return nil, nil // kadm takes an empty list as all topics
 	}
-	held, details, err := s.heldOf(ctx, topics)
+	stored, details, err := s.readStored(ctx, topics)
 	if err != nil {
 		return nil, err
 	}
-	// Only now: an end that is older than a stored offset may lie before it.
+	// Read the ends after the stored offsets: an earlier end may lie before them.
 	starts, ends, err := s.bounds(ctx, topics)
 	if err != nil {
 		return nil, err
@@ -44,28 +44,28 @@ func (s *starts) find(ctx context.Context, want []TopicPartition) (map[TopicPart
 		if err != nil {
 			return nil, err
 		}
-		pos, ok := held[tp]
+		pos, ok := stored[tp]
 		if !ok {
 			pos.Next = NoOffset
 		}
-		p := &partition{topicID: details[tp.Topic].ID, next: pos.Next, at: start, end: end, goal: endless}
+		p := &partition{topicID: details[tp.Topic].ID, next: pos.Next, at: start, end: end, stopAt: noStop}
 		if err := s.begin(ctx, tp, p, pos); err != nil {
 			return nil, err
 		}
 		p.start = p.at
 		found[tp] = p
 	}
-	if err := s.lookThrough(ctx, aged(found, held)); err != nil {
+	if err := s.checkAges(ctx, offsetAges(found, stored)); err != nil {
 		return nil, err
 	}
 	return found, nil
 }
 
-// heldOf asks the store for its offsets and the brokers for the topics, at once.
-func (s *starts) heldOf(ctx context.Context, topics []string) (held map[TopicPartition]Position, details kadm.TopicDetails, err error) {
+// readStored reads the stored offsets and the topics' details concurrently.
+func (s *starts) readStored(ctx context.Context, topics []string) (stored map[TopicPartition]Position, details kadm.TopicDetails, err error) {
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() (err error) {
-		held, err = s.cc.Positions(ctx)
+		stored, err = s.cc.Positions(ctx)
 		return err
 	})
 	g.Go(func() (err error) {
@@ -75,10 +75,10 @@ func (s *starts) heldOf(ctx context.Context, topics []string) (held map[TopicPar
 		return nil
 	})
 	err = g.Wait()
-	return held, details, err
+	return stored, details, err
 }
 
-// bounds asks the brokers where the topics start and end, at once.
+// bounds reads the topics' start and end offsets concurrently.
 func (s *starts) bounds(ctx context.Context, topics []string) (starts, ends kadm.ListedOffsets, err error) {
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() (err error) {
@@ -97,7 +97,7 @@ func (s *starts) bounds(ctx context.Context, topics []string) (starts, ends kadm
 	return starts, ends, err
 }
 
-// begin decides where reading of p, which stands at its start, begins.
+// begin sets where to read p from; at first it is at the topic's start.
 func (s *starts) begin(ctx context.Context, tp TopicPartition, p *partition, pos Position) error {
 	reason := ""
 	switch {
@@ -119,8 +119,8 @@ func (s *starts) begin(ctx context.Context, tp TopicPartition, p *partition, pos
 	return s.cc.Reset(ctx, tp, pos, Position{TopicID: p.topicID, Next: p.at})
 }
 
-// bound gives a partition's start and end. A topic deleted meanwhile is empty:
-// waiting for it would hold up all other topics, and the group drops it soon.
+// bound returns a partition's start and end. A topic deleted meanwhile counts as empty:
+// waiting for it would delay all other topics, and the group drops it soon.
 func bound(starts, ends kadm.ListedOffsets, tp TopicPartition) (start, end int64, err error) {
 	s, okStart := starts.Lookup(tp.Topic, tp.Partition)
 	e, okEnd := ends.Lookup(tp.Topic, tp.Partition)

@@ -14,7 +14,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
-// Settings of the topics that are made.
+// Settings of new topics.
 const (
 	retentionMillis   = int64(30 * 24 * time.Hour / time.Millisecond) // of tombstones, and of dead letters
 	deadLetterRoom    = 64 << 10                                      // what dead-letter headers may add to a record, in bytes
@@ -26,14 +26,14 @@ const (
 	configMaxMessage = "max.message.bytes"
 )
 
-// visibleWithin bounds the wait for a topic that was just made to be seen by
-// the broker that answers; visibleEvery is the pause between looks.
+// visibleWithin bounds the wait until brokers see a new topic; visibleEvery is how
+// often to check.
 const (
 	visibleWithin = 30 * time.Second
 	visibleEvery  = 50 * time.Millisecond
 )
 
-// Topics makes topics and tells how far they reach. It is safe for concurrent
+// Topics creates topics, reads them and tells their offsets. It is safe for concurrent
 // use and does not own its client.
 type Topics struct {
 	cl  *kgo.Client
@@ -42,16 +42,15 @@ type Topics struct {
 	log *slog.Logger
 }
 
-// NewTopics uses cl, which stays the caller's to close.
+// NewTopics uses cl, which the caller closes.
 func NewTopics(cl *kgo.Client, cfg Config, log *slog.Logger) *Topics {
 	return &Topics{cl: cl, adm: kadm.NewClient(cl), cfg: cfg, log: log}
 }
 
-// Ensure makes what is missing of the topics of entities and of their
-// dead-letter topics, and waits until they are seen. It leaves an existing topic
-// as it is and logs at warn where that differs from the contract in a way that
-// matters. Its error joins one line for each topic that could not be made; the
-// others were made all the same.
+// Ensure creates the missing topics of entities and their dead-letter topics, and waits
+// until brokers see them. It leaves an existing topic as it is, and logs a warning for
+// each setting that differs from the contract in a way that matters. Its error joins
+// one line for each topic that could not be created; the others were created.
 func (t *Topics) Ensure(ctx context.Context, entities []string) error {
 	names := make([]string, len(entities))
 	for i, e := range entities {
@@ -71,8 +70,8 @@ func (t *Topics) Ensure(ctx context.Context, entities []string) error {
 	return t.ensureDeadLetters(ctx, names, settings)
 }
 
-// ensureDeadLetters makes dead-letter topics, whose message limit follows from
-// their topic's: a record at the limit must fit there with its headers.
+// ensureDeadLetters creates dead-letter topics. Their message limit is above their
+// topic's: a record at the limit must fit there with its headers.
 func (t *Topics) ensureDeadLetters(ctx context.Context, names []string, settings map[string]topicSettings) error {
 	byLimit := map[int][]string{}
 	for _, name := range names {
@@ -92,7 +91,7 @@ func (t *Topics) ensureDeadLetters(ctx context.Context, names []string, settings
 	return errors.Join(errs...)
 }
 
-// make creates the missing ones of names and returns those that were there.
+// make creates the missing ones of names and returns those that existed.
 func (t *Topics) make(ctx context.Context, names []string, config map[string]string) (have kadm.TopicDetails, err error) {
 	seen, err := t.adm.ListTopics(ctx, names...)
 	if err != nil {
@@ -124,8 +123,8 @@ func (t *Topics) make(ctx context.Context, names []string, config map[string]str
 	return have, err
 }
 
-// create makes topics and returns those of names that were there after all:
-// another process was faster, or metadata lags behind.
+// create creates topics and returns those of names that exist already: another process
+// was faster, or metadata was out of date.
 func (t *Topics) create(ctx context.Context, names []string, config map[string]string) (others []string, err error) {
 	values := make(map[string]*string, len(config))
 	for k, v := range config {
@@ -137,7 +136,7 @@ func (t *Topics) create(ctx context.Context, names []string, config map[string]s
 	}
 	made, err := t.adm.CreateTopics(ctx, t.cfg.Partitions, replication, values, names...)
 	if err != nil {
-		return nil, fmt.Errorf("make topics: %w", err)
+		return nil, fmt.Errorf("create topics: %w", err)
 	}
 	var errs []error
 	for _, r := range made.Sorted() {
@@ -145,16 +144,16 @@ func (t *Topics) create(ctx context.Context, names []string, config map[string]s
 		case errors.Is(r.Err, kerr.TopicAlreadyExists):
 			others = append(others, r.Topic)
 		case r.Err != nil:
-			errs = append(errs, fmt.Errorf("make topic %s: %w: %s", r.Topic, r.Err, r.ErrMessage))
+			errs = append(errs, fmt.Errorf("create topic %s: %w: %s", r.Topic, r.Err, r.ErrMessage))
 		default:
-			t.log.Info("topic made", "topic", r.Topic, "partitions", t.cfg.Partitions)
+			t.log.Info("topic created", "topic", r.Topic, "partitions", t.cfg.Partitions)
 		}
 	}
 	return others, errors.Join(errs...)
 }
 
 // awaitVisible waits until metadata shows every name with a leader for each
-// partition: on a real cluster that is some moments after the creation.
+// partition: a real cluster does so some time after the creation.
 func (t *Topics) awaitVisible(ctx context.Context, names []string) (kadm.TopicDetails, error) {
 	ctx, cancel := context.WithTimeout(ctx, visibleWithin)
 	defer cancel()

@@ -93,7 +93,7 @@ func TestAnExistingTopicIsLeftAloneAndItsDifferencesAreLogged(t *testing.T) {
 	})
 }
 
-func TestTopicsThatAreRightAreNotComplainedOf(t *testing.T) {
+func TestTopicsAsInTheContractLogNothing(t *testing.T) {
 	t.Parallel()
 	b := onFake(t)
 	b.ensure(t, "Sag")
@@ -123,12 +123,12 @@ func TestATopicThatCannotBeMadeIsNamed(t *testing.T) {
 	b := onFake(t)
 	b.cfg.Replication = 3
 	err := NewTopics(b.cl, b.cfg, b.log.logger()).Ensure(t.Context(), []string{"Sag"})
-	if err == nil || !strings.Contains(err.Error(), "make topic "+b.cfg.Topic("Sag")) {
+	if err == nil || !strings.Contains(err.Error(), "create topic "+b.cfg.Topic("Sag")) {
 		t.Errorf("Ensure with 3 replicas on one broker = %v, want the topic's name in the error", err)
 	}
 }
 
-func TestStateTellsEndsAndATopicMadeAnew(t *testing.T) {
+func TestStateHasTheEndsAndTheTopicID(t *testing.T) {
 	t.Parallel()
 	onBoth(t, func(t *testing.T, b *bench) {
 		if _, err := b.topics.State(t.Context(), "Sag"); !errors.Is(err, ErrNoTopic) {
@@ -155,7 +155,7 @@ func TestStateTellsEndsAndATopicMadeAnew(t *testing.T) {
 		b.ensure(t, "Sag")
 		after, err := b.topics.State(t.Context(), "Sag")
 		if err != nil || after.ID == before.ID || after.ID == ([16]byte{}) {
-			t.Errorf("State of the topic made anew = %v, %v, want another id than %v", after, err, before.ID)
+			t.Errorf("State of the topic made recreated = %v, %v, want another id than %v", after, err, before.ID)
 		}
 	})
 }

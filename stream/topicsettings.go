@@ -26,8 +26,8 @@ func (s topicSettings) keeps() time.Duration {
 	return time.Duration(min(s.tombstones, math.MaxInt64/int64(time.Millisecond))) * time.Millisecond
 }
 
-// settings reads what the broker says of each topic. Where reading settings is
-// not allowed, Kafka's defaults are taken, and that is logged.
+// settings reads the settings of each topic. If reading them is not allowed, it
+// returns Kafka's defaults and logs a warning.
 func (t *Topics) settings(ctx context.Context, names []string) (map[string]topicSettings, error) {
 	found, err := t.adm.DescribeTopicConfigs(ctx, names...)
 	if errors.Is(err, kerr.TopicAuthorizationFailed) || errors.Is(err, kerr.ClusterAuthorizationFailed) {
@@ -86,7 +86,9 @@ func readSettings(configs []kadm.Config) topicSettings {
 	return s
 }
 
-// warnTopics says where topics that were there already break the rules.
+// warnTopics logs where an existing topic differs from the contract: "delete" loses
+// rows by age, the number of partitions stays as it is, and a reader that is late may
+// miss tombstones and keep deleted rows.
 func (t *Topics) warnTopics(have kadm.TopicDetails, settings map[string]topicSettings) {
 	for _, d := range have.Sorted() {
 		t.warn(t.breaches(d, settings[d.Topic]))

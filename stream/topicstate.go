@@ -9,14 +9,14 @@ import (
 	"github.com/twmb/franz-go/pkg/kerr"
 )
 
-// ErrNoTopic is returned where an entity's topic does not exist: Ensure was
-// not called, or somebody deleted it since.
+// ErrNoTopic is returned if an entity's topic does not exist: Ensure was not called,
+// or the topic was deleted since.
 var ErrNoTopic = errors.New("topic does not exist")
 
 // TopicState is how far a topic reaches, at one moment.
 type TopicState struct {
-	ID    [16]byte // differs once the topic was made anew; zero: the broker has no topic ids
-	Start []int64  // first offset still held, by partition
+	ID    [16]byte // changes when the topic is recreated; zero: the broker has no topic ids
+	Start []int64  // first offset still on the topic, by partition
 	End   []int64  // offset that the next record will get (the high watermark), by partition
 }
 
@@ -26,13 +26,13 @@ type TopicState struct {
 func (s TopicState) Partitions() int { return len(s.End) }
 
 // State tells how far the topic of an entity reaches. It returns ErrNoTopic if
-// there is none; any other error is the broker's and may pass.
+// there is none; any other error is the broker's and may be temporary.
 func (t *Topics) State(ctx context.Context, entity string) (TopicState, error) {
 	s, _, err := t.state(ctx, t.cfg.Topic(entity))
 	return s, err
 }
 
-// state also gives the leader of each partition.
+// state also returns the leader of each partition.
 func (t *Topics) state(ctx context.Context, topic string) (TopicState, []int32, error) {
 	d, err := t.detail(ctx, topic)
 	if err != nil {

@@ -54,7 +54,7 @@ func OpenSink(ctx context.Context, cfg SinkConfig, log *slog.Logger, reg prometh
 	topics := stream.NewTopics(s.admin, cfg.Kafka, log)
 	s.Sink = apply.New(cfg.Sink, cfg.Kafka, apply.Parts{
 		Store:       s.store,
-		DeadLetters: apply.Letters{Publisher: s.publisher, Topics: topics, Kafka: cfg.Kafka},
+		DeadLetters: apply.DeadLetterWriter{Publisher: s.publisher, Topics: topics, Kafka: cfg.Kafka},
 		Rebuilder:   &rebuild.Rebuilder{Topics: topics, Kafka: cfg.Kafka, Store: s.store},
 	}, log, reg)
 	return s, nil
@@ -112,7 +112,7 @@ func (s *Sink) Once(ctx context.Context) error {
 	if _, err := s.store.Expire(ctx); err != nil {
 		return err
 	}
-	return s.store.TendHistory(ctx, s.history)
+	return s.store.MaintainHistory(ctx, s.history)
 }
 
 // Close gives up all connections. A second call is no error.

@@ -333,7 +333,7 @@ func ofTheCache() []mutant {
 		},
 		{
 			invariant: 2, rule: "a batch whose offset was moved by another is dropped whole", file: "cache/apply.go",
-			old: "movedError(a.lost); err", new: "movedError(nil); err",
+			old: "conflictError(a.lost); err", new: "conflictError(nil); err",
 			pkg: "./cache", tests: "TestMoves|TestOneOfTwoWritersMoves",
 		},
 		{
@@ -358,7 +358,7 @@ func ofTheSink() []mutant {
 	return []mutant{
 		{
 			invariant: 2, rule: "a dead letter is acknowledged before the offset passes its record", file: "apply/write.go",
-			old: "if err := s.letter(ctx, segs); err != nil {\n\t\treturn segs, err\n\t}", new: "_ = s.letter(ctx, segs)",
+			old: "if err := s.writeDeadLetters(ctx, segs); err != nil {\n\t\treturn segs, err\n\t}", new: "_ = s.writeDeadLetters(ctx, segs)",
 			pkg: "./apply", tests: "TestOffsetWaitsForTheDeadLetter",
 		},
 		{
@@ -394,7 +394,7 @@ func ofTheGroup() []mutant {
 		},
 		{
 			invariant: 2, rule: "what a sink writes for a partition that it has lost is dropped", file: "cache/apply.go",
-			old: "movedError(a.lost); err", new: "movedError(nil); err",
+			old: "conflictError(a.lost); err", new: "conflictError(nil); err",
 			pkg: "./apply", tests: anySinks, env: []string{"ODASTREAM_HISTORIES=80"}, // it takes a thaw at the right moment
 		},
 		{
@@ -405,22 +405,22 @@ func ofTheGroup() []mutant {
 		{
 			rule: "a rebalance does not begin the look-up of start offsets anew", file: "stream/group_lookup.go",
 			old: "context.WithCancel(context.WithoutCancel(ctx))", new: "context.WithCancel(ctx)",
-			pkg: "./stream", tests: "TestRebalancesDoNotBeginALookUpAnew",
+			pkg: "./stream", tests: "TestRebalancesDoNotRestartALookUp",
 		},
 		{
 			invariant: 2, rule: "a start offset that was found before another member had the partition is not used", file: "stream/group_assign.go",
-			old: "\tc.lookups.forget(gone...)\n", new: "",
-			pkg: "./stream", tests: "TestAPartitionThatComesBackIsLookedUpAnew",
+			old: "\tc.lookups.discard(gone...)\n", new: "",
+			pkg: "./stream", tests: "TestAPartitionThatComesBackIsLookedUpAgain",
 		},
 		{
 			invariant: 2, rule: "a start offset that was found as another member of the group is not used", file: "stream/group_lookup.go",
 			old: "look != nil && look.member == member", new: "look != nil",
-			pkg: "./stream", tests: "TestALookUpIsNotUsedOnce",
+			pkg: "./stream", tests: "TestALookUpIsNotUsedAfter",
 		},
 		{
 			rule: "a start offset that was found is kept when another was not", file: "stream/group_lookup.go",
 			old: "\t\t\tfailed = look.err\n", new: "\t\t\tfailed = look.err\n\t\t\tdefer clear(l.pending)\n",
-			pkg: "./stream", tests: "TestALookUpThatFailedIsDoneAgainAlone",
+			pkg: "./stream", tests: "TestOnlyAFailedLookUpIsRepeated",
 		},
 		{
 			invariant: 3, rule: "what a zombie of a poller wrote changes no row", file: "cache/apply.go",
@@ -455,12 +455,12 @@ func ofTheRepairs() []mutant {
 		{
 			invariant: 3, rule: "a rebuild judges under the sink's locks", file: "cache/shadow.go",
 			old: "if _, err := tx.Exec(ctx, lockPartitions, t.lockKeys()); err != nil {", new: "if _, err := tx.Exec(ctx, \"SELECT 1\"); err != nil {",
-			pkg: "./cache", tests: "TestExamineHoldsTheSinksLocks|TestWhatTheSinkBroughtMeanwhileStays",
+			pkg: "./cache", tests: "TestExamineHoldsTheSinksLocks|TestWhatTheSinkAppliedMeanwhileStays",
 		},
 		{
 			invariant: 3, rule: "a rebuild reads the topic on to its end before it judges", file: "cache/shadow.go",
 			old: "if err := readOn(ctx); err != nil {\n\t\t\treturn err\n\t\t}", new: "_ = readOn",
-			pkg: "./cache", tests: "TestWhatTheSinkBroughtMeanwhileStays",
+			pkg: "./cache", tests: "TestWhatTheSinkAppliedMeanwhileStays",
 		},
 		{
 			rule: "a rebuild leaves to the sink what it has yet to apply", file: "cache/shadow_compare.go",
@@ -468,7 +468,7 @@ func ofTheRepairs() []mutant {
 			pkg: "./cache", tests: "TestWhatTheSinkHasYetToApplyIsLeftToIt",
 		},
 		{
-			rule: "an offset older than the topic keeps deletes has the topic looked through", file: "stream/start_aged.go",
+			rule: "an offset older than the topic keeps deletes has the topic looked through", file: "stream/start_age.go",
 			old: "if ages[topic] <= keeps {", new: "if ages[topic] <= keeps || true {",
 			pkg: "./apply", tests: "TestABackupOlderThanTheTopicKeepsDeletesConverges",
 		},

@@ -189,7 +189,7 @@ func (s *slow) tell() string {
 	for _, sink := range s.sinks {
 		processes = append(processes, sink.Process)
 	}
-	for _, text := range []string{"partitions taken", "partitions given up", "start offsets not found", "UNKNOWN_MEMBER_ID", "another writer"} {
+	for _, text := range []string{"partitions assigned", "partitions revoked", "start offsets not found", "UNKNOWN_MEMBER_ID", "another writer"} {
 		for _, p := range processes {
 			said[text] += p.Said(text)
 		}

@@ -8,8 +8,8 @@ import (
 	"odastream/internal/test/machine"
 )
 
-// settle mends everything and waits until all is applied.
-func (h *sinkHistory) settle(log *checker.Log) (last checker.Look, err error) {
+// restore ends all faults and waits until everything is applied.
+func (h *sinkHistory) restore(log *checker.Log) (last checker.Look, err error) {
 	for _, p := range h.sinks {
 		p.link.after(0, nil)
 		p.link.thaw()
@@ -17,7 +17,7 @@ func (h *sinkHistory) settle(log *checker.Log) (last checker.Look, err error) {
 		p.link.find(toKafka)
 		p.link.find(toPostgres)
 	}
-	h.bury()
+	h.dropDead()
 	if len(h.sinks) == 0 {
 		h.scale(1)
 	}
@@ -34,12 +34,12 @@ func (h *sinkHistory) settle(log *checker.Log) (last checker.Look, err error) {
 		}
 		last = look
 		if log.Applied(look) {
-			h.tell("all is applied")
+			h.note("all is applied")
 			return true, nil
 		}
 		if machine.Served()-looked > 5*shortSession {
-			h.renew()
-			h.mendGroup()
+			h.replaceShort()
+			h.rebalance()
 			looked = machine.Served()
 		}
 		return false, nil
@@ -47,28 +47,29 @@ func (h *sinkHistory) settle(log *checker.Log) (last checker.Look, err error) {
 	return last, err
 }
 
-// renew puts sinks of the machine's delay as it is now in the place of those whose
-// sessions are too short for it: these would lose their membership for ever.
-func (h *sinkHistory) renew() {
+// replaceShort replaces sinks whose sessions are too short for the machine's current
+// delay: these would lose their membership again and again.
+func (h *sinkHistory) replaceShort() {
 	stale := slices.DeleteFunc(slices.Clone(h.sinks), func(p *process) bool { return 2*p.session > machine.AtLeast(shortSession) })
 	for _, p := range stale {
 		p.stop()
 	}
 	h.sinks = slices.DeleteFunc(h.sinks, func(p *process) bool { return slices.Contains(stale, p) })
 	if len(stale) > 0 {
-		h.tell("the machine's delay is %s: %d sinks with too short sessions are replaced", machine.Delay(), len(stale))
+		h.note("the machine's delay is %s: %d sinks with too short sessions are replaced", machine.Delay(), len(stale))
 		h.scale(max(1, len(h.sinks)))
 	}
 }
 
-// mendGroup helps a broker that, unlike a real one, keeps a member for ever whose
-// connection broke while it was answered, and forgets the partitions of one whose
-// session ran out while it restarted, until somebody joins.
-func (h *sinkHistory) mendGroup() {
+// rebalance starts one more sink if members or assigned partitions do not match the
+// sinks. Unlike a real broker, the fake one keeps a member for ever whose connection
+// broke during an answer, and does not reassign the partitions of a member whose
+// session ended during a restart, until another one joins.
+func (h *sinkHistory) rebalance() {
 	group := h.broker.GroupInfo(h.scope.Group)
 	if group == nil || group.State != "Stable" || len(group.Members) == len(h.sinks) && group.NumAssigned() == len(historyEntities())*3 {
 		return
 	}
-	h.tell("the group has %d members with %d partitions, and there are %d sinks", len(group.Members), group.NumAssigned(), len(h.sinks))
+	h.note("the group has %d members with %d partitions, and there are %d sinks", len(group.Members), group.NumAssigned(), len(h.sinks))
 	h.sinks = append(h.sinks, h.boot())
 }
