@@ -86,9 +86,7 @@ func readSettings(configs []kadm.Config) topicSettings {
 	return s
 }
 
-// warnTopics logs where an existing topic differs from the contract: "delete" loses
-// rows by age, the number of partitions stays as it is, and a reader that is late may
-// miss tombstones and keep deleted rows.
+// warnTopics logs the rules that existing topics break.
 func (t *Topics) warnTopics(have kadm.TopicDetails, settings map[string]topicSettings) {
 	for _, d := range have.Sorted() {
 		t.warn(t.breaches(d, settings[d.Topic]))

@@ -1,7 +1,7 @@
-// Package connect reaches the two services that odastream's programs stand on,
-// and says in one clear line what to do where one cannot be reached.
+// Package connect connects to Postgres and Kafka. If one cannot be reached, its error
+// says in one line what to do.
 //
-// It knows nothing of what is done with a connection.
+// It knows nothing of how a connection is used.
 package connect
 
 import (

@@ -7,15 +7,14 @@ import (
 	"sync"
 )
 
-// connections bounds how many connections a server keeps. Beyond the limit it
-// closes the one whose last request began longest ago. So a new connection is
-// always answered: clients that hold theirs for nothing make room for a health
-// check.
+// connections bounds how many connections a server keeps. Above the limit it closes
+// the one whose last request began longest ago. So a new connection, such as that of a
+// health check, is always answered.
 type connections struct {
 	limit int
 
 	mu    sync.Mutex
-	order *list.List // of net.Conn; in front is the one that is closed next
+	order *list.List // of net.Conn; the first is closed next
 	at    map[net.Conn]*list.Element
 }
 
@@ -38,18 +37,18 @@ func (c *connections) track(conn net.Conn, state http.ConnState) {
 			c.order.MoveToBack(e)
 		}
 	case http.StateClosed, http.StateHijacked:
-		c.forget(conn)
-	case http.StateIdle: // its last request stays what counts
+		c.remove(conn)
+	case http.StateIdle: // its last request keeps its place
 	}
 }
 
 func (c *connections) closeFirst() {
 	conn := c.order.Front().Value.(net.Conn) // nothing else is put there
-	c.forget(conn)
-	_ = conn.Close() // the server finds it closed and ends what it did with it
+	c.remove(conn)
+	_ = conn.Close() // the server then ends its request
 }
 
-func (c *connections) forget(conn net.Conn) {
+func (c *connections) remove(conn net.Conn) {
 	if e := c.at[conn]; e != nil {
 		c.order.Remove(e)
 		delete(c.at, conn)

@@ -17,7 +17,7 @@ import (
 	"odastream/internal/test/machine"
 )
 
-// dial opens a connection that ends with the test, and says something on it.
+// dial opens a connection that ends with the test, and writes something to it.
 func dial(t *testing.T, addr, say string) net.Conn {
 	t.Helper()
 	var d net.Dialer
@@ -40,7 +40,7 @@ func isClosed(conn net.Conn) bool {
 	return !errors.Is(err, os.ErrDeadlineExceeded)
 }
 
-// closed counts the connections that the server closes, until there are want of
+// closed counts the connections that the server closes, until it has closed want of
 // them.
 func closed(conns []net.Conn, want int) int {
 	ends := make(chan bool, len(conns))
@@ -59,9 +59,9 @@ func closed(conns []net.Conn, want int) int {
 	return n
 }
 
-// Clients that keep their connections for nothing do not stop health checks, and
-// do not take the process's descriptors.
-func TestHealthChecksGoOnBesideClientsThatOnlyHoldConnections(t *testing.T) {
+// Clients that keep idle connections do not block health checks, and do not use up the
+// process's descriptors.
+func TestIdleConnectionsDoNotBlockHealthChecks(t *testing.T) {
 	t.Parallel()
 	for claim, say := range map[string]string{
 		"500 idle connections":                 "",
@@ -90,8 +90,8 @@ func TestHealthChecksGoOnBesideClientsThatOnlyHoldConnections(t *testing.T) {
 	}
 }
 
-// What a client may take its time for ends.
-func TestTheServerWaitsForNoClientForLong(t *testing.T) {
+// The server ends a connection that a client keeps busy or idle for too long.
+func TestSlowClientsAreDisconnected(t *testing.T) {
 	t.Parallel()
 	for claim, tc := range map[string]struct {
 		say  string
@@ -99,7 +99,7 @@ func TestTheServerWaitsForNoClientForLong(t *testing.T) {
 	}{
 		"an idle connection":                {"", nil},
 		"a connection kept after an answer": {"GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n", nil},
-		"a body that never comes":           {"POST /healthz HTTP/1.1\r\nHost: a\r\nContent-Length: 100000\r\n\r\n", nil},
+		"a body that never arrives":         {"POST /healthz HTTP/1.1\r\nHost: a\r\nContent-Length: 100000\r\n\r\n", nil},
 		"a header, byte by byte":            {"GET /healthz HTTP/1.1\r\nHost: ", drip},
 	} {
 		t.Run(claim, func(t *testing.T) {
@@ -128,12 +128,12 @@ func drip(conn net.Conn) {
 	}
 }
 
-// An answer that nobody reads ends in time, and sooner where its connection is
-// needed: the health check is answered beside more of them than there may be.
-func TestAnswersThatNobodyReadsEnd(t *testing.T) {
+// An answer that the client does not read ends at the write timeout, or sooner if its
+// connection is needed: a health check is answered during more of them than the limit.
+func TestAnswersThatAreNotReadEnd(t *testing.T) {
 	t.Parallel()
 	for claim, l := range map[string]limits{
-		"in time":                         {write: 200 * time.Millisecond, connections: 10},
+		"at the write timeout":            {write: 200 * time.Millisecond, connections: 10},
 		"when others want the connection": {write: time.Hour, connections: 10},
 	} {
 		t.Run(claim, func(t *testing.T) {
@@ -188,7 +188,7 @@ func serveWithin(t *testing.T, handler http.Handler, l limits) (addr string) {
 	return ln.Addr().String()
 }
 
-// What net/http has to say stands in the program's log, not beside it.
+// net/http logs to the program's log.
 func TestTheServersErrorsAreLogged(t *testing.T) {
 	t.Parallel()
 	var out syncBuffer

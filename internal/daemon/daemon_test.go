@@ -24,7 +24,7 @@ type config struct {
 	Rows        int     `env:"ROWS" envDefault:"5" min:"1" max:"9" help:"rows of a batch"`
 }
 
-// syncBuffer is written by the program and read by the test at once.
+// syncBuffer is written by the program and read by the test concurrently.
 type syncBuffer struct {
 	mu  sync.Mutex
 	buf bytes.Buffer
@@ -91,9 +91,9 @@ func TestExitStatus(t *testing.T) {
 		"a job that is done":              {[]string{"--once"}, []string{dbEnv}, nil, 0, "", `"msg":"stopped"`},
 		"a fault of the job":              {nil, []string{dbEnv}, runs(func(context.Context) error { return broken }), 1, "", "disk on fire"},
 		"an unknown variable is named":    {nil, []string{dbEnv, "ROWSS=1"}, nil, 0, "", "is ROWS meant?"},
-		"a text log where one asks":       {nil, []string{dbEnv, "LOG_FORMAT=text"}, nil, 0, "", "msg=stopped"},
+		"a text log if asked for":         {nil, []string{dbEnv, "LOG_FORMAT=text"}, nil, 0, "", "msg=stopped"},
 		"an outage at the start of once":  {[]string{"--once"}, []string{dbEnv}, failing(broken), 1, "", "disk on fire"},
-		"an error that no retry mends":    {nil, []string{dbEnv}, failing(Permanent(broken)), 1, "", "disk on fire"},
+		"an error that no retry can fix":  {nil, []string{dbEnv}, failing(Permanent(broken)), 1, "", "disk on fire"},
 		"bad settings found at the start": {nil, []string{dbEnv}, failing(&settings.Error{Faults: []string{"X is 1, want 2"}}), 2, "", "poller: bad settings:\nX is 1, want 2\n"},
 	} {
 		t.Run(claim, func(t *testing.T) {
@@ -165,7 +165,7 @@ func TestTheFirstSignalStops(t *testing.T) {
 	}
 }
 
-func TestClosedIsWhatStartOpened(t *testing.T) {
+func TestTheJobIsClosedAfterRun(t *testing.T) {
 	t.Parallel()
 	var order []string
 	l := launch{environ: []string{dbEnv}, start: func(context.Context, Env) (Job, error) {
@@ -270,7 +270,7 @@ func TestRedact(t *testing.T) {
 	}
 }
 
-func TestUntilStoppedGivesTheWorksStatus(t *testing.T) {
+func TestUntilStoppedReturnsTheStatusOfWork(t *testing.T) {
 	t.Parallel()
 	log := NewLogger(Logging{Level: "info"}, io.Discard, nil)
 	got := UntilStopped(t.Context(), log, func(context.Context) int { return 7 })

@@ -30,21 +30,20 @@ type Program struct {
 
 	// Settings points to the program's struct of settings, which Main fills from
 	// the environment before it calls Start. Log and HTTPAddr point into it.
-	// Without HTTPAddr, or with it empty, nothing is served.
+	// If HTTPAddr is nil or empty, nothing is served.
 	Settings any
 	Log      *Logging
 	HTTPAddr *string
 
-	// Prefixes are those of the project's variables, Others the names that other
-	// programs of the project know: any other variable with such a prefix is
-	// warned of as unknown.
+	// Prefixes are those of the project's variables, Others the variables of the
+	// project's other programs. Any other variable with such a prefix is logged as
+	// unknown.
 	Prefixes, Others []string
 
-	// Start connects and builds. Its error is taken for one of the environment: a
-	// daemon logs it and tries again for as long as it takes, with --once it is
-	// the end. A *settings.Error ends either with ExitBadSettings, and one
-	// wrapped by Permanent with ExitFault. What Start opened before it failed it
-	// closes itself.
+	// Start connects and builds. A daemon logs its error and tries again without limit;
+	// with --once the error ends the program. A *settings.Error always ends it with
+	// ExitBadSettings, and one wrapped by Permanent with ExitFault. On an error Start
+	// closes what it opened.
 	Start func(ctx context.Context, env Env) (Job, error)
 }
 
@@ -59,23 +58,23 @@ type Env struct {
 
 // Job is a started program.
 type Job struct {
-	// Run works until ctx ends, or with --once until all is done. Nil: stopped as
-	// told, or done. An error is a fault: it ends the program with ExitFault.
+	// Run works until ctx ends, or with --once until all is done, and then returns nil.
+	// An error ends the program with ExitFault.
 	Run func(ctx context.Context) error
-	// Ready tells whether all is well, and as JSON the progress of each part with
-	// the reason where it is not. Nil: always ready.
+	// Ready says whether all parts work; detail, shown as JSON, has the progress of each
+	// part or why it does not work. Nil: always ready.
 	Ready func() (ok bool, detail any)
-	// Status gives what /status shows, as JSON. Nil: nothing.
+	// Status returns what /status shows as JSON. Nil: nothing.
 	Status func() any
 	// Close releases what Start opened, after Run has returned. Nil: nothing.
 	Close func()
 }
 
-// permanent is an error of Start that no retry mends.
+// permanent is an error of Start that no retry can fix.
 type permanent struct{ error }
 
-// Permanent marks an error of Start as one that trying again cannot mend. A nil
-// err stays nil.
+// Permanent marks an error of Start as one that no retry can fix. It returns nil for
+// nil.
 func Permanent(err error) error {
 	if err == nil {
 		return nil

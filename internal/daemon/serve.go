@@ -10,12 +10,12 @@ import (
 // NewRegistry is a registry with the metrics of the process and the runtime.
 func NewRegistry() *prometheus.Registry { return newRegistry() }
 
-// Endpoints are /metrics, /healthz, /readyz and /status of a job that another
-// program than Main runs.
+// Endpoints are /metrics, /healthz, /readyz and /status of a job that Main does not
+// run.
 type Endpoints struct{ server *server }
 
-// Serve answers for a started job on addr until Close. The error says if the
-// address is taken.
+// Serve serves the endpoints of a started job on addr until Close. The error says if
+// the address is in use.
 func Serve(ctx context.Context, addr string, job Job, registry *prometheus.Registry, log *slog.Logger) (*Endpoints, error) {
 	srv, err := runner{program: Program{HTTPAddr: &addr}, log: log}.serve(ctx)
 	if err != nil {
@@ -25,5 +25,5 @@ func Serve(ctx context.Context, addr string, job Job, registry *prometheus.Regis
 	return &Endpoints{srv}, nil
 }
 
-// Close stops answering.
+// Close stops serving.
 func (e *Endpoints) Close() { e.server.close(context.Background()) }

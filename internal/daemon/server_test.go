@@ -14,7 +14,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promauto"
 )
 
-// freeAddr gives an address that was free a moment ago.
+// freeAddr returns an address that was free a moment ago.
 func freeAddr(t *testing.T) string {
 	t.Helper()
 	ln := listen(t)
@@ -96,7 +96,7 @@ func serving(t *testing.T, job Job) (addr string, let func()) {
 	return addr, func() { close(letThrough); <-running }
 }
 
-func TestReadyzSaysWhyNot(t *testing.T) {
+func TestReadyzGivesTheReason(t *testing.T) {
 	t.Parallel()
 	ok := false
 	addr, let := serving(t, Job{Ready: func() (bool, any) { return ok, map[string]string{"Sag": "loading"} }})

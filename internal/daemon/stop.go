@@ -12,17 +12,17 @@ import (
 // stopWithin is the time from the first signal to the end of the program.
 const stopWithin = 10 * time.Second
 
-// UntilStopped calls work, which gives the exit status, and ends its context at
-// the first SIGTERM or SIGINT. If work has not returned 10 s later the status is
-// ExitFault, and at a second signal it is ExitKilled at once; work then still
-// runs, and the caller must exit.
+// UntilStopped calls work and returns its exit status. The first SIGTERM or SIGINT ends
+// the context of work. If work has not returned 10 s later, UntilStopped returns
+// ExitFault, and at a second signal ExitKilled at once. Work then still runs, and the
+// caller must exit.
 func UntilStopped(ctx context.Context, log *slog.Logger, work func(ctx context.Context) int) int {
 	signals, release := notify()
 	defer release()
 	return untilStopped(ctx, log, signals, work)
 }
 
-// notify gives the signals that stop a program.
+// notify returns the signals that stop a program.
 func notify() (signals <-chan os.Signal, release func()) {
 	c := make(chan os.Signal, 2)
 	signal.Notify(c, syscall.SIGTERM, syscall.SIGINT)

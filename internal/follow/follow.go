@@ -1,8 +1,8 @@
-// Package follow reads the changes of topics as they come, for people who watch.
+// Package follow reads the changes of topics as they arrive, to show them to people.
 //
-// Invariant: it changes nothing, neither at the broker nor for other readers: it
-// joins no group and commits no offset. From one partition changes come in their
-// order, each once. It knows nothing of Postgres.
+// Invariant: it changes nothing at the broker or for other readers: it joins no group
+// and commits no offset. It returns the changes of a partition in order, each once. It
+// knows nothing of Postgres.
 package follow
 
 import (
@@ -26,7 +26,7 @@ type From int
 
 // The places where reading can begin.
 const (
-	End   From = iota // only what comes from now on
+	End   From = iota // only new records
 	Start             // everything that the topics hold
 )
 
@@ -36,9 +36,9 @@ type Reader struct {
 	log *slog.Logger
 }
 
-// Open begins to read the topics of entities: at their ends as they stand now,
-// so that nothing which comes after Open returned is missed, or at their starts.
-// A topic that does not exist is stream.ErrNoTopic, with its name.
+// Open returns a reader of the topics of entities, from their starts or from their
+// current ends: then it misses nothing that is written after Open has returned. For a
+// missing topic it returns stream.ErrNoTopic with the topic's name.
 func Open(ctx context.Context, cfg stream.Config, entities []string, from From, log *slog.Logger) (*Reader, error) {
 	offsets, err := offsets(ctx, cfg, entities, from, log)
 	if err != nil {
@@ -51,8 +51,8 @@ func Open(ctx context.Context, cfg stream.Config, entities []string, from From, 
 	return &Reader{cl: cl, log: log}, nil
 }
 
-// Next waits for records and gives them, at least one. The error is that of ctx;
-// trouble with the broker is logged and waited out.
+// Next waits for records and returns at least one. Its error is that of ctx; errors of
+// the broker are logged and retried.
 func (r *Reader) Next(ctx context.Context) ([]*kgo.Record, error) {
 	for {
 		fetches := r.cl.PollFetches(ctx)
@@ -66,8 +66,8 @@ func (r *Reader) Next(ctx context.Context) ([]*kgo.Record, error) {
 			return records, nil
 		}
 		if err := fetches.Err(); err != nil {
-			r.log.Warn("topics cannot be read, trying again", "err", err)
-			_ = pause.For(ctx, time.Second) // a broker that is away is not asked in a hot loop
+			r.log.Warn("topics cannot be read, retrying", "err", err)
+			_ = pause.For(ctx, time.Second) // the broker may be down
 		}
 	}
 }
@@ -75,7 +75,7 @@ func (r *Reader) Next(ctx context.Context) ([]*kgo.Record, error) {
 // Close ends Next.
 func (r *Reader) Close() { r.cl.Close() }
 
-// offsets asks where the topics begin or end.
+// offsets looks up the topics' starts or ends.
 func offsets(ctx context.Context, cfg stream.Config, entities []string, from From, log *slog.Logger) (map[string]map[int32]kgo.Offset, error) {
 	cl, err := stream.NewClient(cfg, log)
 	if err != nil {

@@ -17,7 +17,7 @@ import (
 	"odastream/stream"
 )
 
-func TestReaderGivesWhatComesAfterItWasOpened(t *testing.T) {
+func TestReaderReturnsWhatIsWrittenAfterOpen(t *testing.T) {
 	t.Parallel()
 	cfg, publish := topics(t, "Sag", "Aktør")
 	publish("Sag", 1)
@@ -35,7 +35,7 @@ func TestReaderGivesWhatComesAfterItWasOpened(t *testing.T) {
 	}
 }
 
-func TestReaderFromStartGivesEverything(t *testing.T) {
+func TestReaderFromStartReturnsEverything(t *testing.T) {
 	t.Parallel()
 	cfg, publish := topics(t, "Sag", "Aktør")
 	publish("Sag", 1)
@@ -80,7 +80,7 @@ func TestNextEndsWithItsContext(t *testing.T) {
 	}
 }
 
-// topics makes topics at a fake broker, and a function that publishes a row.
+// topics creates topics on a fake broker, and returns a function that publishes a row.
 func topics(t *testing.T, entities ...string) (stream.Config, func(entity string, id int64)) {
 	t.Helper()
 	cfg := stream.Config{Brokers: kafkatest.Fake(t), TopicPrefix: kafkatest.Prefix(t), Partitions: 3}

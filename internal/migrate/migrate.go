@@ -1,9 +1,9 @@
 // Package migrate brings a database to the schema that this build was made
 // for, from the SQL files of package schema.
 //
-// Invariant: however many programs start at once, each migration runs once and
-// in order, and Up returns only when the schema is the one wanted. The package
-// knows nothing of what the tables mean.
+// Invariant: with any number of programs that start at once, each migration runs once
+// and in order, and Up returns nil only once the schema is that of this build. The
+// package knows nothing of what the tables mean.
 package migrate
 
 import (
@@ -23,8 +23,8 @@ import (
 	"odastream/schema"
 )
 
-// Seconds between tries for the lock, and tries: a minute in all, more than
-// any migration of a filled database has taken.
+// Seconds between tries to take the lock, and the number of tries: a minute in all,
+// longer than any migration of a filled database has taken.
 const (
 	lockPeriod = 1
 	lockTries  = 60
@@ -34,13 +34,12 @@ const (
 // start that build, or restore the database of this one.
 var ErrNewer = errors.New("the database was migrated by a newer version of odastream")
 
-// Up applies what databaseURL's database lacks, each file in a transaction of
-// its own, and logs a line for each; with nothing to do it logs none. It waits
-// up to a minute for another program that migrates the same database.
+// Up applies the missing migrations to the database, each in its own transaction, and
+// logs a line for each. It waits up to a minute for another program that migrates the
+// same database.
 //
-// A nil error means that the schema is that of this build. It returns ErrNewer
-// for a database beyond it, and refuses one in which a migration was left out;
-// neither is changed.
+// It returns ErrNewer for a database with newer migrations, and refuses one that lacks
+// an earlier migration; it changes neither.
 func Up(ctx context.Context, databaseURL string, log *slog.Logger) error {
 	files, err := fs.Sub(schema.Migrations, "migrations")
 	if err != nil {
@@ -73,10 +72,10 @@ func up(ctx context.Context, databaseURL string, files fs.FS, log *slog.Logger) 
 func open(databaseURL string) (*sql.DB, error) {
 	config, err := pgx.ParseConfig(databaseURL)
 	if err != nil {
-		// pgx leaves the password out of its message.
+		// pgx's message does not contain the password.
 		return nil, fmt.Errorf("migrate database: %w", err)
 	}
-	// A migration may run longer than what a deployment allows its queries.
+	// A migration may take longer than a deployment's statement_timeout.
 	session.Pin(config)
 	config.RuntimeParams["statement_timeout"] = "0" // whatever the URL says
 	config.RuntimeParams["application_name"] = "odastream migrate"
@@ -100,8 +99,7 @@ func report(log *slog.Logger, results []*goose.MigrationResult) {
 	}
 }
 
-// failure puts the file and the place into one line, which goose's own error
-// has only for whoever unwraps it.
+// failure returns an error that names the file, which goose's own text does not.
 func failure(err error) error {
 	if partial, ok := errors.AsType[*goose.PartialError](err); ok {
 		return fmt.Errorf("migrate database: apply %s: %w", partial.Failed.Source.Path, partial.Err)

@@ -112,7 +112,7 @@ func TestUpRefuses(t *testing.T) {
 	}
 }
 
-func TestFailedMigrationLeavesNothing(t *testing.T) {
+func TestFailedMigrationChangesNothing(t *testing.T) {
 	t.Parallel()
 	url := pgtest.Empty(t)
 	bad := migrations(map[int]string{1: "CREATE TABLE a (id int);", 2: "CREATE TABLE b (id int);\nSELECT no_such_column;"})

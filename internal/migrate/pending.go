@@ -13,9 +13,8 @@ import (
 	"odastream/schema"
 )
 
-// Pending names the files that Up would apply to databaseURL's database, in
-// order, and changes nothing. It returns ErrNewer for a database beyond this
-// build.
+// Pending returns the files that Up would apply to the database, in order, and changes
+// nothing. It returns ErrNewer for a database with newer migrations.
 func Pending(ctx context.Context, databaseURL string) ([]string, error) {
 	files, err := fs.Glob(schema.Migrations, "migrations/*.sql")
 	if err != nil {
@@ -43,7 +42,7 @@ func Pending(ctx context.Context, databaseURL string) ([]string, error) {
 	return pending, nil
 }
 
-// appliedVersions asks goose's table, which goose itself would make by asking.
+// appliedVersions reads goose's table; goose itself would create the table to read it.
 func appliedVersions(ctx context.Context, databaseURL string) ([]int64, error) {
 	conn, err := session.Connect(ctx, databaseURL)
 	if err != nil {

@@ -7,7 +7,7 @@ import (
 	"syscall"
 )
 
-// alive tells whether a process of this id runs, whoever's it is.
+// alive says whether a process of this id runs, of any user.
 func alive(pid int) bool {
 	err := syscall.Kill(pid, 0)
 	return pid > 0 && (err == nil || errors.Is(err, syscall.EPERM))

@@ -11,7 +11,7 @@ import (
 	"odastream/stream"
 )
 
-// showChanges prints a line for each change that comes.
+// showChanges prints a line for each change.
 func (t *trial) showChanges(ctx context.Context) error {
 	for {
 		records, err := t.reader.Next(ctx)
@@ -24,9 +24,9 @@ func (t *trial) showChanges(ctx context.Context) error {
 	}
 }
 
-// news are the changes among records, in the order of their time. The rows of a
-// first load are none, tombstones only repeat a delete, and what cannot be read
-// is the sink's to dead-letter.
+// news returns the changes among records, sorted by time. It leaves out the rows of a
+// first load, tombstones, and records that cannot be decoded, which the sink
+// dead-letters.
 func news(records []*kgo.Record) []schema.Change {
 	var changes []schema.Change
 	for _, r := range records {

@@ -17,19 +17,19 @@ import (
 type Config struct {
 	// Dir holds a state directory for each source; see DefaultDir.
 	Dir string
-	// Simulated takes the simulated parliament; else the live API, and the
-	// simulated one if that cannot be reached.
+	// Simulated selects the simulated parliament. Otherwise the trial uses the live API,
+	// or the simulated parliament if the API cannot be reached.
 	Simulated bool
-	// Entities are followed; the zero value stands for Settings.Entities.
+	// Entities to follow; the zero value means Settings.Entities.
 	Entities wiring.Entities
-	// Origin is what a simulated parliament is made from; a nil part is that of the
-	// one in Dir, or 1.
+	// Seed and Scale generate the simulated parliament; nil means that of the one in Dir,
+	// or 1.
 	Seed  *uint64
 	Scale *float64
-	// Pace is the time between two things that happen in a simulated parliament.
+	// Pace is the time between two events of a simulated parliament.
 	Pace time.Duration
-	// Environ holds variables as os.Environ gives them: those of the poller and the
-	// sink count, but for the ones that say where Kafka and Postgres are.
+	// Environ holds variables as os.Environ returns them. Those of the poller and the
+	// sink are used, except the addresses of Kafka and Postgres.
 	Environ []string
 }
 
@@ -50,8 +50,8 @@ func (c Config) Check() error {
 	return err
 }
 
-// settings reads the environment. A simulated parliament may be asked as often
-// as one likes, and people watch it: it is polled at a faster pace.
+// settings reads the environment. A simulated parliament is polled more often, because
+// it has no rate limit and people watch it.
 func (c Config) settings(simulated bool) (Settings, error) {
 	environ := c.Environ
 	if simulated {
@@ -67,11 +67,11 @@ func (c Config) settings(simulated bool) (Settings, error) {
 	return s, nil
 }
 
-// origin is what the simulated parliament of a journal is to be made from; err
-// says if another one lives there already.
+// origin returns the origin of a journal's simulated parliament, or an error if the
+// journal is of another one.
 func (c Config) origin(journal string) (embedded.Origin, error) {
-	origin, lives := embedded.RememberedOrigin(journal)
-	if !lives {
+	origin, exists := embedded.RememberedOrigin(journal)
+	if !exists {
 		origin = embedded.Origin{Seed: 1, Scale: 1}
 	}
 	want := origin
@@ -81,7 +81,7 @@ func (c Config) origin(journal string) (embedded.Origin, error) {
 	if c.Scale != nil {
 		want.Scale = *c.Scale
 	}
-	if lives && want != origin {
+	if exists && want != origin {
 		return want, &OtherParliamentError{Journal: journal, Is: origin, Want: want}
 	}
 	return want, nil

@@ -1,8 +1,8 @@
 // Package trial runs the whole of odastream in one process: a broker, a Postgres,
 // a poller and a sink, on the live API or on a simulated parliament.
 //
-// Invariant: one trial a state directory, and what a trial left in its directory
-// the next one goes on from. Live and simulated rows never share a directory.
+// Invariant: a state directory has one trial at a time, and the next trial continues
+// from its state. Live and simulated rows never share a directory.
 //
-// It wires what others do and knows nothing of how they do it.
+// It connects other packages and knows nothing of how they work.
 package trial

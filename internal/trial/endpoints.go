@@ -8,13 +8,13 @@ import (
 	"odastream/internal/daemon"
 )
 
-// Where the daemons answer by default, on this machine only.
+// The daemons' default addresses, on loopback.
 const (
 	pollerAddr = "127.0.0.1:8080"
 	sinkAddr   = "127.0.0.1:8081"
 )
 
-// endpoint is what one of the two daemons would serve.
+// endpoint is the HTTP endpoint of one of the two daemons.
 type endpoint struct {
 	name     string
 	addr     string
@@ -22,8 +22,7 @@ type endpoint struct {
 	registry *prometheus.Registry
 }
 
-// serve answers at the daemons' addresses where these are free. A trial does not
-// fail for want of a port.
+// serve serves the daemons' endpoints. A trial does not fail if an address is in use.
 func (t *trial) serve(ctx context.Context) {
 	for _, e := range t.endpoints {
 		served, err := daemon.Serve(ctx, e.addr, e.job, e.registry, t.log)

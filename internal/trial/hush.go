@@ -5,8 +5,8 @@ import (
 	"log/slog"
 )
 
-// hush keeps warnings from a person once the stop has begun: what clients say of
-// connections that end is no trouble then. Errors pass.
+// hush drops warnings once the stop has begun, because clients then warn of connections
+// that end. It keeps errors.
 type hush struct {
 	slog.Handler
 	stopping <-chan struct{}

@@ -13,15 +13,15 @@ import (
 	"odastream/stream"
 )
 
-// lookEvery is how often the progress is looked at.
+// lookEvery is how often the progress is measured.
 const lookEvery = 200 * time.Millisecond
 
-// load is how far poller and sink are.
+// load is the progress of poller and sink.
 type load struct {
 	entities int
-	complete int   // followed: their first load is over
-	rows     int64 // read by the loads under way and those just over
-	expected int64 // that the source says these have
+	complete int   // entities whose first load is complete
+	rows     int64 // read by the loads that run and those just finished
+	expected int64 // how many rows the source says these have
 	failed   []string
 	applied  int64
 }
@@ -46,7 +46,7 @@ func measure(poller capture.Status, sink apply.Status) load {
 	return l
 }
 
-// text says it in a line that fits on a terminal.
+// text is the progress in a line that fits on a terminal.
 func (l load) text(f former, spent time.Duration) string {
 	text := fmt.Sprintf("%s: %d/%d entities", l.kind(f), l.complete, l.entities)
 	if l.expected > 0 {
@@ -62,7 +62,7 @@ func (l load) text(f former, spent time.Duration) string {
 	return text
 }
 
-// kind is what the work is called.
+// kind is the name of the work.
 func (l load) kind(f former) string {
 	if f.Loaded >= l.entities {
 		return "catching up"
@@ -70,7 +70,7 @@ func (l load) kind(f former) string {
 	return "first load"
 }
 
-// left estimates how long the load will still take; 0: no idea yet.
+// left estimates how long the load will still take; 0: unknown.
 func (l load) left(spent time.Duration) time.Duration {
 	if l.rows == 0 || spent < 5*time.Second {
 		return 0
@@ -111,7 +111,7 @@ func (t *trial) showLoad(ctx context.Context) error {
 	}
 }
 
-// ready says that all that was there is here.
+// ready says that the load is complete.
 func (t *trial) ready(ctx context.Context, l load) string {
 	rows := ""
 	if n, err := countRows(ctx, t.pool); err == nil {
@@ -121,8 +121,7 @@ func (t *trial) ready(ctx context.Context, l load) string {
 		l.kind(t.former), rows, l.entities, time.Since(t.began).Seconds())
 }
 
-// allApplied asks the broker where the topics end, and tells whether the sink has
-// come that far.
+// allApplied says whether the sink has applied everything up to the topics' ends.
 func (t *trial) allApplied(ctx context.Context, admin *kadm.Client) bool {
 	names := make([]string, len(t.entities))
 	for i, e := range t.entities {

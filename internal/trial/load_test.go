@@ -12,7 +12,7 @@ import (
 	"odastream/schema"
 )
 
-func TestLoadIsMeasuredAndSaid(t *testing.T) {
+func TestLoadIsMeasuredAndShown(t *testing.T) {
 	t.Parallel()
 	sink := apply.Status{Topics: []apply.TopicStatus{
 		{Partitions: []apply.PartitionStatus{{Next: 1000}, {Next: 500}}}, {Partitions: []apply.PartitionStatus{{Next: 1}}},

@@ -11,14 +11,14 @@ import (
 	"odastream/internal/host/pgserver"
 )
 
-// servers are what poller and sink stand on.
+// servers are those that poller and sink connect to.
 type servers struct {
 	broker     *embedded.Broker
 	postgres   *pgserver.Server
 	parliament *embedded.Parliament // nil: the live API
 }
 
-// startServers starts all at once; what started before an error is stopped.
+// startServers starts all concurrently; after an error it stops those that started.
 func startServers(ctx context.Context, cfg Config, st *state, simulated bool, log *slog.Logger) (*servers, error) {
 	s := &servers{}
 	g, starting := errgroup.WithContext(ctx)
@@ -27,8 +27,8 @@ func startServers(ctx context.Context, cfg Config, st *state, simulated bool, lo
 		return err
 	})
 	g.Go(func() (err error) {
-		// Alone on the directory by its lock, so a server that still runs there was
-		// left behind by a crash.
+		// We hold the directory's lock, so a server that still runs there was left by a
+		// crash.
 		s.postgres, err = pgserver.Start(starting, pgserver.Options{Dir: st.path(postgresDir), Exclusive: true, Log: log})
 		return err
 	})
@@ -53,22 +53,21 @@ func startParliament(ctx context.Context, cfg Config, st *state) (*embedded.Parl
 	return embedded.StartParliament(ctx, st.path(journalFile), origin)
 }
 
-// stop stops what was started. Errors are logged: there is nothing left to do
-// about them.
+// stop stops what was started, and logs errors.
 func (s *servers) stop(log *slog.Logger) {
 	if s.broker != nil {
 		s.broker.Close()
 	}
 	if s.parliament != nil {
 		if err := s.parliament.Close(); err != nil {
-			log.Error("simulated parliament not closed in order", "err", err)
+			log.Error("cannot close the simulated parliament", "err", err)
 		}
 	}
 	if s.postgres == nil {
 		return
 	}
 	if err := s.postgres.Stop(); err != nil {
-		log.Error("Postgres not stopped in order", "err", err)
+		log.Error("cannot stop Postgres", "err", err)
 	}
 }
 
@@ -78,6 +77,6 @@ func (s *servers) watchPostgres(ctx context.Context) error {
 	case <-ctx.Done():
 		return nil
 	case <-s.postgres.Done():
-		return fmt.Errorf("the Postgres of this trial has ended: its log %s says why; starting again goes on", s.postgres.LogFile())
+		return fmt.Errorf("the Postgres of this trial has ended: see its log %s; the next start continues", s.postgres.LogFile())
 	}
 }

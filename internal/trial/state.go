@@ -26,10 +26,10 @@ const (
 	brokerDir   = "kafka"
 )
 
-// BusyError says that another trial runs on the directory.
+// BusyError says that another trial uses the directory.
 type BusyError struct {
 	Dir string
-	PID int // of the other, 0 if it is not known
+	PID int // of the other trial, 0 if unknown
 }
 
 // Error says what to do.
@@ -41,8 +41,8 @@ func (e *BusyError) Error() string {
 	return fmt.Sprintf("another \"odastream up\" runs on %s%s: stop it first, or give this one a directory of its own with --dir", e.Dir, who)
 }
 
-// OtherParliamentError says that a directory holds a parliament that was made
-// from something else than what is wanted now.
+// OtherParliamentError says that a directory's parliament has another seed or scale than
+// the wanted one.
 type OtherParliamentError struct {
 	Journal  string
 	Is, Want embedded.Origin
@@ -55,10 +55,10 @@ func (e *OtherParliamentError) Error() string {
 		filepath.Dir(e.Journal), e.Is.Seed, e.Is.Scale, e.Want.Seed, e.Want.Scale)
 }
 
-// DefaultDir is where this user's trials keep their state.
+// DefaultDir is the default state directory of this user's trials.
 func DefaultDir() (string, error) { return pgserver.StateDir("up") }
 
-// Place is where a running trial can be reached.
+// Place has the addresses of a running trial.
 type Place struct {
 	PID         int       `json:"pid"`
 	Started     time.Time `json:"started"`
@@ -70,8 +70,8 @@ type Place struct {
 	Sink        string    `json:"sink,omitempty"`
 }
 
-// Running finds the trial that runs on dir, on the live API rather than on a
-// simulated parliament if both do.
+// Running finds the trial that runs on dir. If two do, it returns the one on the live
+// API.
 func Running(dir string) (Place, bool) {
 	for _, kind := range []string{liveDir, simDir} {
 		if p, ok := readPlace(filepath.Join(dir, kind)); ok && alive(p.PID) {
@@ -96,14 +96,14 @@ type state struct {
 	log  *os.File
 }
 
-// openState makes and locks the directory of one source.
+// openState creates and locks the state directory of one source.
 func openState(dir string, simulated bool) (*state, error) {
 	kind := liveDir
 	if simulated {
 		kind = simDir
 	}
 	s := &state{dir: filepath.Join(dir, kind)}
-	// Postgres runs as another account where we are root, and must get through.
+	// If we are root, Postgres runs as another account, which must be able to enter.
 	if err := os.MkdirAll(s.dir, 0o755); err != nil { //nolint:gosec // what is private lies in directories of its own below
 		return nil, fmt.Errorf("make state directory: %w (--dir chooses another)", err)
 	}
@@ -130,7 +130,7 @@ func (s *state) handler() slog.Handler {
 	return slog.NewTextHandler(s.log, &slog.HandlerOptions{Level: slog.LevelInfo})
 }
 
-// announce tells other commands where the trial is; close ends that.
+// announce writes the trial's addresses for other commands; close removes them.
 func (s *state) announce(p Place) error {
 	text, err := json.MarshalIndent(p, "", "  ")
 	if err != nil {
@@ -143,7 +143,7 @@ func (s *state) announce(p Place) error {
 }
 
 func (s *state) close() {
-	_ = os.Remove(s.path(placeFile)) // a stale one is seen through by its process id
+	_ = os.Remove(s.path(placeFile)) // Running checks the process id of a stale one
 	_ = s.log.Close()
 	s.lock.Unlock()
 }

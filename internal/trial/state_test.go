@@ -27,7 +27,7 @@ func TestOneTrialADirectory(t *testing.T) {
 	open(t, dir, true).close()
 }
 
-func TestRunningIsFoundAndNoLongerThanItRuns(t *testing.T) {
+func TestRunningIsFoundOnlyWhileItRuns(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	if _, ok := Running(dir); ok {
@@ -77,7 +77,7 @@ func TestDeadTrialIsNotRunning(t *testing.T) {
 	}
 }
 
-func TestStateThatCannotBeMadeSaysWhatToDo(t *testing.T) {
+func TestAStateDirectoryThatCannotBeCreatedSaysWhatToDo(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "file")
 	if err := os.WriteFile(file, nil, 0o600); err != nil {

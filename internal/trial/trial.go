@@ -32,7 +32,7 @@ type screen interface {
 	Done(text string)    // how it ended
 }
 
-// trial is a trial at work.
+// trial is a running trial.
 type trial struct {
 	cfg    Config
 	screen screen
@@ -54,14 +54,13 @@ type trial struct {
 	taken     []string // endpoints whose address is another program's
 	place     Place
 
-	closers []func() // of what was opened, in that order
+	closers []func() // in the order in which the parts were opened
 }
 
-// Run runs a trial until ctx ends, and returns nil then: everything has stopped
-// in order, and the next Run on the directory goes on. An error is one for the
-// person who started it: a *BusyError, an *OtherParliamentError, a
-// *settings.Error, or what else kept the trial from running. log gets what went
-// wrong along the way; the whole log lies in the state directory.
+// Run runs a trial until ctx ends, stops everything and returns nil; the next Run on the
+// directory continues. An error is for the user: a *BusyError, an *OtherParliamentError,
+// a *settings.Error, or another reason why the trial cannot run. log gets warnings and
+// errors; the state directory has the whole log.
 func Run(ctx context.Context, cfg Config, screen screen, log *slog.Logger) error {
 	t := &trial{cfg: cfg, screen: screen, log: log, began: time.Now()}
 	defer t.close()
@@ -75,7 +74,7 @@ func Run(ctx context.Context, cfg Config, screen screen, log *slog.Logger) error
 	return err
 }
 
-// start brings everything up and says what the trial runs on.
+// start starts everything and describes the trial.
 func (t *trial) start(ctx context.Context) (err error) {
 	if t.cfg.Dir, err = filepath.Abs(t.cfg.Dir); err != nil {
 		return fmt.Errorf("find state directory: %w", err)
@@ -151,8 +150,8 @@ func (t *trial) connect(ctx context.Context) (err error) {
 	return t.openReader(ctx)
 }
 
-// openReader makes the topics, so that the sink finds them at once, and begins
-// to read at their ends.
+// openReader creates the topics, so that the sink finds them at once, and opens a reader
+// at their ends.
 func (t *trial) openReader(ctx context.Context) error {
 	admin, err := stream.NewClient(t.kafka, t.log)
 	if err != nil {
@@ -187,14 +186,14 @@ func (t *trial) work(ctx context.Context) error {
 	return g.Wait()
 }
 
-// announce tells other commands where the trial is.
+// announce writes the trial's addresses for other commands.
 func (t *trial) announce() error {
 	t.place.PID, t.place.Started, t.place.Simulated = os.Getpid(), t.began.UTC(), t.simulated
 	t.place.Source, t.place.Brokers, t.place.DatabaseURL = t.settings.Source.URL, t.servers.broker.Addr(), t.servers.postgres.URL()
 	return t.state.announce(t.place)
 }
 
-// close ends what was opened, the last first.
+// close closes what was opened, in reverse order.
 func (t *trial) close() {
 	for _, end := range slices.Backward(t.closers) {
 		end()

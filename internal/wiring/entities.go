@@ -8,12 +8,12 @@ import (
 	"odastream/schema"
 )
 
-// Entities is a list of entity sets by any of their spellings, in load order.
-// The zero value stands for all but the subsets of Sag.
+// Entities is a list of entity sets in load order. The zero value means all but the
+// subsets of Sag.
 type Entities []schema.Entity
 
-// UnmarshalText implements encoding.TextUnmarshaler: names, comma-separated. Its
-// error names every unknown entity with the nearest known ones.
+// UnmarshalText implements encoding.TextUnmarshaler. It reads comma-separated names in
+// any spelling. Its error names every unknown entity with the nearest known ones.
 func (l *Entities) UnmarshalText(text []byte) error {
 	var unknown []error
 	for name := range strings.SplitSeq(string(text), ",") {
@@ -33,7 +33,7 @@ func (l *Entities) UnmarshalText(text []byte) error {
 	return errors.Join(unknown...)
 }
 
-// OrDefault is the list, or all entities that are no subset of Sag.
+// OrDefault is the list, or without one all entities but the subsets of Sag.
 func (l Entities) OrDefault() []schema.Entity {
 	if len(l) > 0 {
 		return l

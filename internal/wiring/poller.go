@@ -29,8 +29,8 @@ type PollerConfig struct {
 	Entities    []schema.Entity // in load order
 }
 
-// Poller is a capture.Poller with what it stands on. Close it after its Run or
-// Once has returned.
+// Poller is a capture.Poller with its connections. Close it after its Run or Once has
+// returned.
 type Poller struct {
 	*capture.Poller
 	pool      *pgxpool.Pool
@@ -39,9 +39,9 @@ type Poller struct {
 	source    *oda.Client
 }
 
-// OpenPoller reaches Postgres, Kafka and the source, brings the database to its
-// schema, and builds the poller. An error that trying again cannot mend is
-// daemon.Permanent; what was opened before an error is closed.
+// OpenPoller connects to Postgres, Kafka and the source, migrates the database, and
+// builds the poller. An error that no retry can fix is daemon.Permanent.
+// After an error it closes what it opened.
 func OpenPoller(ctx context.Context, cfg PollerConfig, log *slog.Logger, reg prometheus.Registerer) (*Poller, error) {
 	p := &Poller{}
 	if err := p.open(ctx, cfg, log, reg); err != nil {
@@ -85,8 +85,8 @@ func (p *Poller) open(ctx context.Context, cfg PollerConfig, log *slog.Logger, r
 	return nil
 }
 
-// Close gives up all connections. What was published and not acknowledged is
-// lost, so it comes after Run. A second call is no error.
+// Close closes all connections. Call it after Run, because it drops unacknowledged
+// records. It may be called twice.
 func (p *Poller) Close() {
 	if p.source != nil {
 		p.source.Close()

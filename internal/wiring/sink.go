@@ -27,8 +27,8 @@ type SinkConfig struct {
 	History     cache.History
 }
 
-// Sink is an apply.Sink with what it stands on. Close it after its Run or Once
-// has returned.
+// Sink is an apply.Sink with its connections. Close it after its Run or Once has
+// returned.
 type Sink struct {
 	*apply.Sink
 	store     *cache.Store
@@ -38,9 +38,9 @@ type Sink struct {
 	admin     *kgo.Client
 }
 
-// OpenSink reaches Postgres and Kafka, brings the database to its schema, and
-// builds the sink. An error that trying again cannot mend is daemon.Permanent;
-// what was opened before an error is closed.
+// OpenSink connects to Postgres and Kafka, migrates the database, and builds the sink.
+// An error that no retry can fix is daemon.Permanent. After an error it closes what it
+// opened.
 func OpenSink(ctx context.Context, cfg SinkConfig, log *slog.Logger, reg prometheus.Registerer) (*Sink, error) {
 	s := &Sink{history: cfg.History}
 	err := s.openPostgres(ctx, cfg, log)
@@ -86,14 +86,15 @@ func (s *Sink) openKafka(ctx context.Context, cfg stream.Config, log *slog.Logge
 	return connect.Kafka(ctx, s.publisher)
 }
 
-// Run is apply.Sink's, with the upkeep of the cache beside it.
+// Run is apply.Sink.Run, with the upkeep of the cache at the same time.
 func (s *Sink) Run(ctx context.Context) error {
 	stop := s.upkeep(ctx)
 	defer stop()
 	return s.Sink.Run(ctx)
 }
 
-// upkeep goes on until ctx ends or stop is called, which waits for it.
+// upkeep runs cache.Store.Upkeep until ctx ends or stop is called; stop waits for its
+// end.
 func (s *Sink) upkeep(ctx context.Context) (stop func()) {
 	ctx, cancel := context.WithCancel(ctx)
 	var wg sync.WaitGroup
@@ -104,7 +105,8 @@ func (s *Sink) upkeep(ctx context.Context) (stop func()) {
 	}
 }
 
-// Once is apply.Sink's, and then tends the cache once: with --once nobody else does.
+// Once is apply.Sink.Once, followed by one upkeep of the cache: with --once no daemon
+// does it.
 func (s *Sink) Once(ctx context.Context) error {
 	if err := s.Sink.Once(ctx); err != nil || ctx.Err() != nil {
 		return err
@@ -115,7 +117,7 @@ func (s *Sink) Once(ctx context.Context) error {
 	return s.store.MaintainHistory(ctx, s.history)
 }
 
-// Close gives up all connections. A second call is no error.
+// Close closes all connections. It may be called twice.
 func (s *Sink) Close() {
 	if s.admin != nil {
 		s.admin.Close()

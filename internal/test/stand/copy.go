@@ -77,7 +77,7 @@ func (c *Copy) Load(t testing.TB, n, size int) {
 
 // Sink is a new one.
 func (c *Copy) Sink() *apply.Sink {
-	parts := apply.Parts{Store: c.Store, DeadLetters: apply.Letters{Publisher: c.pub, Topics: c.Topics, Kafka: c.Kafka}}
+	parts := apply.Parts{Store: c.Store, DeadLetters: apply.DeadLetterWriter{Publisher: c.pub, Topics: c.Topics, Kafka: c.Kafka}}
 	cfg := apply.Config{Group: c.Group, BatchRows: 5000, BatchBytes: 16 << 20, Linger: 20 * time.Millisecond}
 	return apply.New(cfg, c.Kafka, parts, Quiet(), nil)
 }
