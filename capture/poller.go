@@ -15,6 +15,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"odastream/checkpoint"
+	"odastream/internal/pause"
 	"odastream/oda"
 	"odastream/schema"
 	"odastream/stream"
@@ -288,14 +289,10 @@ func (p *Poller) neverHad(ctx context.Context, entity string) bool {
 
 // wait returns after d, or with the cause of ctx's end.
 func wait(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
+	if pause.For(ctx, d) != nil {
 		return context.Cause(ctx)
-	case <-timer.C:
-		return nil
 	}
+	return nil
 }
 
 var (

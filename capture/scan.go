@@ -174,9 +174,13 @@ func (s *scanner) plan(ctx context.Context, at checkpoint.Checkpoint) (began tim
 }
 
 // split divides the ids of an entity into ranges, the newest first. That one has no
-// upper end: it includes rows that are created meanwhile.
+// upper end: it includes rows that are created meanwhile. Where the highest id is
+// not known there is one range.
 func split(extent oda.Extent) []checkpoint.ScanRange {
 	n := max(1, min(extent.Count/rangeRows, maxRanges, extent.MaxID))
+	if extent.MaxID == schema.NoEnd {
+		n = 1
+	}
 	step := extent.MaxID / n
 	ranges := make([]checkpoint.ScanRange, 0, n)
 	for i := n - 1; i >= 0; i-- {

@@ -94,3 +94,14 @@ func TestAScanRequestedDuringAScanIsMade(t *testing.T) {
 		t.Errorf("%d changes were published by a scan that nobody requested", got)
 	}
 }
+
+func TestAnUnknownHighestIDMakesOneRange(t *testing.T) {
+	t.Parallel()
+	ranges := split(oda.Extent{Count: 2_000_000, MaxID: schema.NoEnd})
+	if len(ranges) != 1 || ranges[0].Low != schema.BeforeFirst || ranges[0].High != schema.NoEnd {
+		t.Errorf("split = %+v, want one range without an upper end", ranges)
+	}
+	if got := split(oda.Extent{Count: 2_000_000, MaxID: 2_100_000}); len(got) < 2 {
+		t.Errorf("split of a known extent = %d ranges, want several", len(got))
+	}
+}
