@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"odastream/internal/pause"
-	"odastream/stream"
+	"odastream/schema"
 )
 
 // pausedTopic is a topic that cannot be applied although the database answers: its
@@ -16,7 +16,7 @@ import (
 type pausedTopic struct {
 	name       string
 	segs       []segment
-	partitions map[stream.TopicPartition]bool // partitions paused for it
+	partitions map[schema.TopicPartition]bool // partitions paused for it
 	err        error
 	try        int
 	since      time.Time
@@ -76,7 +76,7 @@ func (s *Sink) applyEachTopic(ctx context.Context, segs []segment) error {
 
 func (s *Sink) pauseTopic(name string, segs []segment, err error) {
 	now := time.Now()
-	t := &pausedTopic{name: name, err: err, since: now, next: now.Add(s.delay(0)), partitions: map[stream.TopicPartition]bool{}}
+	t := &pausedTopic{name: name, err: err, since: now, next: now.Add(s.delay(0)), partitions: map[schema.TopicPartition]bool{}}
 	s.paused = append(s.paused, t)
 	s.paused.addTo(segs, s.consumer)
 	s.state.pause(partitions(segs), err)

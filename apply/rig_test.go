@@ -162,8 +162,8 @@ func (r *rig) sink(url string, cfg apply.Config, reg prometheus.Registerer) *app
 
 type store interface {
 	Apply(ctx context.Context, b cache.Batch) (cache.Result, error)
-	Positions(ctx context.Context) (map[cache.TopicPartition]cache.Position, error)
-	Reset(ctx context.Context, tp cache.TopicPartition, was, now cache.Position) error
+	Positions(ctx context.Context) (map[schema.TopicPartition]schema.Position, error)
+	Reset(ctx context.Context, tp schema.TopicPartition, was, now schema.Position) error
 	OpenShadow(ctx context.Context, topic cache.ShadowTopic) (*cache.ShadowTable, error)
 }
 

@@ -6,6 +6,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"odastream/cache"
+	"odastream/schema"
 	"odastream/stream"
 )
 
@@ -85,9 +86,9 @@ func split(segs []segment, n int) (left, right []segment) {
 func makeBatch(segs []segment) cache.Batch {
 	var b cache.Batch
 	b.Records = make([]cache.Record, 0, count(segs))
-	moves := map[stream.TopicPartition]int{}
+	moves := map[schema.TopicPartition]int{}
 	for _, seg := range segs {
-		tp := cache.TopicPartition(seg.TopicPartition)
+		tp := seg.TopicPartition
 		for _, it := range seg.items {
 			if it.fault != nil {
 				b.DeadLetters = append(b.DeadLetters, it.fault.deadLetter)
@@ -119,9 +120,9 @@ func groupByTopic(segs []segment) (names []string, byTopic map[string][]segment)
 	return names, byTopic
 }
 
-func partitions(segs []segment) []stream.TopicPartition {
-	seen := map[stream.TopicPartition]bool{}
-	var all []stream.TopicPartition
+func partitions(segs []segment) []schema.TopicPartition {
+	seen := map[schema.TopicPartition]bool{}
+	var all []schema.TopicPartition
 	for _, seg := range segs {
 		if !seen[seg.TopicPartition] {
 			seen[seg.TopicPartition] = true

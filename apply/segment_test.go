@@ -12,12 +12,13 @@ import (
 	"pgregory.net/rapid"
 
 	"odastream/cache"
+	"odastream/schema"
 	"odastream/stream"
 )
 
 // spanOf makes a span of records of one byte each, at the given offsets.
 func spanOf(topic string, partition int32, from int64, offsets ...int64) stream.Span {
-	s := stream.Span{TopicPartition: stream.TopicPartition{Topic: topic, Partition: partition}, From: from}
+	s := stream.Span{TopicPartition: schema.TopicPartition{Topic: topic, Partition: partition}, From: from}
 	for _, o := range offsets {
 		s.Records = append(s.Records, &kgo.Record{Topic: topic, Partition: partition, Offset: o, Value: []byte("x")})
 	}
@@ -92,8 +93,8 @@ func TestBatchMovesEachPartitionOnce(t *testing.T) {
 	segs := segmentsOf(spanOf("a", 0, -1, 4, 5), spanOf("a", 1, 7, 7), spanOf("a", 0, 6, 9))
 	got := makeBatch(segs).Moves
 	want := []cache.Move{
-		{TopicPartition: cache.TopicPartition{Topic: "a", Partition: 0}, From: -1, To: 10},
-		{TopicPartition: cache.TopicPartition{Topic: "a", Partition: 1}, From: 7, To: 8},
+		{TopicPartition: schema.TopicPartition{Topic: "a", Partition: 0}, From: -1, To: 10},
+		{TopicPartition: schema.TopicPartition{Topic: "a", Partition: 1}, From: 7, To: 8},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("moves (-want +got):\n%s", diff)
@@ -104,15 +105,15 @@ func TestSplitAtStoredKeepsWhatContinuesTheStoredOffset(t *testing.T) {
 	t.Parallel()
 	id, other := [16]byte{1}, [16]byte{2}
 	cases := map[string]struct {
-		stored *cache.Position
+		stored *schema.Position
 		keep   []string
 		lost   bool
 	}{
-		"all, if they begin at the stored offset":   {&cache.Position{TopicID: id, Next: 3}, []string{"a/0 3>5 3,4", "a/0 5>6 5"}, false},
-		"the rest, if the first was applied":        {&cache.Position{TopicID: id, Next: 5}, []string{"a/0 5>6 5"}, false},
-		"nothing, if all was applied":               {&cache.Position{TopicID: id, Next: 6}, nil, false},
-		"nothing, if another sink moved the offset": {&cache.Position{TopicID: id, Next: 4}, nil, true},
-		"nothing, if the topic was recreated":       {&cache.Position{TopicID: other, Next: 3}, nil, true},
+		"all, if they begin at the stored offset":   {&schema.Position{TopicID: id, Next: 3}, []string{"a/0 3>5 3,4", "a/0 5>6 5"}, false},
+		"the rest, if the first was applied":        {&schema.Position{TopicID: id, Next: 5}, []string{"a/0 5>6 5"}, false},
+		"nothing, if all was applied":               {&schema.Position{TopicID: id, Next: 6}, nil, false},
+		"nothing, if another sink moved the offset": {&schema.Position{TopicID: id, Next: 4}, nil, true},
+		"nothing, if the topic was recreated":       {&schema.Position{TopicID: other, Next: 3}, nil, true},
 		"nothing, if the store has lost the offset": {nil, nil, true},
 	}
 	for claim, c := range cases {
@@ -122,9 +123,9 @@ func TestSplitAtStoredKeepsWhatContinuesTheStoredOffset(t *testing.T) {
 			for i := range segs {
 				segs[i].TopicID = id
 			}
-			stored := map[cache.TopicPartition]cache.Position{}
+			stored := map[schema.TopicPartition]schema.Position{}
 			if c.stored != nil {
-				stored[cache.TopicPartition{Topic: "a"}] = *c.stored
+				stored[schema.TopicPartition{Topic: "a"}] = *c.stored
 			}
 			keep, lost := splitAtStored(segs, stored)
 			if diff := cmp.Diff(c.keep, sketch(keep)); diff != "" {

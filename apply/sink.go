@@ -15,6 +15,7 @@ import (
 
 	"odastream/cache"
 	"odastream/internal/pause"
+	"odastream/schema"
 	"odastream/stream"
 )
 
@@ -23,10 +24,10 @@ import (
 type consumer interface {
 	Poll(ctx context.Context, limit int, wait time.Duration) ([]stream.Span, error)
 	Current(span stream.Span) bool
-	Reseek(ctx context.Context, partitions []stream.TopicPartition) error
-	Pause(partitions ...stream.TopicPartition)
-	Resume(partitions ...stream.TopicPartition)
-	Commit(ctx context.Context, next map[stream.TopicPartition]int64)
+	Reseek(ctx context.Context, partitions []schema.TopicPartition) error
+	Pause(partitions ...schema.TopicPartition)
+	Resume(partitions ...schema.TopicPartition)
+	Commit(ctx context.Context, next map[schema.TopicPartition]int64)
 	Behind() []string
 	State() (partitions []stream.PartitionState, trouble string)
 	RefreshEnds(ctx context.Context) error
@@ -41,8 +42,8 @@ type store interface {
 
 // offsets are the stored offsets: how far each partition is applied (Invariant 2).
 type offsets interface {
-	Positions(ctx context.Context) (map[cache.TopicPartition]cache.Position, error)
-	Reset(ctx context.Context, tp cache.TopicPartition, was, now cache.Position) error
+	Positions(ctx context.Context) (map[schema.TopicPartition]schema.Position, error)
+	Reset(ctx context.Context, tp schema.TopicPartition, was, now schema.Position) error
 }
 
 // deadLetters writes dead letters; they are acknowledged when it returns.
@@ -218,11 +219,11 @@ func (s *Sink) audit(ctx context.Context) {
 
 // changedOffsets returns the owned partitions whose stored offset differs from what
 // this sink has written.
-func (s *Sink) changedOffsets(stored map[cache.TopicPartition]cache.Position) (changed []stream.TopicPartition) {
+func (s *Sink) changedOffsets(stored map[schema.TopicPartition]schema.Position) (changed []schema.TopicPartition) {
 	for _, topic := range s.Status().Topics {
 		for _, p := range topic.Partitions {
-			tp := stream.TopicPartition{Topic: topic.Topic, Partition: p.Partition}
-			pos, known := stored[cache.TopicPartition(tp)]
+			tp := schema.TopicPartition{Topic: topic.Topic, Partition: p.Partition}
+			pos, known := stored[tp]
 			if known && pos.Next != p.Next || !known && s.state.hasApplied(tp) {
 				changed = append(changed, tp)
 			}

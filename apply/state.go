@@ -4,7 +4,7 @@ import (
 	"sync"
 	"time"
 
-	"odastream/stream"
+	"odastream/schema"
 )
 
 // state is what Ready and Status report of work.
@@ -12,8 +12,8 @@ type state struct {
 	mu      sync.Mutex
 	outage  error     // why the database cannot be written; nil if it can
 	since   time.Time // of outage
-	paused  map[stream.TopicPartition]error
-	applied map[stream.TopicPartition]progress
+	paused  map[schema.TopicPartition]error
+	applied map[schema.TopicPartition]progress
 }
 
 type progress struct {
@@ -22,7 +22,7 @@ type progress struct {
 }
 
 func newState() *state {
-	return &state{paused: map[stream.TopicPartition]error{}, applied: map[stream.TopicPartition]progress{}}
+	return &state{paused: map[schema.TopicPartition]error{}, applied: map[schema.TopicPartition]progress{}}
 }
 
 // beginOutage notes an error of an outage; it returns true for the first one.
@@ -55,7 +55,7 @@ func (s *state) outageTime() time.Duration {
 	return time.Since(s.since)
 }
 
-func (s *state) pause(partitions []stream.TopicPartition, err error) {
+func (s *state) pause(partitions []schema.TopicPartition, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, tp := range partitions {
@@ -63,7 +63,7 @@ func (s *state) pause(partitions []stream.TopicPartition, err error) {
 	}
 }
 
-func (s *state) resume(partitions []stream.TopicPartition) {
+func (s *state) resume(partitions []schema.TopicPartition) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, tp := range partitions {
@@ -78,7 +78,7 @@ func (s *state) countPaused() int {
 	return len(s.paused)
 }
 
-func (s *state) noteApplied(next map[stream.TopicPartition]int64) {
+func (s *state) noteApplied(next map[schema.TopicPartition]int64) {
 	now := time.Now()
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -89,7 +89,7 @@ func (s *state) noteApplied(next map[stream.TopicPartition]int64) {
 
 // drop drops partitions that another sink owns from now on, or whose offset another
 // writer changed.
-func (s *state) drop(partitions []stream.TopicPartition) {
+func (s *state) drop(partitions []schema.TopicPartition) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, tp := range partitions {
@@ -99,13 +99,13 @@ func (s *state) drop(partitions []stream.TopicPartition) {
 }
 
 // hasApplied says whether something of a partition was applied since it was assigned.
-func (s *state) hasApplied(tp stream.TopicPartition) bool {
+func (s *state) hasApplied(tp schema.TopicPartition) bool {
 	_, known, _ := s.of(tp)
 	return known
 }
 
 // of returns what is known of one partition; reason is why it is paused.
-func (s *state) of(tp stream.TopicPartition) (p progress, known bool, reason error) {
+func (s *state) of(tp schema.TopicPartition) (p progress, known bool, reason error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	p, known = s.applied[tp]

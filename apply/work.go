@@ -10,7 +10,7 @@ import (
 
 	"odastream/cache"
 	"odastream/internal/pause"
-	"odastream/stream"
+	"odastream/schema"
 )
 
 // LeftBehindError is returned by Once for topics that could not be applied to
@@ -155,8 +155,8 @@ func (s *Sink) resync(ctx context.Context, segs []segment) ([]segment, error) {
 // splitAtStored returns in keep the segments that continue the stored offsets, and in
 // lost the partitions of the others. A segment that ends at the stored offset was
 // applied, although its commit returned an error.
-func splitAtStored(segs []segment, stored map[cache.TopicPartition]cache.Position) (keep []segment, lost []stream.TopicPartition) {
-	byPartition := map[stream.TopicPartition][]segment{}
+func splitAtStored(segs []segment, stored map[schema.TopicPartition]schema.Position) (keep []segment, lost []schema.TopicPartition) {
+	byPartition := map[schema.TopicPartition][]segment{}
 	for _, seg := range segs {
 		byPartition[seg.TopicPartition] = append(byPartition[seg.TopicPartition], seg)
 	}
@@ -170,10 +170,10 @@ func splitAtStored(segs []segment, stored map[cache.TopicPartition]cache.Positio
 	return keep, lost
 }
 
-func skipApplied(segs []segment, stored map[cache.TopicPartition]cache.Position) (rest []segment, ok bool) {
-	pos, known := stored[cache.TopicPartition(segs[0].TopicPartition)]
+func skipApplied(segs []segment, stored map[schema.TopicPartition]schema.Position) (rest []segment, ok bool) {
+	pos, known := stored[segs[0].TopicPartition]
 	if !known {
-		pos = cache.Position{TopicID: segs[0].TopicID, Next: min(segs[0].From, 0)}
+		pos = schema.Position{TopicID: segs[0].TopicID, Next: min(segs[0].From, 0)}
 	}
 	if pos.TopicID != segs[0].TopicID {
 		return nil, false
@@ -215,7 +215,7 @@ func (s *Sink) recovered() {
 // revoked waits for the transaction in flight before partitions go to another sink.
 // After handover it no longer waits: the compare-and-set of Invariant 2 then decides
 // which of the two sinks commits.
-func (s *Sink) revoked(ctx context.Context, partitions []stream.TopicPartition) {
+func (s *Sink) revoked(ctx context.Context, partitions []schema.TopicPartition) {
 	defer s.state.drop(partitions)
 	timer := time.NewTimer(s.handover)
 	defer timer.Stop()

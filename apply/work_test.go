@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"odastream/internal/pause"
-	"odastream/stream"
+	"odastream/schema"
 )
 
 func TestHandOverWaitsForTheTransactionInFlightButNotForEver(t *testing.T) {
@@ -36,7 +36,7 @@ func TestHandOverWaitsForTheTransactionInFlightButNotForEver(t *testing.T) {
 					}()
 				}
 				start := time.Now()
-				s.revoked(ctx, []stream.TopicPartition{{Topic: "a"}})
+				s.revoked(ctx, []schema.TopicPartition{{Topic: "a"}})
 				if got := time.Since(start); got != c.waits {
 					t.Errorf("hand-over took %s, want %s", got, c.waits)
 				}

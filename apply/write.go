@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"odastream/cache"
+	"odastream/schema"
 	"odastream/stream"
 )
 
@@ -95,7 +96,7 @@ func (s *Sink) writeDeadLetters(ctx context.Context, segs []segment) error {
 
 func (s *Sink) makeDeadLetter(seg segment, it item) cache.DeadLetter {
 	return cache.DeadLetter{
-		TopicPartition: cache.TopicPartition(seg.TopicPartition), Offset: it.record.Offset, Key: string(it.record.Key),
+		TopicPartition: seg.TopicPartition, Offset: it.record.Offset, Key: string(it.record.Key),
 		Class: string(it.fault.class), SQLState: it.fault.sqlstate, Error: it.fault.text, FailedAt: time.Now(),
 		Seq: cmp.Or(it.message.Change.Seq, stream.EventSeq(it.record)),
 	}
@@ -105,7 +106,7 @@ func (s *Sink) makeDeadLetter(seg segment, it item) cache.DeadLetter {
 // Kafka for lag displays.
 func (s *Sink) noteApplied(ctx context.Context, segs []segment, result cache.Result, took time.Duration) {
 	s.metrics.countBatch(segs, result, took)
-	next := map[stream.TopicPartition]int64{}
+	next := map[schema.TopicPartition]int64{}
 	for _, seg := range segs {
 		next[seg.TopicPartition] = seg.To
 	}

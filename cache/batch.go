@@ -6,12 +6,9 @@ import (
 	"odastream/schema"
 )
 
-// TopicPartition is schema.TopicPartition.
-type TopicPartition = schema.TopicPartition
-
 // Record is one record of a topic, decoded.
 type Record struct {
-	TopicPartition
+	schema.TopicPartition
 	Offset int64 // in its partition, from 0
 	Change schema.Change
 	// Tombstone says that the record had no value: Change then has only Entity,
@@ -25,7 +22,7 @@ func (r *Record) removes() bool { return r.Tombstone || r.Change.Action == schem
 // DeadLetter says that a record could not be applied. It is stored with the
 // batch it was found in; before that the record itself is written to Kafka.
 type DeadLetter struct {
-	TopicPartition
+	schema.TopicPartition
 	Offset   int64
 	Key      string // the record's key; what Postgres cannot store of it is replaced
 	Class    string // decode, schema, data or too_large

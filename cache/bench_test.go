@@ -93,7 +93,7 @@ func benchBatch(action schema.Action, first, seq int64) []Record {
 		data := fmt.Sprintf(`{"id":%d,"titel":"Forslag til lov om %d","resume":%q,"version":%d,"opdateringsdato":"2026-11-23T16:09:58.347"}`,
 			id, id, strings.Repeat("Lovforslaget gennemfører. ", 34), seq)
 		records[i] = Record{
-			TopicPartition: TopicPartition{Topic: "parliament-sag"}, Offset: id,
+			TopicPartition: schema.TopicPartition{Topic: "parliament-sag"}, Offset: id,
 			Change: schema.Change{
 				Entity: "Sag", ID: id, Action: action, Seq: seq, Timestamp: time.Unix(0, 0),
 				Opdateringsdato: "2026-11-23T16:09:58.347", Data: []byte(data),

@@ -48,7 +48,7 @@ func sag(id, seq int64, data string) Record { return record("Sag", id, seq, data
 
 func record(entity string, id, seq int64, data string) Record {
 	r := Record{
-		TopicPartition: TopicPartition{Topic: "parliament-" + schema.Suffix(entity), Partition: int32(id % 2)},
+		TopicPartition: schema.TopicPartition{Topic: "parliament-" + schema.Suffix(entity), Partition: int32(id % 2)},
 		Offset:         seq,
 		Change:         schema.Change{Entity: entity, ID: id, Seq: seq, Action: schema.Update, Data: []byte(data)},
 	}

@@ -7,6 +7,8 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgtype/zeronull"
+
+	"odastream/schema"
 )
 
 // LetterState is what became of a dead letter.
@@ -48,7 +50,7 @@ type LetterFilter struct {
 
 // TopicPartitionOffset names a record of Kafka; it is what identifies a dead letter.
 type TopicPartitionOffset struct {
-	TopicPartition
+	schema.TopicPartition
 	Offset int64
 }
 

@@ -32,7 +32,7 @@ func ExampleStore_Apply() {
 	defer pool.Close()
 	store := cache.New(pool, "parliament-sink", cache.Config{}, slog.New(slog.DiscardHandler))
 
-	partition := cache.TopicPartition{Topic: "parliament-sag", Partition: 0}
+	partition := schema.TopicPartition{Topic: "parliament-sag", Partition: 0}
 	change := schema.Change{
 		Entity: "Sag", ID: 7, Action: schema.Create, Seq: 1795445400123456, Timestamp: time.UnixMicro(1795445400123456),
 		Origin: schema.OriginTail, Data: []byte(`{"id":7,"titel":"Om brød"}`),

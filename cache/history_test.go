@@ -142,7 +142,7 @@ func TestHistoryIsOfTheTransaction(t *testing.T) {
 	t.Parallel()
 	s := newStore(t)
 	mustApply(t, s, sag(1, 10, `{"a":1}`).as(schema.Snapshot))
-	b := Batch{Records: []Record{sag(1, 11, `{"a":2}`)}, Moves: []Move{{TopicPartition: TopicPartition{Topic: "parliament-sag"}, From: 7, To: 8}}}
+	b := Batch{Records: []Record{sag(1, 11, `{"a":2}`)}, Moves: []Move{{TopicPartition: schema.TopicPartition{Topic: "parliament-sag"}, From: 7, To: 8}}}
 	if _, err := s.Apply(t.Context(), b); err == nil {
 		t.Fatal("Apply with a lost offset gave no error")
 	}

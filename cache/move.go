@@ -18,12 +18,9 @@ import (
 // Nothing of the batch was written. Drop it and read Positions again.
 var ErrOffsetConflict = errors.New("another writer changed the stored offset")
 
-// Position is schema.Position.
-type Position = schema.Position
-
 // Move is the compare-and-set of a partition's offset.
 type Move struct {
-	TopicPartition
+	schema.TopicPartition
 	TopicID [16]byte
 	// From must equal the stored next offset, with the same TopicID. If no offset is
 	// stored, From must be schema.NoOffset or 0.
@@ -33,14 +30,14 @@ type Move struct {
 
 // Positions returns how far the group has applied each partition. It has no entry for
 // a partition of which nothing was applied.
-func (s *Store) Positions(ctx context.Context) (map[TopicPartition]Position, error) {
+func (s *Store) Positions(ctx context.Context) (map[schema.TopicPartition]schema.Position, error) {
 	rows, err := s.pool.Query(ctx, `SELECT topic, partition, topic_id, next_offset, updated_at FROM sink_offsets WHERE group_id = $1`, s.group)
 	if err != nil {
 		return nil, fmt.Errorf("read offsets of %s: %w", s.group, err)
 	}
-	positions := map[TopicPartition]Position{}
-	var tp TopicPartition
-	var p Position
+	positions := map[schema.TopicPartition]schema.Position{}
+	var tp schema.TopicPartition
+	var p schema.Position
 	_, err = pgx.ForEachRow(rows, []any{&tp.Topic, &tp.Partition, &p.TopicID, &p.Next, &p.StoredAt}, func() error {
 		positions[tp] = p
 		return nil
@@ -56,7 +53,7 @@ func (s *Store) Positions(ctx context.Context) (map[TopicPartition]Position, err
 // returned, or the zero value if it returned none; its StoredAt is ignored. If the
 // stored position is another one now, Reset returns ErrOffsetConflict and changes
 // nothing.
-func (s *Store) Reset(ctx context.Context, tp TopicPartition, was, now Position) error {
+func (s *Store) Reset(ctx context.Context, tp schema.TopicPartition, was, now schema.Position) error {
 	err := pgx.BeginTxFunc(ctx, s.pool, txOptions, func(tx pgx.Tx) error {
 		if _, err := tx.Exec(ctx, lockPartitions, []int64{lockKey(tp)}); err != nil {
 			return err
@@ -69,7 +66,7 @@ func (s *Store) Reset(ctx context.Context, tp TopicPartition, was, now Position)
 	return nil
 }
 
-func (s *Store) reset(ctx context.Context, tx pgx.Tx, tp TopicPartition, was, now Position) error {
+func (s *Store) reset(ctx context.Context, tx pgx.Tx, tp schema.TopicPartition, was, now schema.Position) error {
 	const (
 		insert = `INSERT INTO sink_offsets (group_id, topic, partition, topic_id, next_offset) VALUES ($1, $2, $3, $4, $5)
 ON CONFLICT (group_id, topic, partition) DO NOTHING`
@@ -117,7 +114,7 @@ func (s *Store) queueMoves(b *pgx.Batch, moves []Move, lost *[]string) {
 		from, to = append(from, m.From), append(to, m.To)
 	}
 	b.Queue(moveOffsets, s.group, topics, partitions, ids, from, to).Query(func(rows pgx.Rows) error {
-		moved, err := pgx.CollectRows(rows, pgx.RowToStructByPos[TopicPartition])
+		moved, err := pgx.CollectRows(rows, pgx.RowToStructByPos[schema.TopicPartition])
 		for _, m := range moves {
 			if !slices.Contains(moved, m.TopicPartition) {
 				*lost = append(*lost, fmt.Sprintf("%s/%d at %d", m.Topic, m.Partition, m.From))
@@ -142,11 +139,11 @@ UNION ALL SELECT pg_advisory_xact_lock(k) FROM unnest($1::bigint[]) AS k`
 // lockKeys returns the locks of the batch's partitions in the order in which
 // every writer takes them.
 func (b *Batch) lockKeys() []int64 {
-	seen := map[TopicPartition]bool{}
+	seen := map[schema.TopicPartition]bool{}
 	for _, m := range b.Moves {
 		seen[m.TopicPartition] = true
 	}
-	var last TopicPartition // records of a partition come in runs
+	var last schema.TopicPartition // records of a partition come in runs
 	for i := range b.Records {
 		if tp := b.Records[i].TopicPartition; tp != last {
 			seen[tp], last = true, tp
@@ -160,7 +157,7 @@ func (b *Batch) lockKeys() []int64 {
 	return keys
 }
 
-func lockKey(tp TopicPartition) int64 {
+func lockKey(tp schema.TopicPartition) int64 {
 	h := fnv.New64a()
 	fmt.Fprintf(h, "odastream apply %s/%d", tp.Topic, tp.Partition)
 	return int64(h.Sum64())

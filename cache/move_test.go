@@ -15,8 +15,8 @@ import (
 )
 
 var (
-	sagZero = TopicPartition{Topic: "parliament-sag", Partition: 0}
-	sagOne  = TopicPartition{Topic: "parliament-sag", Partition: 1}
+	sagZero = schema.TopicPartition{Topic: "parliament-sag", Partition: 0}
+	sagOne  = schema.TopicPartition{Topic: "parliament-sag", Partition: 1}
 	topic   = [16]byte{1}
 	newID   = [16]byte{2} // the recreated topic
 )
@@ -70,7 +70,7 @@ func TestMoves(t *testing.T) {
 			}
 			got := positions(t, s)
 			for _, m := range tt.moves {
-				if want := (Position{TopicID: m.TopicID, Next: m.To}); !cmp.Equal(got[m.TopicPartition], want) {
+				if want := (schema.Position{TopicID: m.TopicID, Next: m.To}); !cmp.Equal(got[m.TopicPartition], want) {
 					t.Errorf("position of %v = %+v, want %+v", m.TopicPartition, got[m.TopicPartition], want)
 				}
 			}
@@ -79,7 +79,7 @@ func TestMoves(t *testing.T) {
 }
 
 // positions returns Positions without the times.
-func positions(t *testing.T, s *Store) map[TopicPartition]Position {
+func positions(t *testing.T, s *Store) map[schema.TopicPartition]schema.Position {
 	t.Helper()
 	got, err := s.Positions(t.Context())
 	if err != nil {
@@ -89,7 +89,7 @@ func positions(t *testing.T, s *Store) map[TopicPartition]Position {
 		if p.StoredAt.IsZero() {
 			t.Errorf("position of %v has no time", tp)
 		}
-		got[tp] = Position{TopicID: p.TopicID, Next: p.Next}
+		got[tp] = schema.Position{TopicID: p.TopicID, Next: p.Next}
 	}
 	return got
 }
@@ -145,19 +145,19 @@ func TestOneOfTwoWritersMoves(t *testing.T) {
 func TestReset(t *testing.T) {
 	t.Parallel()
 	s := newStore(t)
-	at5 := Position{TopicID: topic, Next: 5}
+	at5 := schema.Position{TopicID: topic, Next: 5}
 	for claim, tt := range map[string]struct {
 		before   []Move
-		was, now Position
+		was, now schema.Position
 		want     error
 	}{
-		"a log that begins late":                 {now: Position{TopicID: topic, Next: 40}},
-		"a recreated topic":                      {before: []Move{{sagZero, topic, 0, 5}}, was: at5, now: Position{TopicID: newID, Next: 0}},
-		"an offset outside the topic":            {before: []Move{{sagZero, topic, 0, 5}}, was: at5, now: Position{TopicID: topic, Next: 2}},
-		"another writer moved on":                {before: []Move{{sagZero, topic, 0, 6}}, was: at5, now: Position{TopicID: newID, Next: 0}, want: ErrOffsetConflict},
-		"another writer saw the new topic first": {before: []Move{{sagZero, newID, 0, 5}}, was: at5, now: Position{TopicID: newID, Next: 0}, want: ErrOffsetConflict},
-		"another writer was the first":           {before: []Move{{sagZero, topic, 0, 5}}, now: Position{TopicID: topic, Next: 40}, want: ErrOffsetConflict},
-		"the offset is gone":                     {was: at5, now: Position{TopicID: newID, Next: 0}, want: ErrOffsetConflict},
+		"a log that begins late":                 {now: schema.Position{TopicID: topic, Next: 40}},
+		"a recreated topic":                      {before: []Move{{sagZero, topic, 0, 5}}, was: at5, now: schema.Position{TopicID: newID, Next: 0}},
+		"an offset outside the topic":            {before: []Move{{sagZero, topic, 0, 5}}, was: at5, now: schema.Position{TopicID: topic, Next: 2}},
+		"another writer moved on":                {before: []Move{{sagZero, topic, 0, 6}}, was: at5, now: schema.Position{TopicID: newID, Next: 0}, want: ErrOffsetConflict},
+		"another writer saw the new topic first": {before: []Move{{sagZero, newID, 0, 5}}, was: at5, now: schema.Position{TopicID: newID, Next: 0}, want: ErrOffsetConflict},
+		"another writer was the first":           {before: []Move{{sagZero, topic, 0, 5}}, now: schema.Position{TopicID: topic, Next: 40}, want: ErrOffsetConflict},
+		"the offset is gone":                     {was: at5, now: schema.Position{TopicID: newID, Next: 0}, want: ErrOffsetConflict},
 	} {
 		t.Run(claim, func(t *testing.T) {
 			empty(t, s.pool)

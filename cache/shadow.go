@@ -7,6 +7,8 @@ import (
 	"slices"
 
 	"github.com/jackc/pgx/v5"
+
+	"odastream/schema"
 )
 
 // ErrNotApplied is returned for a topic that the group has not begun to apply, or that
@@ -118,7 +120,7 @@ func (t *ShadowTable) underLocks(ctx context.Context, readOn func(context.Contex
 func (t *ShadowTable) lockKeys() []int64 {
 	keys := make([]int64, t.Partitions)
 	for p := range keys {
-		keys[p] = lockKey(TopicPartition{Topic: t.Topic, Partition: int32(p)})
+		keys[p] = lockKey(schema.TopicPartition{Topic: t.Topic, Partition: int32(p)})
 	}
 	slices.Sort(keys)
 	return keys

@@ -21,7 +21,7 @@ var sagTopicID = [16]byte{7}
 func appliedUpTo(next int64) []Move {
 	var moves []Move
 	for p := range int32(2) {
-		moves = append(moves, Move{TopicPartition: TopicPartition{Topic: "parliament-sag", Partition: p}, TopicID: sagTopicID, From: schema.NoOffset, To: next})
+		moves = append(moves, Move{TopicPartition: schema.TopicPartition{Topic: "parliament-sag", Partition: p}, TopicID: sagTopicID, From: schema.NoOffset, To: next})
 	}
 	return moves
 }

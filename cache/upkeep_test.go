@@ -124,7 +124,7 @@ func TestExpireWaitsForABatch(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { _ = tx.Rollback(context.WithoutCancel(t.Context())) }()
-	if _, err := tx.Exec(t.Context(), lockPartitions, []int64{lockKey(TopicPartition{Topic: "parliament-omtryk"})}); err != nil {
+	if _, err := tx.Exec(t.Context(), lockPartitions, []int64{lockKey(schema.TopicPartition{Topic: "parliament-omtryk"})}); err != nil {
 		t.Fatal(err)
 	}
 	var wg sync.WaitGroup

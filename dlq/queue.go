@@ -18,6 +18,7 @@ import (
 	"strings"
 
 	"odastream/cache"
+	"odastream/schema"
 	"odastream/stream"
 )
 
@@ -60,7 +61,7 @@ func originOf(l stream.StoredLetter) cache.TopicPartitionOffset {
 }
 
 func recordAt(topic string, partition int32, offset int64) cache.TopicPartitionOffset {
-	return cache.TopicPartitionOffset{TopicPartition: cache.TopicPartition{Topic: topic, Partition: partition}, Offset: offset}
+	return cache.TopicPartitionOffset{TopicPartition: schema.TopicPartition{Topic: topic, Partition: partition}, Offset: offset}
 }
 
 // ParseID reads the name of a dead letter: TOPIC/PARTITION@OFFSET of its record, or

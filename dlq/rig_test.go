@@ -7,6 +7,7 @@ import (
 	"odastream/cache"
 	"odastream/dlq"
 	"odastream/internal/test/stand"
+	"odastream/schema"
 )
 
 // rig is a stand with dead letters and the queue of them.
@@ -43,7 +44,7 @@ func (r *rig) retry(t *testing.T, filter cache.LetterFilter, o dlq.Options) (dlq
 
 // at names the dead letter of a record of Sag.
 func at(offset int64) *cache.TopicPartitionOffset {
-	return &cache.TopicPartitionOffset{TopicPartition: cache.TopicPartition{Topic: "parliament-sag"}, Offset: offset}
+	return &cache.TopicPartitionOffset{TopicPartition: schema.TopicPartition{Topic: "parliament-sag"}, Offset: offset}
 }
 
 // has fails the test unless text holds each of the parts.

@@ -102,7 +102,7 @@ func (c *comparison) copy(ctx context.Context, records []*kgo.Record) error {
 	c.records += int64(len(records))
 	batch := make([]cache.Record, 0, len(records))
 	for _, r := range records {
-		tp := cache.TopicPartition{Topic: r.Topic, Partition: r.Partition}
+		tp := schema.TopicPartition{Topic: r.Topic, Partition: r.Partition}
 		m, err := stream.Decode(r)
 		if err == nil {
 			batch = append(batch, cache.Record{TopicPartition: tp, Offset: r.Offset, Change: m.Change, Tombstone: m.Tombstone})

@@ -137,7 +137,7 @@ func (r *run) take(ctx context.Context, records []*kgo.Record) error {
 		if _, id, err := schema.ParseKey(string(rec.Key)); err == nil && !r.ids.Contains(id) {
 			continue
 		}
-		tp := cache.TopicPartition{Topic: rec.Topic, Partition: rec.Partition}
+		tp := schema.TopicPartition{Topic: rec.Topic, Partition: rec.Partition}
 		m, err := stream.Decode(rec)
 		if err != nil {
 			r.report.Unreadable++
@@ -198,7 +198,7 @@ func (r *run) compare(ctx context.Context, records []cache.Record) error {
 	return nil
 }
 
-func (r *run) leftOut(tp cache.TopicPartition, offset int64, what string, err error) {
+func (r *run) leftOut(tp schema.TopicPartition, offset int64, what string, err error) {
 	if r.LeftOut != nil {
 		r.LeftOut(cache.TopicPartitionOffset{TopicPartition: tp, Offset: offset}, what, err)
 	}

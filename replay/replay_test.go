@@ -74,7 +74,7 @@ func TestReplayNeverTakesARowBack(t *testing.T) {
 		if id == 5 {
 			c.Action, c.Data = schema.Delete, nil
 		}
-		if _, err := n.Store.Apply(t.Context(), cache.Batch{Records: []cache.Record{{TopicPartition: cache.TopicPartition{Topic: n.topic()}, Change: c}}}); err != nil {
+		if _, err := n.Store.Apply(t.Context(), cache.Batch{Records: []cache.Record{{TopicPartition: schema.TopicPartition{Topic: n.topic()}, Change: c}}}); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -137,7 +137,7 @@ func (n *newsroom) sinkOnce(ctx context.Context, perBatch int) error {
 		for len(records) > 0 {
 			part := records[:min(perBatch, len(records))]
 			records = records[len(part):]
-			tp := cache.TopicPartition{Topic: n.topic(), Partition: part[0].Partition}
+			tp := schema.TopicPartition{Topic: n.topic(), Partition: part[0].Partition}
 			move := cache.Move{TopicPartition: tp, From: part[0].Offset, To: part[len(part)-1].Offset + 1}
 			if move.From == 0 {
 				move.From = schema.NoOffset

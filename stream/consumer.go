@@ -6,6 +6,8 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/twmb/franz-go/pkg/kgo"
+
+	"odastream/schema"
 )
 
 // ErrClosed is returned by Poll after Close.
@@ -15,11 +17,11 @@ var ErrClosed = errors.New("consumer is closed")
 type ConsumerConfig struct {
 	// Positions returns the stored offsets. It is called at every assignment, since
 	// another member may have changed them. Required.
-	Positions func(ctx context.Context) (map[TopicPartition]Position, error)
+	Positions func(ctx context.Context) (map[schema.TopicPartition]schema.Position, error)
 	// Reset sets the stored offset of a partition that has to be read from its start:
 	// its topic was recreated, or no longer holds the offset. After an error nothing has
 	// changed, and the whole look-up is retried. Required.
-	Reset func(ctx context.Context, tp TopicPartition, was, now Position) error
+	Reset func(ctx context.Context, tp schema.TopicPartition, was, now schema.Position) error
 	// OnOldOffset is called before a partition is read from an offset that is older than
 	// its topic keeps tombstones: compaction may have removed deletes after it. It must
 	// delete the rows of those. After an error the whole look-up is retried. Nil: the

@@ -20,26 +20,27 @@ import (
 
 	"odastream/internal/test/kafkatest"
 	"odastream/internal/test/machine"
+	"odastream/schema"
 	"odastream/stream"
 )
 
 // offsetsInMemory is a store of offsets without a database.
 type offsetsInMemory struct {
 	mu     sync.Mutex
-	stored map[stream.TopicPartition]stream.Position
+	stored map[schema.TopicPartition]schema.Position
 	asked  int   // how often Positions was called
 	away   error // what Positions returns, if set
-	resets []stream.TopicPartition
+	resets []schema.TopicPartition
 }
 
-func (o *offsetsInMemory) positions(context.Context) (map[stream.TopicPartition]stream.Position, error) {
+func (o *offsetsInMemory) positions(context.Context) (map[schema.TopicPartition]schema.Position, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.asked++
 	return maps.Clone(o.stored), o.away
 }
 
-func (o *offsetsInMemory) reset(_ context.Context, tp stream.TopicPartition, was, now stream.Position) error {
+func (o *offsetsInMemory) reset(_ context.Context, tp schema.TopicPartition, was, now schema.Position) error {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.stored[tp] != was {
@@ -50,11 +51,11 @@ func (o *offsetsInMemory) reset(_ context.Context, tp stream.TopicPartition, was
 	return nil
 }
 
-func (o *offsetsInMemory) set(tp stream.TopicPartition, p stream.Position) {
+func (o *offsetsInMemory) set(tp schema.TopicPartition, p schema.Position) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.stored == nil {
-		o.stored = map[stream.TopicPartition]stream.Position{}
+		o.stored = map[schema.TopicPartition]schema.Position{}
 	}
 	o.stored[tp] = p
 }
@@ -65,15 +66,15 @@ func (o *offsetsInMemory) move(s stream.Span) error {
 	defer o.mu.Unlock()
 	now, ok := o.stored[s.TopicPartition]
 	if !ok {
-		now.Next = stream.NoOffset
+		now.Next = schema.NoOffset
 	}
 	if now.Next != s.From || ok && now.TopicID != s.TopicID {
 		return fmt.Errorf("span of %s from %d, store has %d", s.TopicPartition, s.From, now.Next)
 	}
 	if o.stored == nil {
-		o.stored = map[stream.TopicPartition]stream.Position{}
+		o.stored = map[schema.TopicPartition]schema.Position{}
 	}
-	o.stored[s.TopicPartition] = stream.Position{TopicID: s.TopicID, Next: s.To}
+	o.stored[s.TopicPartition] = schema.Position{TopicID: s.TopicID, Next: s.To}
 	return nil
 }
 
@@ -136,7 +137,7 @@ func (b bench) config(o *offsetsInMemory) stream.GroupConfig {
 type consumer interface {
 	Poll(ctx context.Context, limit int, wait time.Duration) ([]stream.Span, error)
 	Current(stream.Span) bool
-	Reseek(context.Context, []stream.TopicPartition) error
+	Reseek(context.Context, []schema.TopicPartition) error
 	State() ([]stream.PartitionState, string)
 	Behind() []string
 	Close()
@@ -217,14 +218,14 @@ func TestConsumerBegins(t *testing.T) {
 	t.Parallel()
 	other := [16]byte{1}
 	cases := map[string]struct {
-		stored func(id [16]byte) *stream.Position
+		stored func(id [16]byte) *schema.Position
 		want   []int64
 		resets map[string]float64
 	}{
-		"at the start without a stored offset":           {func([16]byte) *stream.Position { return nil }, []int64{0, 1, 2, 3, 4}, nil},
-		"at the stored offset, whatever Kafka has":       {func(id [16]byte) *stream.Position { return &stream.Position{TopicID: id, Next: 3} }, []int64{3, 4}, nil},
-		"at the start of a recreated topic":              {func([16]byte) *stream.Position { return &stream.Position{TopicID: other, Next: 3} }, []int64{0, 1, 2, 3, 4}, map[string]float64{"recreated": 1}},
-		"at the start if the offset lies beyond the end": {func(id [16]byte) *stream.Position { return &stream.Position{TopicID: id, Next: 9} }, []int64{0, 1, 2, 3, 4}, map[string]float64{"out_of_range": 1}},
+		"at the start without a stored offset":           {func([16]byte) *schema.Position { return nil }, []int64{0, 1, 2, 3, 4}, nil},
+		"at the stored offset, whatever Kafka has":       {func(id [16]byte) *schema.Position { return &schema.Position{TopicID: id, Next: 3} }, []int64{3, 4}, nil},
+		"at the start of a recreated topic":              {func([16]byte) *schema.Position { return &schema.Position{TopicID: other, Next: 3} }, []int64{0, 1, 2, 3, 4}, map[string]float64{"recreated": 1}},
+		"at the start if the offset lies beyond the end": {func(id [16]byte) *schema.Position { return &schema.Position{TopicID: id, Next: 9} }, []int64{0, 1, 2, 3, 4}, map[string]float64{"out_of_range": 1}},
 	}
 	for claim, c := range cases {
 		for _, direct := range []bool{false, true} {
@@ -233,7 +234,7 @@ func TestConsumerBegins(t *testing.T) {
 				b := newBench(t, kafkatest.Fake(t))
 				topic := b.topic("sag", 1)
 				b.produce(topic, 0, 5)
-				tp := stream.TopicPartition{Topic: topic}
+				tp := schema.TopicPartition{Topic: topic}
 				o := &offsetsInMemory{}
 				if stored := c.stored(b.id(topic)); stored != nil {
 					o.set(tp, *stored)
@@ -326,7 +327,7 @@ func TestConsumerStartsOverWhenATopicIsRecreated(t *testing.T) {
 			if got := resets(t, reg)["recreated"]; got != 1 {
 				t.Errorf("recreated topics counted = %v, want 1", got)
 			}
-			if o.stored[stream.TopicPartition{Topic: topic}].TopicID != b.id(topic) {
+			if o.stored[schema.TopicPartition{Topic: topic}].TopicID != b.id(topic) {
 				t.Error("the store still has the old topic's id")
 			}
 		})
@@ -408,9 +409,9 @@ func TestTwoConsumersShareAndHandOver(t *testing.T) {
 	t.Parallel()
 	b, o := newBench(t, kafkatest.Fake(t)), &offsetsInMemory{}
 	topic := b.topic("sag", 4)
-	var told []stream.TopicPartition
+	var told []schema.TopicPartition
 	cc := b.config(o)
-	cc.Revoked = func(_ context.Context, lost []stream.TopicPartition) { told = append(told, lost...) }
+	cc.Revoked = func(_ context.Context, lost []schema.TopicPartition) { told = append(told, lost...) }
 	first := b.consumer(cc, nil)
 	for p := range int32(4) {
 		b.produce(topic, p, 1)
@@ -457,14 +458,14 @@ func TestReseekContinuesAtTheStoredOffset(t *testing.T) {
 	t.Parallel()
 	b, o := newBench(t, kafkatest.Fake(t)), &offsetsInMemory{}
 	topic := b.topic("sag", 1)
-	tp := stream.TopicPartition{Topic: topic}
+	tp := schema.TopicPartition{Topic: topic}
 	b.produce(topic, 0, 10)
 	for _, direct := range []bool{false, true} {
-		o.set(tp, stream.Position{TopicID: b.id(topic), Next: 0})
+		o.set(tp, schema.Position{TopicID: b.id(topic), Next: 0})
 		c := b.open(direct, b.config(o), nil)
 		spans := poll(t, c)
-		o.set(tp, stream.Position{TopicID: b.id(topic), Next: 7})
-		if err := c.Reseek(t.Context(), []stream.TopicPartition{tp}); err != nil {
+		o.set(tp, schema.Position{TopicID: b.id(topic), Next: 7})
+		if err := c.Reseek(t.Context(), []schema.TopicPartition{tp}); err != nil {
 			t.Fatal(err)
 		}
 		if c.Current(spans[0]) {
@@ -498,7 +499,7 @@ func TestPausedPartitionsAreNotRead(t *testing.T) {
 	c := b.consumer(b.config(o), nil)
 	b.produce(topic, 0, 1)
 	b.read(c, o, total(1))
-	paused := stream.TopicPartition{Topic: topic, Partition: 0}
+	paused := schema.TopicPartition{Topic: topic, Partition: 0}
 	c.Pause(paused)
 	b.produce(topic, 0, 2)
 	b.produce(topic, 1, 2)

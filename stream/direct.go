@@ -11,6 +11,8 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/twmb/franz-go/pkg/kgo"
+
+	"odastream/schema"
 )
 
 // ErrEnd is returned by Poll of a DirectConsumer once every record up to the ends of
@@ -65,12 +67,12 @@ func (c *DirectConsumer) open(ctx context.Context, cc ConsumerConfig, opts []kgo
 	return err
 }
 
-func (c *DirectConsumer) everyPartition(ctx context.Context) ([]TopicPartition, error) {
+func (c *DirectConsumer) everyPartition(ctx context.Context) ([]schema.TopicPartition, error) {
 	details, err := c.adm.ListTopics(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("list topics: %w", err)
 	}
-	var all []TopicPartition
+	var all []schema.TopicPartition
 	for name, topic := range details {
 		if !strings.HasPrefix(name, c.cfg.TopicPrefix) || strings.HasSuffix(name, deadLetterSuffix) {
 			continue
@@ -79,7 +81,7 @@ func (c *DirectConsumer) everyPartition(ctx context.Context) ([]TopicPartition, 
 			return nil, fmt.Errorf("look up topic %s: %w", name, topic.Err)
 		}
 		for p := range topic.Partitions {
-			all = append(all, TopicPartition{Topic: name, Partition: p})
+			all = append(all, schema.TopicPartition{Topic: name, Partition: p})
 		}
 	}
 	return all, nil
@@ -101,7 +103,7 @@ func (c *DirectConsumer) Poll(ctx context.Context, limit int, wait time.Duration
 }
 
 // Commit does nothing: without a group there is no lag display.
-func (c *DirectConsumer) Commit(context.Context, map[TopicPartition]int64) {}
+func (c *DirectConsumer) Commit(context.Context, map[schema.TopicPartition]int64) {}
 
 // Close ends Poll.
 func (c *DirectConsumer) Close() {
@@ -115,16 +117,16 @@ func (c *DirectConsumer) Behind() []string {
 	return topicNames(c.unread())
 }
 
-func (c *DirectConsumer) unread() []TopicPartition {
+func (c *DirectConsumer) unread() []schema.TopicPartition {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	var unread []TopicPartition
+	var unread []schema.TopicPartition
 	for tp, p := range c.parts {
 		if p.at < p.stopAt {
 			unread = append(unread, tp)
 		}
 	}
-	slices.SortFunc(unread, func(a, b TopicPartition) int { return strings.Compare(a.String(), b.String()) })
+	slices.SortFunc(unread, func(a, b schema.TopicPartition) int { return strings.Compare(a.String(), b.String()) })
 	return unread
 }
 

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
+
+	"odastream/schema"
 )
 
 // How long a direct consumer waits without progress before it asks the broker whether
@@ -69,7 +71,7 @@ func (c *DirectConsumer) checkProgress(ctx context.Context, some bool, recreated
 
 // probe fetches from a partition's leader what lies between the reading position and
 // stopAt. If that holds no record it moves the position past it.
-func (c *DirectConsumer) probe(ctx context.Context, tp TopicPartition) (moved bool, err error) {
+func (c *DirectConsumer) probe(ctx context.Context, tp schema.TopicPartition) (moved bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
 	details, err := c.adm.ListTopics(ctx, tp.Topic)

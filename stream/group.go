@@ -10,6 +10,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"odastream/schema"
 )
 
 // GroupConfig says what a GroupConsumer reads and how it shares the work.
@@ -22,7 +24,7 @@ type GroupConfig struct {
 	// Revoked is called before partitions go to another member. No record of them is
 	// handed out after the call begins. It may take a few seconds to finish work in
 	// flight; the group waits. Nil: nothing to wait for.
-	Revoked func(ctx context.Context, partitions []TopicPartition)
+	Revoked func(ctx context.Context, partitions []schema.TopicPartition)
 	// Refresh is how often new topics are looked for. 0: 5 s.
 	Refresh time.Duration
 	// Session is the session timeout, at least the broker's
@@ -53,7 +55,7 @@ func NewGroupConsumer(cfg Config, gc GroupConfig, log *slog.Logger, reg promethe
 		gc.Session = 10 * time.Second
 	}
 	c := &GroupConsumer{reader: newReader(cfg, gc.ConsumerConfig, log, newConsumerMetrics(reg)), gc: gc, built: make(chan struct{})}
-	c.lookups = lookups{find: c.starts.find, pending: map[TopicPartition]*lookup{}}
+	c.lookups = lookups{find: c.starts.find, pending: map[schema.TopicPartition]*lookup{}}
 	cl, err := NewClient(cfg, log, append(c.options(), opts...)...)
 	if err != nil {
 		return nil, fmt.Errorf("join group %s: %w", gc.Group, err)
@@ -116,7 +118,7 @@ func (c *GroupConsumer) State() (partitions []PartitionState, trouble string) {
 
 // Commit commits the store's offsets to Kafka. Only lag displays read them
 // (Invariant 2), so it does not wait, and its errors are logged at debug.
-func (c *GroupConsumer) Commit(ctx context.Context, next map[TopicPartition]int64) {
+func (c *GroupConsumer) Commit(ctx context.Context, next map[schema.TopicPartition]int64) {
 	offsets := map[string]map[int32]kgo.EpochOffset{}
 	for tp, offset := range next {
 		if offsets[tp.Topic] == nil {

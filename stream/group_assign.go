@@ -6,6 +6,8 @@ import (
 	"slices"
 
 	"github.com/twmb/franz-go/pkg/kgo"
+
+	"odastream/schema"
 )
 
 // assign returns the start offsets of newly assigned partitions. It runs concurrently
@@ -14,10 +16,10 @@ import (
 // partitions that it still has.
 func (c *GroupConsumer) assign(ctx context.Context, given map[string]map[int32]kgo.Offset) (map[string]map[int32]kgo.Offset, error) {
 	<-c.built
-	var want []TopicPartition
+	var want []schema.TopicPartition
 	for topic, partitions := range given {
 		for p := range partitions {
-			want = append(want, TopicPartition{Topic: topic, Partition: p})
+			want = append(want, schema.TopicPartition{Topic: topic, Partition: p})
 		}
 	}
 	member, _ := c.cl.GroupMetadata()
@@ -41,10 +43,10 @@ func (c *GroupConsumer) assign(ctx context.Context, given map[string]map[int32]k
 // then calls Revoked, which waits for work in flight.
 func (c *GroupConsumer) revoke(ctx context.Context, lost map[string][]int32) {
 	<-c.built
-	var gone []TopicPartition
+	var gone []schema.TopicPartition
 	for topic, partitions := range lost {
 		for _, p := range partitions {
-			gone = append(gone, TopicPartition{Topic: topic, Partition: p})
+			gone = append(gone, schema.TopicPartition{Topic: topic, Partition: p})
 		}
 	}
 	if len(gone) == 0 {

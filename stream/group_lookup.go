@@ -5,6 +5,8 @@ import (
 	"errors"
 	"slices"
 	"sync"
+
+	"odastream/schema"
 )
 
 // errDiscarded makes assign look up again: a partition was revoked, or its topic was
@@ -20,10 +22,10 @@ var errDiscarded = errors.New("partition was revoked meanwhile")
 // never used. So the look-up of a partition that is revoked or lost is discarded, and
 // so is one that was started as another member of the group.
 type lookups struct {
-	find func(ctx context.Context, want []TopicPartition) (map[TopicPartition]*partition, error)
+	find func(ctx context.Context, want []schema.TopicPartition) (map[schema.TopicPartition]*partition, error)
 
 	mu      sync.Mutex
-	pending map[TopicPartition]*lookup
+	pending map[schema.TopicPartition]*lookup
 	closed  bool
 	running sync.WaitGroup
 }
@@ -35,7 +37,7 @@ type lookup struct {
 	cancel context.CancelFunc
 
 	done  chan struct{} // closed once found and err are set
-	found map[TopicPartition]*partition
+	found map[schema.TopicPartition]*partition
 	err   error
 }
 
@@ -43,7 +45,7 @@ type lookup struct {
 // and starts one for the partitions that have none. After an error the next call looks
 // up only what was not found. The end of ctx ends only the wait. Calls of get must not
 // overlap.
-func (l *lookups) get(ctx context.Context, member string, want []TopicPartition) (map[TopicPartition]*partition, error) {
+func (l *lookups) get(ctx context.Context, member string, want []schema.TopicPartition) (map[schema.TopicPartition]*partition, error) {
 	joined, err := l.join(ctx, member, want)
 	if err != nil {
 		return nil, err
@@ -59,14 +61,14 @@ func (l *lookups) get(ctx context.Context, member string, want []TopicPartition)
 }
 
 // join returns the look-ups of want, and starts those that are missing.
-func (l *lookups) join(ctx context.Context, member string, want []TopicPartition) ([]*lookup, error) {
+func (l *lookups) join(ctx context.Context, member string, want []schema.TopicPartition) ([]*lookup, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.closed {
 		return nil, ErrClosed
 	}
 	var joined []*lookup
-	var rest []TopicPartition
+	var rest []schema.TopicPartition
 	for _, tp := range want {
 		if look := l.pending[tp]; look != nil && look.member == member {
 			joined = append(joined, look)
@@ -82,7 +84,7 @@ func (l *lookups) join(ctx context.Context, member string, want []TopicPartition
 }
 
 // start runs find until it returns, all its partitions are dropped, or close.
-func (l *lookups) start(ctx context.Context, member string, want []TopicPartition) *lookup {
+func (l *lookups) start(ctx context.Context, member string, want []schema.TopicPartition) *lookup {
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	look := &lookup{member: member, wanted: len(want), cancel: cancel, done: make(chan struct{})}
 	for _, tp := range want {
@@ -98,11 +100,11 @@ func (l *lookups) start(ctx context.Context, member string, want []TopicPartitio
 
 // take removes want from the look-ups, which have ended. If some failed it removes only
 // those, and leaves the others for the next call.
-func (l *lookups) take(want []TopicPartition) (map[TopicPartition]*partition, error) {
+func (l *lookups) take(want []schema.TopicPartition) (map[schema.TopicPartition]*partition, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	var failed error
-	found := make(map[TopicPartition]*partition, len(want))
+	found := make(map[schema.TopicPartition]*partition, len(want))
 	for _, tp := range want {
 		switch look := l.pending[tp]; {
 		case look == nil:
@@ -124,7 +126,7 @@ func (l *lookups) take(want []TopicPartition) (map[TopicPartition]*partition, er
 }
 
 // discard drops the look-ups of partitions, so that get starts new ones.
-func (l *lookups) discard(partitions ...TopicPartition) {
+func (l *lookups) discard(partitions ...schema.TopicPartition) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, tp := range partitions {
@@ -144,7 +146,7 @@ func (l *lookups) discardTopics(topics []string) {
 }
 
 // drop removes one partition; it cancels a look-up without partitions.
-func (l *lookups) drop(tp TopicPartition) {
+func (l *lookups) drop(tp schema.TopicPartition) {
 	look := l.pending[tp]
 	if look == nil {
 		return

@@ -7,6 +7,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"odastream/schema"
 )
 
 // finder is what lookups ask; it answers after a second, unless its context ends.
@@ -16,7 +18,7 @@ type finder struct {
 	err   error // what the next call returns
 }
 
-func (f *finder) find(ctx context.Context, want []TopicPartition) (map[TopicPartition]*partition, error) {
+func (f *finder) find(ctx context.Context, want []schema.TopicPartition) (map[schema.TopicPartition]*partition, error) {
 	f.mu.Lock()
 	f.asked++
 	at, err := f.asked, f.err
@@ -27,7 +29,7 @@ func (f *finder) find(ctx context.Context, want []TopicPartition) (map[TopicPart
 		return nil, ctx.Err()
 	case <-time.After(time.Second):
 	}
-	found := map[TopicPartition]*partition{}
+	found := map[schema.TopicPartition]*partition{}
 	for _, tp := range want {
 		found[tp] = &partition{at: at}
 	}
@@ -42,11 +44,11 @@ func (f *finder) failNext(err error) {
 }
 
 func (f *finder) lookups() *lookups {
-	return &lookups{find: f.find, pending: map[TopicPartition]*lookup{}}
+	return &lookups{find: f.find, pending: map[schema.TopicPartition]*lookup{}}
 }
 
 // getWithin asks for partitions and gives up after d.
-func getWithin(t *testing.T, l *lookups, d time.Duration, member string, want ...TopicPartition) (map[TopicPartition]*partition, error) {
+func getWithin(t *testing.T, l *lookups, d time.Duration, member string, want ...schema.TopicPartition) (map[schema.TopicPartition]*partition, error) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), d)
 	defer cancel()
@@ -54,8 +56,8 @@ func getWithin(t *testing.T, l *lookups, d time.Duration, member string, want ..
 }
 
 var (
-	sag     = TopicPartition{Topic: "sag"}
-	stemme  = TopicPartition{Topic: "stemme"}
+	sag     = schema.TopicPartition{Topic: "sag"}
+	stemme  = schema.TopicPartition{Topic: "stemme"}
 	instant = time.Millisecond
 )
 

@@ -10,6 +10,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"odastream/internal/test/kafkatest"
+	"odastream/schema"
 	"odastream/stream"
 )
 
@@ -24,7 +25,7 @@ func newSlowStore(o *offsetsInMemory) slowStore {
 	return slowStore{offsetsInMemory: o, asked: make(chan struct{}, 100), release: make(chan struct{})}
 }
 
-func (s slowStore) positions(ctx context.Context) (map[stream.TopicPartition]stream.Position, error) {
+func (s slowStore) positions(ctx context.Context) (map[schema.TopicPartition]schema.Position, error) {
 	stored, err := s.offsetsInMemory.positions(ctx)
 	s.asked <- struct{}{}
 	select {
@@ -37,7 +38,7 @@ func (s slowStore) positions(ctx context.Context) (map[stream.TopicPartition]str
 
 // member joins with heartbeats so close to each other that a rebalance takes no
 // time, nor does a partition that joins the others in a fetch.
-func (b bench) member(positions func(context.Context) (map[stream.TopicPartition]stream.Position, error), o *offsetsInMemory) *stream.GroupConsumer {
+func (b bench) member(positions func(context.Context) (map[schema.TopicPartition]schema.Position, error), o *offsetsInMemory) *stream.GroupConsumer {
 	b.t.Helper()
 	cc := b.config(o)
 	cc.Positions = positions
@@ -106,7 +107,7 @@ func TestAPartitionThatComesBackIsLookedUpAgain(t *testing.T) {
 	close(slow.release)
 	want := map[string][]int64{topic + "/0": {0, 1, 2}, topic + "/1": {0, 1, 2}}
 	for p := range int32(2) {
-		tp := stream.TopicPartition{Topic: topic, Partition: p}.String()
+		tp := schema.TopicPartition{Topic: topic, Partition: p}.String()
 		if taken[tp] != nil {
 			want[tp] = []int64{3, 4}
 			b.produce(topic, p, 2)

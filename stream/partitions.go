@@ -5,9 +5,11 @@ import (
 	"strings"
 
 	"github.com/twmb/franz-go/pkg/kgo"
+
+	"odastream/schema"
 )
 
-func byTopic(partitions []TopicPartition) map[string][]int32 {
+func byTopic(partitions []schema.TopicPartition) map[string][]int32 {
 	topics := map[string][]int32{}
 	for _, tp := range partitions {
 		topics[tp.Topic] = append(topics[tp.Topic], tp.Partition)
@@ -15,7 +17,7 @@ func byTopic(partitions []TopicPartition) map[string][]int32 {
 	return topics
 }
 
-func kgoOffsets(found map[TopicPartition]*partition) map[string]map[int32]kgo.Offset {
+func kgoOffsets(found map[schema.TopicPartition]*partition) map[string]map[int32]kgo.Offset {
 	offsets := map[string]map[int32]kgo.Offset{}
 	for tp, p := range found {
 		if offsets[tp.Topic] == nil {
@@ -26,7 +28,7 @@ func kgoOffsets(found map[TopicPartition]*partition) map[string]map[int32]kgo.Of
 	return offsets
 }
 
-func topicNames(partitions []TopicPartition) []string {
+func topicNames(partitions []schema.TopicPartition) []string {
 	var names []string
 	for _, tp := range partitions {
 		names = append(names, tp.Topic)

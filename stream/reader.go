@@ -10,6 +10,8 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
+
+	"odastream/schema"
 )
 
 // reader reads partitions from given start offsets. It is the part that GroupConsumer
@@ -24,8 +26,8 @@ type reader struct {
 	starts  *starts
 
 	mu          sync.Mutex
-	parts       map[TopicPartition]*partition
-	seeks       map[TopicPartition]int64
+	parts       map[schema.TopicPartition]*partition
+	seeks       map[schema.TopicPartition]int64
 	generation  uint64
 	trouble     string // why no partition yields records; "" if nothing is wrong
 	unreachable error  // the last error of RefreshEnds's Ping
@@ -47,7 +49,7 @@ type partition struct {
 }
 
 func newReader(cfg Config, cc ConsumerConfig, log *slog.Logger, metrics *consumerMetrics) *reader {
-	r := &reader{cfg: cfg, log: log, metrics: metrics, parts: map[TopicPartition]*partition{}, seeks: map[TopicPartition]int64{}}
+	r := &reader{cfg: cfg, log: log, metrics: metrics, parts: map[schema.TopicPartition]*partition{}, seeks: map[schema.TopicPartition]int64{}}
 	r.starts = &starts{cfg: cfg, cc: cc, log: log, metrics: metrics, report: r.setTrouble}
 	return r
 }
@@ -70,14 +72,14 @@ func (r *reader) Current(s Span) bool {
 
 // Pause stops fetching the partitions until Resume, also across rebalances. What
 // was fetched but not handed out is dropped and fetched again.
-func (r *reader) Pause(partitions ...TopicPartition) {
+func (r *reader) Pause(partitions ...schema.TopicPartition) {
 	if len(partitions) > 0 {
 		r.cl.PauseFetchPartitions(byTopic(partitions))
 	}
 }
 
 // Resume ends Pause; partitions that are not paused are left alone.
-func (r *reader) Resume(partitions ...TopicPartition) {
+func (r *reader) Resume(partitions ...schema.TopicPartition) {
 	if len(partitions) > 0 {
 		r.cl.ResumeFetchPartitions(byTopic(partitions))
 	}
@@ -86,7 +88,7 @@ func (r *reader) Resume(partitions ...TopicPartition) {
 // Reseek reads the stored offsets of partitions again and continues from there. It is
 // for partitions whose stored offset another writer changed. Spans handed out before
 // are no longer Current. Reseek ignores partitions that are no longer owned.
-func (r *reader) Reseek(ctx context.Context, partitions []TopicPartition) error {
+func (r *reader) Reseek(ctx context.Context, partitions []schema.TopicPartition) error {
 	found, err := r.starts.find(ctx, partitions)
 	if err != nil {
 		return fmt.Errorf("read offsets again: %w", err)
@@ -107,7 +109,7 @@ func (r *reader) Reseek(ctx context.Context, partitions []TopicPartition) error 
 }
 
 // own adds partitions with their start offsets.
-func (r *reader) own(found map[TopicPartition]*partition) {
+func (r *reader) own(found map[schema.TopicPartition]*partition) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.trouble = ""
@@ -122,7 +124,7 @@ func (r *reader) own(found map[TopicPartition]*partition) {
 
 // disown removes partitions, so that no more of their records are handed out. It
 // returns how many are left.
-func (r *reader) disown(partitions []TopicPartition) (left int) {
+func (r *reader) disown(partitions []schema.TopicPartition) (left int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for _, tp := range partitions {

@@ -8,6 +8,8 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
+
+	"odastream/schema"
 )
 
 // poll waits up to wait for records, at most limit of them, and returns them as spans.
@@ -48,7 +50,7 @@ func (r *reader) spans(fetches kgo.Fetches) (spans []Span, recreated []string) {
 // partition is no longer owned or is about to be sought, and other if its topic was
 // recreated.
 func (r *reader) span(topic kgo.FetchTopic, part kgo.FetchPartition) (s Span, ok, other bool) {
-	tp := TopicPartition{Topic: topic.Topic, Partition: part.Partition}
+	tp := schema.TopicPartition{Topic: topic.Topic, Partition: part.Partition}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	p := r.parts[tp]
@@ -79,7 +81,7 @@ func (r *reader) span(topic kgo.FetchTopic, part kgo.FetchPartition) (s Span, ok
 // checkJump logs when the client read from another offset than asked for: from an
 // earlier one, because the broker lost records that were read, or from a later one,
 // because unread records were deleted. (Gaps of compaction do not move the log's start.)
-func (r *reader) checkJump(tp TopicPartition, p *partition, part kgo.FetchPartition) {
+func (r *reader) checkJump(tp schema.TopicPartition, p *partition, part kgo.FetchPartition) {
 	first := part.Records[0].Offset
 	if first < p.at {
 		r.metrics.resets.WithLabelValues(resetDataLoss).Inc()
@@ -117,7 +119,7 @@ func (r *reader) checkErrors(ctx context.Context, fetches kgo.Fetches, some bool
 			r.metrics.resets.WithLabelValues(resetDataLoss).Inc()
 			r.log.Error("topic has lost records", "topic", topic, "partition", part, "err", err)
 		default:
-			r.note(TopicPartition{Topic: topic, Partition: part}, err)
+			r.note(schema.TopicPartition{Topic: topic, Partition: part}, err)
 		}
 	})
 	if only && len(recreated) == 0 {
@@ -127,7 +129,7 @@ func (r *reader) checkErrors(ctx context.Context, fetches kgo.Fetches, some bool
 	return recreated
 }
 
-func (r *reader) note(tp TopicPartition, err error) {
+func (r *reader) note(tp schema.TopicPartition, err error) {
 	text := err.Error()
 	r.mu.Lock()
 	defer r.mu.Unlock()

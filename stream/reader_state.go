@@ -5,11 +5,13 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"odastream/schema"
 )
 
 // PartitionState is the state of one partition of a consumer.
 type PartitionState struct {
-	TopicPartition
+	schema.TopicPartition
 	Start   int64  // offset of the first record to read when it was assigned or sought
 	Read    int64  // offset of the next record to hand out
 	End     int64  // the topic's end when last read
@@ -46,7 +48,7 @@ func (r *reader) RefreshEnds(ctx context.Context) error {
 		return err
 	}
 	owned, _ := r.State()
-	var all []TopicPartition
+	var all []schema.TopicPartition
 	for _, p := range owned {
 		all = append(all, p.TopicPartition)
 	}

@@ -8,22 +8,13 @@ import (
 	"odastream/schema"
 )
 
-// NoOffset is schema.NoOffset.
-const NoOffset = schema.NoOffset
-
-// TopicPartition is schema.TopicPartition.
-type TopicPartition = schema.TopicPartition
-
-// Position is schema.Position.
-type Position = schema.Position
-
 // Span is a run of records of one partition without a gap: once everything before From
 // and then Records are applied, everything before To is applied. Offsets missing
 // between From and To were compacted away.
 type Span struct {
-	TopicPartition
+	schema.TopicPartition
 	TopicID [16]byte
-	From    int64         // the expected stored offset, NoOffset if none
+	From    int64         // the expected stored offset, schema.NoOffset if none
 	To      int64         // the offset to store afterwards; below From if the broker lost records
 	Records []*kgo.Record // at least one
 

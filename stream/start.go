@@ -9,6 +9,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"golang.org/x/sync/errgroup"
+
+	"odastream/schema"
 )
 
 // starts finds the start offsets of partitions: the stored offset, or the topic's
@@ -24,7 +26,7 @@ type starts struct {
 
 // find returns each partition with its stored offset and its start offset in the
 // current topic.
-func (s *starts) find(ctx context.Context, want []TopicPartition) (map[TopicPartition]*partition, error) {
+func (s *starts) find(ctx context.Context, want []schema.TopicPartition) (map[schema.TopicPartition]*partition, error) {
 	topics := topicNames(want)
 	if len(topics) == 0 {
 		return nil, nil // kadm takes an empty list as all topics
@@ -38,7 +40,7 @@ func (s *starts) find(ctx context.Context, want []TopicPartition) (map[TopicPart
 	if err != nil {
 		return nil, err
 	}
-	found := make(map[TopicPartition]*partition, len(want))
+	found := make(map[schema.TopicPartition]*partition, len(want))
 	for _, tp := range want {
 		start, end, err := bound(starts, ends, tp)
 		if err != nil {
@@ -46,7 +48,7 @@ func (s *starts) find(ctx context.Context, want []TopicPartition) (map[TopicPart
 		}
 		pos, ok := stored[tp]
 		if !ok {
-			pos.Next = NoOffset
+			pos.Next = schema.NoOffset
 		}
 		p := &partition{topicID: details[tp.Topic].ID, next: pos.Next, at: start, end: end, stopAt: noStop}
 		if err := s.begin(ctx, tp, p, pos); err != nil {
@@ -62,7 +64,7 @@ func (s *starts) find(ctx context.Context, want []TopicPartition) (map[TopicPart
 }
 
 // readStored reads the stored offsets and the topics' details concurrently.
-func (s *starts) readStored(ctx context.Context, topics []string) (stored map[TopicPartition]Position, details kadm.TopicDetails, err error) {
+func (s *starts) readStored(ctx context.Context, topics []string) (stored map[schema.TopicPartition]schema.Position, details kadm.TopicDetails, err error) {
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() (err error) {
 		stored, err = s.cc.Positions(ctx)
@@ -98,10 +100,10 @@ func (s *starts) bounds(ctx context.Context, topics []string) (starts, ends kadm
 }
 
 // begin sets where to read p from; at first it is at the topic's start.
-func (s *starts) begin(ctx context.Context, tp TopicPartition, p *partition, pos Position) error {
+func (s *starts) begin(ctx context.Context, tp schema.TopicPartition, p *partition, pos schema.Position) error {
 	reason := ""
 	switch {
-	case pos.Next == NoOffset || p.topicID == [16]byte{}: // nothing applied yet, or the topic was deleted just now
+	case pos.Next == schema.NoOffset || p.topicID == [16]byte{}: // nothing applied yet, or the topic was deleted just now
 		return nil
 	case pos.TopicID != p.topicID:
 		reason = resetRecreated
@@ -116,12 +118,12 @@ func (s *starts) begin(ctx context.Context, tp TopicPartition, p *partition, pos
 		"reason", reason, "offset", pos.Next, "start", p.at, "end", p.end,
 		"stored_id", topicIDText(pos.TopicID), "topic_id", topicIDText(p.topicID))
 	p.next = p.at
-	return s.cc.Reset(ctx, tp, pos, Position{TopicID: p.topicID, Next: p.at})
+	return s.cc.Reset(ctx, tp, pos, schema.Position{TopicID: p.topicID, Next: p.at})
 }
 
 // bound returns a partition's start and end. A topic deleted meanwhile counts as empty:
 // waiting for it would delay all other topics, and the group drops it soon.
-func bound(starts, ends kadm.ListedOffsets, tp TopicPartition) (start, end int64, err error) {
+func bound(starts, ends kadm.ListedOffsets, tp schema.TopicPartition) (start, end int64, err error) {
 	s, okStart := starts.Lookup(tp.Topic, tp.Partition)
 	e, okEnd := ends.Lookup(tp.Topic, tp.Partition)
 	err = errors.Join(s.Err, e.Err)

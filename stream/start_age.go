@@ -6,11 +6,13 @@ import (
 	"maps"
 	"slices"
 	"time"
+
+	"odastream/schema"
 )
 
 // offsetAges returns the topics with records after a stored offset, with the age of
 // the oldest such offset. Without records after the offset no delete can be missing.
-func offsetAges(found map[TopicPartition]*partition, stored map[TopicPartition]Position) map[string]time.Duration {
+func offsetAges(found map[schema.TopicPartition]*partition, stored map[schema.TopicPartition]schema.Position) map[string]time.Duration {
 	ages := map[string]time.Duration{}
 	for tp, p := range found {
 		if pos, ok := stored[tp]; ok && pos.Next == p.at && pos.TopicID == p.topicID && p.at < p.end && !pos.StoredAt.IsZero() {

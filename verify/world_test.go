@@ -69,7 +69,7 @@ func (w *world) copied(entity string) {
 	var entries []checkpoint.Entry
 	var records []cache.Record
 	now := time.Now()
-	at := cache.TopicPartition{Topic: "t-" + schema.Suffix(entity)}
+	at := schema.TopicPartition{Topic: "t-" + schema.Suffix(entity)}
 	for i, data := range w.sim.Rows(entity) {
 		hash, err := schema.ContentHash(data)
 		if err != nil {

@@ -33,7 +33,7 @@ func TestLookShowsWhatTheStoreWrote(t *testing.T) {
 	scope := checker.Scope{Group: "g", FirstID: 1, LastID: 9, TopicPrefix: "t-"}
 	write := func(group, topic string, first int64) {
 		t.Helper()
-		tp := cache.TopicPartition{Topic: topic}
+		tp := schema.TopicPartition{Topic: topic}
 		record := func(id, seq int64, action schema.Action, data string) cache.Record {
 			return cache.Record{Change: schema.Change{Entity: "Sag", ID: first + id, Action: action, Seq: seq, Data: []byte(data), Timestamp: time.Now()}}
 		}
@@ -79,11 +79,11 @@ func TestWatchKeepsEachStateOnce(t *testing.T) {
 	}()
 	store := cache.New(pool, "g", cache.Config{}, slog.New(slog.DiscardHandler))
 	for next := range int64(3) {
-		from := cache.Position{TopicID: [16]byte{1}, Next: next}
+		from := schema.Position{TopicID: [16]byte{1}, Next: next}
 		if next == 0 {
-			from = cache.Position{}
+			from = schema.Position{}
 		}
-		if err := store.Reset(t.Context(), cache.TopicPartition{Topic: "t-sag"}, from, cache.Position{TopicID: [16]byte{1}, Next: next + 1}); err != nil {
+		if err := store.Reset(t.Context(), schema.TopicPartition{Topic: "t-sag"}, from, schema.Position{TopicID: [16]byte{1}, Next: next + 1}); err != nil {
 			t.Fatal(err)
 		}
 	}

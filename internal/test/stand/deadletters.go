@@ -55,7 +55,7 @@ func (d *DeadLetters) AddRecord(t testing.TB, offset int64, rec *kgo.Record, cla
 		t.Fatal(err)
 	}
 	d.Apply(t, cache.Batch{DeadLetters: []cache.DeadLetter{{
-		TopicPartition: cache.TopicPartition{Topic: rec.Topic}, Offset: offset, Key: string(rec.Key), Class: string(class), SQLState: sqlstate,
+		TopicPartition: schema.TopicPartition{Topic: rec.Topic}, Offset: offset, Key: string(rec.Key), Class: string(class), SQLState: sqlstate,
 		Error: "apply: refused", FailedAt: FailedAt, Seq: stream.EventSeq(rec),
 	}}})
 	if _, err := d.Pool.Exec(t.Context(), `UPDATE dead_letters SET changed_at = failed_at WHERE "offset" = $1`, offset); err != nil {
@@ -66,5 +66,5 @@ func (d *DeadLetters) AddRecord(t testing.TB, offset int64, rec *kgo.Record, cla
 // Hold puts a row into the cache.
 func (d *DeadLetters) Hold(t testing.TB, c schema.Change) {
 	t.Helper()
-	d.Apply(t, cache.Batch{Records: []cache.Record{{TopicPartition: cache.TopicPartition{Topic: "parliament-sag"}, Change: c}}})
+	d.Apply(t, cache.Batch{Records: []cache.Record{{TopicPartition: schema.TopicPartition{Topic: "parliament-sag"}, Change: c}}})
 }
