@@ -15,7 +15,7 @@ var histories = []string{"-rapid.checks=40", "-rapid.shrinktime=0s", "-rapid.nof
 
 // mutants is the list, capture first.
 func mutants() []mutant {
-	return slices.Concat(ofTheSource(), ofTheTail(), ofTheComparison(), ofTheScan(), ofTheTopic(), ofARecreatedTopic(), ofTheLease(), ofTheCache(), ofTheSink(), ofTheGroup(), ofTheRepairs(), ofWhoBlocks())
+	return slices.Concat(ofTheSource(), ofTheTail(), ofTheComparison(), ofTheScan(), ofTheTopic(), ofARecreatedTopic(), ofTheLease(), ofTheCache(), ofTheSink(), ofTheGroup(), ofTheAssignment(), ofTheRepairs(), ofWhoBlocks())
 }
 
 func ofTheSource() []mutant {
@@ -403,26 +403,6 @@ func ofTheGroup() []mutant {
 			pkg: "./apply", tests: anySinks,
 		},
 		{
-			rule: "a rebalance does not begin the look-up of start offsets anew", file: "stream/group_lookup.go",
-			old: "context.WithCancel(context.WithoutCancel(ctx))", new: "context.WithCancel(ctx)",
-			pkg: "./stream", tests: "TestRebalancesDoNotRestartALookUp",
-		},
-		{
-			invariant: 2, rule: "a start offset that was found before another member had the partition is not used", file: "stream/group_assign.go",
-			old: "\tc.lookups.discard(gone...)\n", new: "",
-			pkg: "./stream", tests: "TestAPartitionThatComesBackIsLookedUpAgain",
-		},
-		{
-			invariant: 2, rule: "a start offset that was found as another member of the group is not used", file: "stream/group_lookup.go",
-			old: "look != nil && look.member == member", new: "look != nil",
-			pkg: "./stream", tests: "TestALookUpIsNotUsedAfter",
-		},
-		{
-			rule: "a start offset that was found is kept when another was not", file: "stream/group_lookup.go",
-			old: "\t\t\tfailed = look.err\n", new: "\t\t\tfailed = look.err\n\t\t\tdefer clear(l.pending)\n",
-			pkg: "./stream", tests: "TestOnlyAFailedLookUpIsRepeated",
-		},
-		{
 			invariant: 3, rule: "what a zombie of a poller wrote changes no row", file: "cache/apply.go",
 			old: "WHERE p.seq < excluded.seq\n    RETURNING p.created_at", new: "RETURNING p.created_at",
 			pkg: "./apply", tests: anySinks,
@@ -446,6 +426,32 @@ func ofTheGroup() []mutant {
 			rule: "each change stands in the history with its predecessor, whatever batches it came in", file: "cache/history.go",
 			old: "ELSE lag(s.data) OVER w END AS was", new: "ELSE p.data END AS was",
 			pkg: "./apply", tests: anySinks,
+		},
+	}
+}
+
+// ofTheAssignment are rules of where a sink begins to read what the group gives it.
+func ofTheAssignment() []mutant {
+	return []mutant{
+		{
+			rule: "a rebalance does not begin the look-up of start offsets anew", file: "stream/group_lookup.go",
+			old: "context.WithCancel(context.WithoutCancel(ctx))", new: "context.WithCancel(ctx)",
+			pkg: "./stream", tests: "TestRebalancesDoNotRestartALookUp",
+		},
+		{
+			invariant: 2, rule: "a start offset that was found before another member had the partition is not used", file: "stream/group_assign.go",
+			old: "\tc.lookups.discard(gone...)\n", new: "",
+			pkg: "./stream", tests: "TestAPartitionThatComesBackIsLookedUpAgain",
+		},
+		{
+			invariant: 2, rule: "a start offset that was found as another member of the group is not used", file: "stream/group_lookup.go",
+			old: "look != nil && look.member == member", new: "look != nil",
+			pkg: "./stream", tests: "TestALookUpIsNotUsedAfter",
+		},
+		{
+			rule: "a start offset that was found is kept when another was not", file: "stream/group_lookup.go",
+			old: "\t\t\tfailed = look.err\n", new: "\t\t\tfailed = look.err\n\t\t\tdefer clear(l.pending)\n",
+			pkg: "./stream", tests: "TestOnlyAFailedLookUpIsRepeated",
 		},
 	}
 }
