@@ -38,8 +38,8 @@ func (c *chronicle) electActors(others int) {
 	}
 }
 
-// election is the day from which on the members belong to their parties and
-// committees, before anything happens.
+// election is the day on which the members join their parties and committees, before
+// anything else happens.
 func election() time.Time { return foundation().AddDate(8, 1, 0) }
 
 // electMember writes a member and what the member belongs to, stamped within 200
@@ -61,7 +61,7 @@ func (c *chronicle) addPerson(kind int, at time.Time) int64 {
 	return c.add("Aktør", at, values{"typeid": kind, "navn": first + " " + last, "fornavn": first, "efternavn": last, "gruppenavnkort": ""})
 }
 
-// voters gives the members who vote: the newest 179 persons.
+// voters returns the members who vote: the newest 179 persons.
 func (c *chronicle) voters() []int64 {
 	if len(c.persons) > 0 {
 		return c.persons

@@ -15,8 +15,8 @@ func (d discard) Header() http.Header         { return d.header }
 func (d discard) Write(p []byte) (int, error) { return len(p), nil }
 func (d discard) WriteHeader(int)             {}
 
-// BenchmarkPage is the time of one page of a set with a million rows, by the
-// forms in which the poller asks.
+// BenchmarkPage measures one page of a set with a million rows, for each form of query
+// that the poller sends.
 func BenchmarkPage(b *testing.B) {
 	s := newSim(Options{})
 	many(b, s, 1_000_000, 80_000)

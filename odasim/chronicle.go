@@ -11,24 +11,23 @@ import (
 	"odastream/schema"
 )
 
-// chronicle writes what happens in the parliament into its sets: all of it at
-// once when a parliament is generated, one happening after the other when it is
-// live.
+// chronicle writes what happens in the parliament into its sets: all at once when a
+// parliament is generated, one event after another when it is live.
 type chronicle struct {
 	sim      *Server
 	random   *rand.Rand
 	entities map[string]schema.Entity
-	now      time.Time // of what is being written
+	now      time.Time // of the event that is being written
 	late     time.Duration
 	persons  []int64          // the 179 who vote
-	last     map[string]int64 // highest id given, by set; a late row has one and is not in its set yet
+	last     map[string]int64 // highest id given, by set; a late row has an id but is not in its set yet
 }
 
-// values are the fields of a row that are not null. What a row needs and does
-// not have here is its id, its stamp, and the zero of its type.
+// values are the fields of a row that are not null. The id and the stamp are added when
+// the row is written, and a field that is missing here gets the zero of its type.
 type values map[string]any
 
-// newChronicle makes a chronicle that draws from the seed.
+// newChronicle returns a chronicle whose random numbers come from the seed.
 func newChronicle(s *Server, seed uint64) *chronicle {
 	c := &chronicle{sim: s, random: rand.New(rand.NewPCG(seed, 179)), entities: map[string]schema.Entity{}, last: map[string]int64{}}
 	for _, e := range s.options.Entities {
@@ -37,10 +36,10 @@ func newChronicle(s *Server, seed uint64) *chronicle {
 	return c
 }
 
-// count gives the number of rows of a set.
+// count returns the number of rows of a set.
 func (c *chronicle) count(set string) int { return c.sim.Len(set) }
 
-// any gives the id of some row of a set; 0 if it has none.
+// any returns the id of some row of a set; 0 if it has none.
 func (c *chronicle) any(set string) int64 {
 	t, known := c.sim.sets[set]
 	if !known || t.len() == 0 {
@@ -49,7 +48,7 @@ func (c *chronicle) any(set string) int64 {
 	return t.nth(c.random.IntN(t.len())).id
 }
 
-// recent gives the id of one of the newest rows of a set; 0 if it has none.
+// recent returns the id of one of the newest rows of a set; 0 if it has none.
 func (c *chronicle) recent(set string) int64 {
 	t, known := c.sim.sets[set]
 	if !known || t.len() == 0 {
@@ -58,14 +57,14 @@ func (c *chronicle) recent(set string) int64 {
 	return t.nth(t.len() - 1 - c.random.IntN(min(50, t.len()))).id
 }
 
-// word draws one of words.
+// word returns one of words at random.
 func (c *chronicle) word(words []string) string { return words[c.random.IntN(len(words))] }
 
-// chance is true in p of all draws.
+// chance returns true with probability p.
 func (c *chronicle) chance(p float64) bool { return c.random.Float64() < p }
 
-// add writes a row with the stamp of at and gives its id. A set that the service
-// does not have is passed over.
+// add writes a row with the stamp of at and returns its id. It ignores a set that the
+// service does not have.
 func (c *chronicle) add(set string, at time.Time, v values) int64 {
 	e, known := c.entities[set]
 	if !known {
@@ -81,7 +80,7 @@ func (c *chronicle) add(set string, at time.Time, v values) int64 {
 	return id
 }
 
-// next gives the lowest id that a new row of the set can have.
+// next returns the lowest id that a new row of the set can have.
 func (c *chronicle) next(set string) int64 {
 	t, known := c.sim.sets[set]
 	if !known {
@@ -90,7 +89,7 @@ func (c *chronicle) next(set string) int64 {
 	return max(t.maxID(), c.last[set]) + 1
 }
 
-// write puts a whole row, and its twin into the subset of Sag that it is in.
+// write puts a whole row, and its copy into the subset of Sag that it belongs to.
 func (c *chronicle) write(e schema.Entity, at time.Time, v values) {
 	v[stampField] = Stamp(at)
 	r, err := c.sim.options.encode(rowJSON(e, at, v))
@@ -111,8 +110,8 @@ func (c *chronicle) write(e schema.Entity, at time.Time, v values) {
 	}
 }
 
-// shownIn gives the sets that a row is in: its own and, for a case, the subset
-// of its type.
+// shownIn returns the sets that a row is in: its own and, for a case, the subset of its
+// type.
 func shownIn(set string, caseType int) []string {
 	if set != "Sag" {
 		return []string{set}
@@ -120,8 +119,8 @@ func shownIn(set string, caseType int) []string {
 	return []string{set, subset(caseType)}
 }
 
-// subset gives the set beside Sag that shows cases of this type; "" for none.
-// EUsag is empty at the source, so it is here.
+// subset returns the set besides Sag that shows cases of this type; "" for none. EUsag is
+// empty at the source, so it is empty here.
 func subset(caseType int) string {
 	switch caseType {
 	case 1:
@@ -137,8 +136,8 @@ func subset(caseType int) string {
 	}
 }
 
-// edit gives members of a row other values; with a stamp of at, or its old one
-// if at is zero.
+// edit changes members of a row. The row gets the stamp of at, or keeps its old one if at
+// is zero.
 func (c *chronicle) edit(set string, id int64, at time.Time, v values) {
 	data := c.sim.Row(set, id)
 	if data == nil {
@@ -159,12 +158,12 @@ func (c *chronicle) edit(set string, id int64, at time.Time, v values) {
 	}
 	for _, name := range shownIn(set, int(kind.number)) {
 		if _, known := c.sim.sets[name]; known {
-			_ = c.sim.Put(name, data) // the row was one before
+			_ = c.sim.Put(name, data) // the row was valid before
 		}
 	}
 }
 
-// rowJSON writes a row with all fields of its set, in the order of $metadata.
+// rowJSON returns a row with all fields of its set, in the order of $metadata.
 func rowJSON(e schema.Entity, at time.Time, v values) []byte {
 	b := []byte{'{'}
 	for i, f := range e.Fields {
@@ -182,7 +181,7 @@ func rowJSON(e schema.Entity, at time.Time, v values) []byte {
 	return append(b, '}')
 }
 
-// zeroOf is what a field holds that nothing was written into.
+// zeroOf returns the value of a field that was not set.
 func zeroOf(f schema.Field, at time.Time) any {
 	if f.Nullable {
 		return nil
@@ -212,5 +211,5 @@ func appendValue(b []byte, value any) []byte {
 	}
 }
 
-// day gives a date as the source writes it.
+// day returns a date as the source writes it.
 func day(t time.Time) string { return t.Format("2006-01-02") + "T00:00:00" }

@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// clock is a clock that can be set: it shows another time than the one it is
-// driven by, and runs on from there.
+// clock is a clock that can be set. From then on it runs at the pace of the clock that
+// drives it.
 type clock struct {
 	drive func() time.Time
 
@@ -14,14 +14,14 @@ type clock struct {
 	offset time.Duration
 }
 
-// now gives the time that the clock shows.
+// now returns the time that the clock shows.
 func (c *clock) now() time.Time {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.drive().Add(c.offset)
 }
 
-// set makes the clock show t from now on.
+// set sets the clock to t.
 func (c *clock) set(t time.Time) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -35,12 +35,12 @@ func (c *clock) advance(d time.Duration) {
 	c.offset += d
 }
 
-// Now gives the parliament's time: what the Date header says and what live mode
-// stamps rows with.
+// Now returns the parliament's time, which the Date header shows and live mode uses for
+// stamps.
 func (s *Server) Now() time.Time { return s.clock.now() }
 
-// SetNow makes the parliament's clock show t; it runs on from there at the pace
-// of Options.Now.
+// SetNow sets the parliament's clock to t. It runs on from there at the pace of
+// Options.Now.
 func (s *Server) SetNow(t time.Time) { s.clock.set(t) }
 
 // Advance moves the parliament's clock by d, backwards if d is negative.

@@ -25,8 +25,8 @@ func (f idFilter) bounds() bounds {
 	return b
 }
 
-// stampFilter compares opdateringsdato with a moment. A null stamp is in no
-// comparison but ne, as in OData.
+// stampFilter compares opdateringsdato with a moment. A null stamp matches only ne, as in
+// OData.
 type stampFilter struct {
 	op    operator
 	value moment
@@ -99,15 +99,15 @@ const (
 	nullLiteral
 )
 
-// literal is a value that stands in a filter, or a row's value as one.
+// literal is a value in a filter, or a row's value to compare with one.
 type literal struct {
 	kind   literalKind
-	number int64 // also true as 1, and a moment
+	number int64 // also holds true as 1, and a moment
 	text   string
 }
 
-// compareLiterals orders two values of one kind. Text is compared without
-// regard to case, as the source's Danish collation does.
+// compareLiterals orders two values of one kind. The case of text is ignored, as by the
+// source's Danish collation.
 func compareLiterals(a, b literal) int {
 	if a.kind == textLiteral {
 		return strings.Compare(strings.ToLower(a.text), strings.ToLower(b.text))
@@ -115,8 +115,7 @@ func compareLiterals(a, b literal) int {
 	return cmp.Compare(a.number, b.number)
 }
 
-// kindOf gives the kind of the literals that a field of an Edm type is compared
-// with.
+// kindOf returns the kind of the literals that a field of an Edm type is compared with.
 func kindOf(edm string) (literalKind, bool) {
 	switch edm {
 	case "Edm.Byte", "Edm.Int16", "Edm.Int32", "Edm.Int64":

@@ -14,9 +14,9 @@ import (
 // ControlRoot is the path under which Control is served.
 const ControlRoot = "/sim"
 
-// Control gives the handler with which a test in any language changes the
-// parliament while it is served: rows, faults, clock, happenings. What it
-// refuses is a 400 with the reason in a line of text.
+// Control returns a handler by which a test in any language changes the parliament while
+// it is served: rows, faults, clock, events. It answers a bad command with 400 and the
+// reason in a line of text.
 //
 //	PUT    /sim/rows/{set}                 the body, a row, as it is
 //	PUT    /sim/rows/{set}?at=RFC3339      the same, seen only at that time
@@ -44,7 +44,7 @@ func (s *Server) Control() http.Handler {
 	return http.StripPrefix(ControlRoot, m)
 }
 
-// control runs one command and writes its answer.
+// control runs one command and writes the answer.
 func control(w http.ResponseWriter, r *http.Request, do func(*http.Request) (any, error)) {
 	answer, err := do(r)
 	if err != nil {

@@ -1,10 +1,8 @@
-// Package odasim is a simulated parliament: an OData v3 server with the wire
-// behaviour of oda.ft.dk, over rows that were captured, generated, or put there
-// by a test.
+// Package odasim is a simulated parliament: an OData v3 server with the wire behaviour of
+// oda.ft.dk, over rows that were captured, generated, or put by a test.
 //
-// It keeps one promise: whatever a fault knob makes it do to an answer, the rows
-// themselves stay true. Rows and Row return what a client that read everything
-// without a mistake would hold, so a test can compare its own copy with them.
+// Invariant: faults change answers, never the rows. Rows and Row return what a client
+// holds that has read everything correctly, so a test can compare its copy with them.
 //
 // It knows nothing of Kafka, Postgres, or of the programs that read from it.
 package odasim

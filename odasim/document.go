@@ -42,11 +42,11 @@ func (s *Server) atomService(base string) []byte {
 	return append(b, "</workspace></service>"...)
 }
 
-// namespace is where the service's entity types live.
+// namespace is the namespace of the service's entity types.
 const namespace = "FT.Domain.Models"
 
-// metadata describes the sets as EDMX: types, keys, fields and the container.
-// Navigation properties are left out; no query here follows one.
+// metadata describes the sets as EDMX: types, keys, fields and the container. Navigation
+// properties are left out, since no query here follows one.
 func (s *Server) metadata() []byte {
 	b := []byte(`<?xml version="1.0" encoding="utf-8"?>` + "\n" +
 		`<edmx:Edmx Version="1.0" xmlns:edmx="http://schemas.microsoft.com/ado/2007/06/edmx">` + "\n" +
@@ -96,7 +96,7 @@ func atomEntry(base string, t *set, data []byte) []byte {
 	return appendEntry(b, base, t, data)
 }
 
-// appendEntry writes what stands in an entry, and its end.
+// appendEntry writes the content and the end of an entry.
 func appendEntry(b []byte, base string, t *set, data []byte) []byte {
 	id, _ := member(data, "id")
 	b = fmt.Appendf(b, `<id>%s/%s(%s)</id>`, base, url.PathEscape(t.name), id)

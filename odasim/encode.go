@@ -9,8 +9,8 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// encode makes a row ready to be sent: checked, compact, its members in the
-// order in which they came, its id and its stamp read.
+// encode makes a row ready to be sent. It checks and compacts it, keeps the order of its
+// members, and reads its id and its stamp.
 func (o *Options) encode(data []byte) (row, error) {
 	v := jsontext.Value(data).Clone()
 	if err := v.Compact(jsontext.AllowDuplicateNames(true)); err != nil {
@@ -26,7 +26,7 @@ func (o *Options) encode(data []byte) (row, error) {
 	return r, nil
 }
 
-// read takes id and stamp from the row's data.
+// read sets id and stamp from the row's data.
 func (o *Options) read(r *row) error {
 	identified := false
 	r.stamp = noMoment
@@ -61,9 +61,8 @@ func (o *Options) stamp(value jsontext.Value) (moment, error) {
 	return o.Compare.moment(text)
 }
 
-// escape writes each character above ASCII as \uXXXX, as .NET's older writers
-// do. Such characters stand only in JSON strings, so the whole text can be
-// treated alike.
+// escape writes each character above ASCII as \uXXXX, as .NET's older writers do. JSON
+// has such characters only in strings, so the whole text can be treated alike.
 func escape(data []byte) []byte {
 	out := make([]byte, 0, len(data)+len(data)/8)
 	for len(data) > 0 {

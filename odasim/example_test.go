@@ -12,7 +12,7 @@ import (
 	"odastream/odasim"
 )
 
-// A test puts rows into a parliament, and points the program under test at it.
+// A test puts rows into a parliament, and gives its address to the program under test.
 func ExampleServer() {
 	sim := odasim.New(odasim.Options{PublicURL: "https://oda.ft.dk/api"})
 	if err := sim.Put("Sag", []byte(`{"id":7,"titel":"Om brød","opdateringsdato":"2026-11-23T16:09:58.347"}`)); err != nil {
@@ -46,7 +46,7 @@ func ExampleServer_Edit() {
 	// Output: {"id":7,"titel":"Om smør","opdateringsdato":"2026-11-23T16:09:58.347"}
 }
 
-// SetFaults makes the answers bad. The rows stay what they are.
+// SetFaults spoils the answers. The rows do not change.
 func ExampleServer_SetFaults() {
 	sim := odasim.New(odasim.Options{})
 	source := httptest.NewServer(sim)
@@ -72,7 +72,7 @@ func ExampleServer_Control() {
 	// Output: 204 No Content {"id":7,"titel":"Om brød"}
 }
 
-// ask sends a request and returns what is answered.
+// ask sends a request and returns the answer.
 func ask(method, url, body string) (status, answer string) {
 	request, err := http.NewRequestWithContext(context.Background(), method, url, strings.NewReader(body))
 	if err != nil {

@@ -10,14 +10,15 @@ import (
 	"time"
 )
 
-// Faults are the knobs for what goes wrong. A rate is the share of requests that
-// it spoils, 0 to 1, drawn from the seed: the same requests in the same order
-// meet the same faults. The zero value is a service without fault or delay.
+// Faults are the settings for what goes wrong. A rate is the share of requests that are
+// spoilt, 0 to 1. They are chosen by the seed: the same requests in the same order meet
+// the same faults. The zero value is a service without fault or delay.
 type Faults struct {
 	// Seed of the randomness.
 	Seed uint64
 
-	// Latency is how long each answer takes; Jitter, what is added to it at most.
+	// Latency is how long each answer takes. Jitter is the most that is added to it at
+	// random.
 	Latency, Jitter time.Duration
 
 	// ErrorRate is how often a burst of errors begins: ErrorBurst requests (0 means
@@ -30,9 +31,9 @@ type Faults struct {
 
 	// HTMLRate is how often a web page comes with status 200.
 	HTMLRate float64
-	// TruncateRate is how often a body ends early: by turns with the connection
-	// closed before the announced length, and with a length that fits, so that only
-	// the JSON shows it.
+	// TruncateRate is how often a body ends early. In turn, the connection is closed
+	// before the announced length, or the length fits the short body, so that only the
+	// JSON shows the fault.
 	TruncateRate float64
 	// ResetRate is how often the connection is reset before any answer.
 	ResetRate float64
@@ -43,20 +44,20 @@ type Faults struct {
 	UnfilteredRate float64
 	// DisorderRate is how often a page's rows stand in a wrong order.
 	DisorderRate float64
-	// ShortRate is how often a page holds fewer rows than it could, at least one;
-	// this is no fault of the service, which promises no full pages.
+	// ShortRate is how often a page holds fewer rows than it could, but at least one. The
+	// service may do this: it does not promise full pages.
 	ShortRate float64
 
-	// RedirectRate is how often a redirect to RedirectTo comes instead of an
-	// answer; empty is the address that was asked, without end.
+	// RedirectRate is how often a redirect to RedirectTo comes instead of an answer;
+	// empty means the address of the request itself, an endless loop.
 	RedirectRate float64
 	RedirectTo   string
-	// BombRate is how often a page of twelve million elements comes, 24 MB in 23 kB
-	// of gzip, whatever the client takes.
+	// BombRate is how often a page of twelve million elements comes, 24 MB in 23 kB of
+	// gzip, even if the client does not accept gzip.
 	BombRate float64
 }
 
-// Validate says which knob is out of range, if one is.
+// Validate returns an error that names the settings that are out of range.
 func (f Faults) Validate() error {
 	for name, rate := range map[string]float64{
 		"error rate": f.ErrorRate, "html rate": f.HTMLRate, "truncate rate": f.TruncateRate, "reset rate": f.ResetRate,
@@ -83,8 +84,9 @@ func (f Faults) Validate() error {
 	return nil
 }
 
-// Flags declares a flag for each knob, at the knob's zero value: -error-rate,
-// -latency and so on. Seed has none; the program has one for everything.
+// Flags declares a flag for each setting, with its zero value as the default:
+// -error-rate, -latency and so on. Seed has no flag: the program has one seed for
+// everything.
 func (f *Faults) Flags(set *flag.FlagSet) {
 	set.DurationVar(&f.Latency, "latency", 0, "of each answer")
 	set.DurationVar(&f.Jitter, "jitter", 0, "added to the latency at most")
@@ -105,13 +107,13 @@ func (f *Faults) Flags(set *flag.FlagSet) {
 	set.Float64Var(&f.BombRate, "bomb-rate", 0, "share of pages of twelve million elements, 23 kB in gzip")
 }
 
-// FaultCounts says how many requests met which fault since the server was made.
+// FaultCounts is how many requests met each fault since the server was made.
 type FaultCounts struct {
 	Errors, HTML, Truncated, Reset, Stalled, Unfiltered, Disordered, Short, Redirected, Bombs int64
 }
 
-// SetFaults turns the knobs from the next request on, and starts their
-// randomness anew. It panics on knobs that Validate refuses.
+// SetFaults sets the faults from the next request on, and restarts their randomness. It
+// panics on faults that Validate refuses.
 func (s *Server) SetFaults(f Faults) {
 	if err := f.Validate(); err != nil {
 		panic("odasim: " + err.Error())
@@ -119,7 +121,7 @@ func (s *Server) SetFaults(f Faults) {
 	s.faults.set(f)
 }
 
-// FaultCounts gives the faults that were drawn so far.
+// FaultCounts returns how often each fault has occurred so far.
 func (s *Server) FaultCounts() FaultCounts {
 	s.faults.mu.Lock()
 	defer s.faults.mu.Unlock()
@@ -134,7 +136,7 @@ const (
 	errorFault
 	htmlFault
 	resetFault
-	cutFault   // the connection ends before the announced length
+	cutFault   // the connection closes before the announced length
 	shearFault // the body is short, and its length says so
 	stallFault
 	redirectFault
@@ -159,7 +161,7 @@ type faultSource struct {
 	mu      sync.Mutex
 	knobs   Faults
 	random  *rand.Rand
-	hostile *rand.Rand // of its own, so that the other faults stay where they were
+	hostile *rand.Rand // its own, so that the other faults do not move
 	burst   int        // errors still to come
 	sheared bool
 	counts  FaultCounts
@@ -173,8 +175,8 @@ func (s *faultSource) set(f Faults) {
 	s.hostile = rand.New(rand.NewPCG(f.Seed, 0x0db))
 }
 
-// draw gives what the next request meets. Each knob draws every time, so that
-// turning one leaves the others' faults where they were.
+// draw returns what the next request meets. Each setting uses its random number every
+// time, so that changing one does not move the faults of the others.
 func (s *faultSource) draw() fault {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -192,7 +194,7 @@ func (s *faultSource) draw() fault {
 	return f
 }
 
-// drawHostile draws what an attacker would send, where nothing else is wrong.
+// drawHostile draws what an attacker would send, if nothing else is wrong.
 func (s *faultSource) drawHostile(f *fault) {
 	redirect, bomb := s.hostile.Float64() < s.knobs.RedirectRate, s.hostile.Float64() < s.knobs.BombRate
 	switch {
@@ -206,8 +208,7 @@ func (s *faultSource) drawHostile(f *fault) {
 	}
 }
 
-// drawWhole draws what spoils the answer as a whole; of several the first one
-// counts.
+// drawWhole draws what spoils the answer as a whole. If several do, the first one counts.
 func (s *faultSource) drawWhole(f *fault) {
 	k := s.knobs
 	begins := s.hits(k.ErrorRate)
@@ -274,5 +275,5 @@ func (s *faultSource) drawContent(f *fault) {
 	}
 }
 
-// hits draws one knob.
+// hits reports whether a fault of this rate occurs now.
 func (s *faultSource) hits(rate float64) bool { return s.random.Float64() < rate }

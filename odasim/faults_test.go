@@ -17,7 +17,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// spoilt makes a running server with three rows whose every answer meets f.
+// spoilt starts a server with three rows, each of whose answers meets f.
 func spoilt(t *testing.T, f Faults) (*Server, *httptest.Server) {
 	t.Helper()
 	s := newSim(Options{})
@@ -28,8 +28,8 @@ func spoilt(t *testing.T, f Faults) (*Server, *httptest.Server) {
 	return s, server
 }
 
-// get asks for the set and gives what came: the status, the body, and the error
-// of the request or of reading the body.
+// get asks for the set and returns the status, the body, and the error of the request or
+// of reading the body.
 func get(ctx context.Context, server *httptest.Server, path string) (*http.Response, string, error) {
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, server.URL+Root+path, nil)
 	if err != nil {
@@ -132,8 +132,8 @@ func TestShortFault(t *testing.T) {
 	}
 }
 
-// TestShortPageKeepsItsLink holds that a link leads to the rows that a short
-// page left out.
+// TestShortPageKeepsItsLink checks that a link leads to the rows that a short page left
+// out.
 func TestShortPageKeepsItsLink(t *testing.T) {
 	t.Parallel()
 	s := newSim(Options{PageCap: 20})
@@ -195,7 +195,7 @@ func TestSeedRepeatsFaults(t *testing.T) {
 	}
 }
 
-// TestDelays holds latency, jitter and stalls on a clock of the test's own.
+// TestDelays checks latency, jitter and stalls with the test's own clock.
 func TestDelays(t *testing.T) {
 	t.Parallel()
 	for claim, c := range map[string]struct {

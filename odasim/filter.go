@@ -1,18 +1,17 @@
 package odasim
 
-// bounds are what a filter demands of id and stamp alone: no row outside them
-// can match.
+// bounds are the ranges of id and stamp outside which no row can match a filter.
 type bounds struct {
 	minID, maxID       int64
 	minStamp, maxStamp moment
-	// first is the least (stamp, id) that can match. For "later, or as late with a
-	// higher id" it says more than the ranges do: it skips the tie.
+	// first is the least (stamp, id) that can match. For "later, or as late with a higher
+	// id" it is tighter than the ranges: it skips the tie.
 	first stampKey
 	// exact says that every row inside the ranges matches.
 	exact bool
 }
 
-// everything are the bounds that leave nothing out.
+// everything are the bounds that exclude nothing.
 func everything() bounds {
 	return bounds{
 		minID: minID, maxID: maxID, minStamp: noMoment, maxStamp: lastMoment,
@@ -25,7 +24,7 @@ const (
 	maxID = 1<<63 - 1
 )
 
-// stamped reports whether the bounds leave out any stamp.
+// stamped reports whether the bounds exclude any stamp.
 func (b bounds) stamped() bool { return b.minStamp > noMoment || b.maxStamp < lastMoment }
 
 // holds reports whether the row lies inside the ranges.
@@ -33,7 +32,7 @@ func (b bounds) holds(id int64, stamp moment) bool {
 	return id >= b.minID && id <= b.maxID && stamp >= b.minStamp && stamp <= b.maxStamp
 }
 
-// and gives what both demand.
+// and returns the bounds of rows that are in both.
 func (b bounds) and(c bounds) bounds {
 	r := bounds{
 		minID: max(b.minID, c.minID), maxID: min(b.maxID, c.maxID),
@@ -49,7 +48,7 @@ func (b bounds) and(c bounds) bounds {
 	return r
 }
 
-// or gives what either demands.
+// or returns the bounds of rows that are in either.
 func (b bounds) or(c bounds) bounds {
 	r := bounds{
 		minID: min(b.minID, c.minID), maxID: max(b.maxID, c.maxID),
@@ -64,12 +63,12 @@ func (b bounds) or(c bounds) bounds {
 
 // filter is a parsed $filter.
 type filter interface {
-	// match reports whether the row is asked for. Only a filter that reads fields
-	// other than id and opdateringsdato needs the row's data.
+	// match reports whether the row matches. Only a filter that reads fields other than
+	// id and opdateringsdato needs the row's data.
 	match(r row) bool
-	// bounds gives what it demands of id and stamp.
+	// bounds returns the ranges of id and stamp in which rows can match.
 	bounds() bounds
-	// reads reports whether it needs the row's data.
+	// reads reports whether the filter needs the row's data.
 	reads() bool
 }
 
@@ -110,8 +109,8 @@ const (
 	lessOrEqual    operator = "le"
 )
 
-// holds reports whether a comparison that came out as c (below 0, 0, above 0)
-// is what the operator asks for.
+// holds reports whether the operator is true for a comparison with the result c (below 0,
+// 0, above 0).
 func (o operator) holds(c int) bool {
 	switch o {
 	case equal:
@@ -145,8 +144,8 @@ func (o operator) flipped() operator {
 	}
 }
 
-// span gives the whole numbers that hold against v, within low and high; ok is
-// false where they are no span (ne) or none at all.
+// span returns the range of whole numbers, within low and high, for which the operator
+// with v is true. ok is false if they are not one range (ne) or there are none.
 func (o operator) span(v, low, high int64) (from, to int64, ok bool) {
 	switch o {
 	case equal:

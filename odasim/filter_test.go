@@ -115,7 +115,7 @@ func TestUnknownFieldIsNamed(t *testing.T) {
 	}
 }
 
-// drawFilter draws a filter on stamp and ids up to top.
+// drawFilter returns a random filter on stamp and ids up to top.
 func drawFilter(r *rapid.T, depth int, top int64) filter {
 	kinds := 5
 	if depth == 0 {
@@ -136,8 +136,8 @@ func drawFilter(r *rapid.T, depth int, top int64) filter {
 	}
 }
 
-// TestBoundsLeaveNothingOut holds what the indexes rely on: a row that matches
-// lies within the bounds, and exact bounds hold no other.
+// TestBoundsLeaveNothingOut checks what the indexes rely on: a row that matches lies
+// within the bounds, and exact bounds contain no other row.
 func TestBoundsLeaveNothingOut(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(r *rapid.T) {

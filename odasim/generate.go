@@ -2,15 +2,15 @@ package odasim
 
 import "time"
 
-// happeningsPerScale is how much happens in a generated parliament of scale 1.
+// happeningsPerScale is the number of events in a generated parliament of scale 1.
 const happeningsPerScale = 1500
 
-// Generate fills the sets with a plausible parliament: every set that the
-// service polls has rows, references hold, text is Danish, each vote has 179
-// tied rows in Stemme. A scale of 1 gives about 20,000 rows, and rows grow with
-// it; at 0 or below nothing is written. The same seed and scale give the same
-// rows byte for byte, stamped from October 2022 to September 2025, whatever the
-// clock shows. Rows that are there already stay and are built upon.
+// Generate fills the sets with a plausible parliament: every set that the service polls
+// has rows, references lead to rows, text is Danish, each vote has 179 tied rows in
+// Stemme. A scale of 1 gives about 20,000 rows, and the number grows with it; at 0 or
+// below nothing is written. The same seed and scale give the same rows byte for byte,
+// with stamps from October 2022 to September 2025, whatever the clock shows. Existing
+// rows stay, and new rows refer to them.
 func (s *Server) Generate(seed uint64, scale float64) {
 	s.writing.Lock()
 	defer s.writing.Unlock()
@@ -24,7 +24,7 @@ func (s *Server) Generate(seed uint64, scale float64) {
 	total := max(20, int(happeningsPerScale*scale))
 	begin := time.Date(2022, time.October, 4, 8, 0, 0, 0, time.UTC)
 	end := time.Date(2025, time.September, 30, 14, 0, 0, 0, time.UTC)
-	// One of each first, so that no set stays empty however small the scale.
+	// One event of each kind comes first, so that no set is empty at a small scale.
 	first := work()
 	for n := range total {
 		c.now = c.workingHour(begin.Add(end.Sub(begin) / time.Duration(total) * time.Duration(n)))
@@ -36,8 +36,8 @@ func (s *Server) Generate(seed uint64, scale float64) {
 	}
 }
 
-// workingHour moves a moment to a weekday between 9 and 16 Danish time, where
-// most changes fall, and keeps a few where they are.
+// workingHour moves most moments to a weekday between 9 and 16 Danish time, when most
+// changes happen, and leaves a few as they are.
 func (c *chronicle) workingHour(t time.Time) time.Time {
 	if c.chance(0.05) {
 		return t

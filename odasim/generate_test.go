@@ -18,7 +18,7 @@ import (
 	"odastream/schema"
 )
 
-// everyRow gives all rows of all sets.
+// everyRow returns all rows of all sets.
 func everyRow(s *Server) map[string]string {
 	all := map[string]string{}
 	for _, name := range s.names {
@@ -27,7 +27,7 @@ func everyRow(s *Server) map[string]string {
 	return all
 }
 
-// object is a row as a map.
+// object is a decoded row.
 func object(t *testing.T, data []byte) map[string]any {
 	t.Helper()
 	d := json.NewDecoder(bytes.NewReader(data))
@@ -89,8 +89,8 @@ func TestGenerateFillsEverySet(t *testing.T) {
 	}
 }
 
-// TestGenerateIsPlausible holds the schema, the references and the figures of
-// the source.
+// TestGenerateIsPlausible checks the rows against the schema, the references and the
+// figures of the source.
 func TestGenerateIsPlausible(t *testing.T) {
 	t.Parallel()
 	s := newSim(Options{})
@@ -121,8 +121,8 @@ func targets() map[string]string {
 	}
 }
 
-// checkRow holds that a row has exactly its set's fields, of their types, and
-// that what it refers to is there.
+// checkRow checks that a row has exactly its set's fields, with their types, and that the
+// rows it refers to exist.
 func checkRow(t *testing.T, s *Server, e schema.Entity, m map[string]any) {
 	t.Helper()
 	refers := targets()
@@ -163,8 +163,8 @@ func fits(f schema.Field, value any) bool {
 	}
 }
 
-// checkVotes holds that each division has 179 votes with one stamp, not after
-// its own.
+// checkVotes checks that each division has 179 votes with one stamp, not later than its
+// own.
 func checkVotes(t *testing.T, s *Server) {
 	t.Helper()
 	type tie struct {
@@ -200,8 +200,8 @@ func checkVotes(t *testing.T, s *Server) {
 	}
 }
 
-// TestNobodyVotesBeforeBelongingToAParty holds that each vote is of a member whose
-// party is known for the day of its meeting.
+// TestNobodyVotesBeforeBelongingToAParty checks that the party of each member who votes
+// is known for the day of the meeting.
 func TestNobodyVotesBeforeBelongingToAParty(t *testing.T) {
 	t.Parallel()
 	s := newSim(Options{})
@@ -225,8 +225,8 @@ func TestNobodyVotesBeforeBelongingToAParty(t *testing.T) {
 	}
 }
 
-// TestLiveWorks holds that a live parliament adds, moves, restamps, edits in
-// silence and deletes, with its own clock's stamps.
+// TestLiveWorks checks that a live parliament adds, moves, restamps, silently edits and
+// deletes rows, with stamps of its own clock.
 func TestLiveWorks(t *testing.T) {
 	t.Parallel()
 	at := time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
@@ -259,7 +259,7 @@ func TestLiveWorks(t *testing.T) {
 	}
 }
 
-// objects gives every row of every set, by set and id.
+// objects returns every row of every set, by set and id.
 func objects(t *testing.T, s *Server) map[string]map[string]any {
 	t.Helper()
 	all := map[string]map[string]any{}
@@ -272,7 +272,7 @@ func objects(t *testing.T, s *Server) map[string]map[string]any {
 	return all
 }
 
-// fateOf says what became of a row, and whether it has a new stamp.
+// fateOf returns what happened to a row, and whether it has a new stamp.
 func fateOf(before, after map[string]any) (fate string, stamped bool) {
 	if before == nil {
 		return "created", true
@@ -293,8 +293,8 @@ func fateOf(before, after map[string]any) (fate string, stamped bool) {
 	}
 }
 
-// TestLiveOnCaptures holds that rows can follow captured ones, though those
-// lack most sets, and that the captured ones stay.
+// TestLiveOnCaptures checks that new rows can follow captured ones, although the captures
+// lack most sets, and that the captured rows stay.
 func TestLiveOnCaptures(t *testing.T) {
 	t.Parallel()
 	s := newSim(Options{})
@@ -335,8 +335,8 @@ func TestLivePace(t *testing.T) {
 	})
 }
 
-// TestLiveLate holds that late rows show at last, all of them and no earlier,
-// under ids of their own.
+// TestLiveLate checks that all late rows appear in the end, none too early, with ids of
+// their own.
 func TestLiveLate(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -366,7 +366,7 @@ func TestLiveLate(t *testing.T) {
 	})
 }
 
-// TestSubsetsFollowSag holds that a case is the same row in its subset.
+// TestSubsetsFollowSag checks that a case is the same row in its subset.
 func TestSubsetsFollowSag(t *testing.T) {
 	t.Parallel()
 	s := newSim(Options{})

@@ -6,14 +6,14 @@ import (
 	"time"
 )
 
-// happening is something that the parliament does, and its share of all that it
-// does. It says what it did.
+// happening is a kind of event in the parliament, and its share of all events. Its
+// function returns what was done.
 type happening struct {
 	weight int
 	do     func(*chronicle) string
 }
 
-// work is what a parliament does all day.
+// work are the usual events of a parliament.
 func work() []happening {
 	return []happening{
 		{30, (*chronicle).openCase},
@@ -26,8 +26,8 @@ func work() []happening {
 	}
 }
 
-// surprises are what else becomes of rows: a stamp without a change, a change
-// without a stamp, a row that vanishes.
+// surprises are the other events: a new stamp without a change, a change without a new
+// stamp, a row that vanishes.
 func surprises() []happening {
 	return []happening{
 		{2, (*chronicle).restamp},
@@ -36,7 +36,7 @@ func surprises() []happening {
 	}
 }
 
-// happen does one of the happenings, drawn by weight.
+// happen runs one of the happenings, chosen at random by weight.
 func (c *chronicle) happen(all []happening) string {
 	total := 0
 	for _, h := range all {
@@ -51,13 +51,13 @@ func (c *chronicle) happen(all []happening) string {
 	return ""
 }
 
-// soon is a moment after the happening's: one job's rows are stamped within a
+// soon returns a moment just after the event's: the rows of one job are stamped within a
 // fraction of a second.
 func (c *chronicle) soon() time.Time {
 	return c.now.Add(time.Duration(c.random.Int64N(int64(200 * time.Millisecond))))
 }
 
-// openCase brings a case in: a bill, a motion, a question.
+// openCase adds a case: a bill, a motion, a question.
 func (c *chronicle) openCase() string {
 	subject := c.word(subjects())
 	kind := []int{3, 5, 10, 10, 10, 4, 6, 8, 11, 1}[c.random.IntN(10)]
@@ -93,7 +93,7 @@ func caseTitle(kind int) string {
 	}
 }
 
-// resume is a text of a few hundred characters, or none.
+// resume returns a text of a few hundred characters, or none.
 func (c *chronicle) resume(subject string) string {
 	var text strings.Builder
 	for range c.random.IntN(7) {
@@ -102,7 +102,7 @@ func (c *chronicle) resume(subject string) string {
 	return text.String()
 }
 
-// recentPeriod gives the period of the happening.
+// recentPeriod returns the period of the event.
 func (c *chronicle) recentPeriod() int64 {
 	n := c.count("Periode")
 	if n == 0 {
@@ -111,7 +111,7 @@ func (c *chronicle) recentPeriod() int64 {
 	return c.sim.sets["Periode"].nth(min(n-1, max(0, c.now.AddDate(0, -9, 0).Year()-2014))).id
 }
 
-// addStep takes a case one step on.
+// addStep adds a step to a case.
 func (c *chronicle) addStep(sag int64, kind int) int64 {
 	id := c.add("Sagstrin", c.soon(), values{
 		"titel": references()[12].words[kind-1], "dato": day(c.now), "sagid": sag, "typeid": kind, "statusid": 1 + c.random.IntN(3),
@@ -126,7 +126,7 @@ func (c *chronicle) addStep(sag int64, kind int) int64 {
 	return id
 }
 
-// moveCase takes a case on: a step more, another status, a new stamp.
+// moveCase moves a case on: another step, another status, a new stamp.
 func (c *chronicle) moveCase() string {
 	id := c.recent("Sag")
 	if id == 0 {
@@ -138,7 +138,7 @@ func (c *chronicle) moveCase() string {
 	return fmt.Sprintf("case %d moved: step %d, status %d", id, step, status)
 }
 
-// receiveDocument files a document with its files, its case, its people.
+// receiveDocument adds a document with its files, its case and its people.
 func (c *chronicle) receiveDocument() string {
 	subject := c.word(subjects())
 	id := c.add("Dokument", c.soon(), values{

@@ -5,16 +5,15 @@ import (
 	"time"
 )
 
-// lateRow is a row that is there but not yet seen.
+// lateRow is a row that exists but is not yet visible.
 type lateRow struct {
 	set *set
 	row row
 	at  time.Time
 }
 
-// PutLate puts a row that becomes visible only when the parliament's clock
-// reaches at, with the stamp it carries: a transaction that commits long after
-// it took its stamp.
+// PutLate puts a row that becomes visible only when the parliament's clock reaches at,
+// with the stamp in it. It plays a transaction that commits long after it took its stamp.
 func (s *Server) PutLate(set string, data []byte, at time.Time) error {
 	t, err := s.named(set)
 	if err != nil {
@@ -28,7 +27,7 @@ func (s *Server) PutLate(set string, data []byte, at time.Time) error {
 	return nil
 }
 
-// putLate keeps a row back until at.
+// putLate hides a row until at.
 func (s *Server) putLate(t *set, r row, at time.Time) {
 	s.lateMu.Lock()
 	s.late = append(s.late, lateRow{set: t, row: r, at: at})

@@ -7,7 +7,7 @@ import (
 	"unicode/utf8"
 )
 
-// tokenKind tells the words of a filter apart.
+// tokenKind is the kind of a token.
 type tokenKind int
 
 const (
@@ -15,8 +15,8 @@ const (
 	openToken
 	closeToken
 	nameToken     // a field, an operator, true, false, null
-	numberToken   // digits, with a minus sign perhaps
-	textToken     // 'text', its doubled quotes made single
+	numberToken   // digits, perhaps with a minus sign
+	textToken     // 'text', with doubled quotes made single
 	datetimeToken // datetime'…', the text between the quotes
 )
 
@@ -26,10 +26,10 @@ type token struct {
 	text string
 }
 
-// lexer cuts a filter into tokens.
+// lexer splits a filter into tokens.
 type lexer struct{ rest string }
 
-// next gives the next token; at the end an endToken, again and again.
+// next returns the next token, and at the end an endToken each time.
 func (l *lexer) next() (token, error) {
 	l.rest = strings.TrimLeft(l.rest, " \t")
 	if l.rest == "" {
@@ -78,7 +78,7 @@ func (l *lexer) quoted(kind tokenKind) (token, error) {
 	}
 }
 
-// number reads an integer; OData's suffix L is left off.
+// number reads an integer; OData's suffix L is dropped.
 func (l *lexer) number() (token, error) {
 	n := 1
 	for n < len(l.rest) && l.rest[n] >= '0' && l.rest[n] <= '9' {
@@ -106,7 +106,7 @@ func (l *lexer) name() (token, error) {
 	return l.take(nameToken, n), nil
 }
 
-// nameRune reports whether r may stand in a name.
+// nameRune reports whether r may be part of a name.
 func nameRune(r rune) bool {
 	return r == '_' || r != utf8.RuneError && (unicode.IsLetter(r) || unicode.IsDigit(r))
 }

@@ -6,20 +6,21 @@ import (
 	"time"
 )
 
-// Pace says how a live parliament works.
+// Pace says how fast a live parliament works.
 type Pace struct {
-	// Every is the time between two happenings; 0 means a second.
+	// Every is the time between two events; 0 means a second.
 	Every time.Duration
-	// Late is how long after its stamp one row in twenty is seen; 0: none is late.
+	// Late is how long after its stamp one row in twenty becomes visible; 0: none is
+	// late.
 	Late time.Duration
-	// Log is told of each happening; nil: nobody is.
+	// Log is called with each event; nil: nothing is.
 	Log *slog.Logger
 }
 
-// Live lets the parliament work until ctx ends: cases move, votes happen,
-// documents arrive, and now and then a row changes without a stamp, gets a stamp
-// without a change, or vanishes. The rows are stamped with the parliament's own
-// clock. What happens is drawn from Generate's seed.
+// Live runs the parliament until ctx ends: cases move, votes happen, documents arrive,
+// and sometimes a row changes without a new stamp, gets a stamp without a change, or
+// vanishes. The stamps come from the parliament's own clock. Generate's seed decides what
+// happens.
 func (s *Server) Live(ctx context.Context, p Pace) {
 	if p.Every <= 0 {
 		p.Every = time.Second
@@ -39,10 +40,10 @@ func (s *Server) Live(ctx context.Context, p Pace) {
 	}
 }
 
-// Step lets one thing happen, at the parliament's own time, and says what.
+// Step makes one event happen, at the parliament's own time, and returns what it was.
 func (s *Server) Step() string { return s.step(0) }
 
-// step lets one thing happen.
+// step makes one event happen.
 func (s *Server) step(late time.Duration) string {
 	s.writing.Lock()
 	defer s.writing.Unlock()

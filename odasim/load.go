@@ -14,11 +14,11 @@ import (
 	"odastream/schema"
 )
 
-// Load gives each set that the folder has a file for the rows of that file; the
-// other sets stay as they are. A file holds one row a line, gzipped or not, and
-// is named as the set's topic ends: aktoer.ndjson.gz, stemme.ndjson. A file that
-// fits no set, a line that is no row, and an id that occurs twice are errors
-// that name the place; sets loaded before it keep their new rows.
+// Load replaces the rows of each set for which the folder has a file; the other sets stay
+// as they are. A file holds one row a line, may be gzipped, and has the name of the last
+// part of the set's topic: aktoer.ndjson.gz, stemme.ndjson. A file of no known set, a
+// line that is not a row, and an id that occurs twice are errors that name the place;
+// sets that were loaded before keep their new rows.
 func (s *Server) Load(dir string) error {
 	files, err := os.ReadDir(dir)
 	if err != nil {
@@ -55,7 +55,7 @@ func (s *Server) bySuffix(suffix string) *set {
 	return nil
 }
 
-// loadFile gives a set the rows of a file.
+// loadFile replaces the rows of a set by those of a file.
 func (s *Server) loadFile(t *set, path string) error {
 	f, err := os.Open(path)
 	if err != nil {
@@ -77,7 +77,7 @@ func (s *Server) loadFile(t *set, path string) error {
 	return t.replace(rows)
 }
 
-// readRows reads a row from each line; empty lines are passed over.
+// readRows reads a row from each line; empty lines are skipped.
 func (s *Server) readRows(in io.Reader) ([]row, error) {
 	var rows []row
 	lines := bufio.NewReaderSize(in, 1<<16)

@@ -10,7 +10,8 @@ import (
 	"testing"
 )
 
-// captures gives the folder of a real capture, or skips the test loudly.
+// captures returns the folder of a real capture. If there is none it skips the test and
+// logs why.
 func captures(tb testing.TB, name string) string {
 	tb.Helper()
 	root := os.Getenv("ODASTREAM_REAL_ROWS")
@@ -49,8 +50,8 @@ func TestLoadRealCaptures(t *testing.T) {
 	}
 }
 
-// TestRealRowsAreServedAsTheyWere compares each row of a capture with what is
-// served for it: the same members in the same order, only the blanks gone.
+// TestRealRowsAreServedAsTheyWere compares each row of a capture with the row that is
+// served: the same members in the same order, only without blanks.
 func TestRealRowsAreServedAsTheyWere(t *testing.T) {
 	t.Parallel()
 	dir := captures(t, "2019-03")

@@ -27,7 +27,7 @@ func (c *chronicle) meet() string {
 	return fmt.Sprintf("meeting %d held: %d items", id, items)
 }
 
-// addItem writes an item of the agenda, under another one if super is not 0.
+// addItem writes an item of the agenda, as a child of another one if super is not 0.
 func (c *chronicle) addItem(meeting int64, n int, super int64) int64 {
 	v := values{
 		"kørebemærkning": "", "titel": "Forhandling om " + c.word(subjects()), "kommentar": "", "nummer": fmt.Sprint(n),
@@ -49,7 +49,7 @@ func (c *chronicle) addItem(meeting int64, n int, super int64) int64 {
 	return id
 }
 
-// vote writes 179 votes with one stamp, and the division up to 0.2 s after them.
+// vote writes 179 votes with one stamp, and the division up to 0.2 s later.
 func (c *chronicle) vote() string {
 	voters := c.voters()
 	meeting := c.recent("Møde")
@@ -74,7 +74,7 @@ func (c *chronicle) vote() string {
 	return fmt.Sprintf("vote %d: %d for, %d against", id, tally[0], tally[1])
 }
 
-// conclusion words a division's result as the source does.
+// conclusion returns a division's result in the source's words.
 func conclusion(tally [4]int, passed bool) string {
 	result := "Forkastet"
 	if passed {
@@ -83,7 +83,7 @@ func conclusion(tally [4]int, passed bool) string {
 	return fmt.Sprintf("%s\n\n%d stemmer for forslaget\n\n%d stemmer imod forslaget\n\n%d stemmer hverken for eller imod forslaget\n\n", result, tally[0], tally[1], tally[3])
 }
 
-// reprint issues a document anew.
+// reprint issues a document again.
 func (c *chronicle) reprint() string {
 	doc := c.recent("Dokument")
 	if doc == 0 {
@@ -94,7 +94,7 @@ func (c *chronicle) reprint() string {
 	return fmt.Sprintf("document %d reprinted", doc)
 }
 
-// joinSteps deals with two steps in one debate.
+// joinSteps puts two steps into one debate.
 func (c *chronicle) joinSteps() string {
 	a, b := c.recent("Sagstrin"), c.recent("Sagstrin")
 	if a == 0 {
@@ -111,7 +111,7 @@ func (c *chronicle) restamp() string {
 	return fmt.Sprintf("actor %d stamped again, unchanged", id)
 }
 
-// correctSilently changes a division's result and leaves its stamp.
+// correctSilently changes a division's result but not its stamp.
 func (c *chronicle) correctSilently() string {
 	id := c.any("Afstemning")
 	if id == 0 {
@@ -122,7 +122,7 @@ func (c *chronicle) correctSilently() string {
 	return fmt.Sprintf("vote %d corrected, stamp left as it was", id)
 }
 
-// withdraw takes a document off a case, without a trace.
+// withdraw removes a document from a case, without a trace.
 func (c *chronicle) withdraw() string {
 	id := c.any("SagDokument")
 	if id == 0 {

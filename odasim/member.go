@@ -8,9 +8,9 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// members yields the top-level members of a row in their order; the values are
-// the row's own bytes. It relies on what encode has seen to: the row is valid
-// JSON without blanks. For what is no object it yields nothing.
+// members yields the top-level members of a row in their order; the values are the row's
+// own bytes. It relies on encode: the row is valid JSON without blanks. If it is not an
+// object, nothing is yielded.
 func members(data []byte) iter.Seq2[string, jsontext.Value] {
 	return func(yield func(string, jsontext.Value) bool) {
 		for len(data) > 2 && (data[0] == '{' || data[0] == ',') {
@@ -27,16 +27,16 @@ func members(data []byte) iter.Seq2[string, jsontext.Value] {
 	}
 }
 
-// nameOf gives the text of a member's name.
+// nameOf returns the text of a member's name.
 func nameOf(quoted []byte) string {
 	if bytes.IndexByte(quoted, '\\') < 0 {
 		return string(quoted[1 : len(quoted)-1])
 	}
-	text, _ := unquote(quoted) // encode has seen to it
+	text, _ := unquote(quoted) // encode has checked it
 	return text
 }
 
-// valueLen gives the length of the value that data begins with.
+// valueLen returns the length of the value that data begins with.
 func valueLen(data []byte) int {
 	depth := 0
 	for i := 0; i < len(data); i++ {
@@ -49,7 +49,7 @@ func valueLen(data []byte) int {
 		case '}', ']':
 			depth--
 		default:
-			// A number or a word goes on to the next sign.
+			// A number or a word ends at the next punctuation mark.
 			if i+1 < len(data) && bytes.IndexByte([]byte(",:]}"), data[i+1]) < 0 || depth > 0 {
 				continue
 			}
@@ -61,7 +61,7 @@ func valueLen(data []byte) int {
 	return len(data)
 }
 
-// stringLen gives the length of the JSON string that data begins with.
+// stringLen returns the length of the JSON string that data begins with.
 func stringLen(data []byte) int {
 	for i := 1; i < len(data); i++ {
 		switch data[i] {
@@ -74,7 +74,7 @@ func stringLen(data []byte) int {
 	return len(data)
 }
 
-// member gives the raw value of a top-level member.
+// member returns the raw value of a top-level member.
 func member(data []byte, name string) (jsontext.Value, bool) {
 	for have, value := range members(data) {
 		if have == name {
@@ -84,8 +84,8 @@ func member(data []byte, name string) (jsontext.Value, bool) {
 	return nil, false
 }
 
-// valueOf gives a row's value as a literal of the kind; ok is false for null and
-// for a value of another type.
+// valueOf returns a row's value as a literal of the kind; ok is false for null and for a
+// value of another type.
 func valueOf(raw jsontext.Value, kind literalKind) (v literal, ok bool) {
 	v.kind = kind
 	switch raw.Kind() {
@@ -111,7 +111,7 @@ func valueOf(raw jsontext.Value, kind literalKind) (v literal, ok bool) {
 	}
 }
 
-// unquote gives the text of a JSON string.
+// unquote returns the text of a JSON string.
 func unquote(raw []byte) (string, error) {
 	text, err := jsontext.AppendUnquote(nil, raw)
 	return string(text), err

@@ -17,10 +17,10 @@ func (s *Server) named(name string) (*set, error) {
 	return nil, fmt.Errorf("find set %q: the service has none of that name", name)
 }
 
-// Put adds a row, or replaces the one with its id, whatever stamp it carries:
-// the same as before (a silent edit), one in the future, an older one, or null.
-// The row is a JSON object with an id; its members are served compact, in the
-// order given, known to the set or not.
+// Put adds a row, or replaces the one with its id. It may have any stamp: the same as
+// before (a silent edit), one in the future, an older one, or null. The row is a JSON
+// object with an id. All its members are served, without blanks and in the order given,
+// even those that the set does not know.
 func (s *Server) Put(set string, data []byte) error {
 	t, err := s.named(set)
 	if err != nil {
@@ -34,17 +34,16 @@ func (s *Server) Put(set string, data []byte) error {
 	return nil
 }
 
-// Delete takes a row away without a trace, as the service does, and reports
-// whether it was there.
+// Delete removes a row without a trace, as the service does, and reports whether it
+// existed.
 func (s *Server) Delete(set string, id int64) bool {
 	t, err := s.named(set)
 	return err == nil && t.remove(id)
 }
 
-// Edit gives one member of a row another value, written as JSON, and leaves the
-// stamp alone: what the source calls no change. To touch a row without changing
-// it, edit its opdateringsdato. A member that the row does not have is added at
-// its end.
+// Edit changes one member of a row to a JSON value and keeps the stamp, which the source
+// does not show as a change. To touch a row without changing it, edit its
+// opdateringsdato. A member that the row lacks is added at its end.
 func (s *Server) Edit(set string, id int64, name string, value any) error {
 	raw, err := json.Marshal(value)
 	if err != nil {
@@ -53,7 +52,7 @@ func (s *Server) Edit(set string, id int64, name string, value any) error {
 	return s.edit(set, id, map[string]json.RawMessage{name: raw})
 }
 
-// edit gives members of a row other values, all of them at once.
+// edit changes members of a row, all at once.
 func (s *Server) edit(set string, id int64, changed map[string]json.RawMessage) error {
 	t, err := s.named(set)
 	if err != nil {
@@ -70,8 +69,8 @@ func (s *Server) edit(set string, id int64, changed map[string]json.RawMessage) 
 	return s.Put(set, data)
 }
 
-// withMembers writes a row anew with other values for some members; new ones
-// stand at its end, by name.
+// withMembers returns a row with other values for some members. New members come at the
+// end, sorted by name.
 func withMembers(data []byte, changed map[string]json.RawMessage) (b []byte, err error) {
 	b = []byte{'{'}
 	had := map[string]bool{}
@@ -104,8 +103,8 @@ func appendMember(dst []byte, name string, value []byte) ([]byte, error) {
 	return append(append(dst, ':'), value...), err
 }
 
-// SetMissing makes a set answer 404, or serve its rows again. A set that a row
-// is put into is no longer missing.
+// SetMissing makes a set answer 404, or serve its rows again. Putting a row into a set
+// ends this.
 func (s *Server) SetMissing(set string, missing bool) error {
 	t, err := s.named(set)
 	if err != nil {
@@ -117,7 +116,7 @@ func (s *Server) SetMissing(set string, missing bool) error {
 	return nil
 }
 
-// Row gives one row as it is served; nil if there is none.
+// Row returns one row as it is served; nil if there is none.
 func (s *Server) Row(set string, id int64) []byte {
 	t, err := s.named(set)
 	if err != nil {
@@ -127,8 +126,8 @@ func (s *Server) Row(set string, id int64) []byte {
 	return r.data
 }
 
-// Rows gives a set's rows as they are served, in the order of their ids; none
-// for a set that the service does not have. The rows must not be written to.
+// Rows returns a set's rows as they are served, in the order of their ids; none for a set
+// that the service does not have. The rows must not be written to.
 func (s *Server) Rows(set string) [][]byte {
 	t, err := s.named(set)
 	if err != nil {
@@ -137,7 +136,7 @@ func (s *Server) Rows(set string) [][]byte {
 	return t.all()
 }
 
-// Len gives the number of a set's rows.
+// Len returns the number of a set's rows.
 func (s *Server) Len(set string) int {
 	t, err := s.named(set)
 	if err != nil {

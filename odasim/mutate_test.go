@@ -98,7 +98,7 @@ func TestEditOfEscapedRow(t *testing.T) {
 	}
 }
 
-// TestLateRow holds that a row can be seen long after its stamp.
+// TestLateRow checks that a row can become visible long after its stamp.
 func TestLateRow(t *testing.T) {
 	t.Parallel()
 	at := time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
@@ -121,8 +121,8 @@ func TestLateRow(t *testing.T) {
 	}
 }
 
-// TestReadersAndWriters is for the race detector, and holds that pages stay in
-// order while rows come and go.
+// TestReadersAndWriters is for the race detector, and checks that pages stay in order
+// while rows are added and deleted.
 func TestReadersAndWriters(t *testing.T) {
 	t.Parallel()
 	s := newSim(Options{})

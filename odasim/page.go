@@ -19,8 +19,8 @@ type page struct {
 	next  string // odata.nextLink; "" for none
 }
 
-// fill finds the page's rows. Without $top, or with one above the cap, the page
-// holds cap rows and a link to the rest; a smaller $top gets no link.
+// fill finds the page's rows. Without $top, or with one above the cap, the page holds cap
+// rows and a link to the rest. With a smaller $top there is no link.
 func (p *page) fill(limit int, values url.Values, f fault) {
 	linked := p.query.top < 0 || p.query.top > limit
 	if !linked {
@@ -40,8 +40,8 @@ func (p *page) fill(limit int, values url.Values, f fault) {
 	}
 }
 
-// nextLink is the same query, $skip counted up and $top counted down by the rows
-// that this page gives.
+// nextLink returns the same query with this page's number of rows added to $skip and
+// subtracted from $top.
 func (p *page) nextLink(values url.Values, rows int) string {
 	var b strings.Builder
 	b.WriteString(p.base + "/" + url.PathEscape(p.set.name) + "?")
@@ -64,7 +64,7 @@ func (p *page) nextLink(values url.Values, rows int) string {
 	return b.String()
 }
 
-// escapeKey escapes an option's name; its dollar stays.
+// escapeKey escapes an option's name, except its dollar.
 func escapeKey(name string) string {
 	if rest, ok := strings.CutPrefix(name, "$"); ok {
 		return "$" + escapeData(rest)
@@ -77,7 +77,7 @@ func escapeData(text string) string {
 	return strings.ReplaceAll(url.QueryEscape(text), "+", "%20")
 }
 
-// json writes the page: metadata, the count if asked for, the rows, the link.
+// json writes the page: metadata, the count if requested, the rows, the link.
 func (p *page) json() []byte {
 	size := 256 + len(p.next)
 	for _, data := range p.found.rows {
@@ -108,7 +108,7 @@ func (p *page) json() []byte {
 	return append(b, '}')
 }
 
-// entityJSON writes one entity: its members behind the metadata.
+// entityJSON writes one entity: the metadata, then its members.
 func entityJSON(base, name string, data []byte) []byte {
 	b := append([]byte(nil), `{"odata.metadata":"`...)
 	b = appendMetadataURL(b, base, name)
@@ -116,7 +116,7 @@ func entityJSON(base, name string, data []byte) []byte {
 	return append(b, data[1:]...)
 }
 
-// appendMetadataURL writes where the set is described.
+// appendMetadataURL writes the address of the set's description.
 func appendMetadataURL(dst []byte, base, name string) []byte {
 	dst = append(dst, base...)
 	dst = append(dst, "/$metadata#"...)

@@ -5,7 +5,8 @@ import (
 	"strconv"
 )
 
-// unknownFieldError says that a query names a field that its set does not have.
+// unknownFieldError is the error of a query that names a field that its set does not
+// have.
 type unknownFieldError struct{ field string }
 
 func (e *unknownFieldError) Error() string {
@@ -49,7 +50,7 @@ func (p *parser) advance() error {
 	return err
 }
 
-// takes reports whether the next token is the key word, and passes it.
+// takes reports whether the next token is the key word, and if so consumes it.
 func (p *parser) takes(word string) (bool, error) {
 	if p.ahead.kind != nameToken || p.ahead.text != word {
 		return false, nil
@@ -151,7 +152,7 @@ func (p *parser) operator() (operator, error) {
 	return "", fmt.Errorf("parse filter: unexpected %q, want an operator", p.ahead.text)
 }
 
-// compare makes the filter that compares a field with a value.
+// compare returns the filter that compares a field with a value.
 func (p *parser) compare(field token, op operator, value literal) (filter, error) {
 	if field.kind != nameToken {
 		return nil, fmt.Errorf("parse filter: unexpected %q, want a field", field.text)
@@ -182,7 +183,7 @@ func (p *parser) compare(field token, op operator, value literal) (filter, error
 // stampField is the name of the stamp in every set.
 const stampField = "opdateringsdato"
 
-// literalOf gives the value of a literal's token.
+// literalOf returns the value of a literal's token.
 func literalOf(t token) (literal, error) {
 	switch t.kind {
 	case numberToken:
@@ -203,7 +204,7 @@ func literalOf(t token) (literal, error) {
 	}
 }
 
-// wordLiteral gives the value of true, false and null.
+// wordLiteral returns the value of true, false and null.
 func wordLiteral(word string) (literal, error) {
 	switch word {
 	case "true":

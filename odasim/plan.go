@@ -5,16 +5,16 @@ import (
 	"slices"
 )
 
-// answer is what a query finds: at most limit rows, whether there are more, and
-// the number of all rows that match (if asked for).
+// answer is the result of a query: at most limit rows, whether there are more, and the
+// number of all rows that match (if requested).
 type answer struct {
 	rows  [][]byte
 	more  bool
 	count int
 }
 
-// run answers a query with at most limit rows. The caller gets one consistent
-// view: no mutation happens while it runs.
+// run answers a query with at most limit rows. The view is consistent: no row changes
+// while it runs.
 func (s *set) run(q query, limit int) answer {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
@@ -34,19 +34,19 @@ func (s *set) run(q query, limit int) answer {
 	return a
 }
 
-// walk goes through a set in a query's order and keeps what it asks for.
+// walk goes through a set in a query's order and keeps the rows that match.
 type walk struct {
 	set    *set
 	filter filter
 	bounds bounds
-	exact  bool // the bounds say all that the filter says
+	exact  bool // the bounds are the whole filter
 	reads  bool // the filter needs the rows' data
 	skip   int
 	want   int
 	found  [][]byte
 }
 
-// ordered walks in the order asked for: along an index where there is one.
+// ordered walks in the query's order, along an index if there is one.
 func (w *walk) ordered(order []orderKey) {
 	if len(order) == 0 || order[0].field == "id" {
 		w.byID(len(order) > 0 && order[0].desc)
@@ -63,8 +63,8 @@ func (w *walk) ordered(order []orderKey) {
 	}
 }
 
-// indexed reports whether an order is the stamp index's: by stamp, then id;
-// down the stamps, ties can go either way.
+// indexed reports whether an order is that of the stamp index: by stamp, then id. If
+// stamps descend, the ids of a tie may go either way.
 func (w *walk) indexed(order []orderKey) (down, indexed bool) {
 	if len(order) != 2 || order[0].field != stampField || order[1].field != "id" {
 		return false, false
@@ -72,13 +72,13 @@ func (w *walk) indexed(order []orderKey) (down, indexed bool) {
 	return order[0].desc, order[0].desc || !order[1].desc
 }
 
-// matches reports whether the filter asks for the row.
+// matches reports whether the row matches the filter.
 func (w *walk) matches(r row) bool {
 	return w.bounds.holds(r.id, r.stamp) && (w.exact || w.filter.match(r))
 }
 
-// take keeps a row that matches, after those to skip, and reports whether more
-// are wanted.
+// take keeps a matching row, once enough are skipped, and reports whether more are
+// wanted.
 func (w *walk) take(data []byte) bool {
 	if w.skip > 0 {
 		w.skip--
@@ -88,9 +88,9 @@ func (w *walk) take(data []byte) bool {
 	return len(w.found) < w.want
 }
 
-// byID walks in the order of ids. A narrow window of stamps is gathered from the
-// index and sorted; anything else walks the blocks and passes over those without
-// a stamp of the window.
+// byID walks in the order of ids. A narrow window of stamps is gathered from the index
+// and sorted. Otherwise it walks the blocks, and skips those without a stamp in the
+// window.
 func (w *walk) byID(desc bool) {
 	if w.bounds.stamped() {
 		if keys, narrow := w.window(); narrow {
@@ -105,8 +105,8 @@ func (w *walk) byID(desc bool) {
 	w.up()
 }
 
-// window gathers the keys that match from the stamp index, unless the window has
-// more than the set calls narrow.
+// window gathers the keys that match from the stamp index, unless the window has too many
+// rows to count as narrow.
 func (w *walk) window() (keys []stampKey, narrow bool) {
 	x := &w.set.stamps
 	begin, end := x.seek(w.bounds.first), x.after(w.bounds.maxStamp)
@@ -125,7 +125,7 @@ func (w *walk) window() (keys []stampKey, narrow bool) {
 	return keys, true
 }
 
-// rowOf gives the row of a key, with its data only if the filter reads it.
+// rowOf returns the row of a key, with data only if the filter reads it.
 func (w *walk) rowOf(k stampKey) row {
 	if w.reads {
 		r, _ := w.set.rows.get(k.id)

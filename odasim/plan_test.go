@@ -42,8 +42,8 @@ func naive(model map[int64]row, f filter, order []orderKey, skip, limit int) (fo
 	return found, len(rows)
 }
 
-// TestIndexesAgainstEveryRow holds that whatever is put and removed, each query
-// finds what a look at every row finds.
+// TestIndexesAgainstEveryRow checks that, whatever is put and removed, each query finds
+// what reading every row finds.
 func TestIndexesAgainstEveryRow(t *testing.T) {
 	t.Parallel()
 	const ids = 600 // blocks are split and emptied
@@ -107,7 +107,7 @@ func checkQuery(r *rapid.T, s *set, model map[int64]row) {
 	}
 }
 
-// many fills Stemme with n rows of which the last tied share one stamp.
+// many fills Stemme with n rows, the last tied of which share one stamp.
 func many(tb testing.TB, s *Server, n, tied int) {
 	tb.Helper()
 	rows := make([]row, n)

@@ -9,7 +9,7 @@ import (
 	"strings"
 )
 
-// query is what a client asks of a set.
+// query is a client's query of a set.
 type query struct {
 	filter filter // nil: everything
 	order  []orderKey
@@ -25,14 +25,14 @@ type orderKey struct {
 	desc  bool
 }
 
-// parseQuery reads the system query options for a set with these fields. Every
-// error is a 400, but an *unknownFieldError of the filter is left to the caller.
+// parseQuery reads the system query options for a set with these fields. Every error is a
+// 400, except an *unknownFieldError of the filter, which the caller decides on.
 func parseQuery(values url.Values, fields map[string]string) (query, error) {
 	q := query{top: -1}
 	var unknown *unknownFieldError
 	for name, given := range values {
 		if !strings.HasPrefix(name, "$") {
-			continue // other parameters are the client's own
+			continue // other parameters do not concern the service
 		}
 		if len(given) > 1 {
 			return q, fmt.Errorf("parse query: %s given %d times", name, len(given))
@@ -51,7 +51,7 @@ func parseQuery(values url.Values, fields map[string]string) (query, error) {
 	return q, nil
 }
 
-// read takes one option in.
+// read sets one option.
 func (q *query) read(name, value string, fields map[string]string) (err error) {
 	switch name {
 	case "$filter":
@@ -85,8 +85,8 @@ func parseCount(value string) (int, error) {
 	return int(n), nil
 }
 
-// parseOrder reads an $orderby: field [asc|desc], and more after commas. The id
-// comes last by itself, as the service does to keep pages stable.
+// parseOrder reads an $orderby: field [asc|desc], and more after commas. The id is added
+// at the end, as the service does to keep pages stable.
 func parseOrder(value string, fields map[string]string) ([]orderKey, error) {
 	var order []orderKey
 	for part := range strings.SplitSeq(value, ",") {
@@ -110,7 +110,7 @@ func parseOrder(value string, fields map[string]string) ([]orderKey, error) {
 	if byID < 0 {
 		return append(order, orderKey{field: "id"}), nil
 	}
-	return order[:byID+1], nil // no two rows have one id: what follows orders nothing
+	return order[:byID+1], nil // no two rows have the same id, so what follows has no effect
 }
 
 // parseSelect reads a $select: fields, or * for all of them.

@@ -8,8 +8,8 @@ type reference struct {
 	words      []string
 }
 
-// references are the sets that hardly ever change. Their ids count from 1, so
-// the position of a word is what other rows refer to.
+// references are the sets that hardly ever change. Their ids count from 1, so other rows
+// refer to a word by its position.
 func references() []reference {
 	return []reference{
 		{"Afstemningstype", "type", []string{"Endelig vedtagelse", "Udvalgsindstilling", "Forslag til vedtagelse", "Ændringsforslag"}},
@@ -34,11 +34,11 @@ func references() []reference {
 	}
 }
 
-// foundation is when the reference rows were written.
+// foundation is the stamp of the reference rows.
 func foundation() time.Time { return time.Date(2014, 8, 6, 12, 43, 17, 187e6, time.UTC) }
 
-// lay writes the reference rows, periods, descriptions and keywords of those
-// sets that have no rows yet.
+// lay writes reference rows, periods, descriptions and keywords, into sets that have no
+// rows yet.
 func (c *chronicle) lay() {
 	at := foundation()
 	for _, r := range references() {
@@ -74,7 +74,7 @@ func (c *chronicle) layPeriods(at time.Time) {
 	}
 }
 
-// layDescriptions writes what each set and each field is.
+// layDescriptions writes the descriptions of each set and each field.
 func (c *chronicle) layDescriptions(at time.Time) {
 	if c.count("EntitetBeskrivelse")+c.count("KolloneBeskrivelse") > 0 {
 		return

@@ -26,9 +26,8 @@ const (
 	atomSvcType = "application/atomsvc+xml; charset=utf-8"
 )
 
-// The service's answers to what it cannot do: a web page for what is no set, no
-// body at all for a bad query and for an unknown id, and an OData error only for
-// writes.
+// The service's answers to what it cannot do: a web page if there is no such set, no body
+// for a bad query or an unknown id, and an OData error only for writes.
 const (
 	notFoundPage = `<!DOCTYPE html PUBLIC "-//W3C//DTD XHTML 1.0 Strict//EN" "http://www.w3.org/TR/xhtml1/DTD/xhtml1-strict.dtd">` + "\r\n" +
 		`<html xmlns="http://www.w3.org/1999/xhtml">` + "\r\n<head>\r\n" +
@@ -60,7 +59,7 @@ func found(contentType string, body []byte) reply {
 	return reply{status: http.StatusOK, contentType: contentType, body: body}
 }
 
-// compress packs the body if the client takes gzip.
+// compress compresses the body if the client accepts gzip.
 func (a *reply) compress(r *http.Request) {
 	if len(a.body) == 0 || !strings.Contains(r.Header.Get("Accept-Encoding"), "gzip") {
 		return
@@ -68,7 +67,7 @@ func (a *reply) compress(r *http.Request) {
 	var packed bytes.Buffer
 	z, err := gzip.NewWriterLevel(&packed, gzip.BestSpeed)
 	if err != nil {
-		return // the level is one of the package's own
+		return // the level is one of the package's constants
 	}
 	// A write into memory does not fail.
 	_, _ = z.Write(a.body)

@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// reply works out the answer to a request.
+// reply returns the answer to a request.
 func (s *Server) reply(r *http.Request, f fault) reply {
 	if a, spoilt := f.instead(); spoilt {
 		return a
@@ -44,7 +44,7 @@ func (s *set) absent(ifEmpty bool) bool {
 	return s.missing || ifEmpty && s.rows.n == 0
 }
 
-// entity answers Set(id); key is what follows the opening parenthesis.
+// entity answers Set(id); key is the text after the opening parenthesis.
 func (s *Server) entity(r *http.Request, t *set, key string) reply {
 	digits, closed := strings.CutSuffix(key, ")")
 	id, err := strconv.ParseInt(strings.TrimPrefix(digits, "id="), 10, 64)
@@ -96,7 +96,7 @@ func (s *Server) base(r *http.Request) string {
 	return scheme + "://" + r.Host + Root
 }
 
-// wantsAtom reports whether the client asks for Atom, or is given it.
+// wantsAtom reports whether the client asks for Atom, or gets it by default.
 func (s *Server) wantsAtom(r *http.Request) bool {
 	switch r.URL.Query().Get("$format") {
 	case "json":

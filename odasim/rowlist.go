@@ -5,38 +5,37 @@ import (
 	"sort"
 )
 
-// blockRows is the most rows a block holds: small enough that an insertion moves
-// little memory, large enough that two million rows make few blocks.
+// blockRows is the highest number of rows in a block. It is so small that an insertion
+// moves little memory, and so large that two million rows need few blocks.
 const blockRows = 256
 
 // row is one row, ready to be sent.
 type row struct {
 	id    int64
 	stamp moment
-	data  []byte // compact JSON; never written to once it is here
+	data  []byte // compact JSON; never modified
 }
 
-// rowBlock holds rows with neighbouring ids, a column each, so that a search by
-// id or by stamp touches only the numbers.
+// rowBlock holds rows with neighbouring ids, in one slice a column, so that a search by
+// id or by stamp reads only the numbers.
 type rowBlock struct {
 	ids    []int64
 	stamps []moment
 	data   [][]byte
-	lo, hi moment // least and greatest stamp in the block, nulls left out
+	lo, hi moment // least and greatest stamp in the block, without nulls
 }
 
-// rowList holds the rows of a set by id. Blocks know the range of their stamps,
-// so a window of recent stamps is found without looking at the blocks that have
-// none.
+// rowList holds the rows of a set by id. Blocks know the range of their stamps, so a
+// search for recent stamps skips the blocks that have none.
 type rowList struct {
-	blocks []rowBlock // by value: passing over blocks reads memory in a row
+	blocks []rowBlock // by value: skipping blocks reads memory in sequence
 	n      int
 }
 
 // place is the position of a row: block and index in it.
 type place struct{ block, at int }
 
-// seek gives the place of the first row with an id of at least id.
+// seek returns the place of the first row with an id of at least id.
 func (l *rowList) seek(id int64) place {
 	b := sort.Search(len(l.blocks), func(i int) bool {
 		ids := l.blocks[i].ids
@@ -54,7 +53,7 @@ func (l *rowList) holds(p place, id int64) bool {
 	return p.block < len(l.blocks) && l.blocks[p.block].ids[p.at] == id
 }
 
-// get gives the row with the id.
+// get returns the row with the id.
 func (l *rowList) get(id int64) (row, bool) {
 	p := l.seek(id)
 	if !l.holds(p, id) {
@@ -63,7 +62,7 @@ func (l *rowList) get(id int64) (row, bool) {
 	return l.blocks[p.block].row(p.at), true
 }
 
-// nth gives the row at a rank, 0 to n-1.
+// nth returns the row at a rank, 0 to n-1.
 func (l *rowList) nth(rank int) row {
 	for i := range l.blocks {
 		if rank < len(l.blocks[i].ids) {
@@ -74,7 +73,7 @@ func (l *rowList) nth(rank int) row {
 	return row{}
 }
 
-// rank gives the number of rows before p.
+// rank returns the number of rows before p.
 func (l *rowList) rank(p place) int {
 	n := p.at
 	for i := range p.block {
@@ -98,7 +97,7 @@ func (l *rowList) put(r row) (old row, replaced bool) {
 	return row{}, false
 }
 
-// insert puts a new row at p; behind the last block it goes to that block's end.
+// insert puts a new row at p; behind the last block means at that block's end.
 func (l *rowList) insert(p place, r row) {
 	if p.block == len(l.blocks) {
 		if p.block == 0 || len(l.blocks[p.block-1].ids) >= blockRows {
@@ -120,7 +119,7 @@ func (l *rowList) insert(p place, r row) {
 	b.widen(r.stamp)
 }
 
-// remove takes the row with the id out.
+// remove removes the row with the id.
 func (l *rowList) remove(id int64) (old row, removed bool) {
 	p := l.seek(id)
 	if !l.holds(p, id) {
@@ -140,7 +139,7 @@ func (l *rowList) remove(id int64) (old row, removed bool) {
 	return old, true
 }
 
-// row gives the row at an index of the block.
+// row returns the row at an index of the block.
 func (b *rowBlock) row(i int) row {
 	return row{id: b.ids[i], stamp: b.stamps[i], data: b.data[i]}
 }
@@ -158,7 +157,7 @@ func (b *rowBlock) split() rowBlock {
 	return upper
 }
 
-// measure takes the range of the block's stamps anew.
+// measure computes the range of the block's stamps again.
 func (b *rowBlock) measure() {
 	b.lo, b.hi = lastMoment, noMoment
 	for _, m := range b.stamps {
@@ -166,7 +165,7 @@ func (b *rowBlock) measure() {
 	}
 }
 
-// widen takes one more stamp into the range.
+// widen extends the range to one more stamp.
 func (b *rowBlock) widen(m moment) {
 	b.hi = max(b.hi, m)
 	if m != noMoment {
@@ -174,7 +173,7 @@ func (b *rowBlock) widen(m moment) {
 	}
 }
 
-// newRowList builds the list of rows sorted by id.
+// newRowList makes a list of rows that are sorted by id.
 func newRowList(rows []row) rowList {
 	l := rowList{n: len(rows)}
 	for part := range slices.Chunk(rows, blockRows*3/4) {

@@ -18,19 +18,19 @@ type Server struct {
 	options Options
 	clock   clock
 	sets    map[string]*set
-	names   []string // of the sets, as the service document lists them
+	names   []string // of the sets, in the order of the service document
 	served  atomic.Int64
 	faults  faultSource
 
 	lateMu sync.Mutex
 	late   []lateRow
 
-	writing   sync.Mutex // one happening at a time
+	writing   sync.Mutex // one event at a time
 	chronicle *chronicle
 }
 
-// New makes a parliament without rows: Load, Generate or Put give it some. It
-// panics on options that Validate refuses.
+// New returns a parliament without rows; Load, Generate and Put add them. It panics on
+// options that Validate refuses.
 func New(o Options) *Server {
 	o, err := o.complete()
 	if err != nil {
@@ -44,7 +44,7 @@ func New(o Options) *Server {
 	return s
 }
 
-// Requests gives the number of requests that were answered or spoilt so far.
+// Requests returns the number of requests that were answered or spoilt so far.
 func (s *Server) Requests() int64 { return s.served.Load() }
 
 // ServeHTTP answers as the service would, or as a fault demands.
@@ -66,7 +66,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	f.send(w, r, a)
 }
 
-// headers sets what IIS sends with every answer.
+// headers sets the headers that IIS sends with every answer.
 func (s *Server) headers(h http.Header, a reply) {
 	h.Set("Cache-Control", "no-cache")
 	h.Set("Pragma", "no-cache")

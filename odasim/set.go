@@ -9,15 +9,15 @@ import (
 	"odastream/schema"
 )
 
-// narrowRows is how many rows of a window are gathered from the stamp index
-// before the window counts as wide and the rows are walked by id instead.
+// narrowRows is the highest number of rows in a window that are gathered from the stamp
+// index. The rows of a wider window are walked by id.
 const narrowRows = 2000
 
 // set is one entity set: its rows by id, and an index by stamp.
 type set struct {
 	name   string
 	fields map[string]string // Edm type by field name
-	narrow int               // most rows of a window that is gathered from the index
+	narrow int               // highest number of rows that are gathered from the index
 
 	mu      sync.RWMutex
 	missing bool // answers 404
@@ -34,7 +34,7 @@ func newSet(e schema.Entity) *set {
 	return s
 }
 
-// put adds a row or replaces the one with its id.
+// put adds a row, or replaces the one with its id.
 func (s *set) put(r row) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -46,7 +46,7 @@ func (s *set) put(r row) {
 	s.stamps.insert(stampKey{stamp: r.stamp, id: r.id})
 }
 
-// remove takes a row out and reports whether it was there.
+// remove removes a row and reports whether it existed.
 func (s *set) remove(id int64) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -57,7 +57,8 @@ func (s *set) remove(id int64) bool {
 	return removed
 }
 
-// replace gives the set other rows, in any order; two with one id are an error.
+// replace replaces all rows of the set. They may be in any order; two with the same id
+// are an error.
 func (s *set) replace(rows []row) error {
 	slices.SortFunc(rows, func(a, b row) int { return cmp.Compare(a.id, b.id) })
 	for i := 1; i < len(rows); i++ {
@@ -72,28 +73,28 @@ func (s *set) replace(rows []row) error {
 	return nil
 }
 
-// get gives the row with the id.
+// get returns the row with the id.
 func (s *set) get(id int64) (row, bool) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	return s.rows.get(id)
 }
 
-// len gives the number of rows.
+// len returns the number of rows.
 func (s *set) len() int {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	return s.rows.n
 }
 
-// nth gives the row at a rank by id, 0 to len-1.
+// nth returns the row at a rank by id, 0 to len-1.
 func (s *set) nth(rank int) row {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	return s.rows.nth(rank)
 }
 
-// maxID gives the highest id, 0 for an empty set.
+// maxID returns the highest id, 0 for an empty set.
 func (s *set) maxID() int64 {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
@@ -104,7 +105,7 @@ func (s *set) maxID() int64 {
 	return ids[len(ids)-1]
 }
 
-// all gives the rows' data in the order of their ids.
+// all returns the rows' data in the order of their ids.
 func (s *set) all() [][]byte {
 	s.mu.RLock()
 	defer s.mu.RUnlock()

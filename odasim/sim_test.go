@@ -13,7 +13,7 @@ import (
 // base is the service's own address in the tests' golden bytes.
 const base = "https://oda.ft.dk/api"
 
-// newSim makes a parliament that calls itself oda.ft.dk.
+// newSim returns a parliament whose links name oda.ft.dk.
 func newSim(o Options) *Server {
 	o.PublicURL = base
 	return New(o)
@@ -45,7 +45,7 @@ type answerJSON struct {
 	Next     string            `json:"odata.nextLink"`
 }
 
-// ids asks for a page and gives its ids.
+// ids asks for a page and returns its ids.
 func ids(t *testing.T, s *Server, set string, options ...string) []int64 {
 	t.Helper()
 	_, got := pageOf(t, ask(t, s, "/"+url.PathEscape(set), options...))
@@ -88,7 +88,7 @@ func vote(id int, stamp string) string {
 	return fmt.Sprintf(`{"id":%d,"typeid":1,"afstemningid":10,"aktørid":5,"opdateringsdato":%q}`, id, stamp)
 }
 
-// votes fills Stemme with rows of id and stamp.
+// votes fills Stemme with rows of the ids and stamps.
 func votes(t *testing.T, s *Server, stamps map[int]string) {
 	t.Helper()
 	for id, stamp := range stamps {
@@ -96,7 +96,7 @@ func votes(t *testing.T, s *Server, stamps map[int]string) {
 	}
 }
 
-// numbers gives from, from+1, … to.
+// numbers returns from, from+1, … to.
 func numbers(from, to int64) []int64 {
 	list := []int64{}
 	for n := from; n <= to; n++ {

@@ -5,7 +5,7 @@ import (
 	"slices"
 )
 
-// sorted answers an order that no index has: it gathers all rows that match and
+// sorted answers a query whose order no index has: it gathers all rows that match and
 // sorts them.
 func (w *walk) sorted(order []orderKey) {
 	all := &walk{set: w.set, filter: w.filter, bounds: w.bounds, exact: w.exact, reads: w.reads, want: w.set.rows.n + 1}

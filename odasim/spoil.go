@@ -14,7 +14,7 @@ import (
 	"odastream/internal/pause"
 )
 
-// instead gives the answer that a fault puts in the place of the true one.
+// instead returns the answer that a fault sends in place of the true one.
 func (f fault) instead() (reply, bool) {
 	switch f.kind {
 	case errorFault:
@@ -32,7 +32,7 @@ func (f fault) instead() (reply, bool) {
 	}
 }
 
-// bomb gives a page of twelve million elements, in gzip.
+// bomb returns a page of twelve million elements, in gzip.
 var bomb = sync.OnceValue(func() []byte {
 	var b bytes.Buffer
 	zip := gzip.NewWriter(&b)
@@ -42,18 +42,18 @@ var bomb = sync.OnceValue(func() []byte {
 		_, _ = io.WriteString(zip, part)
 	}
 	_, _ = io.WriteString(zip, "0]}")
-	_ = zip.Close() // a buffer takes all
+	_ = zip.Close() // a buffer accepts all
 	return b.Bytes()
 })
 
-// loosen drops the filter if the fault says so.
+// loosen removes the filter if the fault says so.
 func (f fault) loosen(q *query) {
 	if f.unfiltered {
 		q.filter = nil
 	}
 }
 
-// shorten gives the number of rows that a page with this limit may hold.
+// shorten returns the number of rows that a page with this limit may hold.
 func (f fault) shorten(limit int) int {
 	if f.short == 0 || limit < 2 {
 		return limit
@@ -61,7 +61,7 @@ func (f fault) shorten(limit int) int {
 	return 1 + int(f.short*float64(limit-1))
 }
 
-// disorder puts rows in a wrong order: none keeps its place.
+// disorder puts rows in a wrong order: each one moves.
 func (f fault) disorder(rows [][]byte) {
 	if f.turn == 0 || len(rows) < 2 {
 		return
@@ -72,7 +72,7 @@ func (f fault) disorder(rows [][]byte) {
 	slices.Reverse(rows)
 }
 
-// send writes the answer, or as much of it as the fault lets through.
+// send writes the answer, or the part of it that the fault allows.
 func (f fault) send(w http.ResponseWriter, r *http.Request, a reply) {
 	switch f.kind {
 	case resetFault:
@@ -95,11 +95,11 @@ func (f fault) send(w http.ResponseWriter, r *http.Request, a reply) {
 		}
 		a.body = a.body[half:]
 	}
-	// The client may be gone; there is nobody to tell.
+	// The client may be gone; the error has no reader.
 	_, _ = w.Write(a.body)
 }
 
-// push writes a part of the body and sees to it that it is on its way.
+// push writes a part of the body and flushes it.
 func push(w http.ResponseWriter, part []byte) {
 	_, _ = w.Write(part)
 	if f, ok := w.(http.Flusher); ok {
@@ -114,7 +114,7 @@ func reset(w http.ResponseWriter) {
 		panic(http.ErrAbortHandler)
 	}
 	if tcp, ok := conn.(*net.TCPConn); ok {
-		_ = tcp.SetLinger(0) // without it the close would be an orderly one
+		_ = tcp.SetLinger(0) // without it the close would be orderly
 	}
 	_ = conn.Close()
 }

@@ -9,9 +9,9 @@ import (
 	_ "time/tzdata" // the parliament's clock must not depend on the machine's zone files
 )
 
-// Compare says how a row's opdateringsdato is compared with the datetime
-// literal of a filter. Which of the two the live service does is unknown, so a
-// client has to be right with both.
+// Compare says how a row's opdateringsdato is compared with the datetime literal of a
+// filter. Which of the two the real service does is unknown, so a client must work with
+// both.
 type Compare string
 
 const (
@@ -20,27 +20,27 @@ const (
 	// shows .007 is .0066667 and matches neither eq, ge nor gt of its own stamp,
 	// and gt .003 returns the row that shows .003.
 	CompareTicks Compare = "ticks"
-	// CompareText compares the stamps as they are written, in milliseconds.
+	// CompareText compares the stamps as they are shown, in milliseconds.
 	CompareText Compare = "text"
 )
 
-// A moment counts thirds of 100 ns since 1753, where SQL Server's datetime begins. In this unit a tick of
-// 1/300 s and a literal with seven decimals are both whole numbers.
+// A moment counts thirds of 100 ns since 1753, where SQL Server's datetime begins. In
+// this unit both a tick of 1/300 s and a literal with seven decimals are whole numbers.
 type moment = int64
 
 const (
 	unitsPerSecond = 3 * 10_000_000
 	unitsPerTick   = unitsPerSecond / 300
 
-	// noMoment is the place of a null stamp: before all others, as SQL Server
-	// sorts it, and in no comparison.
+	// noMoment stands for a null stamp: SQL Server sorts it before all others, and it
+	// matches no comparison.
 	noMoment moment = math.MinInt64
-	// firstMoment is the least bound that leaves nulls out.
+	// firstMoment is the least bound that excludes nulls.
 	firstMoment moment = math.MinInt64 + 1
 	lastMoment  moment = math.MaxInt64
 )
 
-// moment gives the place of a row's stamp under c.
+// moment returns a row's stamp as c compares it.
 func (c Compare) moment(stamp string) (moment, error) {
 	m, err := parseMoment(stamp)
 	if err != nil || c != CompareTicks {
@@ -50,14 +50,14 @@ func (c Compare) moment(stamp string) (moment, error) {
 	return m - (m%unitsPerTick+unitsPerTick)%unitsPerTick, nil
 }
 
-// parseMoment reads yyyy-mm-ddThh:mm[:ss[.fffffff]], the form of a stamp and of
-// a datetime literal: seconds and decimals may be missing.
+// parseMoment reads yyyy-mm-ddThh:mm[:ss[.fffffff]], the format of stamps and datetime
+// literals. Seconds and decimals may be missing.
 func parseMoment(text string) (moment, error) {
 	layout := "2006-01-02T15:04:05"
 	if len(text) == len("2006-01-02T15:04") {
 		layout = "2006-01-02T15:04"
 	}
-	// time.Parse would take a comma and more decimals than the format has.
+	// time.Parse would accept a comma, and more decimals than the format has.
 	if len(text) > len("2006-01-02T15:04:05.0000000") || strings.Contains(text, ",") {
 		return 0, fmt.Errorf("parse datetime %q: not yyyy-mm-ddThh:mm[:ss[.fffffff]]", text)
 	}
@@ -73,9 +73,9 @@ func parseMoment(text string) (moment, error) {
 // still fits a moment.
 const secondsBefore1970 = 6847804800
 
-// Stamp gives the opdateringsdato that a row written at t carries: Danish wall
-// clock without a zone, rounded to SQL Server's 1/300 s, trailing zeros dropped
-// (2026-11-23T16:09:58.347, …58.1, …58). In the October hour that runs twice two
+// Stamp returns the opdateringsdato of a row that is written at t: Danish wall clock
+// without a zone, rounded to SQL Server's 1/300 s, trailing zeros dropped
+// (2026-11-23T16:09:58.347, …58.1, …58). In the hour that occurs twice in October, two
 // instants have the same stamp.
 func Stamp(t time.Time) string {
 	const tick = time.Second / 300
@@ -85,8 +85,8 @@ func Stamp(t time.Time) string {
 	return t.In(denmark()).Format("2006-01-02T15:04:05.999")
 }
 
-// denmark is the zone that the source's stamps are written in; reading it from
-// the embedded data takes longer than answering a page, so it is read once.
+// denmark is the zone of the source's stamps. Reading it from the embedded data takes
+// longer than answering a page, so it is read once.
 var denmark = sync.OnceValue(func() *time.Location {
 	zone, err := time.LoadLocation("Europe/Copenhagen")
 	if err != nil {

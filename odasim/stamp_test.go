@@ -7,8 +7,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// TestCompare proves both worlds of fact 6: which rows a literal finds, for
-// stamps that end in 0, 3 and 7.
+// TestCompare checks both cases of fact 6: which rows a literal finds, for stamps that
+// end in 0, 3 and 7.
 func TestCompare(t *testing.T) {
 	t.Parallel()
 	stamps := map[int]string{

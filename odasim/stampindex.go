@@ -6,7 +6,7 @@ import (
 	"sort"
 )
 
-// stampKey is a row's place by stamp; ties stand in the order of their ids.
+// stampKey is a row's place in the index. Ties are in the order of their ids.
 type stampKey struct {
 	stamp moment
 	id    int64
@@ -22,7 +22,7 @@ func compareKeys(a, b stampKey) int {
 // stampIndex orders the rows of a set by stamp, then id.
 type stampIndex struct{ blocks [][]stampKey }
 
-// seek gives the place of the first key that is not before k.
+// seek returns the place of the first key that is not before k.
 func (x *stampIndex) seek(k stampKey) place {
 	b := sort.Search(len(x.blocks), func(i int) bool {
 		keys := x.blocks[i]
@@ -35,7 +35,7 @@ func (x *stampIndex) seek(k stampKey) place {
 	return place{block: b, at: at}
 }
 
-// after gives the place behind the last key of a stamp.
+// after returns the place behind the last key of a stamp.
 func (x *stampIndex) after(m moment) place {
 	if m == lastMoment {
 		return place{block: len(x.blocks)}
@@ -43,7 +43,7 @@ func (x *stampIndex) after(m moment) place {
 	return x.seek(stampKey{stamp: m + 1, id: minID})
 }
 
-// wider reports whether more than n keys stand from one place to another.
+// wider reports whether there are more than n keys between two places.
 func (x *stampIndex) wider(from, to place, n int) bool {
 	n += from.at - to.at
 	for b := from.block; b < to.block && n >= 0; b++ {
@@ -52,7 +52,7 @@ func (x *stampIndex) wider(from, to place, n int) bool {
 	return n < 0
 }
 
-// insert adds a key that is not there yet.
+// insert adds a new key.
 func (x *stampIndex) insert(k stampKey) {
 	p := x.seek(k)
 	if p.block == len(x.blocks) {
@@ -71,7 +71,7 @@ func (x *stampIndex) insert(k stampKey) {
 	}
 }
 
-// remove takes a key out; it must be there.
+// remove removes a key, which must exist.
 func (x *stampIndex) remove(k stampKey) {
 	p := x.seek(k)
 	x.blocks[p.block] = slices.Delete(x.blocks[p.block], p.at, p.at+1)
@@ -80,7 +80,7 @@ func (x *stampIndex) remove(k stampKey) {
 	}
 }
 
-// from calls yield with the keys from p upwards until it says false.
+// from calls yield with the keys from p upwards until it returns false.
 func (x *stampIndex) from(p place, yield func(stampKey) bool) {
 	for b := p.block; b < len(x.blocks); b++ {
 		for _, k := range x.blocks[b][p.at:] {
@@ -92,7 +92,7 @@ func (x *stampIndex) from(p place, yield func(stampKey) bool) {
 	}
 }
 
-// before calls yield with the keys below p downwards until it says false.
+// before calls yield with the keys below p downwards until it returns false.
 func (x *stampIndex) before(p place, yield func(stampKey) bool) {
 	for b := p.block; b >= 0; b-- {
 		if b < len(x.blocks) {
@@ -108,7 +108,7 @@ func (x *stampIndex) before(p place, yield func(stampKey) bool) {
 	}
 }
 
-// newStampIndex builds the index of rows in any order.
+// newStampIndex returns the index of rows that may be in any order.
 func newStampIndex(rows []row) stampIndex {
 	keys := make([]stampKey, len(rows))
 	for i, r := range rows {

@@ -30,7 +30,7 @@ func checkWire(t *testing.T, s *Server, c wire) {
 	}
 }
 
-// threeVotes is a parliament with pages of two rows, and how its rows look.
+// threeVotes returns a parliament with pages of two rows, and the text of its rows.
 func threeVotes(t *testing.T) (*Server, func(id, ms string) string) {
 	t.Helper()
 	s := newSim(Options{PageCap: 2})
@@ -245,7 +245,7 @@ func TestNoDate(t *testing.T) {
 	}
 }
 
-// fetch asks a running server.
+// fetch sends a request to a running server.
 func fetch(t *testing.T, server *httptest.Server, path string, header http.Header) *http.Response {
 	t.Helper()
 	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, server.URL+Root+path, nil)

@@ -1,7 +1,6 @@
 package odasim
 
-// The words of which the parliament's texts are made. They are ordinary Danish;
-// no person of this name is meant.
+// The words of the parliament's texts. They are ordinary Danish; no real person is meant.
 
 func firstNames() []string {
 	return []string{
@@ -17,7 +16,7 @@ func lastNames() []string {
 	}
 }
 
-// party is a party with the seats that it has of 179.
+// party is a party with its number of the 179 seats.
 type party struct {
 	name, letters string
 	seats         int

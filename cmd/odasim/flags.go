@@ -26,12 +26,11 @@ type flags struct {
 	faults  odasim.Faults
 }
 
-// parseFlags reads the command line. Bad values come as one error with a line
-// for each.
+// parseFlags reads the command line. Bad values are one error with a line for each.
 func parseFlags(args []string, stdout io.Writer) (flags, error) {
 	var f flags
 	set := flag.NewFlagSet("odasim", flag.ContinueOnError)
-	set.SetOutput(io.Discard) // faults go into the error
+	set.SetOutput(io.Discard) // faults are reported in the error
 	f.declareServer(set)
 	f.faults.Flags(set)
 	set.Usage = func() {}
@@ -50,7 +49,7 @@ func parseFlags(args []string, stdout io.Writer) (flags, error) {
 	return f, f.check(set.Args())
 }
 
-// declareServer declares what the parliament is and how it answers.
+// declareServer declares the flags for the parliament's content and answers.
 func (f *flags) declareServer(set *flag.FlagSet) {
 	set.StringVar(&f.addr, "addr", "127.0.0.1:8380", "`host:port` to listen on; port 0 takes any")
 	set.StringVar(&f.load, "load", "", "`folder` of captures (aktoer.ndjson.gz, …) to serve instead of generated rows")
@@ -71,7 +70,7 @@ func (f *flags) declareServer(set *flag.FlagSet) {
 	set.BoolVar(&f.options.NoDate, "no-date", false, "leave the Date header out")
 }
 
-// check says all that is out of range.
+// check returns an error that names all values that are out of range.
 func (f *flags) check(rest []string) error {
 	f.faults.Seed = f.seed
 	bad := []error{f.options.Validate(), f.faults.Validate()}
@@ -93,7 +92,7 @@ func (f *flags) check(rest []string) error {
 	return errors.Join(bad...)
 }
 
-// parliament makes what the flags describe.
+// parliament returns the parliament that the flags describe.
 func (f *flags) parliament() (*odasim.Server, error) {
 	sim := odasim.New(f.options)
 	if f.now != "" {

@@ -20,8 +20,8 @@ func main() {
 	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
 }
 
-// run serves until ctx ends. It returns the exit status: 0 stopped, 1 fault, 2
-// bad flags.
+// run serves until ctx ends. It returns the exit status: 0 if it was stopped, 1 for a
+// fault, 2 for bad flags.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	f, err := parseFlags(args, stdout)
 	if errors.Is(err, flag.ErrHelp) {

@@ -13,7 +13,7 @@ import (
 	"odastream/internal/test/machine"
 )
 
-// start runs the program and gives its address; the test ends it.
+// start runs the program until the test ends, and returns its address.
 func start(t *testing.T, args ...string) string {
 	t.Helper()
 	ctx, stop := context.WithCancel(t.Context())
@@ -41,7 +41,7 @@ func start(t *testing.T, args ...string) string {
 	return strings.TrimSuffix(address, "\n")
 }
 
-// get asks and gives the answer's status and body.
+// get sends a request and returns the answer's status and body.
 func get(t *testing.T, address string) (*http.Response, string) {
 	t.Helper()
 	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, address, nil)
@@ -60,7 +60,7 @@ func get(t *testing.T, address string) (*http.Response, string) {
 	return a, string(body)
 }
 
-// count gives the number of a set's rows.
+// count returns the number of a set's rows.
 func count(t *testing.T, address, set string) string {
 	t.Helper()
 	_, body := get(t, address+"/"+set+"?$top=1&$inlinecount=allpages")

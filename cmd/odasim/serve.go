@@ -12,7 +12,7 @@ import (
 	"odastream/odasim"
 )
 
-// serve fills the parliament and answers until ctx ends.
+// serve fills the parliament and serves it until ctx ends.
 func serve(ctx context.Context, f flags, stdout, stderr io.Writer) error {
 	sim, err := f.parliament()
 	if err != nil {
