@@ -1,7 +1,7 @@
 // Package connect connects to Postgres and Kafka. If one cannot be reached, its error
 // says in one line what to do.
 //
-// It knows nothing of how a connection is used.
+// It knows nothing of what connections are used for.
 package connect
 
 import (
@@ -20,12 +20,12 @@ import (
 	"odastream/internal/settings"
 )
 
-// within bounds one try to reach a service.
+// within bounds one attempt to reach a service.
 const within = 10 * time.Second
 
-// Postgres opens a pool at url, with sessions as package session makes them and
-// configure (nil: nothing) changes them, and checks that the server answers. An
-// unreadable url is daemon.Permanent.
+// Postgres opens a pool at url and checks that the server answers. Package session sets
+// up the sessions, and configure (nil: nothing) may change them. An invalid url is
+// daemon.Permanent.
 func Postgres(ctx context.Context, url string, configure func(*pgxpool.Config)) (*pgxpool.Pool, error) {
 	if err := settings.CheckPostgres(url); err != nil {
 		return nil, daemon.Permanent(fmt.Errorf("DATABASE_URL is not right, %w", err))
@@ -54,15 +54,14 @@ func Pool(ctx context.Context, cfg *pgxpool.Config) (*pgxpool.Pool, error) {
 		if bad, ok := errors.AsType[*session.EncodingError](err); ok {
 			return nil, daemon.Permanent(bad)
 		}
-		line := strings.Join(strings.Fields(err.Error()), " ") // pgx writes a line for each address
+		line := strings.Join(strings.Fields(err.Error()), " ") // pgx's error has a line for each address
 		return nil, fmt.Errorf("reach Postgres: %s (is it running? DATABASE_URL says where it is)", line)
 	}
 	return pool, nil
 }
 
-// Tables brings the database at url to this version's tables, or without may only
-// looks whether it has them. A database that a newer version made is
-// daemon.Permanent.
+// Tables migrates the database at url to this version's tables. If may is false, it only
+// checks that they exist. A database of a newer version is daemon.Permanent.
 func Tables(ctx context.Context, url string, may bool, log *slog.Logger) error {
 	var err error
 	if may {
@@ -85,7 +84,7 @@ func present(ctx context.Context, url string) error {
 	return err
 }
 
-// Pinger is a Kafka client that can tell whether a broker answers.
+// Pinger is a Kafka client that can check whether a broker answers.
 type Pinger interface {
 	Ping(ctx context.Context) error
 }

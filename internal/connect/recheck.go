@@ -14,10 +14,10 @@ import (
 	"odastream/internal/session"
 )
 
-// Recheck has a pool that is made of cfg call check again, which looked at the
-// database at the start, once a statement has found no table of ours there:
-// somebody has dropped the database and made it anew. Until check has returned nil
-// the pool gives no connection, and its error to whoever asks for one.
+// Recheck makes a pool of cfg call check, the check of the database at the start, again
+// once a statement has missed one of our tables: somebody has dropped and recreated the
+// database. Until check returns nil, the pool returns check's error instead of a
+// connection.
 func Recheck(cfg *pgxpool.Config, log *slog.Logger, check func(context.Context) error) {
 	r := &rechecker{check: check, log: log}
 	former := cfg.ConnConfig.OnPgError
@@ -30,7 +30,7 @@ func Recheck(cfg *pgxpool.Config, log *slog.Logger, check func(context.Context) 
 	cfg.PrepareConn = r.prepare
 }
 
-// rechecker asks check at most once at a time.
+// rechecker runs one check at a time.
 type rechecker struct {
 	check func(context.Context) error
 	log   *slog.Logger
@@ -38,15 +38,15 @@ type rechecker struct {
 	mu    sync.Mutex  // held while check runs
 }
 
-// prepare is a pool's PrepareConn. What check itself asks of the pool, and what
-// others ask meanwhile, is let through.
+// prepare is a pool's PrepareConn. While check runs, it lets every connection through,
+// check's own and others.
 func (r *rechecker) prepare(ctx context.Context, _ *pgx.Conn) (bool, error) {
 	if !r.doubt.Load() || !r.mu.TryLock() {
 		return true, nil
 	}
 	defer r.mu.Unlock()
 	r.log.WarnContext(ctx, "a table of the database is missing: looking at it as at the start")
-	r.doubt.Store(false) // what check finds missing itself counts
+	r.doubt.Store(false) // a table that check misses counts too
 	if err := r.check(ctx); err != nil {
 		r.doubt.Store(true)
 		return true, fmt.Errorf("look at the database again: %w", err)

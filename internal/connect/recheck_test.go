@@ -16,7 +16,7 @@ import (
 
 const leases = "SELECT count(*) FROM poller_leases"
 
-// watched opens a pool that calls check again when a table is missing.
+// watched returns a pool that calls check again when a table is missing.
 func watched(t *testing.T, url string, check func(context.Context, *pgxpool.Pool) error) *pgxpool.Pool {
 	t.Helper()
 	var pool *pgxpool.Pool
@@ -30,7 +30,7 @@ func watched(t *testing.T, url string, check func(context.Context, *pgxpool.Pool
 	return pool
 }
 
-// empty makes the database as it is when somebody has dropped it and made it anew.
+// empty leaves the database as if somebody had dropped and recreated it.
 func empty(t *testing.T, url string) {
 	t.Helper()
 	conn, err := pgx.Connect(t.Context(), url)
@@ -50,7 +50,7 @@ func TestADatabaseMadeAnewIsGivenItsTables(t *testing.T) {
 		if err := connect.Tables(ctx, url, true, slog.New(slog.DiscardHandler)); err != nil {
 			return err
 		}
-		_, err := pool.Exec(ctx, leases) // the check may use the pool itself
+		_, err := pool.Exec(ctx, leases) // the check may itself use the pool
 		return err
 	})
 	empty(t, url)

@@ -9,18 +9,18 @@ import (
 	"time"
 )
 
-// Handler is a slog.Handler that writes for a person: one line a record, with its
-// level only from warning on. It is safe for concurrent use if its print is.
+// Handler is a slog.Handler that writes for a person: one line a record, which shows the
+// level only of warnings and errors. It is safe for concurrent use if its print is.
 type Handler struct {
 	print func(line string)
 	level slog.Leveler
 	attrs []slog.Attr
-	group string // of attributes to come, with a dot at its end
+	group string // of later attributes, with a dot at its end
 }
 
-// NewHandler gives a handler that hands each record of level or above to print,
-// as a line without its end: "19:45:02 warning: entity backs off (entity Fil): time-out".
-// What stands in an attribute "err", "error" or "at" (of progress) comes last.
+// NewHandler returns a handler that passes each record of level or above to print, as a
+// line without a newline: "19:45:02 warning: entity backs off (entity Fil): time-out".
+// The value of an attribute "err", "error" or "at" (of progress) comes last.
 func NewHandler(print func(line string), level slog.Leveler) *Handler {
 	return &Handler{print: print, level: level}
 }
@@ -60,7 +60,7 @@ func (h *Handler) Handle(_ context.Context, r slog.Record) error {
 	return nil
 }
 
-// prefix is what the line of a warning or an error begins with.
+// prefix returns the beginning of the line of a warning or an error.
 func prefix(level slog.Level) string {
 	switch {
 	case level >= slog.LevelError:
@@ -72,7 +72,7 @@ func prefix(level slog.Level) string {
 	}
 }
 
-// message collects what follows a record's message on its line.
+// message collects the text that follows a record's message on its line.
 type message struct {
 	details []string
 	cause   string
@@ -95,7 +95,8 @@ func (m *message) add(key string, v slog.Value) {
 	}
 }
 
-// format writes a value for a person: a duration is rounded to tenths of a second.
+// format returns a value as text for a person. It rounds a duration to tenths of a
+// second.
 func format(v slog.Value) string {
 	if v.Kind() == slog.KindDuration {
 		return v.Duration().Round(100 * time.Millisecond).String()

@@ -12,8 +12,8 @@ import (
 	"odastream/schema"
 )
 
-// titleRunes is the longest title; with what stands before it a line fits on a
-// wide terminal.
+// titleRunes is the length of the longest title, so that the whole line fits on a wide
+// terminal.
 const titleRunes = 90
 
 // titleMembers are the members that can be a row's title, the best first.
@@ -24,8 +24,8 @@ func titleMembers() []string {
 	}
 }
 
-// Headline is the change in one line, whatever the row holds: local time, action,
-// key, title, and for an update the members that changed, where they are known.
+// Headline returns the change in one line, whatever the row holds: local time, action,
+// key, title, and for an update the members that changed, if they are known.
 func Headline(c schema.Change) string {
 	line := fmt.Sprintf("%s  %-8s  %-24s  %s", c.Timestamp.Local().Format("15:04:05"), c.Action,
 		fmt.Sprintf("%s/%d", c.Entity, c.ID), Title(c.Data))
@@ -35,8 +35,8 @@ func Headline(c schema.Change) string {
 	return strings.TrimRight(line, " ")
 }
 
-// Title is the row's title or name, or else the rows that it refers to ("sag 12,
-// aktør 5"). It is "" for a row that has neither, and for nil.
+// Title returns the row's title or name, or else the rows that it refers to ("sag 12,
+// aktør 5"). It returns "" if the row has neither, and for nil.
 func Title(row []byte) string {
 	texts, references := read(row)
 	for _, name := range titleMembers() {
@@ -47,8 +47,8 @@ func Title(row []byte) string {
 	return shorten(strings.Join(references, ", "))
 }
 
-// read returns the texts of a row by their names, each on one line, and its
-// references in their order: "sagid":12 is "sag 12".
+// read returns the texts of a row by name, each on one line, and its references in order:
+// "sagid":12 is "sag 12".
 func read(row []byte) (texts map[string]string, references []string) {
 	texts = map[string]string{}
 	d := jsontext.NewDecoder(bytes.NewReader(row), jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
@@ -60,7 +60,7 @@ func read(row []byte) (texts map[string]string, references []string) {
 		if err != nil {
 			break
 		}
-		key := name.String() // before the next read, which reuses its memory
+		key := name.String() // copied before the next read, which reuses the memory
 		value, err := d.ReadValue()
 		if err != nil {
 			break
@@ -68,7 +68,7 @@ func read(row []byte) (texts map[string]string, references []string) {
 		of, isReference := strings.CutSuffix(key, "id")
 		switch {
 		case value.Kind() == '"':
-			text, _ := jsontext.AppendUnquote(nil, value) // read as a value: it is one
+			text, _ := jsontext.AppendUnquote(nil, value) // it was read as a value, so it is one
 			texts[key] = shorten(string(text))
 		case value.Kind() == '0' && isReference && of != "" && !slices.Contains([]string{"type", "rolle", "status"}, of):
 			references = append(references, of+" "+string(value))
@@ -77,8 +77,8 @@ func read(row []byte) (texts map[string]string, references []string) {
 	return texts, references
 }
 
-// shorten makes one line of at most titleRunes of a text. Control characters, which
-// a terminal would obey, become spaces.
+// shorten makes a text one line of at most titleRunes. It replaces control characters,
+// which a terminal would obey, by spaces.
 func shorten(text string) string {
 	text = strings.Map(func(r rune) rune {
 		if unicode.IsControl(r) {

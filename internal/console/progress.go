@@ -16,22 +16,21 @@ const (
 	logEvery    = 10 * time.Second       // elsewhere
 )
 
-// Progress is the line that shows how far long work is: rewritten on a terminal,
-// and a log line every ten seconds elsewhere. It is safe for concurrent use. Lines
-// that are printed beside it on a terminal go through Println, or they run into it.
+// Progress shows the progress of long work: a line that is rewritten on a terminal, and
+// elsewhere a log line every ten seconds. It is safe for concurrent use. On a terminal
+// other lines must go through Println, or they mix with it.
 type Progress struct {
 	w     io.Writer
 	log   *slog.Logger
-	width func() int // of the terminal; nil: it is none
+	width func() int // of the terminal; nil: not a terminal
 	now   func() time.Time
 
 	mu    sync.Mutex
-	shown string    // what the terminal's last line shows
+	shown string    // text of the terminal's last line
 	last  time.Time // when it was drawn or logged
 }
 
-// NewProgress shows progress on w if that is a terminal, and through log if it is
-// not.
+// NewProgress returns a Progress that writes to w if that is a terminal, else to log.
 func NewProgress(w io.Writer, log *slog.Logger) *Progress {
 	p := &Progress{w: w, log: log, now: time.Now}
 	if f, ok := w.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
@@ -45,8 +44,8 @@ func NewProgress(w io.Writer, log *slog.Logger) *Progress {
 	return p
 }
 
-// Set says how far the work is. It may be called at any rate: it
-// redraws at most five times a second, and logs at most every ten seconds.
+// Set sets the progress. It may be called at any rate: it redraws at most five times a
+// second, and logs at most every ten seconds.
 func (p *Progress) Set(text string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -60,7 +59,7 @@ func (p *Progress) Set(text string) {
 	}
 }
 
-// Done says how the work ended. Its line stays on the terminal.
+// Done shows how the work ended. Its line stays on the terminal.
 func (p *Progress) Done(text string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -71,7 +70,7 @@ func (p *Progress) Done(text string) {
 	}
 }
 
-// Println prints a line of its own, above the progress on a terminal.
+// Println prints a line, on a terminal above the progress.
 func (p *Progress) Println(text string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -93,8 +92,8 @@ func (p *Progress) show(text string) {
 	fmt.Fprint(p.w, "\r"+p.shown+"\x1b[K")
 }
 
-// cut shortens text to width: a longer line would wrap, and a wrapped one cannot
-// be rewritten.
+// cut shortens text to width: a longer line would wrap, and a wrapped line cannot be
+// rewritten.
 func cut(text string, width int) string {
 	runes := []rune(text)
 	if len(runes) <= width {

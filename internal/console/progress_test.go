@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// fixture gives a line whose clock the test sets.
+// fixture returns a line whose clock the test sets.
 func fixture(width int) (p *Progress, screen, log *bytes.Buffer, now *time.Time) {
 	screen, log, now = new(bytes.Buffer), new(bytes.Buffer), new(time.Time)
 	*now = time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)

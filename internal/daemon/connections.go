@@ -43,7 +43,7 @@ func (c *connections) track(conn net.Conn, state http.ConnState) {
 }
 
 func (c *connections) closeFirst() {
-	conn := c.order.Front().Value.(net.Conn) // nothing else is put there
+	conn := c.order.Front().Value.(net.Conn) // nothing else is stored there
 	c.remove(conn)
 	_ = conn.Close() // the server then ends its request
 }

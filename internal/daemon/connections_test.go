@@ -17,7 +17,7 @@ import (
 	"odastream/internal/test/machine"
 )
 
-// dial opens a connection that ends with the test, and writes something to it.
+// dial opens a connection until the test ends, and writes a text to it.
 func dial(t *testing.T, addr, say string) net.Conn {
 	t.Helper()
 	var d net.Dialer
@@ -40,8 +40,7 @@ func isClosed(conn net.Conn) bool {
 	return !errors.Is(err, os.ErrDeadlineExceeded)
 }
 
-// closed counts the connections that the server closes, until it has closed want of
-// them.
+// closed counts the connections that the server closes, until there are want.
 func closed(conns []net.Conn, want int) int {
 	ends := make(chan bool, len(conns))
 	for _, conn := range conns {
@@ -129,7 +128,8 @@ func drip(conn net.Conn) {
 }
 
 // An answer that the client does not read ends at the write timeout, or sooner if its
-// connection is needed: a health check is answered during more of them than the limit.
+// connection is needed. A health check is answered while there are more such answers than
+// the limit.
 func TestAnswersThatAreNotReadEnd(t *testing.T) {
 	t.Parallel()
 	for claim, l := range map[string]limits{
@@ -174,7 +174,7 @@ func writeMuch(w io.Writer) error {
 	return nil
 }
 
-// serveWithin serves within l; nil: what a program serves.
+// serveWithin serves with the limits l; nil: those of a program.
 func serveWithin(t *testing.T, handler http.Handler, l limits) (addr string) {
 	t.Helper()
 	s := &server{log: NewLogger(Logging{Level: "error"}, io.Discard, nil), registry: prometheus.NewRegistry()}

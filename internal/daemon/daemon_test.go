@@ -16,7 +16,7 @@ import (
 	"odastream/internal/settings"
 )
 
-// config is a program's settings as a cmd declares them.
+// config is a program's settings, declared as in a cmd.
 type config struct {
 	DatabaseURL string  `env:"DATABASE_URL,required" secret:"true" help:"Postgres URL or DSN"`
 	HTTPAddr    string  `env:"HTTP_ADDR" emptyOK:"true" help:"address to serve; empty: none"`
@@ -80,7 +80,7 @@ func TestExitStatus(t *testing.T) {
 		args, environ []string
 		start         func(context.Context, Env) (Job, error)
 		want          int
-		stdout        string // something that must stand there
+		stdout        string // a text that must occur
 		stderr        string
 	}{
 		"help prints the settings":        {[]string{"--help"}, nil, nil, 0, "ROWS          5           rows of a batch (1 to 9)", ""},

@@ -10,14 +10,14 @@ import (
 	"golang.org/x/term"
 )
 
-// hidden stands in a log line where a secret stood.
+// hidden replaces a secret in a log line.
 const hidden = "(hidden)"
 
-// NewLogger logs to w as l says, with secrets replaced wherever they stand in a
-// message or a value. Without a format it is text if w is a terminal, else JSON.
+// NewLogger returns a logger to w as l says. It replaces secrets everywhere in messages
+// and values. The default format is text if w is a terminal, else JSON.
 func NewLogger(l Logging, w io.Writer, secrets []string) *slog.Logger {
 	var level slog.Level
-	// Level was checked against the names that slog knows.
+	// Level was already checked against slog's names.
 	_ = level.UnmarshalText([]byte(l.Level))
 	opts := &slog.HandlerOptions{Level: level, ReplaceAttr: hide(secrets)}
 	if l.Format == "text" || l.Format == "" && isTerminal(w) {
@@ -31,7 +31,7 @@ func isTerminal(w io.Writer) bool {
 	return ok && term.IsTerminal(int(f.Fd()))
 }
 
-// newReplacer puts hidden in the place of each secret.
+// newReplacer returns a replacer of each secret by hidden.
 func newReplacer(secrets []string) *strings.Replacer {
 	pairs := make([]string, 0, 2*len(secrets))
 	for _, s := range secrets {
@@ -40,8 +40,8 @@ func newReplacer(secrets []string) *strings.Replacer {
 	return strings.NewReplacer(pairs...)
 }
 
-// hide replaces secrets in messages and values. Nil where there is none, so
-// that logging costs nothing then.
+// hide replaces secrets in messages and values. It is nil if there are none, so that
+// logging then costs nothing more.
 func hide(secrets []string) func([]string, slog.Attr) slog.Attr {
 	if len(secrets) == 0 {
 		return nil

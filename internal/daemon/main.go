@@ -13,12 +13,12 @@ import (
 	"odastream/internal/settings"
 )
 
-// Main runs a program from its command line and environment to its exit status,
-// which the caller hands to os.Exit. args are without the program's name.
+// Main runs a program by its command line and environment and returns its exit status,
+// which the caller passes to os.Exit. args do not include the program's name.
 //
-// The first SIGTERM or SIGINT, or the end of ctx, stops the program: what is in
-// flight is finished, at most 10 s, and the status is ExitDone. A second signal
-// ends it at once with ExitKilled.
+// The first SIGTERM or SIGINT, or the end of ctx, stops the program. It finishes its
+// running work within 10 s, and the status is ExitDone. A second signal ends it at once
+// with ExitKilled.
 func Main(ctx context.Context, p Program, args, environ []string, stdout, stderr io.Writer) int {
 	signals, release := notify()
 	defer release()
@@ -56,7 +56,7 @@ func badSettings(p Program, err error, stderr io.Writer) int {
 
 type flagValues struct{ once, version bool }
 
-// parseFlags takes flags only: an argument is a mistake, for a daemon is set by
+// parseFlags accepts flags only. An argument is an error, since a daemon is configured by
 // its environment.
 func parseFlags(p Program, args []string) (flagValues, error) {
 	var v flagValues
@@ -99,8 +99,8 @@ func usage(p Program, stdout, stderr io.Writer) int {
 	return ExitDone
 }
 
-// Version is the module's version, and the commit that it was built from where
-// the build knows it.
+// Version returns the module's version, and the commit that it was built from if that is
+// known.
 func Version() string {
 	info, ok := debug.ReadBuildInfo()
 	if !ok {

@@ -16,8 +16,7 @@ const (
 	ExitKilled      = 130 // a second signal ended it at once
 )
 
-// Logging is a program's settings LOG_LEVEL and LOG_FORMAT; embed it with
-// envPrefix:"LOG_".
+// Logging holds the settings LOG_LEVEL and LOG_FORMAT; embed it with envPrefix:"LOG_".
 type Logging struct {
 	Level  string `env:"LEVEL" envDefault:"info" oneof:"debug,info,warn,error" help:"what is logged, to stderr"`
 	Format string `env:"FORMAT" oneof:"text,json" help:"how; default: text on a terminal, else json"`
@@ -50,7 +49,7 @@ type Program struct {
 // Env is what Main gives to Start.
 type Env struct {
 	Log      *slog.Logger
-	Registry *prometheus.Registry // what /metrics shows; a fresh one at each try of Start
+	Registry *prometheus.Registry // what /metrics shows; a new one for each try of Start
 	Once     bool                 // --once was given
 	Stdout   io.Writer
 	Stderr   io.Writer
@@ -61,8 +60,8 @@ type Job struct {
 	// Run works until ctx ends, or with --once until all is done, and then returns nil.
 	// An error ends the program with ExitFault.
 	Run func(ctx context.Context) error
-	// Ready says whether all parts work; detail, shown as JSON, has the progress of each
-	// part or why it does not work. Nil: always ready.
+	// Ready reports whether all parts work. detail, shown as JSON, has the progress of
+	// each part, or why it does not work. Nil: always ready.
 	Ready func() (ok bool, detail any)
 	// Status returns what /status shows as JSON. Nil: nothing.
 	Status func() any
@@ -82,5 +81,5 @@ func Permanent(err error) error {
 	return permanent{err}
 }
 
-// Unwrap gives the cause.
+// Unwrap returns the cause.
 func (p permanent) Unwrap() error { return p.error }

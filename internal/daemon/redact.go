@@ -11,8 +11,8 @@ var (
 	urlPassword = regexp.MustCompile(`(?i)([?&](?:ssl)?password=)[^&]*`)
 )
 
-// Redact gives a Postgres URL or DSN as it may be shown: without its password.
-// What it cannot read it does not show at all.
+// Redact returns a Postgres URL or DSN without its password, so that it may be shown. It
+// shows nothing of one that it cannot parse.
 func Redact(dsn string) string {
 	if !strings.Contains(dsn, "://") {
 		return dsnPassword.ReplaceAllString(dsn, "${1}"+hidden)

@@ -20,7 +20,7 @@ const (
 	retryLongest = 30 * time.Second
 )
 
-// runner takes one program from its settings to its end.
+// runner runs one program from its settings to its end.
 type runner struct {
 	program Program
 	once    bool
@@ -36,7 +36,7 @@ func (r runner) run(ctx context.Context) int {
 	srv, err := r.serve(ctx)
 	if err != nil {
 		r.log.Error("cannot serve HTTP", "err", err)
-		if !r.once { // a single run beside a daemon needs no port
+		if !r.once { // a single run serves nothing, so it needs no port
 			return ExitFault
 		}
 	}
@@ -75,8 +75,8 @@ func (r runner) startFailed(ctx context.Context, err error) int {
 	}
 }
 
-// start calls Start until it works. An outage at the start is no fault of a
-// daemon: it waits for its database and its broker.
+// start calls Start until it works. An outage at the start does not end a daemon: it
+// waits for its database and its broker.
 func (r runner) start(ctx context.Context, srv *server) (Job, error) {
 	for most := retryFirst; ; most = min(2*most, retryLongest) {
 		registry := newRegistry()

@@ -7,7 +7,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// NewRegistry is a registry with the metrics of the process and the runtime.
+// NewRegistry returns a registry with the metrics of the process and the runtime.
 func NewRegistry() *prometheus.Registry { return newRegistry() }
 
 // Endpoints are /metrics, /healthz, /readyz and /status of a job that Main does not

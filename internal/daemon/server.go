@@ -17,28 +17,28 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 )
 
-// closeWithin bounds the wait for requests that are being answered at the end.
+// closeWithin bounds the wait for running requests at the end.
 const closeWithin = time.Second
 
-// mostConnections is far above what probes, scrapes and people open, and far
-// below the descriptors that a process may have.
+// mostConnections is far above the number that probes, scrapes and people open, and far
+// below a process's limit of descriptors.
 const mostConnections = 100
 
-// limits bound what one client can take from a server.
+// limits bound what one client can use of a server.
 type limits struct {
 	header, read, write, idle time.Duration // net/http's timeouts of these names
 	connections               int
 }
 
-// served are the limits of a program's server. An idle one lies above the usual
-// intervals of probes and scrapes, so that these keep their connections.
+// served are the limits of a program's server. The idle timeout is longer than the usual
+// intervals of probes and scrapes, so that they keep their connections.
 var served = limits{
 	header: 5 * time.Second, read: 10 * time.Second, write: 30 * time.Second, idle: 75 * time.Second,
 	connections: mostConnections,
 }
 
-// server answers /metrics, /healthz, /readyz and /status from the first moment
-// on, also while Start is still trying. A nil server serves nothing.
+// server answers /metrics, /healthz, /readyz and /status from the beginning, even while
+// Start is still trying. A nil server serves nothing.
 type server struct {
 	log  *slog.Logger
 	http *http.Server
@@ -74,8 +74,8 @@ func (r runner) serve(ctx context.Context) (*server, error) {
 	return s, nil
 }
 
-// newHTTP makes a server that no client can stop: none keeps a connection, or
-// what a request takes, for longer than l says.
+// newHTTP returns a server that no client can block: none keeps a connection, or the
+// resources of a request, for longer than l says.
 func (s *server) newHTTP(handler http.Handler, l limits) *http.Server {
 	return &http.Server{
 		Handler:           handler,
@@ -101,7 +101,7 @@ func (s *server) routes() http.Handler {
 // readiness is the body of /readyz.
 type readiness struct {
 	Ready  bool   `json:"ready"`
-	Reason string `json:"reason,omitempty"` // why the program as a whole is not at work
+	Reason string `json:"reason,omitempty"` // why the program as a whole does not work
 	Detail any    `json:"detail,omitempty"` // of each entity or partition
 }
 
@@ -136,7 +136,7 @@ func (s *server) writeJSON(w http.ResponseWriter, code int, body any) {
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(code)
-	_, _ = s.hide.WriteString(w, string(text)+"\n") // whoever asked has gone: nothing to do about it
+	_, _ = s.hide.WriteString(w, string(text)+"\n") // the client has gone: there is nothing to do
 }
 
 func (s *server) state() (reason string, job Job, registry *prometheus.Registry) {
@@ -163,7 +163,7 @@ func (s *server) started(job Job, registry *prometheus.Registry) {
 
 func (s *server) stopping() { s.set(func() { s.reason = "stopping" }) }
 
-// close ends the server; that ctx has ended does not cut off who is being answered.
+// close ends the server. It does not cut off running answers if ctx has ended.
 func (s *server) close(ctx context.Context) {
 	if s == nil {
 		return
@@ -171,6 +171,6 @@ func (s *server) close(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeWithin)
 	defer cancel()
 	if err := s.http.Shutdown(ctx); err != nil {
-		_ = s.http.Close() // a request hangs: the program ends all the same
+		_ = s.http.Close() // a request hangs: the program ends anyway
 	}
 }

@@ -50,8 +50,7 @@ func get(t *testing.T, addr, path string) (code int, body string) {
 	return resp.StatusCode, string(text)
 }
 
-// What a job says of itself can quote an address: no secret of the settings is
-// served, whoever asks.
+// A job's status can quote an address: no secret of the settings is served to any client.
 func TestNoSecretIsServed(t *testing.T) {
 	t.Parallel()
 	said := func() (bool, any) { return false, map[string]string{"Sag": "GET http://u:hunter22@db/x"} }

@@ -15,14 +15,13 @@ import (
 )
 
 const (
-	// firstPort is Kafka's own, so that clients find the broker without being
-	// told where it is.
+	// firstPort is Kafka's own, so that clients find the broker by default.
 	firstPort = 9092
-	// cleanEvery is how often topics are compacted, in milliseconds: in effect
-	// never. This broker compacts by reading and writing anew all that it holds,
-	// in the one loop that also answers its clients. At 10 s and a few thousand
-	// small batches it answered nobody for longer than a produce may take, and took
-	// gigabytes for it. Without compaction a topic only grows, by its changes.
+	// cleanEvery is how often topics are compacted, in milliseconds: in effect never. To
+	// compact, this broker reads and rewrites all its data in the one loop that also
+	// answers clients. At 10 s and with a few thousand small batches it answered no
+	// client for longer than a produce may take, and used gigabytes of memory. Without
+	// compaction a topic only grows by its changes.
 	cleanEvery = "31536000000"
 )
 
@@ -33,9 +32,9 @@ type Broker struct {
 	was     string
 }
 
-// StartBroker starts a broker that keeps its topics in dir, which is made where
-// missing. It listens where it did at the last start, at first on port 9092; if
-// that port is taken, on any other, which it keeps from then on.
+// StartBroker starts a broker that keeps its topics in dir, which is made if it is
+// missing. It listens on the port of the last start, at first on 9092. If that port is
+// taken, it chooses any other and keeps it from then on.
 func StartBroker(dir string, log *slog.Logger) (*Broker, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("make directory of the embedded broker: %w", err)
@@ -53,7 +52,7 @@ func StartBroker(dir string, log *slog.Logger) (*Broker, error) {
 	if known {
 		b.was = net.JoinHostPort("127.0.0.1", strconv.Itoa(want))
 	}
-	_, port, _ := net.SplitHostPort(b.addr) // it is the address of a listener
+	_, port, _ := net.SplitHostPort(b.addr) // the address comes from a listener
 	if err := os.WriteFile(memory, []byte(port+"\n"), 0o600); err != nil {
 		cluster.Close()
 		return nil, fmt.Errorf("remember the embedded broker's port: %w", err)
@@ -61,10 +60,10 @@ func StartBroker(dir string, log *slog.Logger) (*Broker, error) {
 	return b, nil
 }
 
-// Addr is the broker's address, for KAFKA_BROKERS.
+// Addr returns the broker's address, for KAFKA_BROKERS.
 func (b *Broker) Addr() string { return b.addr }
 
-// MovedFrom is the address of the last start, if it was another one; else "".
+// MovedFrom returns the address of the last start if it was different, else "".
 func (b *Broker) MovedFrom() string {
 	if b.was == b.addr {
 		return ""
@@ -72,8 +71,8 @@ func (b *Broker) MovedFrom() string {
 	return b.was
 }
 
-// Close writes what is left to write and stops. Whoever still produces gets
-// errors, so clients are closed before. A second call is no error.
+// Close flushes to disk and stops. Close clients first: those that still produce get
+// errors. A second call is no error.
 func (b *Broker) Close() { b.cluster.Close() }
 
 func newCluster(dir string, port int, log *slog.Logger) (*kfake.Cluster, error) {
@@ -87,7 +86,7 @@ func newCluster(dir string, port int, log *slog.Logger) (*kfake.Cluster, error) 
 	)
 }
 
-// rememberedPort is the port of the last start, or the one to try first.
+// rememberedPort returns the port of the last start, or the one to try first.
 func rememberedPort(path string) (port int, known bool) {
 	text, err := os.ReadFile(path)
 	if err != nil {
@@ -100,7 +99,7 @@ func rememberedPort(path string) (port int, known bool) {
 	return port, true
 }
 
-// brokerLog passes on the broker's errors, as warnings: it goes on after each.
+// brokerLog logs the broker's errors as warnings, since the broker continues after each.
 type brokerLog struct{ log *slog.Logger }
 
 // Logf implements kfake.Logger.

@@ -1,10 +1,10 @@
-// Package embedded runs inside this process what a trial has no server for: a
-// broker that speaks the Kafka protocol, and a simulated parliament.
+// Package embedded runs, inside this process, the servers that a trial lacks: a broker
+// that speaks the Kafka protocol, and a simulated parliament.
 //
-// Invariant: both come back as they were. After a stop, and after a kill, the
-// broker holds what it acknowledged at the address that it had, and the
-// parliament is the one that its clients have read.
+// Invariant: both keep their state. After a stop or a kill the broker has the same
+// address and all that it acknowledged, and the parliament has the rows that its clients
+// have read.
 //
-// The broker is a single process' fake of Kafka, for trials and tests only.
-// The package knows nothing of pollers and sinks.
+// The broker is a fake of Kafka in one process, for trials and tests only. The package
+// knows nothing of pollers and sinks.
 package embedded

@@ -9,16 +9,16 @@ import (
 	"time"
 )
 
-// Origin is what a parliament is generated from.
+// Origin is the input from which a parliament is generated.
 type Origin struct {
 	Seed  uint64
 	Scale float64 // 1 is about 20,000 rows
 }
 
-// journal is the memory of a parliament: its origin in the first line, and the
-// moment of each happening in a line of its own, as nanoseconds since 1970. All
-// else follows from these, so the file grows by 20 bytes a happening and a
-// restart is the same parliament byte for byte.
+// journal is the file from which a parliament is restored. The first line has its origin,
+// and each further line the time of one event, in nanoseconds since 1970. All rows follow
+// from these. So the file grows by 20 bytes an event, and after a restart the parliament
+// is the same byte for byte.
 type journal struct {
 	origin Origin
 	file   *os.File
@@ -26,8 +26,8 @@ type journal struct {
 
 const journalHead = "odasim seed %d scale %g\n"
 
-// openJournal opens or makes the journal at path and gives the moments in it. A
-// last line that a crash has cut off is cut off whole: nobody saw that happening.
+// openJournal opens or makes the journal at path and returns the moments in it. It
+// removes a last line that a crash has cut off: no client saw that event.
 func openJournal(path string, fresh Origin) (*journal, []time.Time, error) {
 	text, err := os.ReadFile(path)
 	if errors.Is(err, os.ErrNotExist) || err == nil && !bytes.ContainsRune(text, '\n') {
@@ -68,7 +68,7 @@ func (j *journal) parse(text []byte) ([]time.Time, error) {
 	return past, nil
 }
 
-// add remembers a moment before anything happens in it.
+// add writes a moment before its event happens.
 func (j *journal) add(at time.Time) error {
 	if _, err := j.file.WriteString(strconv.FormatInt(at.UnixNano(), 10) + "\n"); err != nil {
 		return fmt.Errorf("remember what happens in the simulated parliament: %w", err)
@@ -78,8 +78,8 @@ func (j *journal) add(at time.Time) error {
 
 func (j *journal) close() error { return j.file.Close() }
 
-// RememberedOrigin is what the parliament of the journal at path was generated
-// from; ok is false where there is none yet.
+// RememberedOrigin returns the origin of the parliament of the journal at path; ok is
+// false if there is no journal yet.
 func RememberedOrigin(path string) (origin Origin, ok bool) {
 	file, err := os.Open(path)
 	if err != nil {

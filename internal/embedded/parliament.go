@@ -17,8 +17,7 @@ import (
 // start and with cmd/odasim.
 const firstParliamentPort = "8380"
 
-// Parliament is a simulated parliament on 127.0.0.1 that remembers what happened
-// in it.
+// Parliament is a simulated parliament on 127.0.0.1 that keeps its state in a journal.
 type Parliament struct {
 	sim     *odasim.Server
 	journal *journal
@@ -28,9 +27,8 @@ type Parliament struct {
 	past    int
 }
 
-// StartParliament opens the parliament of the journal at path, made anew as
-// fresh says where there is none, and serves it. Nothing happens in it until
-// Run.
+// StartParliament opens the parliament of the journal at path, and serves it. If there is
+// no journal, it makes a new parliament from fresh. No event happens until Run.
 func StartParliament(ctx context.Context, path string, fresh Origin) (*Parliament, error) {
 	j, past, err := openJournal(path, fresh)
 	if err != nil {
@@ -49,17 +47,17 @@ func StartParliament(ctx context.Context, path string, fresh Origin) (*Parliamen
 	return p, nil
 }
 
-// URL is the parliament's address, for ODA_URL.
+// URL returns the parliament's address, for ODA_URL.
 func (p *Parliament) URL() string { return "http://" + p.addr + odasim.Root }
 
-// Origin is what the parliament was generated from.
+// Origin returns the input from which the parliament was generated.
 func (p *Parliament) Origin() Origin { return p.journal.origin }
 
-// Past is how many things had happened in it before this start.
+// Past returns the number of events before this start.
 func (p *Parliament) Past() int { return p.past }
 
-// Run lets one thing happen every so often until ctx ends. The error is that of
-// the journal: what cannot be remembered does not happen.
+// Run makes an event happen at each interval until ctx ends. The error is the journal's:
+// an event that cannot be written there does not happen.
 func (p *Parliament) Run(ctx context.Context, every time.Duration) error {
 	tick := time.NewTicker(every)
 	defer tick.Stop()
@@ -77,13 +75,13 @@ func (p *Parliament) Run(ctx context.Context, every time.Duration) error {
 	}
 }
 
-// Close stops serving. Answers under way are cut off.
+// Close stops serving and cuts off running answers.
 func (p *Parliament) Close() error {
 	return errors.Join(p.http.Close(), p.journal.close())
 }
 
-// step lets something happen at a moment. What it is follows from the seed and
-// from how much happened before; the rest of it from the moment alone.
+// step makes an event happen at a moment. Its kind depends on the seed and on the number
+// of earlier events, the rest on the moment alone.
 func (p *Parliament) step(at time.Time) {
 	p.clock.frozen.Store(at.UnixNano())
 	defer p.clock.frozen.Store(0)
@@ -105,7 +103,7 @@ func (p *Parliament) serve(ctx context.Context) error {
 	return nil
 }
 
-// clock is the real one, but for the moment in which something happens.
+// clock is the real one, except while an event happens.
 type clock struct{ frozen atomic.Int64 } // nanoseconds since 1970; 0: not frozen
 
 func (c *clock) now() time.Time {

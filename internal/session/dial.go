@@ -5,9 +5,8 @@ import (
 	"time"
 )
 
-// newDialer makes connections that end by themselves once the other end has
-// vanished, in 5 s + 3 · 2 s where nothing is said, and 10 s after the last word
-// that nobody has acknowledged.
+// newDialer returns a dialer whose connections end when the other end vanishes: after 5 s
+// + 3 · 2 s if they are idle, and 10 s after sending data that is not acknowledged.
 func newDialer() *net.Dialer {
 	return &net.Dialer{
 		KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: 5 * time.Second, Interval: 2 * time.Second, Count: 3},

@@ -4,5 +4,5 @@ package session
 
 import "syscall"
 
-// control does nothing: the keepalives alone notice a vanished server here.
+// control does nothing: on this system only keepalives notice a vanished server.
 func control(string, string, syscall.RawConn) error { return nil }

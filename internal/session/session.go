@@ -1,9 +1,9 @@
-// Package session makes every session that a program has with Postgres the same,
-// whatever a database, a role or a URL set: the settings that statements depend
-// on, the times after which the server ends what is frozen, and a connection that
-// notices when the other end is gone.
+// Package session makes all sessions of a program with Postgres the same, whatever a
+// database, a role or a URL sets. They have the settings that statements depend on, the
+// timeouts after which the server ends frozen work, and connections that notice when the
+// other end is gone.
 //
-// It knows nothing of what is done in a session.
+// It knows nothing of what sessions are used for.
 package session
 
 import (
@@ -18,12 +18,12 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// connectWithin bounds the making of a connection to a host that says nothing.
+// connectWithin bounds connecting to a host that does not answer.
 const connectWithin = 10 * time.Second
 
 // pinned are the settings that statements depend on; nothing else changes them.
-// default_transaction_read_only is not among them: who sets it wants nothing
-// written.
+// default_transaction_read_only is not among them: whoever sets it wants to prevent
+// writes.
 var pinned = map[string]string{
 	"client_encoding":                "UTF8",
 	"DateStyle":                      "ISO, MDY",
@@ -34,13 +34,12 @@ var pinned = map[string]string{
 	"standard_conforming_strings":    "on",
 	"default_transaction_isolation":  "read committed",
 	"default_transaction_deferrable": "off",
-	"idle_session_timeout":           "0", // a pool's connections rest
+	"idle_session_timeout":           "0", // a pool's connections are idle between uses
 }
 
-// defaults are the settings that a URL may change. The idle time lies below the
-// shortest lease of a poller, so that a frozen process holds its locks no longer
-// than that, and so does the time in which the server notices a client that has
-// vanished: 5 s + 3 · 2 s.
+// defaults are the settings that a URL may change. The idle timeout is shorter than the
+// shortest lease of a poller, so that a frozen process does not hold its locks longer.
+// The time in which the server notices a vanished client, 5 s + 3 · 2 s, is shorter too.
 var defaults = map[string]string{
 	"application_name":                    "odastream",
 	"search_path":                         `"$user", public`,
@@ -53,9 +52,9 @@ var defaults = map[string]string{
 	"tcp_user_timeout":                    "10000",
 }
 
-// Config returns the configuration of a pool for url, a Postgres URL or DSN,
-// whose sessions are as Pin makes them. The error is that of a url that cannot be
-// read; it does not show the password.
+// Config returns the configuration of a pool for url, a Postgres URL or DSN, with
+// sessions as Pin makes them. The error means that url is invalid; it does not show the
+// password.
 func Config(url string) (*pgxpool.Config, error) {
 	cfg, err := pgxpool.ParseConfig(url)
 	if err != nil {
@@ -75,10 +74,9 @@ func Connect(ctx context.Context, url string) (*pgx.Conn, error) {
 	return pgx.ConnectConfig(ctx, cfg)
 }
 
-// Pin settles the sessions that cfg opens: the pinned settings, and the defaults
-// where the URL says nothing of them. RuntimeParams that are set afterwards count.
-// A session of a database that does not store text as UTF8 is refused with an
-// EncodingError.
+// Pin sets up the sessions that cfg opens, with the pinned settings, and the defaults
+// that the URL does not set. RuntimeParams that are set later still apply. If the
+// database does not store text as UTF8, connecting fails with an EncodingError.
 func Pin(cfg *pgx.ConnConfig) {
 	params := cfg.RuntimeParams
 	for name, value := range defaults {
@@ -98,14 +96,14 @@ func Pin(cfg *pgx.ConnConfig) {
 	}
 }
 
-// Spoiled reports whether a session that was answered with the SQLSTATE code can
-// no longer work, so that its connection is closed: the server became a standby,
-// or what the session knows of the database's tables is of another database. A new
-// connection may reach another server.
+// Spoiled reports whether the SQLSTATE code means that the session can no longer work,
+// and its connection must be closed. Either the server became a standby, or the session's
+// knowledge of the tables is of another database. A new connection may reach another
+// server.
 func Spoiled(code string) bool { return code == readOnly || Missing(code) }
 
-// Missing reports whether the SQLSTATE code says that a table, a schema, a column
-// or a function of ours is not there.
+// Missing reports whether the SQLSTATE code means that one of our tables, schemas,
+// columns or functions does not exist.
 func Missing(code string) bool { return slices.Contains(missing, code) }
 
 const readOnly = "25006"

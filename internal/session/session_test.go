@@ -14,7 +14,7 @@ import (
 	"odastream/internal/test/pgtest"
 )
 
-// plain is a connection with the settings of the database.
+// plain returns a connection with the settings of the database.
 func plain(t *testing.T, url string) *pgx.Conn {
 	t.Helper()
 	conn, err := pgx.Connect(t.Context(), url)
@@ -78,8 +78,8 @@ func TestASessionHasOurSettings(t *testing.T) {
 	}
 }
 
-// A pooler drops the settings of a connection that it does not know: they are set
-// again once it stands.
+// A pooler drops a connection's settings that it does not know: they are set again once
+// it is open.
 func TestSettingsSurviveAPoolerThatDropsThem(t *testing.T) {
 	t.Parallel()
 	url := pgtest.Empty(t)
@@ -112,8 +112,8 @@ func TestADatabaseThatStoresNoUTF8IsRefused(t *testing.T) {
 	}
 }
 
-// A session that can't work any more is closed with the error that says so, and
-// the pool opens another.
+// After an error that means that a session cannot work any more, it is closed, and the
+// pool opens another.
 func TestASpoiledSessionIsClosed(t *testing.T) {
 	t.Parallel()
 	for claim, tc := range map[string]struct {

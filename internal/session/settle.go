@@ -11,25 +11,24 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// EncodingError is that of a database which cannot store every text: a person has
-// to make another one.
+// EncodingError is the error of a database that cannot store every text. A person must
+// make another one.
 type EncodingError struct{ Encoding string } // of the database
 
 func (e *EncodingError) Error() string {
 	return fmt.Sprintf("the database stores text as %s, want UTF8: make one with CREATE DATABASE … ENCODING 'UTF8' TEMPLATE template0, and have DATABASE_URL name it", e.Encoding)
 }
 
-// What a connection cannot ask for while it is made, for a server that does not
-// know it would refuse the connection: transaction_timeout is new in version 17.
+// Settings that a connection cannot request when it opens, since a server that does not
+// know them would refuse it: transaction_timeout is new in version 17.
 const atServersThatKnowIt = `SELECT pg_catalog.set_config(name, '0', false) FROM pg_catalog.pg_settings WHERE name = 'transaction_timeout'`
 
-// watchClient makes the server look now and then, in the midst of a statement,
-// whether its client is still there. Servers of some systems cannot.
+// watchClient makes the server check at intervals during a statement whether its client
+// is still connected. On some systems the server cannot.
 const watchClient = `SET client_connection_check_interval = '5s'`
 
-// settle sets the session's settings once more, by a statement: a pooler between
-// us and the server drops those that it does not know from what a connection asks
-// for.
+// settle sets the session's settings again, by a statement: a pooler between us and the
+// server drops the settings it does not know when a connection opens.
 func settle(ctx context.Context, conn *pgconn.PgConn, params map[string]string) error {
 	if encoding := conn.ParameterStatus("server_encoding"); encoding != "" && encoding != "UTF8" {
 		return &EncodingError{Encoding: encoding}

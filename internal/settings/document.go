@@ -5,9 +5,9 @@ import (
 	"strings"
 )
 
-// Undocumented lists the variables of the struct that of points to which document,
-// a Markdown text, has no true row for: `NAME`, its default, and its meaning at
-// the row's end.
+// Undocumented returns the variables, of the struct that of points to, for which the
+// Markdown text document has no correct row: `NAME`, its default, and at the row's end
+// its meaning.
 func Undocumented(document string, of any) []string {
 	var missing []string
 	for _, row := range Rows(of) {

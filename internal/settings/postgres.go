@@ -10,15 +10,15 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// wantedPostgres is what a field with the tag address:"postgres" takes.
+// wantedPostgres says what a field with the tag address:"postgres" accepts.
 const wantedPostgres = "want a Postgres URL such as postgres://user@host:5432/database, or a DSN such as host=db dbname=odastream"
 
 // parameter is the name of a parameter of a Postgres connection.
 var parameter = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_.]*$`)
 
-// CheckPostgres says what is wrong with the address of a database; nil: it can be
-// read. The error shows nothing of the address, which may hold a password at any
-// place once it is broken.
+// CheckPostgres returns what is wrong with the address of a database, nil if it is valid.
+// The error shows nothing of the address: an invalid one may hold a password in any
+// place.
 func CheckPostgres(address string) error {
 	trimmed := strings.TrimSpace(address)
 	isURL := strings.HasPrefix(trimmed, "postgres://") || strings.HasPrefix(trimmed, "postgresql://")
@@ -32,8 +32,8 @@ func CheckPostgres(address string) error {
 	if err != nil {
 		return errors.New(wantedPostgres)
 	}
-	// What pgx does not know it takes for a parameter of the server. So the whole
-	// of "x postgres://…?sslmode=off" is one, and the connection goes elsewhere.
+	// pgx takes what it does not know for a parameter of the server. So the whole of "x
+	// postgres://…?sslmode=off" is a parameter, and the connection goes elsewhere.
 	for name := range cfg.RuntimeParams {
 		if !parameter.MatchString(name) {
 			return errors.New(wantedPostgres)

@@ -7,16 +7,15 @@ import (
 	"strings"
 )
 
-// shortestSecret is the length below which a value is not looked for in logs:
-// hiding every "a" would hide nothing and garble all.
+// shortestSecret is the length of the shortest value that is hidden in logs. Hiding every
+// "a" would protect nothing and make the logs unreadable.
 const shortestSecret = 4
 
-// dsnPassword is the password in a keyword DSN of Postgres.
+// dsnPassword matches the password in a keyword DSN of Postgres.
 var dsnPassword = regexp.MustCompile(`(?i)password\s*=\s*('(?:[^'\\]|\\.)*'|\S+)`)
 
-// Secrets lists the texts that must not appear in a log: the value of each
-// field with the tag secret, and where that is a URL or a DSN, its password only
-// (as written and decoded).
+// Secrets returns the texts that must not appear in a log: the value of each field with
+// the tag secret. Of a URL or a DSN it is only the password, both as written and decoded.
 func Secrets(of any) []string {
 	var out []string
 	for _, v := range variables(reflect.ValueOf(of).Elem(), "") {
@@ -35,7 +34,7 @@ func Secrets(of any) []string {
 func secretParts(value string) []string {
 	if all := dsnPassword.FindAllStringSubmatch(value, -1); all != nil && !strings.Contains(value, "://") {
 		var parts []string
-		for _, m := range all { // sslpassword too
+		for _, m := range all { // also matches sslpassword
 			parts = append(parts, strings.Trim(m[1], "'"), m[1])
 		}
 		return parts
@@ -48,7 +47,7 @@ func secretParts(value string) []string {
 	if pass, ok := u.User.Password(); ok {
 		parts = append(parts, pass, url.QueryEscape(pass), writtenPassword(value))
 	} else if token := u.User.Username(); strings.HasPrefix(u.Scheme, "http") && token != "" {
-		parts = append(parts, token, url.QueryEscape(token)) // a token stands in the user's place
+		parts = append(parts, token, url.QueryEscape(token)) // a token may be in the place of the user
 	}
 	for _, name := range []string{"password", "sslpassword"} {
 		if pass := u.Query().Get(name); pass != "" {
@@ -58,7 +57,7 @@ func secretParts(value string) []string {
 	return parts
 }
 
-// writtenPassword is the password of a URL as it stands there, still encoded.
+// writtenPassword returns the password of a URL as written, still encoded.
 func writtenPassword(value string) string {
 	_, rest, _ := strings.Cut(value, "://")
 	user, _, _ := strings.Cut(rest, "@")

@@ -10,15 +10,15 @@ import (
 	"github.com/caarlos0/env/v11"
 )
 
-// Error is every fault of a program's settings.
+// Error holds all faults of a program's settings.
 type Error struct {
 	Faults []string // one line each: "POLL_INTERVAL is -1s, want above 0s"
 }
 
-// Error gives all faults, a line each.
+// Error returns all faults, a line each.
 func (e *Error) Error() string { return strings.Join(e.Faults, "\n") }
 
-// Join makes one *Error of several of Parse; nil if all are nil.
+// Join joins several errors of Parse into one *Error; nil if all are nil.
 func Join(errs ...error) error {
 	var all Error
 	for _, err := range errs {
@@ -32,14 +32,14 @@ func Join(errs ...error) error {
 	return &all
 }
 
-// faulty is what a struct implements to check its fields against each other.
-// It is asked only once each field by itself is right.
+// faulty is what a struct implements to check its fields against each other. It is called
+// only if each field by itself is valid.
 type faulty interface{ Faults() []string }
 
-// Parse fills the struct that into points to from environ ("NAME=value", as
-// os.Environ gives it; of a name twice the last counts). Its error is an *Error;
-// into is then filled in part. It panics if into is no pointer to a struct, or a
-// tag is wrong: both are faults of the program.
+// Parse fills the struct that into points to from environ ("NAME=value", as os.Environ
+// gives it; if a name occurs twice, the last counts). Its error is an *Error; into is
+// then filled in part. It panics if into is not a pointer to a struct or a tag is
+// invalid: both are bugs.
 func Parse(environ []string, into any) error {
 	root := reflect.ValueOf(into).Elem()
 	values := env.ToMap(environ)
@@ -100,7 +100,7 @@ func (v variable) fault(raw, complaint string) string {
 	return v.name + " is " + raw + ", " + complaint
 }
 
-// complaint says what is wanted, or what a type's own UnmarshalText says.
+// complaint returns what is wanted, or the error of the type's own UnmarshalText.
 func (v variable) complaint(err error) string {
 	var parse env.ParseError
 	if v.isText() && errors.As(err, &parse) && !v.secret {
@@ -109,8 +109,8 @@ func (v variable) complaint(err error) string {
 	return "want " + v.wanted()
 }
 
-// set parses raw by the rules of caarlos0/env into dst, which is of the field's
-// type. One field at a time, so that its error is about that variable.
+// set parses raw by the rules of caarlos0/env into dst, which is of the field's type. It
+// sets one field at a time, so that the error is about that variable.
 func (v variable) set(dst reflect.Value, raw string) error {
 	one := reflect.New(reflect.StructOf([]reflect.StructField{{
 		Name: "Value", Type: v.field.Type(), Tag: `env:"VALUE"`,
@@ -132,10 +132,10 @@ func (v variable) set(dst reflect.Value, raw string) error {
 	return nil
 }
 
-// inBraces is a variable's name in a line of Faults.
+// inBraces matches a variable's name in a line of Faults.
 var inBraces = regexp.MustCompile(`\{([A-Z0-9_]+)\}`)
 
-// crossFaults asks every struct, the inner ones first.
+// crossFaults calls Faults of every struct, the inner ones first.
 func crossFaults(s reflect.Value, prefix string) []string {
 	var faults []string
 	for i := range s.NumField() {

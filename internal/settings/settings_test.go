@@ -10,7 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// size reads itself from text, as a package's own type does.
+// size has an UnmarshalText, like a package's own type.
 type size int64
 
 func (s *size) UnmarshalText(text []byte) error {
@@ -29,7 +29,7 @@ type poll struct {
 	Bytes    size          `env:"BYTES" envDefault:"16MiB" min:"1MiB" max:"64MiB" help:"bytes of a batch"`
 }
 
-// Faults checks what lies between two fields.
+// Faults checks two fields against each other.
 func (p poll) Faults() []string {
 	if p.Max < p.Interval {
 		return []string{fmt.Sprintf("{INTERVAL_MAX} is %s, want {INTERVAL} (%s) or more", p.Max, p.Interval)}
@@ -129,7 +129,7 @@ func TestParseNamesTheFault(t *testing.T) {
 	}
 }
 
-// part is embedded, and its name is not exported.
+// part is embedded and not exported.
 type part struct {
 	Rows int `env:"ROWS" envDefault:"5" help:"rows"`
 }

@@ -8,8 +8,8 @@ import (
 	"text/tabwriter"
 )
 
-// Usage prints a table of the variables of the struct that of points to: name,
-// default, what it is and what it takes. The values that of holds are not shown.
+// Usage prints a table of the variables of the struct that of points to: name, default,
+// meaning and accepted values. It does not show the values in of.
 func Usage(w io.Writer, of any) error {
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(table, "VARIABLE\tDEFAULT\tMEANING")
@@ -41,15 +41,15 @@ func (v variable) meaning() string {
 	return strings.TrimSpace(v.help + " (" + v.wanted() + ")")
 }
 
-// Row is one variable as a document shows it.
+// Row is one variable in the form for a document.
 type Row struct {
 	Name    string // "KAFKA_BROKERS"
 	Default string // as one would write it; "(required)" or "(none)"
-	Meaning string // help, and the range where there is one
+	Meaning string // help, and the range if there is one
 }
 
-// Rows gives the variables of the struct that of points to, for documents that
-// are generated or tested from it.
+// Rows returns the variables of the struct that of points to, to generate or test
+// documents.
 func Rows(of any) []Row {
 	vars := variables(reflect.ValueOf(of).Elem(), "")
 	rows := make([]Row, len(vars))

@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// variable is one environment variable and the field that it fills.
+// variable is one environment variable and its field.
 type variable struct {
 	name     string // in full: "KAFKA_BROKERS"
 	field    reflect.Value
@@ -24,7 +24,7 @@ type variable struct {
 	oneof           []string
 }
 
-// variables lists the variables of a struct in the order of its fields.
+// variables returns the variables of a struct in the order of its fields.
 func variables(s reflect.Value, prefix string) []variable {
 	var out []variable
 	for i := range s.NumField() {
@@ -45,7 +45,7 @@ func variables(s reflect.Value, prefix string) []variable {
 	return out
 }
 
-// nested tells whether a field is a struct of settings rather than a value.
+// nested reports whether a field is a struct of settings, not a value.
 func nested(f reflect.StructField) bool {
 	return f.Type.Kind() == reflect.Struct && f.Tag.Get("env") == ""
 }
@@ -67,7 +67,7 @@ func newVariable(name, options string, f reflect.StructField, field reflect.Valu
 	return v
 }
 
-// isText tells whether the field's type reads itself from text.
+// isText reports whether the field's type has an UnmarshalText.
 func (v variable) isText() bool {
 	_, ok := reflect.TypeAssert[encoding.TextUnmarshaler](v.field.Addr())
 	return ok
@@ -92,7 +92,7 @@ func (v variable) isOneOf() bool {
 	for _, allowed := range v.oneof {
 		if strings.EqualFold(got, allowed) {
 			if v.field.Kind() == reflect.String {
-				v.field.SetString(allowed) // so that the program compares one spelling
+				v.field.SetString(allowed) // so that the program sees one spelling only
 			}
 			return true
 		}
@@ -100,7 +100,7 @@ func (v variable) isOneOf() bool {
 	return false
 }
 
-// bound reads a bound the way the variable itself is read.
+// bound parses a bound in the way of the variable itself.
 func (v variable) bound(text string) float64 {
 	dst := reflect.New(v.field.Type()).Elem()
 	if err := v.set(dst, text); err != nil {
@@ -125,8 +125,8 @@ func number(v reflect.Value) (float64, bool) {
 	return 0, false
 }
 
-// wanted says what the variable takes: "1 to 100000", "0s or more", "above 0s",
-// "one of on, off", "a duration such as 5s".
+// wanted returns what the variable accepts: "1 to 100000", "0s or more", "above 0s", "one
+// of on, off", "a duration such as 5s".
 func (v variable) wanted() string {
 	switch {
 	case v.oneof != nil:

@@ -7,11 +7,11 @@ import (
 	"strings"
 )
 
-// Warnings names variables in environ that begin like the project's own but
-// that no program knows, with the nearest of those that are known: "POLL_INTERVALL
-// is unknown: is POLL_INTERVAL meant?". of points to this program's settings;
-// prefixes are those that belong to the project; others are known elsewhere (by
-// a sister program that shares the environment) and cause no warning.
+// Warnings returns a warning for each variable in environ that begins like the project's
+// own but that no program knows, with the nearest known name: "POLL_INTERVALL is unknown:
+// is POLL_INTERVAL meant?". of points to this program's settings. prefixes are the
+// project's. others are the variables of other programs in the same environment, and
+// cause no warning.
 func Warnings(environ []string, of any, prefixes, others []string) []string {
 	known := slices.Clone(others)
 	for _, v := range variables(reflect.ValueOf(of).Elem(), "") {
@@ -34,7 +34,8 @@ func Warnings(environ []string, of any, prefixes, others []string) []string {
 	return out
 }
 
-// nearest gives the known name within a third of name's length in edits, or "".
+// nearest returns the nearest known name, or "" if it is more than a third of name's
+// length in edits away.
 func nearest(name string, known []string) string {
 	best, distance := "", len(name)/3+1
 	for _, k := range known {
@@ -45,7 +46,7 @@ func nearest(name string, known []string) string {
 	return best
 }
 
-// edits is the Levenshtein distance.
+// edits returns the Levenshtein distance.
 func edits(a, b string) int {
 	row := make([]int, len(b)+1)
 	for j := range row {

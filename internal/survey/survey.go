@@ -1,8 +1,8 @@
-// Package survey looks at a running odastream from outside: what its database
-// says, and what its daemons answer.
+// Package survey reports the state of a running odastream as its database and its daemons
+// show it.
 //
-// Invariant: it only reads, and a part that does not answer is reported as such
-// and hides nothing of the others. It knows nothing of how poller and sink work.
+// Invariant: it only reads. A part that does not answer is reported as such, and the
+// others are still reported. It knows nothing of how poller and sink work.
 package survey
 
 import (
@@ -23,49 +23,49 @@ import (
 
 // Target says where to look.
 type Target struct {
-	Pool        *pgxpool.Pool // stays the caller's to close
+	Pool        *pgxpool.Pool // the caller closes it
 	Poller      string        // host:port of its endpoints; "": not asked
 	Sink        string
 	TopicPrefix string // of the topics in the database's tables
 }
 
-// Report is what was found.
+// Report is the state of all parts.
 type Report struct {
 	At       time.Time `json:"at"`
 	Rows     *int64    `json:"rows"` // in the cache; null if counting takes too long
 	Poller   Daemon    `json:"poller"`
 	Sink     Daemon    `json:"sink"`
-	Entities []Entity  `json:"entities"` // in load order, those that the tables or the daemons know
+	Entities []Entity  `json:"entities"` // those that the tables or the daemons know, in load order
 }
 
-// Daemon is what one of the two daemons answered.
+// Daemon is the answer of one of the two daemons.
 type Daemon struct {
 	Addr   string `json:"addr,omitempty"`
 	OK     bool   `json:"ok"`               // it answered
-	Reason string `json:"reason,omitempty"` // why it did not, or what it says is wrong
+	Reason string `json:"reason,omitempty"` // why it did not answer, or what it reports as wrong
 	Lag    int64  `json:"lag,omitempty"`    // of the sink: records that are not applied yet
 }
 
-// Entity is what is known of one entity.
+// Entity is the state of one entity.
 type Entity struct {
 	Entity      string        `json:"entity"`
 	Rows        *int64        `json:"rows"`             // in the cache; null if counting takes too long
 	State       capture.State `json:"state,omitempty"`  // as the poller says; "" if it does not answer
-	Reason      string        `json:"reason,omitempty"` // of State, or of a partition that is held up
+	Reason      string        `json:"reason,omitempty"` // reason for State, or why a partition is held up
 	Holder      string        `json:"holder,omitempty"` // the poller that holds the lease
 	Watermark   time.Time     `json:"watermark,omitzero"`
 	LoadedAt    time.Time     `json:"loaded_at,omitzero"` // when the first load was complete
 	ScannedAt   time.Time     `json:"scanned_at,omitzero"`
-	AppliedAt   time.Time     `json:"applied_at,omitzero"` // when the sink last moved
-	Lag         int64         `json:"lag"`                 // records not applied yet, as the sink says; 0 if it does not answer
+	AppliedAt   time.Time     `json:"applied_at,omitzero"` // when the sink last moved its offset
+	Lag         int64         `json:"lag"`                 // records not applied yet, by the sink's answer; 0 if there is none
 	DeadLetters int64         `json:"dead_letters"`        // open ones
 }
 
-// askWithin bounds each question to a daemon.
+// askWithin bounds each request to a daemon.
 const askWithin = 3 * time.Second
 
-// Take looks at everything. The error is that of the database, without which
-// there is nothing to say; cache.IsMissingTable is among them.
+// Take returns the state of everything. Without the database there is no report: Take
+// returns its error, which cache.IsMissingTable may recognise.
 func Take(ctx context.Context, t Target) (Report, error) {
 	r := Report{At: time.Now().UTC(), Poller: Daemon{Addr: t.Poller}, Sink: Daemon{Addr: t.Sink}}
 	known, err := readTables(ctx, t)
@@ -120,7 +120,7 @@ func fetch(ctx context.Context, url string, into any) error {
 	return nil
 }
 
-// entities are those known so far, by their topic's last part.
+// entities are the known entities, by their topic's last part.
 type entities struct {
 	bySuffix map[string]*Entity
 	rows     *int64
@@ -161,7 +161,7 @@ func (k *entities) addSink(t Target, s apply.Status) {
 	}
 }
 
-// inOrder gives the known entities in load order, unknown ones last.
+// inOrder returns the known entities in load order, unknown ones last.
 func (k *entities) inOrder() []Entity {
 	list := []Entity{}
 	for _, e := range schema.Entities() {

@@ -10,11 +10,10 @@ import (
 	"odastream/schema"
 )
 
-// countWithin bounds the count of all rows, for which a complete cache takes
-// longer than anybody waits.
+// countWithin bounds the count of all rows, which takes too long in a complete cache.
 const countWithin = 4 * time.Second
 
-// readTables reads what the tables say of each entity.
+// readTables reads the state of each entity from the tables.
 func readTables(ctx context.Context, t Target) (*entities, error) {
 	k := &entities{bySuffix: map[string]*Entity{}}
 	reader := cache.NewReader(t.Pool)
@@ -64,8 +63,8 @@ func (k *entities) count(ctx context.Context, reader *cache.Reader) {
 	}
 }
 
-// ofTopic finds the entity of a topic. Of one that the schema does not know the
-// topic's last part is the name.
+// ofTopic finds the entity of a topic. If the schema does not know it, its name is the
+// topic's last part.
 func (k *entities) ofTopic(topic string, t Target) *Entity {
 	suffix := strings.TrimPrefix(topic, t.TopicPrefix)
 	if e, err := schema.Lookup(suffix); err == nil {

@@ -43,7 +43,7 @@ func (r Report) deadLetters() string {
 	return strconv.FormatInt(n, 10) + " dead letters open"
 }
 
-// states counts the entities by what the poller does with them.
+// states counts the entities by their state at the poller.
 func (r Report) states() string {
 	text, counts := "", map[capture.State]int{}
 	for _, e := range r.Entities {
@@ -76,7 +76,7 @@ func (d Daemon) text(doing string) string {
 	}
 }
 
-// state is what the poller says, or what its lease does.
+// state returns the state that the poller reports, or that its lease shows.
 func (e Entity) state() string {
 	switch {
 	case e.State != "":
@@ -95,7 +95,7 @@ func orUnknown(n *int64) string {
 	return strconv.FormatInt(*n, 10)
 }
 
-// ago says how long before now a moment was.
+// ago returns the time since a moment, as text.
 func ago(now, at time.Time) string {
 	if at.IsZero() {
 		return "-"

@@ -9,14 +9,14 @@ import (
 	"strconv"
 )
 
-// Account is another user of this machine to run a child as.
+// Account is another user of this machine that a child runs as.
 type Account struct {
 	Name     string
 	UID, GID uint32
 }
 
-// Unprivileged returns the account that a server which refuses root runs as:
-// nil if we are not root, else the first of names that this machine has.
+// Unprivileged returns the account that a server which refuses root runs as: nil if we
+// are not root, else the first of names that exists here.
 func Unprivileged(names ...string) (*Account, error) {
 	if os.Geteuid() != 0 {
 		return nil, nil
@@ -33,7 +33,7 @@ func Unprivileged(names ...string) (*Account, error) {
 	return nil, fmt.Errorf("look up an account other than root: none of %v exists", names)
 }
 
-// Own gives path to the account; a nil account changes nothing.
+// Own makes the account the owner of path; a nil account changes nothing.
 func (a *Account) Own(path string) error {
 	if a == nil {
 		return nil

@@ -1,9 +1,8 @@
-// Package child runs a server as a child process that never outlives us.
+// Package child runs a server as a child process that ends with its parent.
 //
-// Invariant: a child has a process group of its own, so that Ctrl-C at the
-// terminal reaches only us and we stop it in order; and on Linux the kernel
-// signals it when we die, however we die. The package knows nothing of which
-// server it runs.
+// Invariant: a child has its own process group, so that Ctrl-C at the terminal reaches
+// only us, and we stop it in order. On Linux the kernel signals it when we die, for any
+// reason. The package knows nothing of the server that it runs.
 package child
 
 import (
@@ -25,11 +24,10 @@ type Spec struct {
 	LogFile string       // stdout and stderr go here, written anew; "" discards them
 	Account *Account     // nil runs as ourselves
 	OnDeath DeathSignal  // sent by the kernel when we die, Linux only
-	Stop    []StopSignal // how Stop asks, in order; a kill follows the last
+	Stop    []StopSignal // the steps of Stop, in order; a kill follows the last
 }
 
-// StopSignal is one step of stopping: the signal, and how long its effect is
-// waited for.
+// StopSignal is one step of Stop: a signal, and how long to wait for the end.
 type StopSignal struct {
 	Signal os.Signal
 	Wait   time.Duration
@@ -43,8 +41,8 @@ type Process struct {
 	err  error // set before done is closed
 }
 
-// Start starts spec and returns once the program runs; whether it is ready for
-// work is the caller's to find out. The caller ends it with Stop or Kill.
+// Start starts spec and returns once the program runs. The caller checks whether it is
+// ready for work, and ends it with Stop or Kill.
 func Start(spec Spec) (*Process, error) {
 	p := &Process{spec: spec, done: make(chan struct{})}
 	started := make(chan error, 1)
@@ -77,7 +75,7 @@ func (p *Process) Err() error {
 // needed; a process that had ended already is no error.
 func (p *Process) Stop() error {
 	for _, step := range p.spec.Stop {
-		// An error means that it has ended, which the wait sees.
+		// An error means that it has ended; the wait notices that.
 		_ = p.cmd.Process.Signal(step.Signal)
 		if p.wait(step.Wait) {
 			return nil
@@ -90,8 +88,8 @@ func (p *Process) Stop() error {
 	return fmt.Errorf("stop %s (process %d): it ignored every signal and was killed", filepath.Base(p.spec.Path), p.PID())
 }
 
-// Kill ends the process and its group with SIGKILL, as a crash would, and
-// returns once it has ended.
+// Kill ends the process and its group with SIGKILL, like a crash, and returns once it has
+// ended.
 func (p *Process) Kill() {
 	_ = killGroup(p.cmd.Process)
 	<-p.done
@@ -109,8 +107,8 @@ func (p *Process) wait(limit time.Duration) bool {
 }
 
 func (p *Process) run(started chan<- error) {
-	// The death signal is bound to the thread that forked, not to the process:
-	// a thread that Go retires would end the child. So this one lives as long.
+	// The death signal is bound to the thread that forked, not to the process: if Go
+	// retired the thread, the child would end. So the thread stays as long as the child.
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	err := p.start()
@@ -123,7 +121,7 @@ func (p *Process) run(started chan<- error) {
 }
 
 func (p *Process) start() error {
-	// Not bound to a context: Stop says how the program is to be ended.
+	// Without a context: Stop ends the program.
 	p.cmd = &exec.Cmd{
 		Path: p.spec.Path, Args: append([]string{p.spec.Path}, p.spec.Args...),
 		Env: p.spec.Env, Dir: p.spec.Dir,

@@ -19,7 +19,7 @@ import (
 	"odastream/internal/test/machine"
 )
 
-// TestMain lets the test's own program play the parent that is killed.
+// TestMain lets the test program also be the parent that is killed.
 func TestMain(m *testing.M) {
 	if os.Getenv("CHILD_TEST_PARENT") != "" {
 		parent()
@@ -28,7 +28,7 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// parent starts a child that would live on, says who it is, and waits.
+// parent starts a child that would keep running, prints its process id, and waits.
 func parent() {
 	p, err := child.Start(child.Spec{Path: "/bin/sh", Args: []string{"-c", "exec sleep 600"}, OnDeath: syscall.SIGKILL})
 	if err != nil {
@@ -137,8 +137,8 @@ type logged struct {
 	log string
 }
 
-// start runs a shell script and returns once it has said "ready". One that is stubborn
-// obeys no signal: nobody waits for long.
+// start runs a shell script and returns once it has said "ready". A stubborn one ignores
+// signals and is not waited for long.
 func start(t *testing.T, script string, stubborn bool) logged {
 	t.Helper()
 	const first = 300 * time.Millisecond
@@ -170,7 +170,7 @@ func waitUntilGone(t *testing.T, pid int) {
 	t.Helper()
 	machine.Until(t, fmt.Sprintf("the end of process %d", pid), func() bool {
 		stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-		// A zombie that its new parent has not collected yet has ended too.
+		// A zombie that its new parent has not reaped yet has ended too.
 		return err != nil && syscall.Kill(pid, 0) != nil || strings.Contains(string(stat), ") Z ")
 	})
 }

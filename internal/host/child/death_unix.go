@@ -4,6 +4,6 @@ package child
 
 import "syscall"
 
-// Other systems have no such signal: a server that outlives us is found as
-// "already running" at the next start.
+// Other systems have no such signal. A server that outlives us is found "already running"
+// at the next start.
 func setDeathSignal(*syscall.SysProcAttr, DeathSignal) {}

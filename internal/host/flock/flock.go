@@ -1,8 +1,8 @@
-// Package flock locks a directory or a slot between processes, by a file that
-// the kernel unlocks when its holder ends, however it ends.
+// Package flock locks a directory or a slot between processes, by a file that the kernel
+// unlocks when its holder ends for any reason.
 //
-// Invariant: of all processes of a machine at most one holds the lock of a
-// path. It knows nothing of what the lock protects.
+// Invariant: at most one process of a machine holds the lock of a path. It knows nothing
+// of what the lock protects.
 package flock
 
 import (
@@ -19,17 +19,16 @@ var ErrHeld = errors.New("lock is held by another process")
 // Lock is a held lock. It ends with Unlock or with the process.
 type Lock struct{ file *os.File }
 
-// Try takes the lock at path, making the file where it is missing, and returns
-// ErrHeld at once if it is taken. On systems without flock(2) it always
-// succeeds. The file stays when the lock is given back: removing it would let
-// two holders in.
+// Try takes the lock at path, and makes the file if it is missing. If the lock is held,
+// it returns ErrHeld at once. On systems without flock(2) it always succeeds. Unlock does
+// not remove the file: then two holders would be possible.
 func Try(path string) (*Lock, error) { return open(path, false) }
 
-// Wait takes the lock at path like Try, but waits for its holder to let go.
-// What is done under such a lock must end by itself.
+// Wait takes the lock at path like Try, but waits until it is free. Work under such a
+// lock must end by itself.
 func Wait(path string) (*Lock, error) { return open(path, true) }
 
-// Unlock gives the lock back. A second call is no error.
+// Unlock releases the lock. A second call is no error.
 func (l *Lock) Unlock() { _ = l.file.Close() }
 
 func open(path string, wait bool) (*Lock, error) {
@@ -44,9 +43,8 @@ func open(path string, wait bool) (*Lock, error) {
 	return &Lock{file: file}, nil
 }
 
-// Slot takes the first free one of n locks beside each other and returns the
-// directory that belongs to it, "<prefix>0" to "<prefix>n-1", which it does not
-// make. All taken is an error that wraps ErrHeld.
+// Slot takes the first free one of n locks and returns its directory, "<prefix>0" to
+// "<prefix>n-1", which it does not make. If none is free, the error wraps ErrHeld.
 func Slot(prefix string, n int) (*Lock, string, error) {
 	for i := range n {
 		dir := prefix + strconv.Itoa(i)

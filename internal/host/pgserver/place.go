@@ -6,10 +6,10 @@ import (
 	"path/filepath"
 )
 
-// StateDir is where this user's servers keep their state between starts, a
-// directory for each name: under the user's data directory, and for root under
-// /var/lib, since Postgres runs as another account that may not enter root's
-// home. It is not made.
+// StateDir returns the directory in which this user's server of this name keeps its state
+// between starts. It is under the user's data directory, and for root under /var/lib,
+// since Postgres then runs as another account, which may not enter root's home. StateDir
+// does not make it.
 func StateDir(name string) (string, error) {
 	if os.Geteuid() == 0 {
 		return filepath.Join("/var/lib/odastream", name), nil
@@ -24,8 +24,8 @@ func StateDir(name string) (string, error) {
 	return filepath.Join(home, ".local", "state", "odastream", name), nil
 }
 
-// CacheDir is where downloaded server programs are kept; for root it is one
-// that other accounts can read. It is not made.
+// CacheDir returns the directory of downloaded server programs. For root it is one that
+// other accounts can read. CacheDir does not make it.
 func CacheDir() (string, error) {
 	if os.Geteuid() == 0 {
 		return "/var/cache/odastream", nil

@@ -18,26 +18,26 @@ import (
 	"odastream/internal/host/flock"
 )
 
-// startTimeout bounds a start; recovery after a crash is the longest part.
+// startTimeout bounds a start. Recovery after a crash takes the longest.
 const startTimeout = 2 * time.Minute
 
 // Options says which server to start.
 type Options struct {
-	// Dir keeps the cluster, its socket and its log between starts; required.
-	// It is made where missing. As root it must lie where the account
-	// "postgres" (or "nobody") can go, see StateDir.
+	// Dir keeps the cluster, its socket and its log between starts; required. It is made
+	// if it is missing. For root it must be where the account "postgres" (or "nobody")
+	// can enter, see StateDir.
 	Dir string
-	// Database is made where missing; "" means "odastream".
+	// Database is made if it is missing; "" means "odastream".
 	Database string
-	// Settings are added to the server's, for instance "max_connections".
-	// They are not used when a server already runs.
+	// Settings are added to the server's, for instance "max_connections". They have no
+	// effect on a server that already runs.
 	Settings map[string]string
-	// Volatile turns fsync off. It gains about a tenth and risks the whole
-	// cluster in a power cut: for clusters that may be thrown away only.
+	// Volatile turns fsync off. It saves about a tenth of the time, but a power cut can
+	// destroy the cluster. Use it only for clusters that may be lost.
 	Volatile bool
 	// Exclusive stops a server that already runs on Dir instead of using it.
 	Exclusive bool
-	// Log gets one line at start and one at stop; nil discards them.
+	// Log gets a line at start and a line at stop; nil discards them.
 	Log *slog.Logger
 }
 
@@ -48,14 +48,14 @@ type Server struct {
 	log     *slog.Logger
 }
 
-// Start starts a server on o.Dir, made anew where the directory has none, and
-// returns once it accepts connections and has the database. If a server runs
-// there already it returns that one, which Stop then leaves alone. The caller
-// calls Stop; if the process dies before, the server stops by itself (on Linux;
-// elsewhere it goes on running and is found by the next Start).
+// Start starts a server on o.Dir, with a new cluster if there is none. It returns once
+// the server accepts connections and has the database. If a server already runs there,
+// Start returns that one, and Stop does not stop it. The caller calls Stop. If the
+// process dies before, the server stops by itself on Linux; elsewhere it keeps running
+// and the next Start finds it.
 //
-// The error is one line that says what to do: *NoBinariesError where the
-// machine has no Postgres.
+// The error is one line that says what to do. It is a *NoBinariesError if the machine has
+// no Postgres.
 func Start(ctx context.Context, o Options) (*Server, error) {
 	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
@@ -63,7 +63,7 @@ func Start(ctx context.Context, o Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	// Two processes that start at once would both make the cluster.
+	// Otherwise two processes that start at once would both make the cluster.
 	lock, err := flock.Wait(filepath.Join(c.dir, "start.lock"))
 	if err != nil {
 		return nil, err
@@ -79,22 +79,22 @@ func Start(ctx context.Context, o Options) (*Server, error) {
 	return s, nil
 }
 
-// URL is the address of the database for pgx, psql and every other client.
+// URL returns the address of the database for pgx, psql and every other client.
 func (s *Server) URL() string { return s.URLOf(s.cluster.database) }
 
-// URLOf is the address of another database of the same server.
+// URLOf returns the address of another database of the same server.
 func (s *Server) URLOf(database string) string { return s.cluster.url(database) }
 
-// Shared says that another process started the server and will stop it.
+// Shared reports whether another process started the server and will stop it.
 func (s *Server) Shared() bool { return s.process == nil }
 
-// Version is the version of the binaries, for instance "15.18".
+// Version returns the version of the binaries, for instance "15.18".
 func (s *Server) Version() string { return s.cluster.binaries.Version.String() }
 
-// LogFile is where the server writes its log, anew at each start.
+// LogFile returns the file of the server's log, which each start replaces.
 func (s *Server) LogFile() string { return s.cluster.logFile() }
 
-// Done is closed when the server has ended. It never is for a shared one.
+// Done is closed when the server has ended. For a shared server it is never closed.
 func (s *Server) Done() <-chan struct{} {
 	if s.process == nil {
 		return nil
@@ -102,9 +102,9 @@ func (s *Server) Done() <-chan struct{} {
 	return s.process.Done()
 }
 
-// Stop ends the server: open sessions are cut off and everything committed is
-// kept. It returns once the server has ended, and an error only if it had to be
-// killed. A shared server is left running; a second call is no error.
+// Stop ends the server. It cuts off open sessions and keeps everything committed. It
+// returns once the server has ended, with an error only if a kill was needed. It does not
+// stop a shared server. A second call is no error.
 func (s *Server) Stop() error {
 	if s.process == nil {
 		return nil
@@ -184,8 +184,8 @@ func serverArgs(c cluster, o Options) []string {
 	return args
 }
 
-// environment is ours without what would turn a server or its tools elsewhere:
-// a PGPORT or PGDATA of the user's, a locale that is not installed.
+// environment returns our environment without the variables that would misdirect a server
+// or its tools: the user's PGPORT or PGDATA, a locale that is not installed.
 func environment(ours []string) []string {
 	env := slices.DeleteFunc(slices.Clone(ours), func(entry string) bool {
 		return strings.HasPrefix(entry, "PG") || strings.HasPrefix(entry, "LC_") || strings.HasPrefix(entry, "LANG")
@@ -193,7 +193,7 @@ func environment(ours []string) []string {
 	return append(env, "LC_ALL=C")
 }
 
-// url writes the socket's directory as a parameter, which every client reads.
+// url writes the socket's directory as a parameter, which every client understands.
 func (c cluster) url(database string) string {
 	query := url.Values{"host": {c.socketDir}, "port": {strconv.Itoa(port)}, "user": {superuser}}
 	return "postgres:///" + url.PathEscape(database) + "?" + query.Encode()

@@ -95,7 +95,7 @@ func TestLeftoverPidFileOfACrashIsNoObstacle(t *testing.T) {
 	if err := first.Stop(); err != nil {
 		t.Fatal(err)
 	}
-	// The process id has meanwhile gone to a stranger: this test.
+	// Another process, this test, now has the process id.
 	_, rest, _ := strings.Cut(string(left), "\n")
 	if err := os.WriteFile(pidFile, []byte("1\n"+rest), 0o600); err != nil {
 		t.Fatal(err)
@@ -111,7 +111,7 @@ func TestUsersEnvironmentDoesNotLeadElsewhere(t *testing.T) {
 		t.Setenv(name, value)
 	}
 	s := start(t, pgserver.Options{Dir: stateDir(t)})
-	t.Setenv("PGOPTIONS", "") // pgx reads it as well
+	t.Setenv("PGOPTIONS", "") // pgx reads it too
 	if got := query(t, s.URL(), "SHOW data_directory"); strings.HasPrefix(got, "/nowhere") {
 		t.Errorf("data_directory = %s, want the state directory", got)
 	}
@@ -202,8 +202,8 @@ func start(t *testing.T, o pgserver.Options) *pgserver.Server {
 	return s
 }
 
-// stateDir is a directory that the server's account can enter as well, which
-// one of t.TempDir is not for root.
+// stateDir returns a directory that the server's account can enter too. For root it
+// cannot enter one of t.TempDir.
 func stateDir(t *testing.T) string {
 	t.Helper()
 	dir, err := os.MkdirTemp("/tmp", "pgserver-") //nolint:usetesting // see above

@@ -14,15 +14,14 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// probeEvery is how often a starting server is asked whether it is ready. A
-// warm start takes 50 ms.
+// probeEvery is the pause between checks whether a starting server is ready. A warm start
+// takes 50 ms.
 const probeEvery = 10 * time.Millisecond
 
 var errEnded = errors.New("the server ended while it was starting")
 
-// running says whether a server that another process started serves the
-// cluster. It waits for one that starts or stops just now, and with stop it
-// ends the server first.
+// running reports whether a server of another process serves the cluster. It waits for
+// one that is just starting or stopping. With stop it first ends the server.
 func (c cluster) running(ctx context.Context, stop bool) (bool, error) {
 	process := c.postmaster()
 	if process == nil {
@@ -50,9 +49,9 @@ func (c cluster) running(ctx context.Context, stop bool) (bool, error) {
 	return err == nil, err
 }
 
-// postmaster is the process that serves the cluster by its pid file, nil if
-// there is none or it has ended. A pid file left by a crash may name a process
-// of another kind by now: Postgres itself checks that too, and so does ready.
+// postmaster returns the process that serves the cluster by its pid file, nil if there is
+// none or it has ended. After a crash the pid file may name an unrelated process.
+// Postgres checks that too, and so does ready.
 func (c cluster) postmaster() *os.Process {
 	text, err := os.ReadFile(c.pidFile())
 	if err != nil {
@@ -70,8 +69,8 @@ func (c cluster) postmaster() *os.Process {
 	return process
 }
 
-// isPostgres keeps us from taking, or stopping, a stranger that was given the
-// process id of a server that crashed. Without /proc the answer is yes.
+// isPostgres reports whether a process is Postgres. Otherwise we might use or stop
+// another process that now has the id of a crashed server. Without /proc it returns true.
 func isPostgres(pid int) bool {
 	name, err := os.ReadFile(fmt.Sprintf("/proc/%d/comm", pid))
 	if errors.Is(err, os.ErrNotExist) {
@@ -100,7 +99,7 @@ func watchEnd(ctx context.Context, process *os.Process) (<-chan struct{}, contex
 	return ended, cancel
 }
 
-// ready returns nil once the server accepts connections, errEnded if it ends.
+// ready returns nil once the server accepts connections, and errEnded if it ends.
 func (c cluster) ready(ctx context.Context, ended <-chan struct{}) error {
 	tick := time.NewTicker(probeEvery)
 	defer tick.Stop()
@@ -109,7 +108,7 @@ func (c cluster) ready(ctx context.Context, ended <-chan struct{}) error {
 		if err == nil {
 			return nil
 		}
-		if refused, ok := errors.AsType[*pgconn.PgError](err); ok && refused.Code != "57P03" { // cannot_connect_now: it starts or stops
+		if refused, ok := errors.AsType[*pgconn.PgError](err); ok && refused.Code != "57P03" { // cannot_connect_now: it is starting or stopping
 			return fmt.Errorf("connect: %w", err)
 		}
 		select {
@@ -138,7 +137,7 @@ func (c cluster) exec(ctx context.Context, sql string) error {
 	if err != nil {
 		return err
 	}
-	// PGOPTIONS was meant for another server.
+	// PGOPTIONS is for another server.
 	delete(config.RuntimeParams, "options")
 	conn, err := pgx.ConnectConfig(ctx, config)
 	if err != nil {
