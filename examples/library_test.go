@@ -1,4 +1,4 @@
-// Package examples tests what README.md shows of odastream as a library.
+// Package examples tests the use of odastream as a library that README.md shows.
 package examples
 
 import (
@@ -18,9 +18,9 @@ import (
 	"odastream/schema"
 )
 
-// TestREADMEsProgramBuildsInAnotherModule runs README's commands in a new module
-// beside this tree, builds README's program there, reads a topic with it, and runs
-// README's test. What is built is taken from README.md itself.
+// TestREADMEsProgramBuildsInAnotherModule runs README's commands in a new module beside
+// this tree, builds README's program there, reads a topic with it, and runs README's
+// test. The program is taken from README.md itself.
 func TestREADMEsProgramBuildsInAnotherModule(t *testing.T) {
 	t.Parallel()
 	m := newModule(t, section(t, "## Use it as a Go library"))
@@ -39,7 +39,7 @@ func TestREADMEsProgramBuildsInAnotherModule(t *testing.T) {
 	}
 }
 
-// blocks are the fenced blocks of a part of README.md.
+// blocks returns the fenced blocks of a part of README.md.
 type blocks struct{ commands, program, test string }
 
 func section(t *testing.T, heading string) blocks {
@@ -63,9 +63,9 @@ func section(t *testing.T, heading string) blocks {
 // module is a Go module other than this one.
 type module struct{ dir string }
 
-// newModule makes a module of the blocks, with this tree beside it under the name
-// that README gives it. Nothing is fetched: what this tree was built from is in the
-// module cache, and its checksums are this tree's.
+// newModule makes a module of the blocks, beside this tree under the name that README
+// uses. Nothing is fetched: the modules that this tree needs are in the module cache, and
+// the checksums are copied from this tree.
 func newModule(t *testing.T, b blocks) module {
 	t.Helper()
 	parent := t.TempDir()
@@ -109,7 +109,7 @@ func (m module) run(t *testing.T, name string, args ...string) {
 	}
 }
 
-// firstLines runs the program until it has printed n lines.
+// firstLines runs the program until it has printed n lines, and returns them.
 func (m module) firstLines(t *testing.T, n int, args []string) []string {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
@@ -127,7 +127,7 @@ func (m module) firstLines(t *testing.T, n int, args []string) []string {
 	for scanner := bufio.NewScanner(stdout); len(lines) < n && scanner.Scan(); {
 		lines = append(lines, scanner.Text())
 	}
-	cancel() // the program has no end of its own
+	cancel() // the program does not end by itself
 	_ = cmd.Wait()
 	return lines
 }

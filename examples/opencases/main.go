@@ -1,8 +1,9 @@
 // Command opencases keeps the Redis set open-cases: the ids of the parliament's cases
 // that are not closed yet.
 //
-// Invariant: a change counts as read only once Redis has answered. It reads the topic
-// of Sag from its start, and goes on where it was: SADD and SREM may come twice.
+// Invariant: a change counts as read only once Redis has answered. It reads the topic of
+// Sag from its start, and after a restart continues where it was: SADD and SREM may be
+// sent twice.
 package main
 
 import (
@@ -27,7 +28,7 @@ import (
 // set is the name of the set.
 const set = "open-cases"
 
-// closed says whether nothing more happens to a case in this state.
+// closed reports whether nothing more happens to a case in this state.
 func closed(state string) bool {
 	return slices.Contains([]string{
 		"Afsluttet", "Besvaret", "Bortfaldet", "Endeligt svar", "Forkastet", "Stadfæstet", "Tilbagetaget", "Vedtaget",
@@ -66,14 +67,14 @@ func run(ctx context.Context, cfg stream.Config, addr string) error {
 	return nil
 }
 
-// cases is the set, and what the states of cases are called.
+// cases holds the set and the names of the states of cases.
 type cases struct {
 	cfg   stream.Config
 	redis *redis
 	words map[int]string // by statusid
 }
 
-// take adds a case to the set, or takes it out.
+// take adds a case to the set, or removes it.
 func (c *cases) take(ctx context.Context, change schema.Change) error {
 	command := "SREM"
 	if change.Action != schema.Delete {
@@ -97,7 +98,7 @@ func (c *cases) take(ctx context.Context, change schema.Change) error {
 	return nil
 }
 
-// word is what a state is called; "" if Sagsstatus does not say, which is open.
+// word returns the name of a state; "" if Sagsstatus has none, which counts as open.
 func (c *cases) word(ctx context.Context, id int) (string, error) {
 	if word, ok := c.words[id]; ok {
 		return word, nil
@@ -106,7 +107,7 @@ func (c *cases) word(ctx context.Context, id int) (string, error) {
 		return "", fmt.Errorf("read what states are called: %w", err)
 	}
 	word := c.words[id]
-	c.words[id] = word // one that is unknown is not looked up for each case
+	c.words[id] = word // an unknown state is not looked up for each case
 	return word, nil
 }
 
@@ -123,7 +124,7 @@ func (c *cases) readWords(ctx context.Context) error {
 		for _, r := range records {
 			m, err := stream.Decode(r)
 			if err != nil || m.Change.Action == schema.Delete {
-				continue // a state that is gone keeps its name
+				continue // a deleted state keeps its name
 			}
 			var row struct {
 				Status string `json:"status"`

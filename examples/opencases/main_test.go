@@ -20,14 +20,14 @@ import (
 	"odastream/schema"
 )
 
-// server is a Redis that knows sets, as far as SADD and SREM go.
+// server is a fake Redis that knows only SADD and SREM.
 type server struct {
 	addr string
 
 	mu   sync.Mutex
 	set  map[string]bool
-	deny int    // so many commands are answered with an error
-	full func() // called once case 5 is in the set
+	deny int    // the number of commands to answer with an error
+	full func() // called when case 5 is in the set
 }
 
 func serve(t *testing.T) *server {
@@ -74,7 +74,8 @@ func (s *server) notice() {
 	}
 }
 
-// expect has the server refuse some commands, and call full once all cases came.
+// expect makes the server refuse some commands, and call full once all cases have
+// arrived.
 func (s *server) expect(deny int, full func()) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -147,8 +148,8 @@ func sag(id, seq int64, action schema.Action, status int) schema.Change {
 	return newsroom.Change("Sag", id, seq, action, data)
 }
 
-// parliament has five cases: 1 is closed in the end, 2 opened again, 3 deleted, 4 open
-// in a state without a name, 5 open.
+// parliament has five cases: in the end 1 is closed, 2 open again, 3 deleted, 4 open in a
+// state without a name, and 5 open.
 func parliament(t *testing.T) *newsroom.Newsroom {
 	t.Helper()
 	n := newsroom.Open(t, "Sag", "Sagsstatus")

@@ -15,8 +15,8 @@ import (
 // replyWithin bounds a command, its reply included.
 const replyWithin = 10 * time.Second
 
-// redis is a connection to a Redis server. It speaks RESP2, as much of it as commands
-// with whole numbers for an answer need. Not safe for concurrent use.
+// redis is a connection to a Redis server. It speaks only as much of RESP2 as commands
+// with integer replies need. It is not safe for concurrent use.
 type redis struct {
 	conn net.Conn
 	in   *bufio.Reader
@@ -34,8 +34,8 @@ func dial(ctx context.Context, addr string) (*redis, error) {
 
 func (r *redis) close() { _ = r.conn.Close() }
 
-// do sends a command and gives its answer. An error answer is an error; after any
-// other error the connection is of no more use.
+// do sends a command and returns its answer. An error answer is returned as an error.
+// After any other error the connection cannot be used any more.
 func (r *redis) do(args ...string) (int64, error) {
 	var b strings.Builder
 	fmt.Fprintf(&b, "*%d\r\n", len(args))

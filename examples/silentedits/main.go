@@ -1,8 +1,8 @@
-// Command silentedits says when a row was changed without a new stamp: an update
-// that no poll by stamps shows, and only a reading of everything (origin scan) found.
+// Command silentedits alerts when a row was changed without a new stamp. No poll by
+// stamps shows such an update; only a scan finds it (origin scan).
 //
-// It remembers its place under the group silent-edits, so that no edit is missed
-// while it does not run. A late row is found in the same way: look at its stamp.
+// It remembers its place under the group silent-edits, so that no edit is missed while it
+// does not run. A scan finds late rows too: look at the stamp.
 package main
 
 import (
@@ -49,7 +49,7 @@ func watch(ctx context.Context, watched stream.Subscription, out io.Writer) erro
 		}
 		if silent(change) {
 			if _, err := fmt.Fprintln(out, alert(change)); err != nil {
-				return fmt.Errorf("alert: %w", err) // and it comes again at the next start
+				return fmt.Errorf("alert: %w", err) // it is sent again at the next start
 			}
 		}
 	}

@@ -13,7 +13,7 @@ import (
 	"odastream/stream"
 )
 
-// pen writes into a buffer and calls end at the line that says so.
+// pen writes into a buffer and calls end at a certain line.
 type pen struct {
 	bytes.Buffer
 	last string
@@ -48,7 +48,7 @@ func TestOnlySilentEditsAreAlerted(t *testing.T) {
 		found(2, 2, schema.Update, schema.OriginTail, "kommentar"),
 		found(3, 3, schema.Update, schema.OriginScan, "vedtaget", "sagstrinid"),
 		found(4, 4, schema.Delete, schema.OriginScan),
-		found(5, 5, schema.Update, schema.OriginScan), // before the names were known
+		found(5, 5, schema.Update, schema.OriginScan), // before its names were known
 	)
 	ctx, cancel := context.WithCancel(machine.Context(t, "the last change"))
 	defer cancel()
@@ -63,7 +63,7 @@ func TestOnlySilentEditsAreAlerted(t *testing.T) {
 	}
 }
 
-// An alert that could not be given is given at the next start.
+// An alert that could not be printed is printed at the next start.
 func TestAnAlertThatFailsComesAgain(t *testing.T) {
 	t.Parallel()
 	n := newsroom.Open(t, "Afstemning")

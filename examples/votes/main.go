@@ -1,7 +1,7 @@
 // Command votes prints the parliament's votes as they happen, a line each.
 //
-// It reads the topic of Afstemning at KAFKA_BROKERS (localhost:9092) and keeps
-// nothing: what happens while it does not run it does not print.
+// It reads the topic of Afstemning at KAFKA_BROKERS (localhost:9092) and keeps no state:
+// it does not print votes that happen while it does not run.
 package main
 
 import (
@@ -49,8 +49,8 @@ func follow(ctx context.Context, votes stream.Subscription, out io.Writer) error
 	return nil
 }
 
-// line is a vote in one line: its number, whether it was passed, and the counts as
-// the source words them.
+// line returns a vote as one line: its number, whether it passed, and the counts in the
+// source's words.
 func line(change schema.Change) string {
 	var vote struct {
 		Nummer     int    `json:"nummer"`

@@ -13,7 +13,7 @@ import (
 	"odastream/stream"
 )
 
-// lines keeps what is printed, and calls end at the second line.
+// lines keeps the output, and calls end at the second line.
 type lines struct {
 	all []string
 	end func()

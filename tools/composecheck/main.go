@@ -1,13 +1,13 @@
-// Composecheck reads a Compose file as Docker would, without Docker, and holds
-// it to what odastream's deployment needs:
+// Composecheck reads a Compose file as Docker would, without Docker, and checks that it
+// has what odastream's deployment needs:
 //
 //	composecheck [-help SERVICE=FILE]... FILE
 //
-// A FILE after -help has the --help of the program that the service runs; then
-// the service may set only variables which stand in it. It prints one line for
-// each fault and exits 1, 2 for a command line that makes no sense.
+// A FILE after -help has the output of --help of the service's program. The service may
+// then set only the variables in it. It prints one line for each fault and exits with
+// status 1, and with 2 for a bad command line.
 //
-// It is a module of its own since its dependencies are not the project's.
+// It is a separate module, since the project does not have its dependencies.
 package main
 
 import (
@@ -67,7 +67,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	return 0
 }
 
-// load reads the file with all its profiles and nobody's environment.
+// load reads the file with all its profiles and an empty environment.
 func load(ctx context.Context, file string) (*types.Project, error) {
 	options, err := cli.NewProjectOptions([]string{file},
 		cli.WithProfiles([]string{"*"}),
@@ -85,8 +85,8 @@ func load(ctx context.Context, file string) (*types.Project, error) {
 	return project, nil
 }
 
-// unknownSettings finds variables that the program would not read: a typing
-// error in a name sets nothing and says nothing.
+// unknownSettings finds variables that the program does not read. A misspelt name would
+// have no effect and cause no error.
 func unknownSettings(project *types.Project, service string, help []byte) []string {
 	known := map[string]bool{}
 	for line := range bytes.Lines(help) {

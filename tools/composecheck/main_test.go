@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// good is a file without a fault; each case spoils one place.
+// good is a file without a fault. Each case breaks one place in it.
 const good = `name: x
 services:
   store:

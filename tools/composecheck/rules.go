@@ -82,7 +82,7 @@ func buildsKnownTarget(s types.ServiceConfig) string {
 	return ""
 }
 
-// scales holds what `--scale sink=3` needs.
+// scales checks what `--scale sink=3` needs.
 func scales(s types.ServiceConfig) string {
 	if s.Name != "sink" {
 		return ""
@@ -102,8 +102,8 @@ func hidesPorts(s types.ServiceConfig) string {
 	return ""
 }
 
-// answersOutside holds that a program with a port listens there for all
-// interfaces of its container; left to itself it listens on loopback.
+// answersOutside checks that a program with a port listens on all interfaces of its
+// container. Its default is loopback only.
 func answersOutside(s types.ServiceConfig) string {
 	if s.Build == nil || s.Build.Target != "poller" && s.Build.Target != "sink" {
 		return ""
@@ -121,8 +121,8 @@ func answersOutside(s types.ServiceConfig) string {
 	return ""
 }
 
-// keepsData holds that a store's image has a volume with a name: one without
-// is lost with its container.
+// keepsData checks that a store's image has a named volume. One without a name is lost
+// with its container.
 func keepsData(s types.ServiceConfig) string {
 	if s.Build != nil {
 		return ""

@@ -1,12 +1,13 @@
-// Dockerfilecheck reads Dockerfiles as BuildKit would, without Docker and
-// without the network, and prints what its linter says, and each COPY --from
-// that names no stage:
+// Dockerfilecheck reads Dockerfiles as BuildKit would, without Docker and without the
+// network. It prints what BuildKit's linter reports, and each COPY --from that names no
+// stage:
 //
 //	dockerfilecheck FILE...
 //
-// It exits 1 with a fault, 2 for a command line without a file.
+// It exits with status 1 if there is a fault, and with 2 for a command line without a
+// file.
 //
-// It is a module of its own since its dependencies are not the project's.
+// It is a separate module, since the project does not have its dependencies.
 package main
 
 import (
@@ -81,9 +82,9 @@ func check(ctx context.Context, file string) ([]string, error) {
 	return append(faults, wrong...), err
 }
 
-// wrongSources finds what the linter does not: BuildKit takes an unknown name
-// after COPY --from for an image, and a build fails only when it cannot pull
-// it. An image must therefore name a version.
+// wrongSources finds what the linter does not. BuildKit takes an unknown name after COPY
+// --from for an image, and the build fails only when it cannot pull it. So an image must
+// name a version.
 func wrongSources(text []byte) ([]string, error) {
 	parsed, err := parser.Parse(bytes.NewReader(text))
 	if err != nil {
@@ -107,8 +108,7 @@ func wrongSources(text []byte) ([]string, error) {
 	return faults, nil
 }
 
-// unknownImages stands for the registry: every image is there and says nothing
-// of itself.
+// unknownImages stands for the registry: every image exists, and has no metadata.
 type unknownImages struct{}
 
 func (unknownImages) ResolveImageConfig(_ context.Context, ref string, _ sourceresolver.Opt) (string, digest.Digest, []byte, error) {

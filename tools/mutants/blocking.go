@@ -1,6 +1,6 @@
 package main
 
-// ofWhoBlocks are the rules by which no client stops the others.
+// ofWhoBlocks are the rules that no client blocks the others.
 func ofWhoBlocks() []mutant {
 	return []mutant{
 		{

@@ -15,20 +15,20 @@ import (
 
 // mutant is one rule and a way to break it.
 type mutant struct {
-	invariant int    // of docs/architecture.md; 0: a rule of its own
-	rule      string // what holds
+	invariant int    // of docs/architecture.md; 0: another rule
+	rule      string // the rule
 	file      string // slash-separated, from the project's root
-	old       string // what keeps the rule; once in file
-	new       string // what it is replaced by
-	pkg       string // whose tests are to find it
+	old       string // the code that keeps the rule; occurs once in file
+	new       string // its replacement
+	pkg       string // whose tests must find it
 	tests     string // regexp of their names
 	flags     []string
-	env       []string // beside the process's own
+	env       []string // added to the process's own
 
 	found []string // tests that failed
 }
 
-// broken is the file with the rule broken.
+// broken returns the file with the rule broken.
 func (m mutant) broken(root string) ([]byte, error) {
 	text, err := os.ReadFile(filepath.Join(root, filepath.FromSlash(m.file)))
 	if err != nil {
@@ -72,7 +72,7 @@ func (m mutant) hunt(ctx context.Context, root string) (found []string, err erro
 	return found, nil
 }
 
-// lay writes the broken file and the overlay that puts it over the real one.
+// lay writes the broken file, and the overlay that replaces the real one by it.
 func lay(dir, file string, broken []byte) (overlay string, err error) {
 	instead := filepath.Join(dir, filepath.Base(file))
 	if err := os.WriteFile(instead, broken, 0o600); err != nil {
@@ -88,8 +88,8 @@ func lay(dir, file string, broken []byte) (overlay string, err error) {
 
 var failure = regexp.MustCompile(`(?m)^--- FAIL: (\S+)`)
 
-// failed lists the tests that failed, each once, by go test's output. A program
-// that hangs or dies has its test named by the panic.
+// failed returns the tests that failed, each once, from go test's output. If a program
+// hangs or dies, the panic names its test.
 func failed(out []byte) (names []string) {
 	for _, m := range failure.FindAllSubmatch(out, -1) {
 		names = append(names, string(m[1]))

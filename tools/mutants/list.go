@@ -9,8 +9,8 @@ const (
 	anySinks   = "TestAnyHistoryOfSinksIsExactlyOnce"
 )
 
-// histories are as many as a mutant gets to be found in, and no search for a
-// shorter one.
+// histories sets the number of histories in which a mutant may be found, and turns off
+// the search for a shorter one.
 var histories = []string{"-rapid.checks=40", "-rapid.shrinktime=0s", "-rapid.nofailfile"}
 
 // mutants is the list, capture first.

@@ -1,10 +1,10 @@
-// Mutants breaks one rule of the program at a time and shows that a test then
-// fails. It never changes the tree: the broken file is laid over the real one with
-// the go command's -overlay.
+// Mutants breaks one rule of the program at a time and shows that a test then fails. It
+// never changes the tree: the go command's -overlay replaces the real file by the broken
+// one.
 //
-// The one thing that it keeps: a mutant counts as found only if a test failed. One
-// that does not compile, whose text is no longer in its file, or that every test
-// survives, is an error. It knows nothing of what the rules mean.
+// Invariant: a mutant counts as found only if a test failed. It is an error if a mutant
+// does not compile, if its text is no longer in its file, or if every test passes. It
+// knows nothing of what the rules mean.
 //
 // The exit status is 0 if every mutant was found, else 1.
 package main
@@ -36,8 +36,8 @@ func main() {
 	}
 }
 
-// draws is how often a mutant is hunted: one that shows in some random histories
-// only may be missed by a few of them.
+// draws is how often the tests are run for a mutant. One that only some random histories
+// show may be missed a few times.
 const draws = 3
 
 func run(ctx context.Context, root, only, out string, log io.Writer) error {

@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// The list must keep up with the code: a mutant whose text is gone breaks nothing.
+// The list must fit the code: a mutant whose text is gone breaks nothing.
 func TestEachMutantBreaksItsFile(t *testing.T) {
 	t.Parallel()
 	for _, m := range mutants() {
@@ -35,7 +35,7 @@ func TestRulesHaveNamesOfTheirOwn(t *testing.T) {
 	}
 }
 
-// A module with a rule, a test that keeps it and one that does not.
+// A module with a rule, a test that checks it, and one that does not.
 func TestAMutantIsFoundOnlyByATestThatFails(t *testing.T) {
 	t.Parallel()
 	root := t.TempDir()

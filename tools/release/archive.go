@@ -14,7 +14,7 @@ import (
 	"time"
 )
 
-// packTar writes files below folder. All of them have the time at and owner 0.
+// packTar writes files below folder. All files have the time at and owner 0.
 func packTar(w io.Writer, folder string, files []file, at time.Time) error {
 	zipped, err := gzip.NewWriterLevel(w, gzip.BestCompression)
 	if err != nil {

@@ -13,8 +13,8 @@ import (
 	"strings"
 )
 
-// compile builds the programs of root's cmd into dir and returns their paths,
-// sorted. They are static, and hold neither paths of this machine nor a build id.
+// compile builds the programs of root's cmd into dir and returns their sorted paths. They
+// are static, and contain neither paths of this machine nor a build id.
 func compile(ctx context.Context, root, dir string, t target) ([]string, error) {
 	cmd := goCommand(ctx, root, "build", "-trimpath", "-buildvcs=true", "-ldflags=-s -w -buildid=", "-o", dir+string(filepath.Separator), "./cmd/...")
 	cmd.Env = append(cmd.Env, "CGO_ENABLED=0", "GOOS="+t.os, "GOARCH="+t.arch, "GOAMD64=v1", "GOARM64=v8.0")
@@ -24,7 +24,7 @@ func compile(ctx context.Context, root, dir string, t target) ([]string, error) 
 	return filepath.Glob(filepath.Join(dir, "*"))
 }
 
-// goCommand is a go command in root that takes no flags from its environment.
+// goCommand returns a go command in root that ignores flags in its environment.
 func goCommand(ctx context.Context, root string, args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, "go", args...)
 	cmd.Dir = root
@@ -39,8 +39,8 @@ type file struct {
 	mode int64
 }
 
-// contents lists what an archive holds, sorted by name: the programs, the documents,
-// and the licences of everything that is linked into them.
+// contents returns the files of an archive, sorted by name: the programs, the documents,
+// and the licences of all modules that are linked into the programs.
 func contents(ctx context.Context, root string, programs []string, o origin) ([]file, error) {
 	var files []file
 	for _, path := range programs {
@@ -61,8 +61,8 @@ func contents(ctx context.Context, root string, programs []string, o origin) ([]
 	return files, nil
 }
 
-// licences finds the licence files of the linked modules in the module cache, and
-// that of Go. A module without one is an error: it may not be passed on.
+// licences finds the licence files of the linked modules in the module cache, and that of
+// Go. A module without one is an error: it may not be distributed.
 func licences(ctx context.Context, root string, o origin) ([]file, error) {
 	goroot, err := goCommand(ctx, root, "env", "GOROOT").Output()
 	if err != nil {
@@ -94,7 +94,7 @@ func licences(ctx context.Context, root string, o origin) ([]file, error) {
 	return files, nil
 }
 
-// moduleDirs adds where the module cache has each of the linked modules.
+// moduleDirs adds the directory of each linked module in the module cache.
 func moduleDirs(ctx context.Context, root string, o origin, dirs map[string]string) error {
 	args := []string{"list", "-m", "-json"}
 	for _, m := range o.modules {

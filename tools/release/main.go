@@ -1,14 +1,14 @@
-// Release builds every program of a tree for every platform, and packs what others
-// download: an archive and an SBOM a platform, and SHA256SUMS.
+// Release builds every program of a tree for every platform, and packs the files for
+// download: an archive and an SBOM for each platform, and SHA256SUMS.
 //
 //	release [-root DIR] -out DIR [GOOS/GOARCH]...
 //	release [-root DIR] -check [-cold] [GOOS/GOARCH]...
 //
-// The same commit and the same Go give the same bytes. -check shows it: it builds
-// the last commit twice, from two clones at different paths, and compares the files.
-// With -cold the second build compiles everything again, which takes minutes.
+// The same commit and the same Go version give the same bytes. -check tests this: it
+// builds the last commit twice, from two clones at different paths, and compares the
+// files. With -cold the second build compiles everything again, which takes minutes.
 //
-// It exits 1 with a fault, 2 for a command line that makes no sense.
+// It exits with status 1 for a fault, and with 2 for a bad command line.
 package main
 
 import (
@@ -27,7 +27,7 @@ func main() {
 	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
 }
 
-// platforms are those that a release is made for.
+// platforms are the platforms of a release.
 func platforms() []string {
 	return []string{"linux/amd64", "linux/arm64", "darwin/amd64", "darwin/arm64", "windows/amd64", "windows/arm64"}
 }
@@ -66,7 +66,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	return 0
 }
 
-// target is a platform.
+// target is one platform.
 type target struct{ os, arch string }
 
 func (t target) String() string { return t.os + "/" + t.arch }

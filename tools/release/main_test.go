@@ -19,7 +19,7 @@ import (
 	"time"
 )
 
-// TestATreeIsReleased makes a release of a small module, for a platform of each kind
+// TestATreeIsReleased makes a release of a small module, for one platform with each kind
 // of archive.
 func TestATreeIsReleased(t *testing.T) {
 	t.Parallel()
@@ -61,7 +61,7 @@ func TestATreeIsReleased(t *testing.T) {
 	}
 }
 
-// tarNames checks that no entry tells who made it or when, and returns the names.
+// tarNames checks that no entry shows who made it or when, and returns the names.
 func tarNames(t *testing.T, archive []byte) (names []string) {
 	t.Helper()
 	zipped, err := gzip.NewReader(bytes.NewReader(archive))

@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// origin is what the programs say that they were built from.
+// origin is what the programs were built from, by their build information.
 type origin struct {
 	main    debug.Module
 	goVer   string // "go1.26.8"
@@ -17,7 +17,7 @@ type origin struct {
 	modules []debug.Module // linked into any of the programs, sorted by path
 }
 
-// originOf reads the programs' own build information, as go version -m does.
+// originOf reads the programs' build information, as go version -m does.
 func originOf(programs []string) (origin, error) {
 	if len(programs) == 0 {
 		return origin{}, fmt.Errorf("no programs in cmd")
@@ -47,11 +47,11 @@ func originOf(programs []string) (origin, error) {
 	return o, nil
 }
 
-// name is the last element of the module's path.
+// name returns the last element of the module's path.
 func (o origin) name() string { return o.main.Path[strings.LastIndex(o.main.Path, "/")+1:] }
 
-// version is the tag of the commit, or what Go makes of a commit without one; "devel"
-// for a tree that is no clone.
+// version returns the tag of the commit, or Go's pseudo-version if it has none; "devel"
+// for a tree that is not a clone.
 func (o origin) version() string {
 	if v := o.main.Version; v != "" && v != "(devel)" {
 		return v
@@ -59,8 +59,8 @@ func (o origin) version() string {
 	return "devel"
 }
 
-// time is the commit's, and for a tree that is no clone the earliest that a zip
-// archive knows.
+// time returns the commit's time; for a tree that is not a clone, the earliest time that
+// a zip archive can hold.
 func (o origin) time() time.Time {
 	if at, err := time.Parse(time.RFC3339, o.vcs["vcs.time"]); err == nil {
 		return at.UTC()

@@ -11,9 +11,9 @@ import (
 	"strings"
 )
 
-// reproduce builds the last commit of root twice, from two clones at paths of
-// different lengths, and returns an error that names the files which differ. If cold,
-// the second build has an empty build cache.
+// reproduce builds the last commit of root twice, from two clones at paths of different
+// lengths, and returns an error that names the files that differ. If cold, the second
+// build has an empty build cache.
 func reproduce(ctx context.Context, root string, targets []target, cold bool, stdout io.Writer) error {
 	work, err := os.MkdirTemp("", "reproduce-")
 	if err != nil {

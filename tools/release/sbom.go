@@ -41,8 +41,8 @@ type dependency struct {
 	DependsOn []string `json:"dependsOn"`
 }
 
-// writeBOM writes what the programs are made of: Go's standard library and every
-// module that is linked into them, with its sum of go.sum.
+// writeBOM writes the components of the programs: Go's standard library and every module
+// that is linked into them, with its checksum from go.sum.
 func writeBOM(w io.Writer, o origin) error {
 	main := newComponent("application", o.main.Path, o.version(), "")
 	main.Name = o.name()

@@ -1,7 +1,7 @@
-// Package workflows tests the workflow files of the forge without the forge: that
-// they are YAML, grant no more than they need, and call what the tree has.
+// Package workflows tests the forge's workflow files without the forge. They must be
+// YAML, grant no more permissions than they need, and call only what the tree has.
 //
-// It is a module of its own since its dependencies are not the project's.
+// It is a separate module, since the project does not have its dependencies.
 package workflows
 
 import (
@@ -29,7 +29,7 @@ type job struct {
 
 type step struct{ Uses, Run string }
 
-// TestWorkflows checks every file, so that a new one is held to the same.
+// TestWorkflows checks every file, so that the rules apply to new ones too.
 func TestWorkflows(t *testing.T) {
 	t.Parallel()
 	paths, err := filepath.Glob("../../.github/workflows/*")
@@ -101,7 +101,7 @@ func read(t *testing.T, path string) (w workflow) {
 	return w
 }
 
-// granted lists what may be written.
+// granted returns the permissions to write.
 func granted(permissions map[string]string) (names []string) {
 	for name, access := range permissions {
 		if access != "read" && access != "none" {

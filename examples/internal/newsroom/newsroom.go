@@ -1,4 +1,4 @@
-// Package newsroom gives the examples' tests a broker in this process, with topics
+// Package newsroom provides a broker in this process for the examples' tests, with topics
 // as the poller makes them.
 //
 // It knows nothing of the examples.
@@ -14,14 +14,14 @@ import (
 	"odastream/stream"
 )
 
-// Newsroom is a broker; Config reaches it. It ends with the test.
+// Newsroom is a broker at the address in Config. It ends with the test.
 type Newsroom struct {
 	stream.Config
 	publisher *stream.Publisher
 }
 
-// Open starts a broker with the topics of the entities, of one partition each, so
-// that changes come in the order in which they were published.
+// Open starts a broker with the topics of the entities. Each has one partition, so that
+// changes arrive in the order in which they were published.
 func Open(t testing.TB, entities ...string) *Newsroom {
 	t.Helper()
 	n := &Newsroom{Config: stream.Config{Brokers: kafkatest.Fake(t), TopicPrefix: "parliament-", Partitions: 1}}
@@ -41,7 +41,7 @@ func Open(t testing.TB, entities ...string) *Newsroom {
 	return n
 }
 
-// Publish writes changes as the poller does, one after the other.
+// Publish writes changes as the poller does, one by one.
 func (n *Newsroom) Publish(t testing.TB, changes ...schema.Change) {
 	t.Helper()
 	for _, c := range changes {
@@ -51,7 +51,7 @@ func (n *Newsroom) Publish(t testing.TB, changes ...schema.Change) {
 	}
 }
 
-// Change is a change that the tail found; of a delete data is "".
+// Change returns a change that the tail found; data is "" for a delete.
 func Change(entity string, id, seq int64, action schema.Action, data string) schema.Change {
 	c := schema.Change{
 		Entity: entity, ID: id, Action: action, Seq: seq, Timestamp: time.UnixMicro(seq).UTC(),
