@@ -9,18 +9,18 @@ import (
 	"odastream/schema"
 )
 
-// Author makes up what a poller would publish: changes of a few rows, of every
-// kind, in which a row is often what it was before. All but Seq and Old is required.
+// Author invents changes such as a poller publishes: of a few rows, of every action, and
+// often back to an earlier content. All fields but Seq and Old are required.
 type Author struct {
 	Rand     *rand.Rand
 	Entities []string
 	FirstID  int64 // of the rows, which are IDs in a row
 	IDs      int64
-	Seq      int64           // of the change before
-	Old      []schema.Change // every one made so far
+	Seq      int64           // of the previous change
+	Old      []schema.Change // all changes made so far
 }
 
-// Change makes up the next one.
+// Change invents the next change.
 func (a *Author) Change() schema.Change {
 	a.Seq++
 	c := schema.Change{
@@ -34,11 +34,11 @@ func (a *Author) Change() schema.Change {
 	return c
 }
 
-// nul is what no jsonb holds, as JSON spells it.
+// nul is the JSON escape of a character that jsonb cannot hold.
 const nul = `\u0000`
 
-// Broken makes up a record of entity that no cache can hold: its value is no
-// change, or one whose content Postgres refuses.
+// Broken invents a record of entity that no cache can hold: its value is not a change, or
+// Postgres refuses its content.
 func (a *Author) Broken(entity string) (key, value string) {
 	a.Seq++
 	id := a.FirstID + a.Rand.Int64N(a.IDs)
@@ -50,8 +50,8 @@ func (a *Author) Broken(entity string) (key, value string) {
 	return schema.Key(entity, id), value
 }
 
-// Records is how many records the changes are on their topics: a delete has its
-// tombstone behind it.
+// Records returns the number of records of the changes on their topics: a tombstone
+// follows each delete.
 func Records(changes []schema.Change) (n int) {
 	for _, c := range changes {
 		n++
@@ -62,8 +62,7 @@ func Records(changes []schema.Change) (n int) {
 	return n
 }
 
-// RecordOf is what a judgement needs of a record: the change that it holds, or the
-// error with which it could not be read.
+// RecordOf returns what Judge needs of a record: its change, or the error of decoding it.
 func RecordOf(at Place, c schema.Change, err error) Record {
 	if err != nil || bytes.Contains(c.Data, []byte(nul)) {
 		return Record{Place: at, Broken: true}

@@ -1,10 +1,9 @@
-// Package checker judges a sink from outside, in the manner of Jepsen's checker
-// for Kafka: it is given every record that stands on the topics and what the
-// tables held at many moments while the sink was killed, frozen and cut off, and
-// says what was lost, doubled, regressed, or moved without its rows. An Author
-// makes up what the topics are given.
+// Package checker judges a sink from outside, like Jepsen's checker for Kafka. It gets
+// every record of the topics, and the content of the tables at many moments while the
+// sink was killed, frozen and cut off. It reports what was lost, doubled, regressed, or
+// moved without its rows. An Author invents the records.
 //
-// Invariant: the tables at any one moment must be exactly what the records before
-// the offsets of that moment make of them; nothing is forgiven because it was
-// mended later. The package knows nothing of how the sink works, nor of Kafka.
+// Invariant: at each moment the tables must be exactly the result of the records before
+// the offsets of that moment. A fault counts even if it was repaired later. The package
+// knows nothing of Kafka or of how the sink works.
 package checker

@@ -8,41 +8,40 @@ import (
 	"odastream/schema"
 )
 
-// Rule names what was broken.
+// Rule names a rule that was broken.
 type Rule string
 
 // The rules.
 const (
-	// Lost: a record lies before the offset, and what it says is not there.
+	// Lost: a record is before the offset, but its effect is missing.
 	Lost Rule = "lost"
-	// Ahead: what a record says is there, and its partition's offset lies before it.
+	// Ahead: a record's effect exists, but its partition's offset is before it.
 	Ahead Rule = "ahead"
-	// Regressed: a seq, or an offset, fell.
+	// Regressed: a seq or an offset decreased.
 	Regressed Rule = "regressed"
-	// Doubled: a row is both there and deleted, or a change stands in the history
-	// twice.
+	// Doubled: a row both exists and is deleted, or a change is in the history twice.
 	Doubled Rule = "doubled"
-	// Wrong: the row has another content, or the history another action, than the
-	// records give.
+	// Wrong: the content of a row, or an action in the history, does not match the
+	// records.
 	Wrong Rule = "wrong"
 )
 
-// Fault is one rule broken at one look.
+// Fault is one broken rule in one look.
 type Fault struct {
 	Rule
-	Look int // which of the looks, from 0
+	Look int // index of the look
 	What string
 }
 
-// String is one line.
+// String returns one line.
 func (f Fault) String() string { return fmt.Sprintf("look %d: %s: %s", f.Look, f.Rule, f.What) }
 
-// most is how many faults are told of one look: they have one cause.
+// most bounds the faults that are reported of one look, since they have one cause.
 const most = 10
 
-// Judge compares each look with what the records before its own offsets make of
-// empty tables, and with the look before it. Looks are in order of time. It stops
-// at the first look with faults: later ones would only repeat them.
+// Judge compares each look with the result of applying the records before its offsets to
+// empty tables, and with the previous look. Looks are in order of time. Judge stops at
+// the first look with faults, since later looks would only repeat them.
 func Judge(log *Log, looks []Look) []Fault {
 	j := judge{log: log, read: map[Partition]int{}, want: map[Key]*row{}, letters: map[Place]bool{}, history: map[Entry]bool{}}
 	for i, look := range looks {
@@ -56,10 +55,10 @@ func Judge(log *Log, looks []Look) []Fault {
 	return nil
 }
 
-// judge is how far a judgement has come.
+// judge is the state of a judgement.
 type judge struct {
 	log    *Log
-	read   map[Partition]int // how many of its records lie before the offset
+	read   map[Partition]int // how many of its records are before the offset
 	before Look
 
 	want    map[Key]*row
@@ -70,12 +69,12 @@ type judge struct {
 	faults []Fault
 }
 
-// row is what the records make of a key.
+// row is the result of the records of a key.
 type row struct {
 	seq  int64
 	data string // "": deleted
-	// unordered: a record came with a seq that was not above all before it. Whether
-	// it is history depends on whether it was in one batch with its elders.
+	// unordered: a record had a seq that was not above all earlier ones. Whether it is in
+	// the history depends on whether it was in one batch with the earlier records.
 	unordered bool
 }
 
@@ -90,7 +89,7 @@ func (j *judge) judge(look Look) {
 		}
 	}
 	if len(j.faults) > 0 {
-		return // nothing below would make sense
+		return // the other checks would make no sense
 	}
 	for p, next := range look.Offsets {
 		j.advance(p, next)
@@ -100,7 +99,7 @@ func (j *judge) judge(look Look) {
 	j.judgeLetters(look)
 }
 
-// advance takes in the records of p before next.
+// advance applies the records of p before next.
 func (j *judge) advance(p Partition, next int64) {
 	records := j.log.partitions[p]
 	for j.read[p] < len(records) && records[j.read[p]].Offset < next {
@@ -129,8 +128,8 @@ func (j *judge) take(r Record) {
 	w.seq, w.data = r.Seq, r.Data
 }
 
-// actionOf is what r's entry in the history says, given what was there; "" if
-// it has none.
+// actionOf returns the action of r's entry in the history, given the previous row; "" if
+// there must be no entry.
 func actionOf(was row, r Record) string {
 	switch {
 	case r.Data == "" && was.data == "":
@@ -146,7 +145,7 @@ func actionOf(was row, r Record) string {
 	}
 }
 
-// same says whether two rows have the same content.
+// same reports whether two rows have the same content.
 func same(a, b string) bool {
 	if a == b {
 		return true
@@ -194,7 +193,7 @@ func (j *judge) judgeRow(key Key, w row, look Look) {
 	}
 }
 
-// is says whether data is the row's content; it is none of a row to be deleted.
+// is reports whether data is the row's content. A row that must be deleted has none.
 func (w row) is(data string) bool { return w.data != "" && same(data, w.data) }
 
 func seqOf(look Look, key Key) int64 { return max(look.Rows[key].Seq, look.Deleted[key]) }
@@ -258,8 +257,8 @@ func (j *judge) isBroken(place Place) bool {
 	return slices.ContainsFunc(j.log.partitions[place.Partition], func(r Record) bool { return r.Place == place && r.Broken })
 }
 
-// String is as keys are written.
+// String returns the key as keys are written.
 func (k Key) String() string { return schema.Key(k.Entity, k.ID) }
 
-// String is topic/partition@offset.
+// String returns topic/partition@offset.
 func (p Place) String() string { return fmt.Sprintf("%s/%d@%d", p.Topic, p.Number, p.Offset) }

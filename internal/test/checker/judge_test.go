@@ -22,8 +22,8 @@ func at(p checker.Partition, offset int64) checker.Place {
 	return checker.Place{Partition: p, Offset: offset}
 }
 
-// topics are a row that is made, changed, deleted and made again; one that comes
-// late; one that nobody can hold; and one in another partition.
+// topics hold a row that is created, changed, deleted and created again; a late one; one
+// that no database can hold; and one in another partition.
 func topics() *checker.Log {
 	return checker.NewLog([]checker.Record{
 		{Place: at(sag, 0), Key: one, Seq: 10, Data: `{"v":1}`, Create: true},
@@ -38,7 +38,7 @@ func topics() *checker.Log {
 	})
 }
 
-// honest are looks at a sink that does its work.
+// honest are looks at a sink that works correctly.
 func honest() []checker.Look {
 	created := checker.Entry{Key: one, Seq: 10, Action: "create"}
 	updated := checker.Entry{Key: one, Seq: 11, Action: "update"}
@@ -164,8 +164,8 @@ func TestEachLieIsFound(t *testing.T) {
 	}
 }
 
-// A record that comes late, with a seq below its elders', is history or not as it
-// was in one batch with them or not: either is right.
+// A late record, with a seq below that of earlier records, is in the history or not,
+// depending on whether it was in one batch with them. Both are correct.
 func TestHistoryOfWhatCameOutOfOrderMayDiffer(t *testing.T) {
 	t.Parallel()
 	log := checker.NewLog([]checker.Record{

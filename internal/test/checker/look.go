@@ -8,20 +8,20 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// Row is one of parliamentary_data.
+// Row is a row of parliamentary_data.
 type Row struct {
 	Seq  int64
 	Data string // as jsonb writes it
 }
 
-// Entry is one of parliamentary_history.
+// Entry is a row of parliamentary_history.
 type Entry struct {
 	Key
 	Seq    int64
 	Action string
 }
 
-// Look is what the tables held at one moment.
+// Look is the content of the tables at one moment.
 type Look struct {
 	Offsets map[Partition]int64
 	Rows    map[Key]Row
@@ -30,7 +30,7 @@ type Look struct {
 	Letters map[Place]bool
 }
 
-// Applied is the number of offsets that the sinks have passed in all.
+// Applied returns the total number of offsets that the sinks have passed.
 func (l Look) Applied() (sum int64) {
 	for _, offset := range l.Offsets {
 		sum += offset
@@ -38,8 +38,8 @@ func (l Look) Applied() (sum int64) {
 	return sum
 }
 
-// Scope is the part of a database that one history writes, so that many can share
-// it.
+// Scope is the part of a database that one history of a test writes, so that many can
+// share the database.
 type Scope struct {
 	Group string // whose offsets
 	// FirstID and LastID bound the ids of its rows.
@@ -48,7 +48,7 @@ type Scope struct {
 	TopicPrefix string
 }
 
-// Take looks at the tables as of one moment, in one read-only transaction.
+// Take reads the tables as of one moment, in one read-only transaction.
 func Take(ctx context.Context, pool *pgxpool.Pool, s Scope) (Look, error) {
 	look := Look{Offsets: map[Partition]int64{}, Rows: map[Key]Row{}, Deleted: map[Key]int64{}, Letters: map[Place]bool{}}
 	err := pgx.BeginTxFunc(ctx, pool, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}, func(tx pgx.Tx) error {

@@ -26,7 +26,7 @@ func open(t *testing.T, url string) *pgxpool.Pool {
 	return pool
 }
 
-// What the sink's own store writes is what a look shows, and nothing of others.
+// A look shows what the sink's own store writes, and nothing of other histories.
 func TestLookShowsWhatTheStoreWrote(t *testing.T) {
 	t.Parallel()
 	pool := open(t, pgtest.Migrated(t))
@@ -66,7 +66,7 @@ func TestLookShowsWhatTheStoreWrote(t *testing.T) {
 	}
 }
 
-// Watching goes on until it is told to stop, and keeps each state once.
+// Watch continues until it is stopped, and keeps each state once.
 func TestWatchKeepsEachStateOnce(t *testing.T) {
 	t.Parallel()
 	url := pgtest.Migrated(t)
@@ -87,7 +87,7 @@ func TestWatchKeepsEachStateOnce(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	// The next look sees the last state, and is over when the one after it begins.
+	// The next look sees the last state, and has ended when the one after it begins.
 	begun := watched.Stat().AcquireCount()
 	machine.Until(t, "two looks more", func() bool { return watched.Stat().AcquireCount() >= begun+2 })
 	stop()

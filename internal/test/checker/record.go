@@ -17,31 +17,31 @@ type Partition struct {
 	Number int32
 }
 
-// Place is where a record stands.
+// Place is the position of a record.
 type Place struct {
 	Partition
 	Offset int64
 }
 
-// Record is what a judgement needs of one record on a topic.
+// Record is what Judge needs of one record on a topic.
 type Record struct {
 	Place
 	Key
 	Seq  int64
 	Data string // the row as JSON; "": the record takes the row away
-	// Create marks what the source showed for the first time after the first load:
-	// it is history, although nothing was there before.
+	// Create marks a row that appeared at the source after the first load. It is in the
+	// history although there was no row before.
 	Create bool
-	// Broken: no database can hold it, so it belongs into dead_letters.
+	// Broken: no database can hold it, so it must be in dead_letters.
 	Broken bool
 }
 
-// Log is every record of every topic. The zero value is of topics without records.
+// Log is every record of every topic. The zero value stands for topics without records.
 type Log struct {
 	partitions map[Partition][]Record // by offset
 }
 
-// NewLog sorts records into their partitions.
+// NewLog returns the records by partition.
 func NewLog(records []Record) *Log {
 	l := &Log{partitions: map[Partition][]Record{}}
 	for _, r := range records {
@@ -53,7 +53,7 @@ func NewLog(records []Record) *Log {
 	return l
 }
 
-// Applied says whether look is at the end of each partition.
+// Applied reports whether look is at the end of each partition.
 func (l *Log) Applied(look Look) bool {
 	for p, rs := range l.partitions {
 		if look.Offsets[p] <= rs[len(rs)-1].Offset {

@@ -8,9 +8,8 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// Watch takes a look every so often until ctx ends, and returns those that differ
-// from the one before. A look that fails, because the database is away, is
-// followed by the next one.
+// Watch takes a look at each interval until ctx ends, and returns those that differ from
+// the previous one. It skips a look that fails because the database is down.
 func Watch(ctx context.Context, pool *pgxpool.Pool, s Scope, every time.Duration) (looks []Look) {
 	tick := time.NewTicker(every)
 	defer tick.Stop()

@@ -18,16 +18,15 @@ import (
 	"odastream/stream"
 )
 
-// How many histories of real processes there are, and which; each takes a minute
-// or two.
+// The number of histories of real processes, and their seeds. Each takes a minute or two.
 const (
 	envHistories = "ODASTREAM_E2E_HISTORIES"
 	envSeed      = "ODASTREAM_SEED"
 )
 
-// Real sinks, a real broker and a real Postgres, all of them killed, frozen and
-// started again: no row is lost, doubled or regressed, and no offset moves without
-// its rows, at any moment that was looked at.
+// Real sinks, a real broker and a real Postgres are killed, frozen and started again. No
+// look finds a row that is lost, doubled or regressed, or an offset that moved without
+// its rows.
 //
 //	ODASTREAM_E2E_HISTORIES=20 go test ./internal/test/e2e -run TestSinksUnderDuressAreExactlyOnce -timeout 2h
 //	ODASTREAM_SEED=17 go test ./internal/test/e2e -run TestSinksUnderDuressAreExactlyOnce -v
@@ -85,8 +84,8 @@ func duressSeeds(t *testing.T) (seeds []uint64) {
 	return seeds
 }
 
-// live is one sink that becomes four that become two, while all befalls them in
-// some order, and a sink sleeps through some of it.
+// live runs one sink, then four, then two. All kinds of faults happen in some order, and
+// a sink is frozen during some of them.
 func (d *duress) live() {
 	d.scale(1)
 	d.publish(200)
@@ -101,7 +100,7 @@ func (d *duress) live() {
 			d.scale(4)
 		case 1, 4:
 			if i == 1 {
-				d.scale(2) // one at least is awake
+				d.scale(2) // at least one is awake
 			}
 			d.publish(60)
 			awake = d.freeze()
@@ -116,7 +115,7 @@ func (d *duress) live() {
 	}
 }
 
-// settle waits until everything is applied.
+// settle waits until all is applied.
 func (d *duress) settle(log *checker.Log) (last checker.Look) {
 	d.t.Helper()
 	offsets := func() string { return fmt.Sprint("offsets ", last.Offsets) }
@@ -132,7 +131,7 @@ func (d *duress) settle(log *checker.Log) (last checker.Look) {
 	return last
 }
 
-// log is everything that stands on the topics.
+// log returns all records on the topics.
 func (d *duress) log() *checker.Log {
 	d.t.Helper()
 	var all []checker.Record
@@ -155,8 +154,8 @@ func (d *duress) log() *checker.Log {
 	return checker.NewLog(all)
 }
 
-// checkLetters fails unless each dead letter of the database stands on its topic,
-// once at least.
+// checkLetters fails unless each dead letter of the database is on its topic at least
+// once.
 func (d *duress) checkLetters(last checker.Look) {
 	d.t.Helper()
 	client, err := stream.NewClient(d.kafka, quiet())
@@ -165,7 +164,7 @@ func (d *duress) checkLetters(last checker.Look) {
 	}
 	defer client.Close()
 	found := map[checker.Place]bool{}
-	// A dead-letter topic is read as any other by its name without the prefix.
+	// A dead-letter topic is read like any other, by its name without the prefix.
 	_, err = d.topics.ReadLog(d.t.Context(), "sag.dlq", nil, func(records []*kgo.Record) error {
 		for _, rec := range records {
 			found[letterPlace(rec)] = true

@@ -18,7 +18,7 @@ import (
 	"odastream/schema"
 )
 
-// beyondSession is longer than the group waits for a member that is silent.
+// beyondSession is longer than the session timeout of the group.
 const beyondSession = 13 * time.Second
 
 func unescape(t *testing.T, text string) string {
@@ -30,7 +30,7 @@ func unescape(t *testing.T, text string) string {
 	return plain
 }
 
-// pause lets the world go on for a while.
+// pause waits while everything runs.
 func (d *duress) pause(t time.Duration) {
 	select {
 	case <-time.After(t):
@@ -47,7 +47,7 @@ func (d *duress) scale(n int) {
 	}
 }
 
-// any is a sink that is not frozen.
+// any returns a sink that is not frozen.
 func (d *duress) any() *sinkProcess {
 	for {
 		if s := d.sinks[d.rand.IntN(len(d.sinks))]; !s.froze {
@@ -66,8 +66,8 @@ func (d *duress) kill() {
 	d.start()
 }
 
-// freeze stops a sink for longer than its session; it goes on when awake is
-// called, or by itself.
+// freeze stops a sink for longer than its session. It continues when awake is called, or
+// by itself.
 func (d *duress) freeze() (awake func()) {
 	s := d.any()
 	d.tell("sink %d is frozen", s.n)
@@ -126,8 +126,8 @@ func (d *duress) killKafka() {
 	d.startKafka()
 }
 
-// reset breaks every connection to the broker, and a sink's to Postgres in the
-// middle of what it says.
+// reset breaks every connection to the broker, and a sink's connection to Postgres in the
+// middle of its data.
 func (d *duress) reset() {
 	s := d.any()
 	bytes := 1 + d.rand.IntN(20_000)
@@ -140,7 +140,7 @@ func (d *duress) reset() {
 	d.publish(100)
 	select {
 	case <-tripped:
-	case <-time.After(machine.AtLeast(5 * time.Second)): // it has nothing to do
+	case <-time.After(machine.AtLeast(5 * time.Second)): // the sink has nothing to do
 		s.proxy.DownAfter(0)
 		s.proxy.Down()
 	}
@@ -161,8 +161,8 @@ func (d *duress) slow() {
 	s.proxy.Delay(0)
 }
 
-// publish writes changes, with what no sink can apply and what is long out of
-// date among them.
+// publish writes changes, among them some that no sink can apply and some that are long
+// out of date.
 func (d *duress) publish(n int) {
 	d.t.Helper()
 	for n > 0 {

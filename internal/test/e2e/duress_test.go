@@ -25,8 +25,8 @@ import (
 	"odastream/stream"
 )
 
-// duress is a Kafka and a Postgres of one's own, to be killed and started again,
-// with sinks that reach them by way of proxies.
+// duress is a separate Kafka and Postgres, which may be killed and started again, and
+// sinks that reach them through proxies.
 type duress struct {
 	t    *testing.T
 	rand *rand.Rand
@@ -37,7 +37,7 @@ type duress struct {
 	kafkaProxy *faultproxy.Proxy
 	postgres   *pgserver.Server
 	pgOptions  pgserver.Options
-	pool       *pgxpool.Pool // for looking, past the proxies
+	pool       *pgxpool.Pool // for looks, without a proxy
 
 	kafka  stream.Config
 	raw    *kgo.Client
@@ -53,7 +53,7 @@ type duress struct {
 	tale    []string
 }
 
-// sinkProcess is the real program with a proxy to Postgres of its own.
+// sinkProcess is the real program with its own proxy to Postgres.
 type sinkProcess struct {
 	*program.Process
 	n     int
@@ -78,7 +78,7 @@ func newDuress(t *testing.T, seed uint64) *duress {
 	return d
 }
 
-// openPostgres starts a server where its account can go.
+// openPostgres starts a server in a directory that its account can enter.
 func (d *duress) openPostgres() {
 	d.t.Helper()
 	dir, err := os.MkdirTemp("", "odastream-duress-")
@@ -89,7 +89,7 @@ func (d *duress) openPostgres() {
 	if err := os.Chmod(dir, 0o755); err != nil { // as root, Postgres runs as another account
 		d.t.Fatal(err)
 	}
-	// Not volatile: a crash is to lose nothing that was committed.
+	// Not volatile: a crash must lose nothing that was committed.
 	d.pgOptions = pgserver.Options{Dir: filepath.Join(dir, "pg")}
 	if d.postgres, err = pgserver.Start(d.t.Context(), d.pgOptions); err != nil {
 		d.t.Fatal(err)
@@ -104,7 +104,7 @@ func (d *duress) openPostgres() {
 	d.t.Cleanup(d.pool.Close)
 }
 
-// openKafka starts a broker that tells its clients the proxy's address.
+// openKafka starts a broker that advertises the proxy's address.
 func (d *duress) openKafka() {
 	d.t.Helper()
 	first, err := kafkaserver.Start(d.t.Context(), kafkaserver.Options{Dir: d.kafkaDir})
@@ -147,7 +147,7 @@ func (d *duress) tell(format string, args ...any) {
 	d.tale = append(d.tale, fmt.Sprintf("%6.1f s  ", time.Since(d.begun).Seconds())+fmt.Sprintf(format, args...))
 }
 
-// start runs one more sink.
+// start starts one more sink.
 func (d *duress) start() {
 	d.t.Helper()
 	d.started++
@@ -167,12 +167,12 @@ func (d *duress) start() {
 	d.tell("sink %d starts, as one of %d", s.n, len(d.sinks))
 }
 
-// end takes a sink off the list.
+// end removes a sink from the list.
 func (d *duress) end(s *sinkProcess) {
 	d.sinks = slices.DeleteFunc(d.sinks, func(other *sinkProcess) bool { return other == s })
 }
 
-// running are the processes of all sinks.
+// running returns the processes of all sinks.
 func (d *duress) running() (all []*program.Process) {
 	for _, s := range d.sinks {
 		all = append(all, s.Process)

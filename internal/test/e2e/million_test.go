@@ -21,18 +21,19 @@ import (
 )
 
 const (
-	// millionRows is the entity that BenchmarkScanOfAMillionRows reads whole.
+	// millionRows is the entity that BenchmarkScanOfAMillionRows scans.
 	millionRows = 1_000_000
-	// tailChanges is how many changes give the tail's delay, with and without a scan.
+	// tailChanges is the number of changes that measure the tail's delay, with and
+	// without a scan.
 	tailChanges = 60
-	// longAgo is behind every look-back: no pass of the tail reads these rows again.
+	// longAgo is before every look-back: no pass of the tail reads these rows again.
 	longAgo = "2014-09-30T10:00:00"
 )
 
-// BenchmarkScanOfAMillionRows shows what a whole reading of a large entity costs: the
-// poller's memory, the requests against one for each hundred rows, and what the
-// tail's delay is beside it, at a budget of 100 requests a second, against the same
-// tail alone in the same run and against itself.
+// BenchmarkScanOfAMillionRows measures a scan of a large entity at a rate limit of 100
+// requests a second: the poller's memory, the requests compared with one for each hundred
+// rows, and the tail's delay during the scan, compared with the same tail alone in the
+// same run and with itself.
 func BenchmarkScanOfAMillionRows(b *testing.B) {
 	asked := &asked{}
 	r := newRig(b, kafkatest.Real(b), odasim.Options{}, "ODA_ENTITIES=Stemme", "KAFKA_PARTITIONS=1")
@@ -60,7 +61,7 @@ func BenchmarkScanOfAMillionRows(b *testing.B) {
 	}
 }
 
-// scanIsDue lets a day pass since the last scan.
+// scanIsDue makes the last scan a day old.
 func (r *rig) scanIsDue() {
 	r.t.Helper()
 	if _, err := r.pool.Exec(r.t.Context(), `UPDATE poller_watermarks SET scanned_at = scanned_at - interval '1 day'`); err != nil {
@@ -68,7 +69,7 @@ func (r *rig) scanIsDue() {
 	}
 }
 
-// asked counts the requests of scans, which name no stamp.
+// asked counts the requests of scans, which do not filter by stamp.
 type asked struct{ scan atomic.Int64 }
 
 func (a *asked) counting(next http.Handler) http.Handler {
@@ -104,8 +105,8 @@ func (r *rig) peakMemory(name string, args ...string) (peak float64) {
 	return peak
 }
 
-// residentPeak is VmHWM in MB, 0 once the process has ended. The rusage of a child
-// would not do: it counts the memory of the process that it was forked from.
+// residentPeak returns VmHWM in MB, 0 once the process has ended. The rusage of a child
+// cannot be used: it includes the memory of the process that forked it.
 func residentPeak(pid int) float64 {
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {
@@ -146,12 +147,12 @@ func (r *rig) tailDelay(b *testing.B, env ...string) time.Duration {
 		}, p)
 	}
 	p.Stop(b)
-	delays = delays[1:] // the first one waited for the poller's start
+	delays = delays[1:] // the first change waited for the poller's start
 	slices.Sort(delays)
 	return delays[len(delays)/2]
 }
 
-// follow tells when each record behind offset arrives.
+// follow reports when each record behind offset arrives.
 func (r *rig) follow(b *testing.B, offset int64) <-chan time.Time {
 	b.Helper()
 	client, err := stream.NewClient(r.kafka, quiet(), kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{

@@ -26,7 +26,7 @@ import (
 	"odastream/stream"
 )
 
-// programs builds poller, sink and odastream once and says where they are.
+// programs builds poller, sink and odastream once and returns their directory.
 var programs = sync.OnceValues(func() (string, error) {
 	dir, err := os.MkdirTemp("", "odastream-e2e-")
 	if err != nil {
@@ -47,7 +47,7 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// rig is a parliament, a database and a prefix of topics on the broker.
+// rig is a parliament, a database, and a topic prefix on the broker.
 type rig struct {
 	t      testing.TB
 	dir    string
@@ -86,7 +86,7 @@ func newRig(t testing.TB, brokers []string, o odasim.Options, env ...string) *ri
 	return r
 }
 
-// command is a program with the rig's environment.
+// command returns a program with the rig's environment.
 func (r *rig) command(name string, args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(r.t.Context(), filepath.Join(r.dir, name), args...)
 	cmd.Env = append([]string{
@@ -106,21 +106,21 @@ func (r *rig) must(name string, args ...string) {
 	}
 }
 
-// end waits for the end of a program that ends by itself, and returns how it did.
+// end waits for a program that ends by itself, and returns how it ended.
 func (r *rig) end(p *program.Process) error {
 	r.t.Helper()
 	p.Until(r.t, machine.Wait{For: "the end of a program", Moved: r.steps}, func() bool { return false })
 	return p.Wait()
 }
 
-// steps changes with each request to the source, and with each record that is
-// applied.
+// steps returns a value that changes with each request to the source and each record that
+// is applied.
 func (r *rig) steps() any {
 	return [2]int64{int64(r.sim.Requests()), r.number(`SELECT sum(next_offset) FROM sink_offsets`)}
 }
 
-// kill runs a program, kills it with SIGKILL once moment returns, and calls what
-// moment returned, if anything. It is false if the program ended before.
+// kill runs a program, kills it with SIGKILL once moment returns, and calls the function
+// that moment returned, if any. It returns false if the program ended before.
 func (r *rig) kill(moment func(p *program.Process) (after func()), name string, args ...string) bool {
 	r.t.Helper()
 	p := program.Start(r.t, name, r.command(name, args...))
@@ -132,7 +132,7 @@ func (r *rig) kill(moment func(p *program.Process) (after func()), name string, 
 	return killed
 }
 
-// number asks the database for one number; 0 while it cannot answer.
+// number returns one number from the database; 0 while it cannot answer.
 func (r *rig) number(sql string) (n int64) {
 	if err := r.pool.QueryRow(r.t.Context(), sql).Scan(&n); err != nil {
 		return 0
@@ -140,7 +140,7 @@ func (r *rig) number(sql string) (n int64) {
 	return n
 }
 
-// records is how many records the topic of entity holds.
+// records returns the number of records on the topic of entity.
 func (r *rig) records(entity string) (n int64) {
 	state, err := r.topics.State(r.t.Context(), entity)
 	if err != nil {
@@ -153,7 +153,7 @@ func (r *rig) records(entity string) (n int64) {
 }
 
 // checkCopy fails unless every row of every entity at the source is equal in
-// parliamentary_data, none missing and none extra. It returns how many there are.
+// parliamentary_data, none missing and none extra. It returns the number of rows.
 func (r *rig) checkCopy() (rows int) {
 	r.t.Helper()
 	return r.checkCopyOf(polled()...)
@@ -176,7 +176,7 @@ func (r *rig) checkCopyOf(entities ...string) (rows int) {
 	return rows
 }
 
-// polled are the entities that are followed unless ODA_ENTITIES says otherwise.
+// polled returns the entities that are followed by default, without ODA_ENTITIES.
 func polled() (names []string) {
 	for _, e := range schema.Entities() {
 		if !e.Subset {
@@ -214,8 +214,8 @@ func (r *rig) cached(entity string) map[int64][]byte {
 	return got
 }
 
-// checkNothingTwice fails if a topic holds the same version of a row twice in a
-// row, or a seq that does not grow.
+// checkNothingTwice fails if a topic holds the same version of a row twice in succession,
+// or a seq that does not grow.
 func (r *rig) checkNothingTwice() {
 	r.t.Helper()
 	for _, entity := range polled() {
@@ -240,8 +240,8 @@ func (r *rig) checkNothingTwice() {
 	}
 }
 
-// capture is the folder of a capture of real rows; the test is skipped out loud
-// where it is missing.
+// capture returns the folder of a capture of real rows. If it is missing, the test is
+// skipped and logs why.
 func capture(t *testing.T, name string) string {
 	t.Helper()
 	root := os.Getenv("ODASTREAM_REAL_ROWS")
@@ -265,7 +265,7 @@ func rowID(t testing.TB, data []byte) (id int64) {
 	return id
 }
 
-// acknowledged is how many records stand on all topics.
+// acknowledged returns the number of records on all topics.
 func (r *rig) acknowledged() (n int64) {
 	for _, name := range polled() {
 		n += r.records(name)
@@ -273,10 +273,10 @@ func (r *rig) acknowledged() (n int64) {
 	return n
 }
 
-// saved is how many of them the ledger knows.
+// saved returns how many of them are in the ledger.
 func (r *rig) saved() int64 { return r.number(`SELECT count(*) FROM poller_ledger`) }
 
-// freeLeases lets the time pass that a killed poller's leases run on.
+// freeLeases waits until a killed poller's leases have expired.
 func (r *rig) freeLeases() {
 	r.t.Helper()
 	if _, err := r.pool.Exec(r.t.Context(), `UPDATE poller_leases SET expires_at = '-infinity'`); err != nil {

@@ -19,8 +19,8 @@ import (
 	"odastream/stream"
 )
 
-// How many sinks there are, how many of them are replaced at once, and how long
-// each may run before it rests: a tenth of a core.
+// The number of sinks, the number that is replaced at once, and how long each may run
+// before it rests: a tenth of a core.
 const (
 	slowSinks    = 12
 	slowReplaced = 4
@@ -28,7 +28,7 @@ const (
 	slowRests    = 90 * time.Millisecond
 )
 
-// slow is a rig with sinks that get a tenth of a core each.
+// slow is a rig whose sinks get a tenth of a core each.
 type slow struct {
 	*rig
 	pub     *stream.Publisher
@@ -40,15 +40,15 @@ type slow struct {
 	begun   time.Time
 }
 
-// heldSink is a sink that runs and rests in turn until it is released.
+// heldSink is a sink that is run and stopped in turn until it is released.
 type heldSink struct {
 	*program.Process
 	released, free chan struct{}
 }
 
-// Twelve sinks with the settings of every day and a tenth of a core each start
-// together on all 135 partitions, and a third of them is replaced later. The group
-// settles both times, and everything is applied.
+// Twelve sinks with the default settings and a tenth of a core each start together on all
+// 135 partitions. Later a third of them is replaced. The group settles both times, and
+// everything is applied.
 func TestTwelveSlowSinksSettle(t *testing.T) {
 	t.Parallel()
 	s := newSlow(t)
@@ -115,7 +115,7 @@ func (s *slow) start(n int) {
 	}
 }
 
-// replace has the sink that is the longest here stop, and starts another at once.
+// replace stops the sink that has run the longest, and starts another at once.
 func (s *slow) replace() {
 	s.t.Helper()
 	old := s.sinks[0]
@@ -146,8 +146,8 @@ func (h *heldSink) release() {
 	<-h.free
 }
 
-// settle waits until everything is applied and the group has come to rest: each
-// sink is a member, and each partition is a member's.
+// settle waits until everything is applied and the group is stable: each sink is a
+// member, and each partition is assigned.
 func (s *slow) settle(when string) {
 	s.t.Helper()
 	began := time.Now()
@@ -164,8 +164,7 @@ func (s *slow) settle(when string) {
 	s.t.Logf("%s the group had settled in %s; %s", when, time.Since(began).Round(100*time.Millisecond), s.tell())
 }
 
-// settled asks the broker whether the group is at rest, once those that were
-// replaced are gone.
+// settled asks the broker whether the group is stable and the replaced sinks have left.
 func (s *slow) settled() bool {
 	if slices.ContainsFunc(s.former, (*program.Process).Running) {
 		return false
@@ -182,7 +181,7 @@ func (s *slow) settled() bool {
 	return group.State == "Stable" && len(group.Members) == slowSinks && owned == 3*len(polled())
 }
 
-// tell counts what the sinks have said of the group's troubles.
+// tell counts the sinks' log lines about trouble in the group.
 func (s *slow) tell() string {
 	said := map[string]int{}
 	processes := slices.Clone(s.former)

@@ -19,8 +19,8 @@ import (
 	"odastream/verify"
 )
 
-// How long the soak lasts, and of which seed it is; the length leaves out the
-// first load and the settling at its end.
+// The length of the soak and its seed. The length does not include the first load and the
+// settling at the end.
 const (
 	envSoak     = "ODASTREAM_SOAK"
 	soakLength  = time.Minute
@@ -28,10 +28,10 @@ const (
 	soakKills   = 12               // at least, in a shorter one
 )
 
-// A parliament works, answers one request in a hundred badly in each of eight
-// ways, and shows one row in twenty late; two pollers and two sinks follow it on a
-// real Kafka into a real Postgres, and one of the four is killed every 20 seconds.
-// In the end nothing is missing, extra or different.
+// A live parliament spoils one request in a hundred in each of eight ways, and shows one
+// row in twenty late. Two pollers and two sinks follow it through a real Kafka into a
+// real Postgres, and one of the four is killed every 20 seconds. In the end nothing is
+// missing, extra or different.
 //
 //	ODASTREAM_SOAK=1h go test ./internal/test/e2e -run TestSoak -v -timeout 2h
 //	ODASTREAM_SOAK=5m ODASTREAM_SEED=17 go test ./internal/test/e2e -run TestSoak -v
@@ -80,7 +80,7 @@ func soakSettings(t *testing.T) (length time.Duration, seed uint64) {
 	return length, seed
 }
 
-// soak is a rig whose programs run until they are killed, and are started again.
+// soak is a rig whose programs are killed and started again.
 type soak struct {
 	*rig
 	rand      *rand.Rand
@@ -90,17 +90,17 @@ type soak struct {
 	timeout   time.Duration // of a request; a stalled answer takes longer
 	processes []*soakProcess
 	kills     map[string]int
-	ended     time.Time // when the parliament had done its last work
+	ended     time.Time // when the parliament's last event had happened
 }
 
-// soakProcess is one of the four; it has many lives.
+// soakProcess is one of the four programs; it is started many times.
 type soakProcess struct {
 	*program.Process
 	name string
 }
 
-// soakLate is how long after its stamp a late row shows: longer than the shortest
-// look-back, and now and then longer than a poller's overlap.
+// soakLate is how long after its stamp a late row becomes visible: longer than the
+// shortest look-back, and sometimes longer than a poller's overlap.
 const soakLate = 8 * time.Second
 
 func newSoak(t *testing.T, length time.Duration, seed uint64) *soak {
@@ -125,7 +125,7 @@ func (s *soak) start() {
 	}
 }
 
-// run begins a life of a process.
+// run starts a process.
 func (s *soak) run(p *soakProcess) {
 	s.t.Helper()
 	p.Process = program.Start(s.t, p.name, s.command(p.name))
@@ -140,8 +140,8 @@ func (s *soak) kill(p *soakProcess) {
 	s.run(p)
 }
 
-// await waits until done is true, while all four processes run. Moved is what
-// changes with each step.
+// await waits until done is true, while all four processes run. Moved returns a value
+// that changes with each step.
 func (s *soak) await(what string, moved func() int64, done func() bool) {
 	s.t.Helper()
 	var running []*program.Process
@@ -158,7 +158,7 @@ func (s *soak) awaitLoaded() {
 	})
 }
 
-// work lets the parliament work and its answers go wrong, and kills.
+// work runs the parliament, spoils its answers, and kills programs.
 func (s *soak) work() {
 	s.t.Helper()
 	const rate = 0.01
@@ -190,9 +190,9 @@ func (s *soak) work() {
 	<-worked
 }
 
-// settle waits until a scan of each entity has begun after the last late row
-// showed, and has left nothing outstanding, and all of it is applied. The source
-// answers well by then, as a verification needs it.
+// settle waits until each entity has had a scan that began after the last late row
+// appeared and left nothing outstanding, and until all is applied. By then the source
+// answers without faults, as verify needs.
 func (s *soak) settle() {
 	s.t.Helper()
 	select {
@@ -208,7 +208,7 @@ func (s *soak) settle() {
 	s.await("all records to be applied", applied, func() bool { return applied() >= s.acknowledged() })
 }
 
-// consistent is how many entities a scan has compared since the end.
+// consistent returns the number of entities that a scan has compared since the end.
 func (s *soak) consistent() (entities int64) {
 	err := s.pool.QueryRow(s.t.Context(), `SELECT count(*) FROM poller_watermarks WHERE consistent_through > $1`, s.ended).Scan(&entities)
 	if err != nil {
@@ -222,7 +222,7 @@ func (s *soak) summary() string {
 		s.acknowledged(), s.number(`SELECT count(*) FROM parliamentary_data`), s.number(`SELECT count(*) FROM dead_letters`))
 }
 
-// verify is what a person would run.
+// verify runs the command that a person would run.
 func (s *soak) verify() {
 	s.t.Helper()
 	cmd := s.command("odastream", "verify", "--full", "--json")

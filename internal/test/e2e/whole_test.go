@@ -48,9 +48,8 @@ func TestEveryRowArrives(t *testing.T) {
 	}
 }
 
-// A topic that is deleted is made anew with the partitions that are wanted now, and
-// the copy is complete again with it: of what was deleted at the source meanwhile as
-// well.
+// A deleted topic is created again with the partitions that are configured now. The copy
+// is then complete again, and rows that were meanwhile deleted at the source are gone.
 func TestTheCopyOutlivesATopicThatIsDeleted(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, kafkatest.Real(t), odasim.Options{}, "ODA_ENTITIES=Sag", "KAFKA_PARTITIONS=5")
@@ -69,7 +68,7 @@ func TestTheCopyOutlivesATopicThatIsDeleted(t *testing.T) {
 	}
 }
 
-// deleteTopic deletes the topic of entity and returns once the broker has.
+// deleteTopic deletes the topic of entity and returns once it is gone.
 func (r *rig) deleteTopic(entity string) {
 	r.t.Helper()
 	if _, err := kadm.NewClient(r.client).DeleteTopic(r.t.Context(), r.kafka.Topic(entity)); err != nil {
@@ -81,8 +80,8 @@ func (r *rig) deleteTopic(entity string) {
 	})
 }
 
-// checkUnchangedSource shows that a second run publishes nothing, a change once,
-// and that a stale record changes nothing.
+// checkUnchangedSource checks that a second run publishes nothing, that a change is
+// published once, and that a stale record changes nothing.
 func (r *rig) checkUnchangedSource() {
 	r.t.Helper()
 	before := r.records("Afstemning")
@@ -170,7 +169,7 @@ func TestKilledAtAnyMomentNothingIsLostOrTwice(t *testing.T) {
 	}
 }
 
-// lockLedger lets the ledger be read but not written until unlock.
+// lockLedger allows reads of the ledger but no writes until unlock.
 func (r *rig) lockLedger() (unlock func()) {
 	r.t.Helper()
 	tx, err := r.pool.Begin(r.t.Context())
@@ -202,7 +201,8 @@ func TestASecondPollerWaitsAndTakesOver(t *testing.T) {
 		r.kill(func(other *program.Process) func() {
 			two := machine.Wait{For: "two members"}
 			program.Await(t, two, func() bool { return r.number(`SELECT count(*) FROM poller_members`) == 2 }, p, other)
-			// Whichever of the two has the entity dies; a third one takes over.
+			// The one of the two pollers that has the entity is killed, and a third one
+			// takes over.
 			return nil
 		}, "poller")
 		return nil

@@ -1,9 +1,9 @@
-// Package faultproxy stands between a program and a server in tests, and takes
-// the server away and brings it back: connections break in the middle of what
-// they say, and new ones are refused, as in a failover. It can be slow, too.
+// Package faultproxy provides a proxy between a program and a server in tests that can
+// make the server unreachable and reachable again. Connections break in the middle of
+// their data, and new ones are refused, as in a failover. It can also be slow.
 //
-// Invariant: after Down has returned no byte passes until Up. The package knows
-// nothing of what is said.
+// Invariant: after Down has returned, no byte passes until Up. The package knows nothing
+// of the data.
 package faultproxy
 
 import (
@@ -24,13 +24,13 @@ type Proxy struct {
 	addr    string
 	ln      net.Listener // nil while down
 	conns   map[net.Conn]bool
-	after   int // bytes from the client after which the proxy goes down; 0: never
+	after   int // bytes from clients after which the proxy goes down; 0: never
 	tripped chan struct{}
 	delay   time.Duration
 }
 
-// New starts a proxy to target, a host:port or the path of a Unix socket; it is
-// up, and ends with the test.
+// New starts a proxy to target, a host:port or the path of a Unix socket. It is up, and
+// ends with the test.
 func New(t testing.TB, target string) *Proxy {
 	t.Helper()
 	p := &Proxy{target: target, addr: "127.0.0.1:0", conns: map[net.Conn]bool{}}
@@ -41,14 +41,14 @@ func New(t testing.TB, target string) *Proxy {
 	return p
 }
 
-// Addr is the proxy's own host:port; it stays the same through Down and Up.
+// Addr returns the proxy's host:port, which Down and Up do not change.
 func (p *Proxy) Addr() string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.addr
 }
 
-// Up accepts connections (again).
+// Up makes the proxy accept connections (again).
 func (p *Proxy) Up(ctx context.Context) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -79,15 +79,15 @@ func (p *Proxy) down() {
 	}
 	for c := range p.conns {
 		if tcp, ok := c.(*net.TCPConn); ok {
-			_ = tcp.SetLinger(0) // a reset, as of a machine that died
+			_ = tcp.SetLinger(0) // a reset, as from a machine that died
 		}
 		_ = c.Close()
 	}
 	clear(p.conns)
 }
 
-// DownAfter goes down by itself once clients have sent n more bytes, and closes
-// the channel then.
+// DownAfter makes the proxy go down once clients have sent n more bytes, and then closes
+// the channel.
 func (p *Proxy) DownAfter(n int) <-chan struct{} {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -95,7 +95,7 @@ func (p *Proxy) DownAfter(n int) <-chan struct{} {
 	return p.tripped
 }
 
-// Delay holds up each piece of what either side says for d from now on; 0 ends it.
+// Delay delays each piece of data of either side by d from now on; 0 ends it.
 func (p *Proxy) Delay(d time.Duration) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -134,7 +134,7 @@ func (p *Proxy) forward(client net.Conn) {
 	_ = server.Close()
 }
 
-// keep remembers a pair of connections, unless the proxy has gone down meanwhile.
+// keep registers a pair of connections, unless the proxy has gone down meanwhile.
 func (p *Proxy) keep(conns ...net.Conn) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -148,13 +148,13 @@ func (p *Proxy) keep(conns ...net.Conn) bool {
 	return p.ln != nil
 }
 
-// late passes what is said after the proxy's delay.
+// late passes data on after the proxy's delay.
 type late struct {
 	io.Writer
 	p *Proxy
 }
 
-// Write waits and passes b.
+// Write waits and passes b on.
 func (l late) Write(b []byte) (int, error) {
 	l.p.mu.Lock()
 	delay := l.p.delay
@@ -165,13 +165,13 @@ func (l late) Write(b []byte) (int, error) {
 	return l.Writer.Write(b)
 }
 
-// counted passes what a client says, up to the byte at which the proxy goes down.
+// counted passes a client's data on, up to the byte at which the proxy goes down.
 type counted struct {
 	io.Writer
 	p *Proxy
 }
 
-// Write passes b, or its first part.
+// Write passes b, or its first part, on.
 func (c counted) Write(b []byte) (int, error) {
 	c.p.mu.Lock()
 	trip := c.p.after > 0 && len(b) >= c.p.after

@@ -11,7 +11,7 @@ import (
 	"odastream/internal/test/faultproxy"
 )
 
-// echo is a server that says everything back.
+// echo starts a server that sends back all that it receives.
 func echo(t *testing.T) string {
 	t.Helper()
 	var lc net.ListenConfig

@@ -19,20 +19,19 @@ import (
 //go:embed pom.xml
 var pom []byte
 
-// ErrUnavailable is returned, wrapped with the reason, when this machine cannot
-// run Kafka: there is no Java, or the jars are not in the cache and cannot be
-// fetched. It is for the person at the machine to mend.
+// ErrUnavailable is returned, wrapped with the reason, when this machine cannot run
+// Kafka: there is no Java, or the jars are not in the cache and cannot be fetched. A
+// person must fix that.
 var ErrUnavailable = errors.New("no Apache Kafka on this machine")
 
-// Installation is what a broker is run from.
+// Installation holds the files that a broker runs from.
 type Installation struct {
 	Java string // the program, 17 or newer
 	Jars string // a directory
 }
 
-// Install finds Java and returns the jars, which Maven fetches at the first
-// time (some 55 MB) into the user's cache. Every error but one of ctx wraps
-// ErrUnavailable.
+// Install finds Java and returns the jars. The first time, Maven fetches them (some 55
+// MB) into the user's cache. Every error but one of ctx wraps ErrUnavailable.
 func Install(ctx context.Context) (Installation, error) {
 	java, err := findJava()
 	if err != nil {
@@ -61,7 +60,7 @@ func findJava() (string, error) {
 	return java, nil
 }
 
-// fetchJars keeps a directory for each state of the pom, whole or not at all.
+// fetchJars makes a directory for each state of the pom, complete or not at all.
 func fetchJars(ctx context.Context) (string, error) {
 	cache, err := os.UserCacheDir()
 	if err != nil {
@@ -116,7 +115,7 @@ func runMaven(ctx context.Context, jars string) error {
 	return nil
 }
 
-// firstError picks Maven's reason out of its many lines.
+// firstError returns the line with Maven's reason.
 func firstError(output string) string {
 	for line := range strings.Lines(output) {
 		if strings.Contains(line, "[ERROR]") {

@@ -15,13 +15,13 @@ import (
 	"strings"
 )
 
-// place is a broker's directory and the two ports that belong to it.
+// place is a broker's directory and its two ports.
 type place struct {
 	dir                    string
 	brokerPort, quorumPort int
 }
 
-// logConfig keeps the log to what a failed test needs.
+// logConfig limits the log to what a failed test needs.
 const logConfig = `status = error
 appender.out.type = Console
 appender.out.name = out
@@ -53,8 +53,8 @@ func (p place) logConfigFile() string { return filepath.Join(p.dir, "log4j2.prop
 func (p place) logFile() string       { return filepath.Join(p.dir, "kafka.log") }
 func (p place) portsFile() string     { return filepath.Join(p.dir, "ports") }
 
-// choosePorts picks two free ports once and keeps them: clients of a broker
-// that was killed look for it where it was.
+// choosePorts chooses two free ports once and keeps them, since clients of a killed
+// broker try its old address.
 func (p *place) choosePorts() error {
 	text, err := os.ReadFile(p.portsFile())
 	if err == nil {
@@ -77,8 +77,8 @@ func (p *place) choosePorts() error {
 	return nil
 }
 
-// freePort picks below the range from which systems give ports to outgoing
-// connections: while the broker is down nobody is to get its port by chance.
+// freePort chooses a port below the range of outgoing connections, so that while the
+// broker is down no connection gets its port by chance.
 func freePort(taken int) (int, error) {
 	const first, last, tries = 15000, 32000, 100
 	for range tries {
@@ -95,7 +95,7 @@ func freePort(taken int) (int, error) {
 }
 
 func isFree(port int) bool {
-	// Closed again at once; nothing is accepted on it, so no context is needed.
+	// It is closed at once and accepts nothing, so no context is needed.
 	l, err := net.ListenTCP("tcp4", &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: port})
 	if err != nil {
 		return false
@@ -147,7 +147,7 @@ func (p place) properties() map[string]string {
 	}
 }
 
-// complaint is the first line of the log that is worth a person's while.
+// complaint returns the first line of the log that helps a person.
 func (p place) complaint() string {
 	text, err := os.ReadFile(p.logFile())
 	if err != nil {
@@ -161,7 +161,7 @@ func (p place) complaint() string {
 	return strings.TrimSpace(string(text))
 }
 
-// clusterID is a random UUID as Kafka writes them.
+// clusterID returns a random UUID in Kafka's format.
 func clusterID() string {
 	var id [16]byte
 	_, _ = rand.Read(id[:]) // it never fails

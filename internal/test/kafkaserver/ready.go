@@ -16,9 +16,9 @@ const probeTimeout = 2 * time.Second
 
 var errEnded = errors.New("the broker ended while it was starting")
 
-// ready returns nil once the broker answers with itself as a live member of its
-// cluster: before that it answers too, but refuses to make topics. Alone on a machine
-// a start takes 3 to 6 s, the first one on a directory twice that.
+// ready returns nil once the broker's answer shows it as a live member of its cluster.
+// Before that it answers too, but refuses to create topics. On an idle machine a start
+// takes 3 to 6 s, and the first one on a directory twice as long.
 func ready(ctx context.Context, brokers []string, ended <-chan struct{}) error {
 	cl, err := kgo.NewClient(kgo.SeedBrokers(brokers...), kgo.MetadataMinAge(10*time.Millisecond))
 	if err != nil {

@@ -14,19 +14,18 @@ import (
 	"odastream/internal/host/child"
 )
 
-// stopTimeout bounds a stop on a machine that has much else to do; alone it takes
-// 1 to 3 s.
+// stopTimeout bounds a stop on a busy machine; on an idle one it takes 1 to 3 s.
 const stopTimeout = 5 * time.Minute
 
 // Options says which broker to start.
 type Options struct {
-	// Dir keeps the broker's data, ports and log; required, made where missing.
-	// No two brokers may share it at one time.
+	// Dir keeps the broker's data, ports and log; required. It is made if it is missing.
+	// Two brokers must not share it at one time.
 	Dir string
 	// Properties are added to the broker's server.properties, or override its
 	// own. They hold for this start only.
 	Properties map[string]string
-	// Log gets one line at start and one at stop; nil discards them.
+	// Log gets a line at start and a line at stop; nil discards them.
 	Log *slog.Logger
 }
 
@@ -37,12 +36,12 @@ type Server struct {
 	log     *slog.Logger
 }
 
-// Start starts a broker on o.Dir, formatted where it is new, and returns once
-// it answers. On a directory that a broker was stopped or killed on, it comes
-// back with the same ports, topics and offsets. The caller ends it with Stop or
-// Kill; the kernel kills it when this process dies (on Linux).
+// Start starts a broker on o.Dir, which it formats if it is new, and returns once the
+// broker answers. If a broker was stopped or killed on the directory, it comes back with
+// the same ports, topics and offsets. The caller ends it with Stop or Kill; the kernel
+// kills it when this process dies (on Linux).
 //
-// The error wraps ErrUnavailable where the machine cannot run Kafka at all.
+// The error wraps ErrUnavailable if the machine cannot run Kafka at all.
 func Start(ctx context.Context, o Options) (*Server, error) {
 	installed, err := Install(ctx)
 	if err != nil {
@@ -63,26 +62,26 @@ func Start(ctx context.Context, o Options) (*Server, error) {
 	return s, nil
 }
 
-// Brokers is what KAFKA_BROKERS takes: one address.
+// Brokers returns the value for KAFKA_BROKERS: one address.
 func (s *Server) Brokers() []string { return []string{s.place.address()} }
 
-// LogFile is where the broker writes its warnings and errors, anew at each
-// start.
+// LogFile returns the file of the broker's warnings and errors, which each start
+// replaces.
 func (s *Server) LogFile() string { return s.place.logFile() }
 
 // Done is closed when the broker has ended.
 func (s *Server) Done() <-chan struct{} { return s.process.Done() }
 
-// Stop shuts the broker down in order and returns once it has ended; an error
-// says that it had to be killed. A second call is no error.
+// Stop shuts the broker down in order and returns once it has ended, with an error if it
+// had to be killed. A second call is no error.
 func (s *Server) Stop() error {
 	err := s.process.Stop()
 	s.log.Info("kafka stopped", "broker", s.place.address())
 	return err
 }
 
-// Kill ends the broker with SIGKILL, as a crash of its machine's process would,
-// and returns once it has ended. Start on the same directory brings it back.
+// Kill ends the broker with SIGKILL, like a crash, and returns once it has ended. Start
+// on the same directory brings it back.
 func (s *Server) Kill() { s.process.Kill() }
 
 func (s *Server) start(ctx context.Context, installed Installation, properties map[string]string) error {
@@ -98,8 +97,8 @@ func (s *Server) start(ctx context.Context, installed Installation, properties m
 		Env:     environment(),
 		Dir:     s.place.dir,
 		LogFile: s.place.logFile(),
-		// The data survive it (see the package's invariant), and a test's
-		// broker has no work to finish.
+		// The data survive a kill (see the package's invariant), and a test's broker has
+		// no work to finish.
 		OnDeath: syscall.SIGKILL,
 		Stop:    []child.StopSignal{{Signal: syscall.SIGTERM, Wait: stopTimeout}},
 	})
@@ -114,13 +113,13 @@ func (s *Server) start(ctx context.Context, installed Installation, properties m
 	return nil
 }
 
-// format makes the data directory a KRaft one, with this broker as its only
-// voter, once.
+// format makes the data directory a KRaft one, with this broker as its only voter, if
+// that is not done yet.
 func (p place) format(ctx context.Context, installed Installation) error {
 	if isFile(filepath.Join(p.dataDir(), "meta.properties")) {
 		return nil
 	}
-	// Killed half-way it leaves files that the tool refuses to go over.
+	// If killed half-way, it leaves files that the tool refuses to overwrite.
 	if err := os.RemoveAll(p.dataDir()); err != nil {
 		return fmt.Errorf("clear data: %w", err)
 	}
@@ -142,8 +141,8 @@ func (p place) javaArgs(installed Installation) []string {
 	}
 }
 
-// environment leaves out the variables by which a user's JVM options would
-// change the broker under test.
+// environment returns our environment without the user's JVM options, which would change
+// the broker under test.
 func environment() []string {
 	return []string{"PATH=" + os.Getenv("PATH"), "LC_ALL=C"}
 }

@@ -11,14 +11,13 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
-// Fake starts a fake Kafka of one broker in this process, for speed and for
-// faults that a real broker does not produce on demand, and returns its
-// addresses; it ends with the test. Topics are never made by a mere mention,
-// as on a broker run with care, and hold what a real one holds: 3 partitions
-// unless asked for otherwise. Further options override these.
+// Fake starts a fake Kafka of one broker in this process, for speed and for faults that a
+// real broker does not produce on demand, and returns its addresses; it ends with the
+// test. Topics are not created automatically, as on a well configured broker, and have 3
+// partitions by default, as on the real one. Further options override these.
 //
-// What a test proves with it is proved against a program written by the makers
-// of our client; each guarantee is shown with Real once more.
+// The fake is written by the authors of our client, so each guarantee is tested with Real
+// too.
 func Fake(t testing.TB, opts ...kfake.Opt) []string {
 	t.Helper()
 	return Cluster(t, opts...).ListenAddrs()
@@ -36,8 +35,8 @@ func Cluster(t testing.TB, opts ...kfake.Opt) *kfake.Cluster {
 	return cluster
 }
 
-// Brokers is Fake for an Example, which has no testing.TB: stop ends the broker, and
-// what goes wrong is a panic.
+// Brokers is Fake for an Example, which has no testing.TB. stop ends the broker. Errors
+// are panics.
 func Brokers(opts ...kfake.Opt) (addrs []string, stop func()) {
 	cluster, err := start(opts)
 	if err != nil {
@@ -56,9 +55,9 @@ func start(opts []kfake.Opt) (*kfake.Cluster, error) {
 	return cluster, nil
 }
 
-// wantNoMetrics has clients keep their metrics to themselves (KIP-714), as a broker
-// does that nobody told otherwise. This one asks for all of them, and a client that
-// packs them up at its end takes longer for that than for the rest of a short life.
+// wantNoMetrics asks clients for no metrics (KIP-714), as a broker does by default. The
+// fake asks for all of them, and a short-lived client takes longer to send them at its
+// end than for all the rest.
 func wantNoMetrics(cluster *kfake.Cluster) {
 	cluster.ControlKey(int16(kmsg.GetTelemetrySubscriptions), func(req kmsg.Request) (kmsg.Response, error, bool) {
 		cluster.KeepControl()
@@ -68,8 +67,8 @@ func wantNoMetrics(cluster *kfake.Cluster) {
 	})
 }
 
-// Prefix returns a topic prefix that no other test has, for tests that share a
-// broker. A group of the same name is as unique.
+// Prefix returns a topic prefix that no other test has, for tests that share a broker. It
+// is a unique name for a group too.
 func Prefix(t testing.TB) string {
 	t.Helper()
 	return "t" + strings.ToLower(rand.Text()[:10]) + "-"

@@ -37,7 +37,7 @@ func TestPrefixIsUnique(t *testing.T) {
 	}
 }
 
-// roundTrip writes a record to a topic of its own and reads it back.
+// roundTrip writes a record to a new topic and reads it back.
 func roundTrip(t *testing.T, brokers []string) {
 	t.Helper()
 	topic := kafkatest.Prefix(t) + "sag"

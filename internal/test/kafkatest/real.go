@@ -16,27 +16,25 @@ import (
 )
 
 const (
-	// EnvBrokers names a running Kafka for all test processes, as KAFKA_BROKERS
-	// does for the programs; internal/test/testenv sets it. Without it each process
-	// that asks for a real broker starts one. "none" says that there is to be
-	// none, for whoever wants his tests fast.
+	// EnvBrokers names a running Kafka for all test processes, as KAFKA_BROKERS does for
+	// the programs; internal/test/testenv sets it. Without it each process that asks for
+	// a real broker starts one. "none" means that there is none, for fast test runs.
 	EnvBrokers = "ODASTREAM_TEST_KAFKA"
-	// EnvRequire set to 1 makes a test fail, not skip, where there is no real
-	// Kafka. CI=true does the same.
+	// EnvRequire set to 1 makes a test fail, not skip, if there is no real Kafka. CI=true
+	// does the same.
 	EnvRequire = "ODASTREAM_REQUIRE_KAFKA"
 
 	none  = "none"
 	slots = 64
 )
 
-// real is the one broker of this process. It is no state that a test can
-// change, and testing has no other place for what all tests share.
+// real is the one broker of this process. Tests cannot change it, and package testing has
+// no other place for what all tests share.
 var real = sync.OnceValues(func() (*Server, error) { return Start(context.Background()) })
 
-// Real returns the addresses of an Apache Kafka that all tests share; take
-// topics and groups under a Prefix of your own and do not stop it. Topics are
-// not made by a mere mention. Without Java or the jars the test is skipped, or
-// fails as EnvRequire says.
+// Real returns the addresses of an Apache Kafka that all tests share. Use your own Prefix
+// for topics and groups, and do not stop it. Topics are not created automatically.
+// Without Java or the jars the test is skipped, or fails as EnvRequire says.
 func Real(t testing.TB) []string {
 	t.Helper()
 	if brokers := os.Getenv(EnvBrokers); brokers != "" && brokers != none {
@@ -50,9 +48,9 @@ func Real(t testing.TB) []string {
 	return server.Brokers()
 }
 
-// Own returns an Apache Kafka for this test alone, to be killed and started
-// again; it takes some seconds and half a gigabyte. It ends with the test.
-// Without Java or the jars the test is skipped, or fails as EnvRequire says.
+// Own returns an Apache Kafka for this test alone, which may be killed and started again.
+// It takes some seconds and half a gigabyte. It ends with the test. Without Java or the
+// jars the test is skipped, or fails as EnvRequire says.
 func Own(t testing.TB, o kafkaserver.Options) *kafkaserver.Server {
 	t.Helper()
 	Require(t)
@@ -67,8 +65,8 @@ func Own(t testing.TB, o kafkaserver.Options) *kafkaserver.Server {
 	return server
 }
 
-// Require skips the test out loud where this machine cannot run Apache Kafka,
-// or fails it where one is demanded.
+// Require skips the test and logs why if this machine cannot run Apache Kafka, or fails
+// it as EnvRequire says.
 func Require(t testing.TB) {
 	t.Helper()
 	err := install(t.Context())
@@ -93,8 +91,7 @@ func required(getenv func(string) string) bool {
 	return getenv("CI") == "true" || getenv(EnvRequire) == "1"
 }
 
-// Server is a broker for tests, in a slot of its own below the temporary
-// directory.
+// Server is a broker for tests, in its own slot below the temporary directory.
 type Server struct {
 	*kafkaserver.Server
 	slot *flock.Lock
@@ -106,11 +103,11 @@ func (s *Server) Stop() error {
 	return s.Server.Stop()
 }
 
-// Start starts a broker with empty data; it ends with this process at the
-// latest. What former ones left in the slot is removed.
+// Start starts a broker with empty data, which ends with this process at the latest. It
+// removes what earlier brokers left in the slot.
 func Start(ctx context.Context) (*Server, error) {
 	root := filepath.Join(os.TempDir(), "odastream-test-"+strconv.Itoa(os.Getuid()))
-	// pgtest's servers of other accounts lie there too.
+	// pgtest's servers of other accounts are there too.
 	if err := os.MkdirAll(root, 0o755); err != nil {
 		return nil, fmt.Errorf("make directory for test servers: %w", err)
 	}
@@ -127,8 +124,8 @@ func Start(ctx context.Context) (*Server, error) {
 }
 
 func startIn(ctx context.Context, slot string) (*kafkaserver.Server, error) {
-	// A broker of a former process may be in its last moments: it keeps its
-	// directory, and this one gets another.
+	// The broker of an earlier process may be just ending. It keeps its directory, and
+	// this one gets another.
 	_ = os.RemoveAll(slot)
 	if err := os.MkdirAll(slot, 0o750); err != nil {
 		return nil, fmt.Errorf("make test broker's slot: %w", err)

@@ -21,7 +21,7 @@ func TestOwnIsAnotherBroker(t *testing.T) {
 	}
 }
 
-// recorder is a test that takes down how it would have ended.
+// recorder is a testing.TB that records how the test would have ended.
 type recorder struct {
 	testing.TB
 	ended string

@@ -1,12 +1,12 @@
-// Package machine tells a test how fast the machine serves it just now, so that a
-// test waits for progress and not for a time that suited another machine.
+// Package machine measures how fast the machine currently serves a test, so that a test
+// waits for progress and not for a time that suited another machine.
 //
-// A heartbeat wakes up every 10 ms and sends a byte through a loopback connection
-// and back. How late it is measures what each step of a test's own goroutines,
-// brokers and connections costs.
+// A heartbeat wakes up every 10 ms and sends a byte through a loopback connection and
+// back. Its lateness measures the delay of each step of the test's goroutines, brokers
+// and connections.
 //
-// Invariant: time in which the process is not served counts against nobody. It
-// knows nothing of Kafka, Postgres, or what a test waits for.
+// Invariant: no wait counts time in which the process is not served. It knows nothing of
+// Kafka, Postgres, or what a test waits for.
 package machine
 
 import (
@@ -20,20 +20,20 @@ import (
 const (
 	// beatEvery is the pause between two beats.
 	beatEvery = 10 * time.Millisecond
-	// beatsKept is the number of beats that Delay looks back on: three seconds on an
-	// idle machine, longer on a slow one.
+	// beatsKept is the number of beats that Delay covers: three seconds on an idle
+	// machine, longer on a slow one.
 	beatsKept = 256
 	// beatsFirst is the number of beats that the first caller waits for.
 	beatsFirst = 5
 	// maxStretch bounds Stretch, for a machine that was suspended for a moment.
 	maxStretch = 20
-	// enoughDelays is the number of delays in which a peer is heard for sure.
+	// enoughDelays is the number of delays within which a peer surely answers.
 	enoughDelays = 30
-	// maxEnough bounds AtLeast, well below what a wait puts up with (Patience).
+	// maxEnough bounds AtLeast, well below Patience.
 	maxEnough = 20 * time.Second
 )
 
-// heartbeat is the process's own. It begins at the first use, and never ends.
+// heartbeat is the process's own. It begins at the first use and never ends.
 var heartbeat = sync.OnceValue(func() *pulse {
 	p, err := start()
 	if err != nil {
@@ -42,31 +42,31 @@ var heartbeat = sync.OnceValue(func() *pulse {
 	return p
 })
 
-// Delay is how late this process was served over the last few seconds, each moment
-// counting the same. On an idle machine it is below a millisecond.
+// Delay returns how late this process was served over the last few seconds, as a mean
+// over time. On an idle machine it is below a millisecond.
 func Delay() time.Duration { return heartbeat().delay() }
 
-// Longest is the longest that one beat was late since the first use.
+// Longest returns the longest delay of a beat since the first use.
 func Longest() time.Duration { return heartbeat().most() }
 
-// AtLeast is d, or thirty delays where these are longer, up to 20 s: a session, a
-// lease or a timeout in which a peer is heard on any machine.
+// AtLeast returns d, or thirty delays if they are longer, up to 20 s. It is for a
+// session, a lease or a timeout within which a peer answers on any machine.
 func AtLeast(d time.Duration) time.Duration {
 	return max(d, min(enoughDelays*Delay(), maxEnough))
 }
 
-// Stretch is d on a machine whose Delay is at most 10 ms. Where the delay is
-// longer, d grows in the same ratio, up to twenty times: a pause or a fault keeps
-// its length beside a session of AtLeast(300 ms). It is for times below a second.
+// Stretch returns d on a machine whose Delay is at most 10 ms. With a longer delay d
+// grows in proportion, up to twenty times, so that a pause or a fault keeps its ratio to
+// a session of AtLeast(300 ms). It is for times below a second.
 func Stretch(d time.Duration) time.Duration {
 	return d * min(max(Delay(), beatEvery), maxStretch*beatEvery) / beatEvery
 }
 
-// Served is how long this process was served since the first use: 10 ms for each
-// beat. It stands still while the process is stopped or starved.
+// Served returns how long this process was served since the first use: 10 ms for each
+// beat. It does not grow while the process is stopped or starved.
 func Served() time.Duration { return heartbeat().served() }
 
-// pulse is a heartbeat and what it found. It is safe for concurrent use.
+// pulse is a heartbeat and its measurements. It is safe for concurrent use.
 type pulse struct {
 	mu      sync.Mutex
 	beats   int
@@ -84,7 +84,7 @@ func start() (*pulse, error) {
 	go func() {
 		for n := 1; ; n++ {
 			due := time.Now().Add(beatEvery)
-			time.Sleep(beatEvery) // the pause itself is what is measured
+			time.Sleep(beatEvery) // it measures the pause itself
 			if err := trip(conn); err != nil {
 				panic(fmt.Sprintf("machine: heartbeat: %v", err)) // a connection to ourselves
 			}
@@ -98,7 +98,7 @@ func start() (*pulse, error) {
 	return p, nil
 }
 
-// echo gives a connection whose other end says everything again.
+// echo returns a connection whose other end sends everything back.
 func echo() (net.Conn, error) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // it ends with the process
 	if err != nil {
@@ -117,7 +117,7 @@ func echo() (net.Conn, error) {
 	return near, nil
 }
 
-// trip sends a byte and waits until it is back.
+// trip sends a byte and waits until it comes back.
 func trip(conn net.Conn) error {
 	if _, err := conn.Write([]byte{0}); err != nil {
 		return err
@@ -134,8 +134,8 @@ func (p *pulse) note(late time.Duration) {
 	p.longest = max(p.longest, late)
 }
 
-// delay is the mean lateness over the time that the kept beats span: a beat that
-// was late for long counts for as long.
+// delay returns the mean lateness over the time of the kept beats. Each beat is weighted
+// by its length.
 func (p *pulse) delay() time.Duration {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -15,7 +15,7 @@ import (
 
 const envChild = "MACHINE_TEST_CHILD"
 
-// TestMain is a child that says how long it was served, each time it is asked.
+// TestMain can be a child that prints how long it was served, each time it is asked.
 func TestMain(m *testing.M) {
 	if os.Getenv(envChild) == "" {
 		os.Exit(m.Run())

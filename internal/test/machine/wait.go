@@ -9,40 +9,40 @@ import (
 	"time"
 )
 
-// Patience is how long nothing may move before a wait is given up, in time in which
+// Patience is how long nothing may move before a wait fails. It counts only time in which
 // the process was served (Served).
 const Patience = 90 * time.Second
 
-// asksAtLeast is how often a wait asks before it is given up. A question goes to the
-// servers that the test uses: while these are starved, it takes its time.
+// asksAtLeast is how often a wait checks before it fails. A check may call the test's
+// servers, and is slow while they are starved.
 const asksAtLeast = 200
 
-// askEvery is the pause between two questions, on a machine that serves at once.
+// askEvery is the pause between two checks on an idle machine.
 const askEvery = 5 * time.Millisecond
 
-// Wait is a wait for what the program under test brings about. It ends badly when
-// nothing has moved for Patience; nothing else bounds it but go test -timeout.
+// Wait is a wait for an effect of the program under test. It fails when nothing has moved
+// for Patience. Only go test -timeout bounds it otherwise.
 type Wait struct {
-	// For says what is waited for.
+	// For names what the wait is for.
 	For string
-	// Moved gives a value that changes with each step on the way: an offset, a count
-	// of rows, the length of a log. Nil: there are no steps to be seen.
+	// Moved returns a value that changes with each step: an offset, a count of rows, the
+	// length of a log. Nil: no steps are visible.
 	Moved func() any
-	// Tell says more of a wait in vain. Nil: nothing.
+	// Tell returns details for the error of a failed wait. Nil: none.
 	Tell func() string
 
 	patience time.Duration // 0: Patience
 }
 
-// Until waits until done is true, and fails the test if it is in vain. It is
-// Wait without steps.
+// Until waits until done returns true, and fails the test if the wait fails. It is Wait
+// without steps.
 func Until(t testing.TB, what string, done func() bool) {
 	t.Helper()
 	Wait{For: what}.Until(t, done)
 }
 
-// Until asks done every few milliseconds until it is true, and fails the test if
-// that is in vain.
+// Until calls done every few milliseconds until it returns true, and fails the test if
+// the wait fails.
 func (w Wait) Until(t testing.TB, done func() bool) {
 	t.Helper()
 	if err := w.Done(t.Context(), func() (bool, error) { return done(), nil }); err != nil {
@@ -50,8 +50,8 @@ func (w Wait) Until(t testing.TB, done func() bool) {
 	}
 }
 
-// Done asks done every few milliseconds until it is true, and returns an error if
-// it gives one, if ctx ends, or if the wait is in vain.
+// Done calls done every few milliseconds until it returns true. It returns an error if
+// done returns one, if ctx ends, or if the wait fails.
 func (w Wait) Done(ctx context.Context, done func() (bool, error)) error {
 	stall := w.stall()
 	for {
@@ -69,7 +69,7 @@ func (w Wait) Done(ctx context.Context, done func() (bool, error)) error {
 	}
 }
 
-// Recv waits for a value of ch, and fails the test if that is in vain.
+// Recv waits for a value from ch, and fails the test if the wait fails.
 func Recv[T any](t testing.TB, what string, ch <-chan T) (value T) {
 	t.Helper()
 	Wait{For: what}.Until(t, func() bool {
@@ -83,8 +83,8 @@ func Recv[T any](t testing.TB, what string, ch <-chan T) (value T) {
 	return value
 }
 
-// Context gives a context for calls that block. It ends when the wait is in vain,
-// with that as its cause, and with the test.
+// Context returns a context for calls that block. It ends with the test, or when the wait
+// fails, which is then its cause.
 func (w Wait) Context(t testing.TB) context.Context {
 	t.Helper()
 	ctx, cancel := context.WithCancelCause(t.Context())
@@ -106,7 +106,7 @@ func (w Wait) Context(t testing.TB) context.Context {
 	return ctx
 }
 
-// Context is Wait's without steps.
+// Context is Wait.Context without steps.
 func Context(t testing.TB, what string) context.Context {
 	t.Helper()
 	return Wait{For: what}.Context(t)
@@ -121,7 +121,7 @@ func (w Wait) inVain() error {
 	return errors.New(text)
 }
 
-// stall is how long nothing has moved.
+// stall measures how long nothing has moved.
 type stall struct {
 	moved    func() any
 	last     any
@@ -138,8 +138,8 @@ func (w Wait) stall() *stall {
 	return s
 }
 
-// over tells whether nothing has moved for so long, and over so many questions,
-// that nothing will.
+// over reports whether nothing has moved for so long, and over so many checks, that the
+// wait fails.
 func (s *stall) over() bool {
 	s.asked++
 	if s.moved != nil {

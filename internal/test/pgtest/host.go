@@ -22,21 +22,21 @@ import (
 const (
 	testPrefix     = "test_"
 	templatePrefix = "template_odastream_"
-	// templateLock is the advisory lock under which a template is made. An
-	// arbitrary number that nobody else uses.
+	// templateLock is the advisory lock for making a template. It is an arbitrary number
+	// that nothing else uses.
 	templateLock = 7_304_120_251
 )
 
-// host is a server to make databases on. It is safe for concurrent use.
+// host is a server for test databases. It is safe for concurrent use.
 type host struct {
 	url     string
 	running *Server // nil: not ours; held so that its slot stays locked
 
 	mu   sync.Mutex
-	made string // the template's name once it is known to be there
+	made string // the template's name once it is known to exist
 }
 
-// connect finds the server that the environment names, or starts one.
+// connect uses the server that the environment names, or starts one.
 func connect() (*host, error) {
 	if url := os.Getenv(EnvURL); url != "" {
 		return &host{url: url}, nil
@@ -48,23 +48,23 @@ func connect() (*host, error) {
 	return &host{url: running.URL(), running: running}, nil
 }
 
-// urlOf is the address of another database of the server, in the form in which
-// that of the first was given.
+// urlOf returns the address of another database of the server, in the same form as that
+// of the first.
 func (h *host) urlOf(database string) string {
 	if !strings.Contains(h.url, "://") {
 		return h.url + " dbname=" + database
 	}
 	u, err := url.Parse(h.url)
 	if err != nil {
-		// pgx accepts URLs with several hosts that net/url does not; tests
-		// have no use for them. The connection fails and says why.
+		// pgx accepts URLs with several hosts, which net/url does not. Tests do not need
+		// them: the connection fails with an error.
 		return h.url
 	}
 	u.Path, u.RawPath = "/"+database, ""
 	return u.String()
 }
 
-// create makes a database of a new name, as a copy of template; "": an empty one.
+// create makes a database with a new name, as a copy of template; "": an empty one.
 func (h *host) create(ctx context.Context, template string) (name string, err error) {
 	name = fmt.Sprintf("%s%d_%s", testPrefix, os.Getpid(), strings.ToLower(rand.Text()[:12]))
 	sql := "CREATE DATABASE " + name
@@ -77,8 +77,8 @@ func (h *host) create(ctx context.Context, template string) (name string, err er
 	return name, nil
 }
 
-// drop removes a database. What the test left connected is cut off: a test of its
-// own looks for leaks, all others must not fail the next one.
+// drop drops a database, and cuts off connections that the test left open. Another test
+// looks for leaks; the others must not make the next test fail.
 func (h *host) drop(name string) error {
 	if err := h.exec(context.Background(), "DROP DATABASE IF EXISTS "+name+" WITH (FORCE)"); err != nil {
 		return fmt.Errorf("drop database %s: %w", name, err)
@@ -96,8 +96,7 @@ func (h *host) exec(ctx context.Context, sql string) error {
 	return err
 }
 
-// template returns the name of a migrated database, made by the first of all
-// processes that asks.
+// template returns the name of a migrated database, which the first process makes.
 func (h *host) template(ctx context.Context) (string, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -120,12 +119,13 @@ func (h *host) makeTemplate(ctx context.Context, name string) error {
 	if err != nil {
 		return err
 	}
-	// The lock goes with the session.
+	// The lock ends with the session.
 	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }()
 	if _, err := conn.Exec(ctx, "SELECT pg_advisory_lock($1)", templateLock); err != nil {
 		return err
 	}
-	// datistemplate is set last: without it, its maker was killed half-way.
+	// datistemplate is set last. If it is not set, the process that made the template was
+	// killed half-way.
 	var ready bool
 	err = conn.QueryRow(ctx, "SELECT coalesce(bool_or(datistemplate), false) FROM pg_database WHERE datname = $1", name).Scan(&ready)
 	if err != nil || ready {
@@ -143,13 +143,13 @@ func (h *host) makeTemplate(ctx context.Context, name string) error {
 	return err
 }
 
-// currentTemplate is the name of the template for this build's migrations.
+// currentTemplate returns the name of the template for this build's migrations.
 func currentTemplate() (string, error) {
 	hash, err := migrationsHash(schema.Migrations)
 	return templatePrefix + hash, err
 }
 
-// migrationsHash tells states of the migrations apart, by names and contents.
+// migrationsHash returns a hash of the migrations' names and contents.
 func migrationsHash(files fs.FS) (string, error) {
 	sum := sha256.New()
 	err := fs.WalkDir(files, ".", func(name string, entry fs.DirEntry, err error) error {

@@ -10,13 +10,13 @@ import (
 	"odastream/internal/migrate"
 )
 
-// hostile are settings that a database may give to its sessions, each of which
-// breaks a statement, changes what it stores, or ends it.
+// hostile are settings that a database may have for its sessions. Each breaks a
+// statement, changes what it stores, or ends it.
 var hostile = map[string]string{
 	"client_encoding":                     "LATIN1",
 	"DateStyle":                           "SQL, DMY",
 	"IntervalStyle":                       "sql_standard",
-	"TimeZone":                            "Asia/Kolkata", // IST, which is read as Israel's
+	"TimeZone":                            "Asia/Kolkata", // IST, which is read as Israel's time zone
 	"bytea_output":                        "escape",
 	"extra_float_digits":                  "-15",
 	"standard_conforming_strings":         "off",
@@ -29,8 +29,8 @@ var hostile = map[string]string{
 	"idle_session_timeout":                "1ms",
 }
 
-// Hostile returns the URL of a migrated database whose sessions have the worst
-// settings, unless they ask for others. It was migrated with these settings.
+// Hostile returns the URL of a migrated database whose sessions have the worst settings
+// by default. It was migrated with these settings.
 func Hostile(t testing.TB) string {
 	t.Helper()
 	url := Empty(t)

@@ -14,7 +14,7 @@ type querier interface {
 	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
 }
 
-// Lines returns what a query gives, a line a row, its values apart by a blank.
+// Lines returns the result of a query, a line for each row, with a blank between values.
 func Lines(tb testing.TB, db querier, query string, args ...any) string {
 	tb.Helper()
 	rows, err := db.Query(tb.Context(), query, args...)

@@ -1,8 +1,8 @@
-// Package pgtest gives each test a Postgres database of its own, on a real
-// server that is started where none is named.
+// Package pgtest provides each test with its own Postgres database, on a real server. It
+// starts a server if none is named.
 //
-// Invariant: no two tests share a database, in one process or in several. The
-// package knows nothing of the tables but that package schema makes them.
+// Invariant: no two tests share a database, in one process or in several. The package
+// knows of the tables only that package schema makes them.
 package pgtest
 
 import (
@@ -12,25 +12,25 @@ import (
 	"testing"
 )
 
-// EnvURL names a running server for all test processes, by the address of any
-// database of a superuser; internal/test/testenv sets it. Without it each process
-// starts a server of its own.
+// EnvURL names a running server for all test processes, by a superuser's address of any
+// of its databases; internal/test/testenv sets it. Without it each process starts its own
+// server.
 const EnvURL = "ODASTREAM_TEST_DATABASE_URL"
 
-// shared is the one server of this process. It is no state that a test can
-// change, and testing has no other place for what all packages' tests share.
+// shared is the one server of this process. Tests cannot change it, and package testing
+// has no other place for what all tests share.
 var shared = sync.OnceValues(connect)
 
-// Empty returns the DATABASE_URL of a new, empty database, dropped when the
-// test ends. The test fails where no server can be had. t may be a benchmark.
+// Empty returns the DATABASE_URL of a new, empty database, dropped when the test ends.
+// The test fails if no server can be started. t may be a benchmark.
 func Empty(t testing.TB) string {
 	t.Helper()
 	return create(t, server(t), "")
 }
 
-// Migrated returns the DATABASE_URL of a new database with every table of
-// package schema, dropped when the test ends. It is a copy of a template which
-// is made once for each state of the migrations, and takes some 50 ms.
+// Migrated returns the DATABASE_URL of a new database with every table of package schema,
+// dropped when the test ends. It is a copy of a template that is made once for each state
+// of the migrations. A copy takes some 50 ms.
 func Migrated(t testing.TB) string {
 	t.Helper()
 	admin := server(t)
@@ -41,8 +41,8 @@ func Migrated(t testing.TB) string {
 	return create(t, admin, template)
 }
 
-// Database is Migrated for an Example, which has no testing.TB: drop ends the
-// database, and what goes wrong is a panic.
+// Database is Migrated for an Example, which has no testing.TB. drop drops the database.
+// Errors are panics.
 func Database() (url string, drop func()) {
 	ctx := context.Background()
 	admin, err := shared()

@@ -47,7 +47,7 @@ func TestDatabaseIsDroppedWithItsTest(t *testing.T) {
 	}
 }
 
-// A second process on the same server stands for the tests of two packages.
+// A second process on the same server represents the tests of another package.
 func TestProcessesShareTheServerThatTheEnvironmentNames(t *testing.T) {
 	t.Parallel()
 	if os.Getenv("PGTEST_INNER") != "" {

@@ -17,9 +17,8 @@ import (
 // slots is how many servers for tests one user may run at once.
 const slots = 64
 
-// Server is a Postgres for tests, in a slot of its own. Its directory stays for
-// the next test process: a cluster that is there starts in 50 ms, and has the
-// template already.
+// Server is a Postgres for tests, in its own slot. Its directory stays for the next test
+// process: an existing cluster starts in 50 ms, and already has the template.
 type Server struct {
 	*pgserver.Server
 	slot *flock.Lock
@@ -31,12 +30,11 @@ func (s *Server) Stop() error {
 	return s.Server.Stop()
 }
 
-// Start starts a server in the first free slot below the temporary directory.
-// It ends with this process at the latest. Databases that former tests left
-// are dropped.
+// Start starts a server in the first free slot below the temporary directory. It ends
+// with this process at the latest. Start drops databases that earlier tests left.
 func Start(ctx context.Context) (*Server, error) {
 	root := filepath.Join(os.TempDir(), "odastream-test-"+strconv.Itoa(os.Getuid()))
-	// The account that runs Postgres for root must get through.
+	// The account that runs Postgres for root must be able to enter.
 	if err := os.MkdirAll(root, 0o755); err != nil {
 		return nil, fmt.Errorf("make directory for test servers: %w", err)
 	}
@@ -52,8 +50,8 @@ func Start(ctx context.Context) (*Server, error) {
 	return &Server{Server: running, slot: slot}, nil
 }
 
-// startIn starts a server in dir, on a new cluster if the old one will not do:
-// it was made by another version, or the machine went down beneath it.
+// startIn starts a server in dir, on a new cluster if the old one cannot be used: another
+// version made it, or the machine crashed while it ran.
 func startIn(ctx context.Context, dir string) (*pgserver.Server, error) {
 	running, err := pgserver.Start(ctx, options(dir))
 	if err != nil {
@@ -75,17 +73,17 @@ func options(dir string) pgserver.Options {
 	return pgserver.Options{
 		Dir:      dir,
 		Database: "tests",
-		// A power cut may cost these databases. Each test makes and drops one,
-		// and that is mostly waiting for the disk.
+		// A power cut may destroy these databases. Each test makes and drops one, which
+		// would mostly wait for the disk.
 		Volatile: true,
-		// Whatever still runs there belongs to a process that is gone.
+		// A server that still runs there belongs to a process that has ended.
 		Exclusive: true,
 		Settings:  map[string]string{"max_connections": "300", "wal_level": "minimal", "max_wal_senders": "0"},
 	}
 }
 
-// sweep drops what killed tests left behind. Templates of other migrations go
-// too: they are made again in half a second.
+// sweep drops the databases that killed tests left, and templates of other migrations,
+// which take half a second to make again.
 func sweep(ctx context.Context, url string) error {
 	conn, err := pgx.Connect(ctx, url)
 	if err != nil {
@@ -113,8 +111,8 @@ func sweep(ctx context.Context, url string) error {
 	return nil
 }
 
-// drop also takes a database whose drop was cut off by a kill: Postgres calls that
-// one invalid and lets it be dropped, but not altered.
+// drop also drops a database whose drop a kill interrupted. Postgres marks it as invalid:
+// it can be dropped but not altered.
 func drop(ctx context.Context, conn *pgx.Conn, name string) error {
 	quoted := pgx.Identifier{name}.Sanitize()
 	var template bool

@@ -1,8 +1,8 @@
-// Package program runs a program under test as a process of its own, and waits for
-// what it brings about as long as it runs.
+// Package program runs a program under test as a separate process, and waits for its
+// effects while it runs.
 //
-// Invariant: a process ends with its test at the latest. A wait for what it does is
-// over as soon as it has ended.
+// Invariant: a process ends with its test at the latest. A wait for its effects ends once
+// it has ended.
 package program
 
 import (
@@ -18,7 +18,7 @@ import (
 	"odastream/internal/test/machine"
 )
 
-// tail is how much of what a program said is shown, in bytes.
+// tail is how much of a program's output is shown, in bytes.
 const tail = 4000
 
 // Process is a running or ended program. It is safe for concurrent use.
@@ -30,8 +30,7 @@ type Process struct {
 	err   error // set before ended is closed
 }
 
-// Start starts cmd and keeps what it says on stderr. The process is killed with the
-// test.
+// Start starts cmd and keeps its stderr. The process is killed when the test ends.
 func Start(t testing.TB, name string, cmd *exec.Cmd) *Process {
 	t.Helper()
 	p := &Process{name: name, cmd: cmd, ended: make(chan struct{})}
@@ -50,19 +49,19 @@ func Start(t testing.TB, name string, cmd *exec.Cmd) *Process {
 	return p
 }
 
-// PID is the process's number.
+// PID returns the process id.
 func (p *Process) PID() int { return p.cmd.Process.Pid }
 
-// Signal sends sig; a process that has ended gets none.
+// Signal sends sig, unless the process has ended.
 func (p *Process) Signal(sig os.Signal) { _ = p.cmd.Process.Signal(sig) }
 
-// Wait returns how the process ended, once it has: nil for exit status 0.
+// Wait waits for the end of the process and returns how it ended: nil for exit status 0.
 func (p *Process) Wait() error {
 	<-p.ended
 	return p.err
 }
 
-// Running tells whether the process has not ended.
+// Running reports whether the process has not ended.
 func (p *Process) Running() bool {
 	select {
 	case <-p.ended:
@@ -72,8 +71,8 @@ func (p *Process) Running() bool {
 	}
 }
 
-// Kill ends the process with SIGKILL. It is false if the process ended by itself
-// before, with exit status 0, and fails the test if it did with another.
+// Kill ends the process with SIGKILL. If the process ended before with exit status 0,
+// Kill returns false; with another status, it fails the test.
 func (p *Process) Kill(t testing.TB) bool {
 	t.Helper()
 	p.Signal(syscall.SIGKILL)
@@ -96,8 +95,8 @@ func (p *Process) Stop(t testing.TB) {
 	}
 }
 
-// Await waits until done is true. It fails the test if that is in vain, and as soon
-// as one of the processes has ended before.
+// Await waits until done returns true. It fails the test if the wait fails, or if one of
+// the processes ends before.
 func Await(t testing.TB, w machine.Wait, done func() bool, processes ...*Process) {
 	t.Helper()
 	if ended := await(t, w, done, processes); ended != nil {
@@ -105,14 +104,14 @@ func Await(t testing.TB, w machine.Wait, done func() bool, processes ...*Process
 	}
 }
 
-// Until is Await for a process that may end: it is false if it did before done was
-// true.
+// Until is Await for a process that may end: it returns false if that happened before
+// done was true.
 func (p *Process) Until(t testing.TB, w machine.Wait, done func() bool) bool {
 	t.Helper()
 	return await(t, w, done, []*Process{p}) == nil
 }
 
-// await returns the process that has ended before done was true, nil if none has.
+// await returns the process that ended before done was true, nil if none did.
 func await(t testing.TB, w machine.Wait, done func() bool, processes []*Process) (ended *Process) {
 	t.Helper()
 	more := w.Tell
@@ -131,7 +130,8 @@ func await(t testing.TB, w machine.Wait, done func() bool, processes []*Process)
 				ended = p
 			}
 		}
-		// What a process did last, it did before its end: done is asked after it.
+		// The process may have caused it just before its end, so done is called again
+		// after the end.
 		if done() {
 			ended = nil
 			return true
@@ -141,10 +141,10 @@ func await(t testing.TB, w machine.Wait, done func() bool, processes []*Process)
 	return ended
 }
 
-// Said is how often text occurs in what the process has said.
+// Said returns how often text occurs in the process's output.
 func (p *Process) Said(text string) int { return p.said.count(text) }
 
-// String is the process's name, how it is, and the last that it said.
+// String returns the process's name, its state, and its last output.
 func (p *Process) String() string {
 	state := "runs"
 	if !p.Running() {
@@ -153,7 +153,7 @@ func (p *Process) String() string {
 	return fmt.Sprintf("%s (process %d) %s; it said:\n%s", p.name, p.PID(), state, p.said.last())
 }
 
-// output is what a program has said so far. It is safe for concurrent use.
+// output is a program's output so far. It is safe for concurrent use.
 type output struct {
 	mu   sync.Mutex
 	text bytes.Buffer

@@ -17,7 +17,7 @@ func sh(t *testing.T, script string) *Process {
 	return Start(t, "script", exec.CommandContext(t.Context(), "/bin/sh", "-c", script))
 }
 
-// recorder is a test that takes down how it would have failed.
+// recorder is a testing.TB that records how the test would have failed.
 type recorder struct {
 	testing.TB
 	failed string
@@ -30,7 +30,7 @@ func (r *recorder) Fatalf(format string, args ...any) {
 
 func (r *recorder) Errorf(format string, args ...any) { r.failed = fmt.Sprintf(format, args...) }
 
-// failure is how test would have failed, empty if not at all.
+// failure returns how test would have failed, "" if not at all.
 func failure(t *testing.T, test func(testing.TB)) string {
 	t.Helper()
 	r, over := &recorder{TB: t}, make(chan struct{})
@@ -58,7 +58,7 @@ func TestAWaitEndsWithTheProcess(t *testing.T) {
 	}
 }
 
-// A process that brought about what is waited for may have ended meanwhile.
+// A process that had the awaited effect may have ended meanwhile.
 func TestWhatAProcessDidLastCounts(t *testing.T) {
 	t.Parallel()
 	p := sh(t, "exit 0")

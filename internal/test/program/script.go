@@ -11,8 +11,8 @@ import (
 	"odastream/internal/test/machine"
 )
 
-// Script is Await for the commands that a testscript has started in the background:
-// it returns an error if the wait is in vain, and as soon as one of them has ended.
+// Script is Await for the commands that a testscript has started in the background. It
+// returns an error if the wait fails, or if one of them ends before.
 func Script(w machine.Wait, background []*exec.Cmd, done func() (bool, error)) error {
 	var ended *exec.Cmd
 	err := w.Done(context.Background(), func() (bool, error) {
@@ -21,7 +21,8 @@ func Script(w machine.Wait, background []*exec.Cmd, done func() (bool, error)) e
 				ended = cmd
 			}
 		}
-		// What a command did last, it did before its end: done is asked after it.
+		// A command may have caused it just before its end, so done is called again after
+		// the end.
 		ok, err := done()
 		switch {
 		case ok || err != nil:

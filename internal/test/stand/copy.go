@@ -12,7 +12,7 @@ import (
 	"odastream/stream"
 )
 
-// Copy is a stand with the topic of one entity, what publishes to it, and a sink.
+// Copy is a stand with the topic of one entity, a publisher, and a sink.
 type Copy struct {
 	*Stand
 	Entity string
@@ -21,7 +21,7 @@ type Copy struct {
 	seq int64
 }
 
-// NewCopy makes an empty one. Its topics and its group are no other test's.
+// NewCopy returns an empty Copy. No other test has its topics and its group.
 func NewCopy(t testing.TB, brokers []string, entity string) *Copy {
 	t.Helper()
 	prefix := kafkatest.Prefix(t)
@@ -31,7 +31,7 @@ func NewCopy(t testing.TB, brokers []string, entity string) *Copy {
 	return c
 }
 
-// Change is the next change of a row, whose content has some size in bytes.
+// Change returns the next change of a row, whose content has the size in bytes.
 func (c *Copy) Change(id int64, action schema.Action, size int) schema.Change {
 	c.seq++
 	change := schema.Change{
@@ -44,7 +44,7 @@ func (c *Copy) Change(id int64, action schema.Action, size int) schema.Change {
 	return change
 }
 
-// filler is text that compresses about as real rows do.
+// filler is text that compresses about as well as real rows.
 func filler(seed int64, size int) string {
 	random, text := rand.New(rand.NewPCG(uint64(seed), 7)), make([]byte, size)
 	for i := range text {
@@ -61,7 +61,7 @@ func (c *Copy) Publish(t testing.TB, changes ...schema.Change) {
 	}
 }
 
-// Load publishes rows 1 to n and has the sink apply them.
+// Load publishes rows 1 to n and applies them by the sink.
 func (c *Copy) Load(t testing.TB, n, size int) {
 	t.Helper()
 	var changes []schema.Change
@@ -75,14 +75,14 @@ func (c *Copy) Load(t testing.TB, n, size int) {
 	c.Once(t)
 }
 
-// Sink is a new one.
+// Sink returns a new sink.
 func (c *Copy) Sink() *apply.Sink {
 	parts := apply.Parts{Store: c.Store, DeadLetters: apply.DeadLetterWriter{Publisher: c.pub, Topics: c.Topics, Kafka: c.Kafka}}
 	cfg := apply.Config{Group: c.Group, BatchRows: 5000, BatchBytes: 16 << 20, Linger: 20 * time.Millisecond}
 	return apply.New(cfg, c.Kafka, parts, Quiet(), nil)
 }
 
-// Once has a sink apply what the topic holds.
+// Once makes a sink apply all that the topic holds.
 func (c *Copy) Once(t testing.TB) {
 	t.Helper()
 	if err := c.Sink().Once(t.Context()); err != nil {

@@ -12,14 +12,14 @@ import (
 	"odastream/stream"
 )
 
-// DeadLetters is a stand on a fake broker with the topic of Sag, of one partition,
-// and dead letters of it.
+// DeadLetters is a stand on a fake broker with the topic of Sag, which has one partition
+// and dead letters.
 type DeadLetters struct {
 	*Stand
 	Letters *stream.Publisher
 }
 
-// NewDeadLetters makes a stand without any dead letter.
+// NewDeadLetters returns a stand without dead letters.
 func NewDeadLetters(t testing.TB) *DeadLetters {
 	t.Helper()
 	kafka := stream.Config{Brokers: kafkatest.Fake(t), TopicPrefix: "parliament-", Partitions: 1}
@@ -31,7 +31,7 @@ func NewDeadLetters(t testing.TB) *DeadLetters {
 // FailedAt is when the dead letters failed.
 var FailedAt = time.Now().Add(-73 * time.Hour).Truncate(time.Microsecond)
 
-// ChangeOf is an update of a Sag.
+// ChangeOf returns an update of a Sag.
 func ChangeOf(id, seq int64, data string) schema.Change {
 	return schema.Change{Entity: "Sag", ID: id, Action: schema.Update, Seq: seq, Timestamp: time.UnixMicro(seq), Origin: schema.OriginTail, Data: []byte(data)}
 }

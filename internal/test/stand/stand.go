@@ -1,7 +1,7 @@
-// Package stand is a broker with topics and a database with the cache of a sink, for
-// tests of what works between the two.
+// Package stand provides a broker with topics and a database with the cache of a sink,
+// for tests of code between the two.
 //
-// It knows nothing of what is tested.
+// It knows nothing of the code under test.
 package stand
 
 import (
@@ -29,7 +29,7 @@ type Stand struct {
 	Store  *cache.Store
 }
 
-// New makes a stand with the topics of entities, which ends with the test.
+// New returns a stand with the topics of entities, which ends with the test.
 func New(t testing.TB, kafka stream.Config, group string, entities ...string) *Stand {
 	t.Helper()
 	s := &Stand{URL: pgtest.Migrated(t), Group: group, Kafka: kafka}
@@ -53,10 +53,10 @@ func New(t testing.TB, kafka stream.Config, group string, entities ...string) *S
 	return s
 }
 
-// Quiet is a logger that nobody reads.
+// Quiet returns a logger that discards everything.
 func Quiet() *slog.Logger { return slog.New(slog.DiscardHandler) }
 
-// Environ is the stand as the daemons' variables name it.
+// Environ returns the daemons' variables for this stand.
 func (s *Stand) Environ() []string {
 	return []string{
 		"DATABASE_URL=" + s.URL, "KAFKA_BROKERS=" + strings.Join(s.Kafka.Brokers, ","), "KAFKA_TOPIC_PREFIX=" + s.Kafka.TopicPrefix,
@@ -64,7 +64,7 @@ func (s *Stand) Environ() []string {
 	}
 }
 
-// Publisher is one to the stand's topics.
+// Publisher returns a publisher to the stand's topics.
 func (s *Stand) Publisher(t testing.TB) *stream.Publisher {
 	t.Helper()
 	p, err := stream.NewPublisher(s.Kafka, Quiet(), nil)
@@ -83,7 +83,7 @@ func (s *Stand) Apply(t testing.TB, b cache.Batch) {
 	}
 }
 
-// Value is what a query gives, as text.
+// Value returns the result of a query as text.
 func (s *Stand) Value(t testing.TB, query string) string {
 	t.Helper()
 	var text string
@@ -93,7 +93,7 @@ func (s *Stand) Value(t testing.TB, query string) string {
 	return text
 }
 
-// Exec changes the database.
+// Exec runs a statement on the database.
 func (s *Stand) Exec(t testing.TB, sql string) {
 	t.Helper()
 	if _, err := s.Pool.Exec(t.Context(), sql); err != nil {
@@ -101,7 +101,7 @@ func (s *Stand) Exec(t testing.TB, sql string) {
 	}
 }
 
-// Holds fails the test unless a query gives what is wanted.
+// Holds fails the test unless a query returns the wanted value.
 func (s *Stand) Holds(t testing.TB, query, want string) {
 	t.Helper()
 	if diff := cmp.Diff(want, s.Value(t, query)); diff != "" {
@@ -109,11 +109,11 @@ func (s *Stand) Holds(t testing.TB, query, want string) {
 	}
 }
 
-// What the tables hold, as queries for Value and Holds.
+// Queries of the tables' content for Value and Holds.
 const (
 	Rows         = `SELECT string_agg(entity_id || ' ' || seq || ' ' || data::text, ', ' ORDER BY entity_id) FROM parliamentary_data`
 	LetterStates = `SELECT string_agg("offset" || ' ' || state, ', ' ORDER BY "offset") FROM dead_letters`
 )
 
-// ForbidBad has Postgres refuse rows with a member "bad".
+// ForbidBad makes Postgres refuse rows with a member "bad".
 const ForbidBad = `ALTER TABLE parliamentary_data ADD CONSTRAINT no_bad CHECK (NOT data ? 'bad')`

@@ -1,11 +1,11 @@
-// Testenv runs a command with one Postgres and one Apache Kafka for all the
-// test processes that it starts:
+// Testenv runs a command with one Postgres and one Apache Kafka for all its test
+// processes:
 //
 //	go run ./internal/test/testenv -- go test ./...
 //
-// Invariant: what it started has stopped when it returns, and its exit status
-// is the command's. Without Java the command runs all the same, and its tests
-// skip out loud, or fail as package kafkatest says. It knows nothing of tests.
+// Invariant: when it returns, the servers that it started have stopped, and its exit
+// status is the command's. Without Java the command still runs, and its tests are skipped
+// or fail as package kafkatest says. It knows nothing of tests.
 package main
 
 import (
@@ -40,8 +40,8 @@ func main() {
 	os.Exit(run(context.Background(), os.Args[1:], os.Environ(), os.Stdout, os.Stderr))
 }
 
-// run returns the command's exit status, 1 where no server can be had, 2 for a
-// command line that makes no sense.
+// run returns the command's exit status, 1 if no server can be started, or 2 for a bad
+// command line.
 func run(ctx context.Context, args, environ []string, stdout, stderr io.Writer) int {
 	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
 	defer stop()
@@ -65,7 +65,7 @@ func run(ctx context.Context, args, environ []string, stdout, stderr io.Writer) 
 	return command(ctx, args, s.environ, stdout, stderr)
 }
 
-// servers are what was started, and the environment that names them.
+// servers are the servers that were started, and the environment that names them.
 type servers struct {
 	environ []string
 	stops   []func() error
@@ -89,7 +89,7 @@ func (s *servers) start(ctx context.Context, withKafka bool) error {
 	}
 	server, err := kafkatest.Start(ctx)
 	if errors.Is(err, kafkaserver.ErrUnavailable) {
-		// Whether that is a fault is for the tests that need it to say.
+		// The tests that need it decide whether that is a fault.
 		s.log.Warn("no real kafka", "err", err)
 		return nil
 	}
@@ -132,7 +132,7 @@ func command(ctx context.Context, args, environ []string, stdout, stderr io.Writ
 	if err == nil {
 		return 0
 	}
-	// The status of one that a signal ended is -1.
+	// The status of a command that a signal ended is -1.
 	if exit, ok := errors.AsType[*exec.ExitError](err); ok && exit.ExitCode() >= 0 {
 		return exit.ExitCode()
 	}

@@ -85,8 +85,7 @@ func TestEndIsPassedOn(t *testing.T) {
 	}
 }
 
-// bare is our environment without the servers that a testenv around this test
-// may have named.
+// bare returns our environment without the servers that an outer testenv may have named.
 func bare() []string { return []string{"PATH=" + os.Getenv("PATH")} }
 
 type writerFunc func([]byte) (int, error)

@@ -16,19 +16,19 @@ type event struct {
 	Elapsed    float64 // seconds
 }
 
-// took is how long what has ended took.
+// took returns the duration of the test or package that ended.
 func (e event) took() time.Duration { return time.Duration(e.Elapsed * float64(time.Second)) }
 
-// ends tells whether e says how a test or a package ended.
+// ends reports whether e is the end of a test or a package.
 func (e event) ends() bool { return slices.Contains([]string{"pass", "fail", "skip"}, e.Action) }
 
-// root is the test that t is a subtest of, or t.
+// root returns the top-level test that t is a subtest of, or t.
 func root(t string) string {
 	name, _, _ := strings.Cut(t, "/")
 	return name
 }
 
-// parent is the test that t is a subtest of, "" if of none.
+// parent returns the test that t is a subtest of, "" if there is none.
 func parent(t string) string {
 	if n := strings.LastIndexByte(t, '/'); n >= 0 {
 		return t[:n]

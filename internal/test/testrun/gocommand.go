@@ -23,9 +23,9 @@ type goCommand struct {
 	environ []string
 }
 
-// packages compiles the packages that patterns match, with their tests, and
-// returns those that have tests. It links nothing: go test links each once. What
-// the go command complains of goes to lines.
+// packages compiles the packages that patterns match, with their tests, and returns those
+// that have tests. It links nothing: go test links each once. The go command's errors go
+// to lines.
 func (g goCommand) packages(ctx context.Context, flags, patterns []string, lines func(string)) ([]string, error) {
 	flags = buildFlags(flags)
 	args := slices.Concat([]string{"list", "-test", "-export", "-f", "{{.ImportPath}}"}, flags, patterns)
@@ -38,12 +38,11 @@ func (g goCommand) packages(ctx context.Context, flags, patterns []string, lines
 	if err != nil || len(flags) == 0 {
 		return found, err
 	}
-	// A test that builds a program builds it without the flags.
+	// A test that builds a program does so without the flags.
 	return found, g.each(ctx, slices.Concat([]string{"list", "-export"}, patterns), func(string) {}, lines)
 }
 
-// test runs go test -json and hands on its events. What is not an event goes to
-// lines.
+// test runs go test -json and passes on its events. Other output goes to lines.
 func (g goCommand) test(ctx context.Context, args []string, events func(event), lines func(string)) error {
 	return g.each(ctx, slices.Concat([]string{"test", "-json"}, args), func(line string) {
 		var e event
@@ -55,20 +54,20 @@ func (g goCommand) test(ctx context.Context, args []string, events func(event), 
 	}, lines)
 }
 
-// each runs the go command and hands on each line that it prints. The end of ctx
+// each runs the go command and passes on each line that it prints. The end of ctx
 // interrupts it and all that it started.
 func (g goCommand) each(ctx context.Context, args []string, out, errs func(string)) error {
 	cmd := exec.CommandContext(ctx, g.path, args...)
 	stdout, stderr := &lineWriter{take: out}, &lineWriter{take: errs}
 	cmd.Dir, cmd.Env, cmd.Stdout, cmd.Stderr = g.dir, g.environ, stdout, stderr
-	// go test does not pass an interrupt on to its tests, so that their group must
-	// get it. What comes to ours, such as Ctrl-C, does not come to theirs.
+	// go test does not pass an interrupt on to its tests, so we send it to their group. A
+	// signal to our group, such as Ctrl-C, does not reach theirs.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGINT) }
 	cmd.WaitDelay = killAfter
 	err := cmd.Run()
 	if ctx.Err() != nil && cmd.Process != nil {
-		_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) // whoever did not heed it
+		_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) // those that ignored the interrupt
 	}
 	stdout.end()
 	stderr.end()
@@ -78,7 +77,7 @@ func (g goCommand) each(ctx context.Context, args []string, out, errs func(strin
 	return nil
 }
 
-// lineWriter hands on each line that is written, without its end.
+// lineWriter passes on each line that is written, without the newline.
 type lineWriter struct {
 	take func(string)
 	rest []byte // of a line that has not ended
@@ -96,7 +95,7 @@ func (w *lineWriter) Write(p []byte) (int, error) {
 	}
 }
 
-// end hands on a last line that has no end.
+// end passes on a last line that has no newline.
 func (w *lineWriter) end() {
 	if len(w.rest) > 0 {
 		w.take(string(w.rest))
@@ -104,7 +103,7 @@ func (w *lineWriter) end() {
 	}
 }
 
-// status is the exit status of a go command, 1 where it had none.
+// status returns the exit status of a go command, 1 if it had none.
 func status(err error) int {
 	if err == nil {
 		return 0
@@ -115,8 +114,8 @@ func status(err error) int {
 	return 1
 }
 
-// buildFlags are those of go test's flags that decide how a package is compiled. A
-// flag that is missing here costs time, and nothing else: go test compiles again.
+// buildFlags are the flags of go test that decide how a package is compiled. A flag that
+// is missing here only costs time: go test compiles again.
 func buildFlags(flags []string) (found []string) {
 	for i, flag := range flags {
 		name, _, hasValue := strings.Cut(strings.TrimLeft(flag, "-"), "=")

@@ -1,7 +1,7 @@
 package main
 
-// heavy are the packages that want the machine for themselves, in the order in
-// which they run, and what makes them heavy.
+// heavy are the packages that need the machine for themselves, in the order in which they
+// run, with the reason.
 var heavy = []struct{ path, why string }{
 	{"odastream/internal/test/e2e", "pollers and sinks as processes, on real Kafka"},
 	{"odastream/apply", "groups of up to fourteen sinks on real Kafka"},
@@ -16,7 +16,7 @@ var heavy = []struct{ path, why string }{
 	{"odastream/verify", "random histories of tables in Postgres"},
 }
 
-// heavyPaths are the import paths of the heavy packages.
+// heavyPaths returns the import paths of the heavy packages.
 func heavyPaths() (paths []string) {
 	for _, one := range heavy {
 		paths = append(paths, one.path)

@@ -2,19 +2,19 @@
 //
 //	go run ./internal/test/testrun go -race -- ./...
 //
-// It compiles everything first, then runs the light packages side by side and the
-// heavy ones one at a time. It shows which package runs, for how long, and what is
-// left. Of a failed test it prints the whole output, of a passed one nothing. At
-// the end it names what was skipped, what was slow, and how late the machine
-// served it. The last line has the form
+// It compiles everything first, then runs the light packages side by side and the heavy
+// ones one at a time. It shows which packages run, for how long, and what is left. It
+// prints the whole output of a failed test, and nothing of a passed one. At the end it
+// lists what was skipped, what was slow, and how late the machine served it. The last
+// line has the form
 //
 //	12 passed, 0 failed, 3 skipped
 //
-// where a subtest counts as a test, one that ran when its package ended counts as
+// A subtest counts as a test. A test that still ran when its package ended counts as
 // failed, and so does a package that failed without a failed test.
 //
-// Invariant: its exit status is 0 only if go test's was each time. It knows nothing
-// of what the tests test.
+// Invariant: its exit status is 0 only if go test's was each time. It knows nothing of
+// the tests' content.
 package main
 
 import (
@@ -44,8 +44,8 @@ func main() {
 	os.Exit(run(context.Background(), os.Args[1:], os.Environ(), os.Stdout, os.Stderr))
 }
 
-// run returns 0 if all tests passed, 2 for a command line that makes no sense, and
-// else the status of the go command that failed.
+// run returns 0 if all tests passed, 2 for a bad command line, and else the status of the
+// go command that failed.
 func run(ctx context.Context, args, environ []string, stdout, stderr io.Writer) int {
 	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
@@ -66,7 +66,7 @@ func describeMachine(delay time.Duration) string {
 	return fmt.Sprintf("machine: %d cores, delay %s", runtime.NumCPU(), delay.Round(10*time.Microsecond))
 }
 
-// command is a command line that makes sense.
+// command is a parsed command line.
 type command struct {
 	tool     string
 	flags    []string // before the packages

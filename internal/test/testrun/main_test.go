@@ -15,7 +15,7 @@ func TestHeavyPackagesRunAloneAndLast(t *testing.T) {
 	t.Parallel()
 	log := filepath.Join(t.TempDir(), "log")
 	light := logged(log) + `func Test(t *testing.T) { say("light"); for logged("light") < 2 { <-time.After(time.Millisecond) } }`
-	// A heavy one waits for a while for another one that runs beside it.
+	// A heavy package waits for a while for another one that runs at the same time.
 	heavy := logged(log) + `func Test(t *testing.T) {
 		say("begin")
 		for end := time.Now().Add(300*time.Millisecond); time.Now().Before(end) && logged("begin") == logged("end") + 1; { <-time.After(time.Millisecond) }
@@ -38,7 +38,7 @@ func TestHeavyPackagesRunAloneAndLast(t *testing.T) {
 	}
 }
 
-// logged is the head of a test file that says words in a file, and counts them.
+// logged is the head of a test file that writes words to a file and counts them.
 func logged(path string) string {
 	return `import ("os"; "strings"; "testing"; "time")
 	func say(word string) {
@@ -165,7 +165,7 @@ func TestVerbosePrintsAllAsItComes(t *testing.T) {
 	}
 }
 
-// TestStatus is on a go command that does as it is told.
+// TestStatus runs a fake go command that does as it is told.
 func TestStatus(t *testing.T) {
 	t.Parallel()
 	for claim, c := range map[string]struct {
@@ -228,8 +228,8 @@ func TestHeavyPackagesAreThere(t *testing.T) {
 	}
 }
 
-// module is a runner in a module m of packages with one test file each, and what
-// it prints. No package is heavy.
+// module returns a runner in a module m of packages with one test file each, and its
+// output. No package is heavy.
 func module(t *testing.T, packages map[string]string, flags ...string) (*runner, *screen) {
 	t.Helper()
 	dir := t.TempDir()
@@ -249,7 +249,7 @@ func module(t *testing.T, packages map[string]string, flags ...string) (*runner,
 			t.Fatal(err)
 		}
 	}
-	// Nobody is left to interrupt the tests of a test that is killed.
+	// After a test is killed, nothing interrupts the tests that it runs.
 	c, err := parse(slices.Concat([]string{"go", "-timeout=2m"}, flags, []string{"--", "./..."}))
 	if err != nil {
 		t.Fatal(err)
@@ -259,7 +259,7 @@ func module(t *testing.T, packages map[string]string, flags ...string) (*runner,
 	return newRunner(c, g, nil, &out, &screen{}), &out
 }
 
-// screen is what was printed. It is safe for concurrent use.
+// screen is the printed output. It is safe for concurrent use.
 type screen struct {
 	mu   sync.Mutex
 	text bytes.Buffer

@@ -9,12 +9,12 @@ import (
 )
 
 const (
-	slowestShown = 15                     // tests, and as many packages
-	slowestFrom  = 100 * time.Millisecond // what took less is not slow
-	leftShown    = 4                      // packages by name in the line of progress
+	slowestShown = 15                     // number of tests, and of packages
+	slowestFrom  = 100 * time.Millisecond // a test that took less is not slow
+	leftShown    = 4                      // number of packages named in the progress line
 )
 
-// progress says which packages run, for how long, and what is left.
+// progress returns which packages run, for how long, and what is left.
 func (s *suite) progress() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -35,7 +35,7 @@ func (s *suite) progress() string {
 	return fmt.Sprintf("%d left: %s; then %s", len(s.left), cmp.Or(strings.Join(running, ", "), "linking"), some(left))
 }
 
-// oldest is the test that runs for longest, nil if none does.
+// oldest returns the test that has run the longest, nil if none runs.
 func (p *pkg) oldest() (oldest *test) {
 	for _, t := range p.tests {
 		if !t.since.IsZero() && !t.parts && (oldest == nil || t.since.Before(oldest.since)) {
@@ -45,13 +45,13 @@ func (p *pkg) oldest() (oldest *test) {
 	return oldest
 }
 
-// short is an import path without the module's name.
+// short returns an import path without the module's name.
 func short(path string) string {
 	_, rest, _ := strings.Cut(path, "/")
 	return cmp.Or(rest, path)
 }
 
-// some names the first few and counts the others.
+// some returns the names of the first few and the number of the others.
 func some(names []string) string {
 	switch {
 	case len(names) == 0:
@@ -99,14 +99,14 @@ func (s *suite) reportSlowest(title string, all []timing) {
 	}
 }
 
-// counts is the closing line.
+// counts returns the last line.
 func (s *suite) counts() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return fmt.Sprintf("%d passed, %d failed, %d skipped", s.passed, s.failed, s.skipped)
 }
 
-// whole tells whether all packages have ended, and none badly.
+// whole reports whether all packages have ended and none failed.
 func (s *suite) whole() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()

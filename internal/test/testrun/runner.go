@@ -14,9 +14,8 @@ import (
 	"odastream/internal/test/machine"
 )
 
-// timeout bounds the tests of one package, unless the flags say otherwise. It is
-// for a test that hangs on a machine a tenth as fast as ours, and bounds nothing
-// that moves.
+// timeout is the default bound for the tests of one package. It ends a test that hangs,
+// and is long enough for tests that progress on a machine a tenth as fast as ours.
 const timeout = "-timeout=60m"
 
 // runner runs the tests of a command.
@@ -90,8 +89,8 @@ func (r *runner) compileAndTest(ctx context.Context) (code int) {
 	return code
 }
 
-// split tells heavy packages from light ones, and orders them as the table of the
-// heavy ones does.
+// split separates the heavy packages from the light ones, and puts the heavy ones in the
+// order of the table.
 func (r *runner) split(packages []string) (light, heavy []string) {
 	for _, name := range r.heavy {
 		if slices.Contains(packages, name) {
@@ -102,7 +101,7 @@ func (r *runner) split(packages []string) (light, heavy []string) {
 	return light, heavy
 }
 
-// during does work, and meanwhile says each second how far it is.
+// during does work, and meanwhile prints the progress each second.
 func (r *runner) during(far func() string, work func() error) error {
 	done := make(chan struct{})
 	var shown sync.WaitGroup
@@ -125,10 +124,10 @@ func (r *runner) during(far func() string, work func() error) error {
 	return work()
 }
 
-// delays are how late the machine served us, over a run.
+// delays records how late the machine served us during a run.
 type delays struct {
 	first, highest time.Duration
-	during         string // what ran when it was highest
+	during         string // what ran when the delay was highest
 }
 
 func (d *delays) note(delay time.Duration, during string) {

@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// suite is what the events have told so far. It is safe for concurrent use.
+// suite is the state after the events so far. It is safe for concurrent use.
 type suite struct {
 	print   func(string) // a line
 	verbose bool
@@ -18,11 +18,11 @@ type suite struct {
 	mu      sync.Mutex
 	left    []string // packages that have not ended, in the order of the plan
 	running map[string]*pkg
-	live    lineWriter // output that is printed as it comes
+	live    lineWriter // output that is printed at once
 
 	passed, failed, skipped int
 	failures                []string // what failed, by name
-	unrun                   []string // tests that waited for their turn when their package ended
+	unrun                   []string // tests that were paused when their package ended
 	skips                   []skip
 	tests, packages         []timing
 }
@@ -40,7 +40,7 @@ type timing struct {
 type pkg struct {
 	name     string
 	began    time.Time
-	said     strings.Builder // what belongs to no test
+	said     strings.Builder // output that belongs to no test
 	tests    []*test         // in the order in which they began
 	byName   map[string]*test
 	failures int
@@ -50,26 +50,26 @@ type pkg struct {
 type test struct {
 	name    string
 	said    strings.Builder
-	since   time.Time     // when it went on; zero while it is paused or once it has ended
+	since   time.Time     // when it last continued; zero while it is paused and once it has ended
 	ended   string        // pass, fail or skip; "" as long as it has not
 	slowest time.Duration // of its subtests
-	blamed  bool          // for a subtest that failed, and is named itself
+	blamed  bool          // for a subtest that failed, and is listed itself
 	parts   bool          // it has subtests, and may only wait for them
-	waits   bool          // its subtests are parallel: its time is that of others too
+	waits   bool          // its subtests are parallel, so its time includes that of others
 }
 
 func newSuite(print func(string), verbose bool) *suite {
 	return &suite{print: print, verbose: verbose, now: time.Now, running: map[string]*pkg{}, live: lineWriter{take: print}}
 }
 
-// plan says which packages will run.
+// plan sets which packages will run.
 func (s *suite) plan(packages ...string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.left = packages
 }
 
-// take takes in an event.
+// take processes an event.
 func (s *suite) take(e event) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -123,7 +123,7 @@ func (s *suite) takeTest(p *pkg, e event) {
 			p.test(above).waits = true
 		}
 	case e.Action == "output" && t.ended != "":
-		// A panic or the report of a data race comes when it comes.
+		// A panic or the report of a data race may come at any time.
 		p.said.WriteString(e.Output)
 	case e.Action == "output":
 		t.said.WriteString(e.Output)
@@ -139,7 +139,7 @@ func (s *suite) endTest(p *pkg, t *test, e event) {
 		above = p.test(name)
 		above.slowest = max(above.slowest, e.took())
 	}
-	// What a single subtest spent is the subtest's.
+	// The time of a single subtest counts as the subtest's.
 	if e.took() > 2*t.slowest && !t.waits {
 		s.tests = append(s.tests, timing{p.name + " " + t.name, e.took()})
 	}
@@ -166,7 +166,7 @@ func (s *suite) endTest(p *pkg, t *test, e event) {
 	}
 }
 
-// fail counts a failed test and keeps its name.
+// fail counts a failed test and records its name.
 func (s *suite) fail(p *pkg, t *test, how string) {
 	s.failed++
 	p.failures++
@@ -196,8 +196,8 @@ func (s *suite) printAll(lines []string) {
 	}
 }
 
-// endPackage takes in that a package has ended. Of one that failed it shows the
-// tests that did not end, and what belongs to no test: a panic, an exit, a build.
+// endPackage processes the end of a package. If it failed, it shows the tests that did
+// not end, and the output that belongs to no test: a panic, an exit, a build.
 func (s *suite) endPackage(p *pkg, e event) {
 	delete(s.running, p.name)
 	s.left = slices.DeleteFunc(s.left, func(name string) bool { return name == p.name })
@@ -225,13 +225,13 @@ func (s *suite) endPackage(p *pkg, e event) {
 	}
 }
 
-// isVerdict tells whether a line is go test's last word on a package.
+// isVerdict reports whether a line is go test's result of a package.
 func isVerdict(line string) bool {
 	return strings.HasPrefix(line, "ok  \t") || strings.HasPrefix(line, "FAIL\t")
 }
 
-// worthwhile are the lines of text without those by which each test and package
-// says that it runs.
+// worthwhile returns the lines of text without those that only say that a test or package
+// runs.
 func worthwhile(text string) (lines []string) {
 	for line := range strings.Lines(text) {
 		line = strings.TrimSuffix(line, "\n")
@@ -242,8 +242,8 @@ func worthwhile(text string) (lines []string) {
 	return lines
 }
 
-// unended fails the tests of a package that ended without them. One that was
-// paused has not failed: it waited for its turn.
+// unended fails the tests that had not ended when their package did. A paused test has
+// not failed: it waited for its turn.
 func (s *suite) unended(p *pkg) {
 	paused := 0
 	for _, t := range slices.Backward(p.tests) { // subtests first
@@ -267,7 +267,7 @@ func (s *suite) unended(p *pkg) {
 	}
 }
 
-// abandon fails the packages that go test left without an end.
+// abandon fails the packages for which go test reported no end.
 func (s *suite) abandon() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -277,7 +277,7 @@ func (s *suite) abandon() {
 	}
 }
 
-// notCompiled counts a compilation that failed, after which no test runs.
+// notCompiled counts a failed compilation, after which no test runs.
 func (s *suite) notCompiled() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -285,12 +285,13 @@ func (s *suite) notCompiled() {
 	s.failures = append(s.failures, "compile")
 }
 
-// alarming tells whether a test that passed said something that made another fail.
+// alarming reports whether the output of a passed test shows something that made another
+// fail.
 func alarming(said string) bool {
 	return strings.Contains(said, "WARNING: DATA RACE") || strings.Contains(said, "panic: ")
 }
 
-// reason is why a test was skipped, of what it said.
+// reason returns why a test was skipped, from its output.
 func reason(said string) string {
 	var parts []string
 	for _, line := range worthwhile(said) {

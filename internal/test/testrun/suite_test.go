@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// told is a suite that was told events, and what it printed.
+// told returns a suite after the events, and its output.
 func told(events ...event) (*suite, *strings.Builder) {
 	var out strings.Builder
 	s := newSuite(func(line string) { out.WriteString(line + "\n") }, false)
