@@ -5,8 +5,7 @@ import (
 	"time"
 )
 
-// clock is a clock that can be set. From then on it runs at the pace of the clock that
-// drives it.
+// clock is a clock that can be set. It runs at the pace of the clock that drives it.
 type clock struct {
 	drive func() time.Time
 

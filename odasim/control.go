@@ -20,12 +20,12 @@ const ControlRoot = "/sim"
 //
 //	PUT    /sim/rows/{set}                 the body, a row, as it is
 //	PUT    /sim/rows/{set}?at=RFC3339      the same, seen only at that time
-//	PATCH  /sim/rows/{set}/{id}            the body's members, the stamp left alone unless it is one
+//	PATCH  /sim/rows/{set}/{id}            the body's members; the stamp changes only if it is one of them
 //	DELETE /sim/rows/{set}/{id}            without a trace
 //	PUT    /sim/missing/{set}?missing=BOOL 404 for the set, or not
-//	PUT    /sim/faults?error-rate=0.1&…    the knobs, by the names of Faults.Flags, and seed; others go to zero
+//	PUT    /sim/faults?error-rate=0.1&…    the faults, by the names of Faults.Flags, and seed; others become zero
 //	PUT    /sim/now?now=RFC3339            the clock
-//	POST   /sim/step                       one thing happens; says what
+//	POST   /sim/step                       one event happens; the answer says which
 //	GET    /sim/counts                     requests and faults so far, JSON
 func (s *Server) Control() http.Handler {
 	m := http.NewServeMux()

@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// command sends a control command and gives its status and answer.
+// command sends a control command and returns its status and answer.
 func command(t *testing.T, s *Server, method, target, body string) (int, string) {
 	t.Helper()
 	w := httptest.NewRecorder()

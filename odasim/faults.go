@@ -42,7 +42,7 @@ type Faults struct {
 	Stall     time.Duration
 	// UnfilteredRate is how often $filter is ignored.
 	UnfilteredRate float64
-	// DisorderRate is how often a page's rows stand in a wrong order.
+	// DisorderRate is how often a page's rows are in a wrong order.
 	DisorderRate float64
 	// ShortRate is how often a page holds fewer rows than it could, but at least one. The
 	// service may do this: it does not promise full pages.

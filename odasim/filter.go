@@ -90,7 +90,7 @@ func (f notFilter) match(r row) bool { return !f.a.match(r) }
 func (f notFilter) bounds() bounds   { return loose() }
 func (f notFilter) reads() bool      { return f.a.reads() }
 
-// loose are the bounds of a filter of which nothing is known.
+// loose are the bounds of a filter about which nothing is known.
 func loose() bounds {
 	b := everything()
 	b.exact = false

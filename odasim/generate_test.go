@@ -106,7 +106,7 @@ func TestGenerateIsPlausible(t *testing.T) {
 	}
 }
 
-// targets gives the set that a field refers to, by the field's name.
+// targets returns the set that a field refers to, by the field's name.
 func targets() map[string]string {
 	return map[string]string{
 		"afstemningid": "Afstemning", "aktørid": "Aktør", "fraaktørid": "Aktør", "tilaktørid": "Aktør", "sagid": "Sag",

@@ -13,7 +13,7 @@ type Pace struct {
 	// Late is how long after its stamp one row in twenty becomes visible; 0: none is
 	// late.
 	Late time.Duration
-	// Log is called with each event; nil: nothing is.
+	// Log is called with each event; nil: nothing is called.
 	Log *slog.Logger
 }
 

@@ -104,7 +104,7 @@ func (c *chronicle) joinSteps() string {
 	return fmt.Sprintf("steps %d and %d debated together", a, b)
 }
 
-// restamp gives an actor a new stamp and nothing else.
+// restamp changes only the stamp of an actor.
 func (c *chronicle) restamp() string {
 	id := c.any("Aktør")
 	c.edit("Aktør", id, c.soon(), values{})

@@ -9,7 +9,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// named gives the set with this name, as the service writes it (Aktør).
+// named returns the set with this name in the service's spelling (Aktør).
 func (s *Server) named(name string) (*set, error) {
 	if t, known := s.sets[name]; known {
 		return t, nil
@@ -103,8 +103,8 @@ func appendMember(dst []byte, name string, value []byte) ([]byte, error) {
 	return append(append(dst, ':'), value...), err
 }
 
-// SetMissing makes a set answer 404, or serve its rows again. Putting a row into a set
-// ends this.
+// SetMissing makes a set answer 404, or serve its rows again. Putting a row into a
+// missing set makes it serve again.
 func (s *Server) SetMissing(set string, missing bool) error {
 	t, err := s.named(set)
 	if err != nil {

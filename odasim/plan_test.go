@@ -107,7 +107,7 @@ func checkQuery(r *rapid.T, s *set, model map[int64]row) {
 	}
 }
 
-// many fills Stemme with n rows, the last tied of which share one stamp.
+// many fills Stemme with n rows. The last tied rows share one stamp.
 func many(tb testing.TB, s *Server, n, tied int) {
 	tb.Helper()
 	rows := make([]row, n)

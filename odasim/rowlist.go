@@ -48,7 +48,7 @@ func (l *rowList) seek(id int64) place {
 	return place{block: b, at: at}
 }
 
-// holds reports whether the row with the id stands at p.
+// holds reports whether the row with the id is at p.
 func (l *rowList) holds(p place, id int64) bool {
 	return p.block < len(l.blocks) && l.blocks[p.block].ids[p.at] == id
 }

@@ -46,7 +46,7 @@ type Program struct {
 	Start func(ctx context.Context, env Env) (Job, error)
 }
 
-// Env is what Main gives to Start.
+// Env is what Main passes to Start.
 type Env struct {
 	Log      *slog.Logger
 	Registry *prometheus.Registry // what /metrics shows; a new one for each try of Start

@@ -30,7 +30,7 @@ type runner struct {
 	stderr  io.Writer
 }
 
-// run serves, starts and runs the program, and gives its exit status.
+// run serves, starts and runs the program, and returns its exit status.
 func (r runner) run(ctx context.Context) int {
 	r.log.Info("starting", "version", Version(), "once", r.once)
 	srv, err := r.serve(ctx)

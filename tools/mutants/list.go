@@ -430,7 +430,7 @@ func ofTheGroup() []mutant {
 	}
 }
 
-// ofTheAssignment are rules of where a sink begins to read what the group gives it.
+// ofTheAssignment are rules of the offsets from which a sink reads its assigned partitions.
 func ofTheAssignment() []mutant {
 	return []mutant{
 		{

@@ -21,7 +21,7 @@ type Spec struct {
 	Args    []string     // without the program's name
 	Env     []string     // the whole environment; nothing is inherited
 	Dir     string       // working directory; "" means "/"
-	LogFile string       // stdout and stderr go here, written anew; "" discards them
+	LogFile string       // replaced at the start, gets stdout and stderr; "" discards them
 	Account *Account     // nil runs as ourselves
 	OnDeath DeathSignal  // sent by the kernel when we die, Linux only
 	Stop    []StopSignal // the steps of Stop, in order; a kill follows the last
