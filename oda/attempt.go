@@ -15,12 +15,12 @@ type question struct {
 	accept string
 	lane   Lane
 	limit  int // most bytes of the answer, decompressed
-	// check reads an answer; an error of it is an *Error, and a try that
-	// failed. It can be called more than once.
+	// check reads an answer. Its error is an *Error and fails the try. It can be called
+	// more than once.
 	check func(reply) error
 }
 
-// fails names f after the question.
+// fails fills in f's set and address.
 func (q question) fails(f *Error) *Error {
 	f.Set, f.URL, f.Tries = q.set, "", max(f.Tries, 1)
 	if u, err := url.Parse(q.url); err == nil {
@@ -29,7 +29,7 @@ func (q question) fails(f *Error) *Error {
 	return f
 }
 
-// ask sends a question until it is answered or another try is of no use.
+// ask sends a question until it is answered or another try cannot help.
 func (c *Client) ask(ctx context.Context, q question) error {
 	tries := 0
 	err := c.retry.WithContext(ctx).Run(func() error {
@@ -52,9 +52,9 @@ func (c *Client) ask(ctx context.Context, q question) error {
 	return q.fails(&Error{Kind: err, Tries: tries})
 }
 
-// try sends a question once, when the budget and the breaker allow it: the one
-// function that sends, reads the whole body and checks it. A page counts only
-// then, for the breaker too.
+// try sends a question once, when the budget and the breaker allow it. It is the only
+// function that sends, reads the whole body and checks it. Only a checked page is a
+// success, also for the breaker.
 func (c *Client) try(ctx context.Context, q question) *Error {
 	began := time.Now()
 	if err := c.budget.acquire(ctx, q.lane); err != nil {
@@ -85,8 +85,8 @@ func (c *Client) once(ctx context.Context, q question) error {
 	return err
 }
 
-// judge makes sure that an error is an *Error of q, and that the end of the
-// caller's context is called that, whatever it broke.
+// judge makes every error an *Error of q. If the caller's context has ended, that is
+// the error's kind.
 func (c *Client) judge(ctx context.Context, q question, err error) *Error {
 	if err == nil {
 		return nil
@@ -100,7 +100,7 @@ func (c *Client) judge(ctx context.Context, q question, err error) *Error {
 	return q.fails(&Error{Kind: ErrNotOData, Cause: err})
 }
 
-// record tells the breaker, and the budget what the source asked for.
+// record reports the outcome to the breaker, and a Retry-After to the budget.
 func (c *Client) record(f *Error) {
 	switch {
 	case f == nil:
@@ -115,14 +115,14 @@ func (c *Client) record(f *Error) {
 	case !isEnd(f.Kind):
 		c.breaker.RecordSuccess() // it answers, if only no
 	case !c.breaker.IsClosed():
-		// A try that its caller gave up says nothing of the source, but a
-		// breaker that waits for its one trial must get an answer.
+		// A try that its caller cancelled says nothing about the source, but a breaker
+		// that waits for its one trial needs a result.
 		c.breaker.RecordFailure()
 	}
 }
 
-// open is the fault of a request that was not sent, with the last failure of
-// those that were.
+// open returns the error of a request that was not sent. It includes the last failure
+// of a request that was.
 func (c *Client) open() *Error {
 	f := &Error{Kind: ErrOpen}
 	if last := c.failed.Load(); last != nil {

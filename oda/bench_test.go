@@ -10,8 +10,8 @@ import (
 	"odastream/schema"
 )
 
-// rowsLike makes a page of rows of about a size, as the generator of a real
-// page would: several members, Danish text.
+// rowsLike makes a page of rows of about the given size, like real ones: several
+// members, Danish text.
 func rowsLike(size int) []byte {
 	rows := make([]string, schema.PageSize)
 	for i := range rows {

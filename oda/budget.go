@@ -9,13 +9,13 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// tailRun is how many grants the tail gets in a row while a scan waits: with
-// the scan's own that makes a fifth, 20 %, for the scan.
+// tailRun is how many grants in a row the tail gets while a scan waits. The scan then
+// gets every fifth grant, 20 %.
 const tailRun = 4
 
-// budget grants requests: at most so many at once and so many a second, the
-// tail before the scan. A grant is decided when it can be given, never earlier,
-// so a tail that comes while scans wait goes before all of them.
+// budget limits the requests at once and the requests a second. The tail goes before
+// the scan. A grant is decided only when it can be given, so a tail that arrives while
+// scans wait goes before all of them.
 type budget struct {
 	limiter *rate.Limiter // nil: no limit
 
@@ -37,8 +37,8 @@ func newBudget(perSecond float64, atOnce int) *budget {
 	return b
 }
 
-// acquire waits for a grant. Each one is given back with release once its
-// request is over. An error is ctx's, and then nothing was granted.
+// acquire waits for a grant. The caller releases it once its request is over. An error
+// is ctx's; nothing is granted then.
 func (b *budget) acquire(ctx context.Context, lane Lane) error {
 	granted := make(chan struct{})
 	b.mu.Lock()
@@ -54,7 +54,8 @@ func (b *budget) acquire(ctx context.Context, lane Lane) error {
 	}
 }
 
-// abandon takes back a wish, or the grant that crossed with its end.
+// abandon withdraws a waiting request, or returns a grant that came as the context
+// ended.
 func (b *budget) abandon(lane Lane, granted chan struct{}) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -74,7 +75,7 @@ func (b *budget) release() {
 	b.dispatch()
 }
 
-// hold stops all grants until t: the source asked to be left alone.
+// hold stops all grants until t, because the source asked for a pause.
 func (b *budget) hold(t time.Time) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -96,7 +97,7 @@ func (b *budget) dispatch() {
 	}
 }
 
-// due takes a token and returns 0, or says how long there will be none.
+// due takes a token and returns 0, or returns how long until there is one.
 func (b *budget) due(now time.Time) time.Duration {
 	if wait := b.held.Sub(now); wait > 0 {
 		return wait
@@ -112,7 +113,7 @@ func (b *budget) due(now time.Time) time.Duration {
 	return wait
 }
 
-// next takes the wish whose turn it is off its queue.
+// next removes the request whose turn it is from its queue.
 func (b *budget) next() chan struct{} {
 	lane := Tail
 	if len(b.waiting[Scan]) > 0 {
@@ -127,8 +128,8 @@ func (b *budget) next() chan struct{} {
 	return granted
 }
 
-// arm dispatches again after wait. One timer is enough: it is set for the
-// earliest grant, and looks again if that has moved.
+// arm dispatches again after wait. One timer is enough: it is set for the earliest
+// grant, and dispatch sets it again if that has moved.
 func (b *budget) arm(wait time.Duration) {
 	if b.armed {
 		return

@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// order records who was granted, in order.
+// order records the order of the grants.
 type order struct {
 	mu    sync.Mutex
 	lanes []Lane
@@ -44,7 +44,7 @@ func TestBudgetKeepsTheRate(t *testing.T) {
 		if got := time.Since(start); got < 1999*time.Millisecond || got > 2001*time.Millisecond {
 			t.Errorf("11 grants at 5 a second took %s, want 2s", got)
 		}
-		<-time.After(time.Minute) // a rest saves up no burst
+		<-time.After(time.Minute) // idle time saves up no burst
 		start = time.Now()
 		for range 6 {
 			o.wish(t, b, Scan, 0)
@@ -191,7 +191,7 @@ func TestBudgetTakesBackAWish(t *testing.T) {
 			t.Errorf("acquire: %v, want the context's end", err)
 		}
 		b.release()
-		o.wish(t, b, Scan, 0) // the slot did not go to the wish taken back
+		o.wish(t, b, Scan, 0) // the slot did not go to the abandoned request
 		if b.free != 1 || len(b.waiting[Tail])+len(b.waiting[Scan]) != 0 {
 			t.Errorf("%d free, waiting %v, want 1 and none", b.free, b.waiting)
 		}
@@ -219,7 +219,7 @@ func TestHoldStopsBothLanes(t *testing.T) {
 		b, o := newBudget(100, 4), &order{}
 		start := time.Now()
 		b.hold(start.Add(7 * time.Second))
-		b.hold(start.Add(3 * time.Second)) // no shorter than asked before
+		b.hold(start.Add(3 * time.Second)) // does not shorten the hold before
 		var wg sync.WaitGroup
 		for i := range 4 {
 			wg.Go(func() { o.wish(t, b, Lane(i%2), 0) })

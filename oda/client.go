@@ -42,8 +42,8 @@ type Client struct {
 	splitters sync.Pool // *splitter
 }
 
-// New makes a Client. It asks nothing yet. An error is a fault of cfg, or
-// metrics registered with reg before; log and reg may be nil.
+// New returns a Client. It sends nothing yet. It returns an error if cfg is invalid or
+// if reg already has the metrics. log and reg may be nil.
 func New(cfg Config, log *slog.Logger, reg prometheus.Registerer) (*Client, error) {
 	cfg = cfg.withDefaults()
 	if err := cfg.Validate(); err != nil {
@@ -69,8 +69,8 @@ func New(cfg Config, log *slog.Logger, reg prometheus.Registerer) (*Client, erro
 	}, nil
 }
 
-// newTransport keeps as many connections as requests are made at once. The
-// source speaks HTTP/1.1.
+// newTransport keeps as many connections as there are concurrent requests. The source
+// speaks HTTP/1.1.
 func newTransport(cfg Config) *http.Transport {
 	var protocols http.Protocols
 	protocols.SetHTTP1(true)
@@ -88,7 +88,7 @@ func newTransport(cfg Config) *http.Transport {
 	}
 }
 
-// discreet gives the proxy that from gives, and an error that does not quote the
+// discreet returns the proxy that from returns, with an error that does not quote the
 // environment: a proxy's address may hold a password.
 func discreet(from func(*http.Request) (*url.URL, error)) func(*http.Request) (*url.URL, error) {
 	return func(req *http.Request) (*url.URL, error) {
@@ -100,18 +100,18 @@ func discreet(from func(*http.Request) (*url.URL, error)) func(*http.Request) (*
 	}
 }
 
-// useLast makes a redirect an answer like any other: follow sees to it.
+// useLast returns a redirect as an ordinary answer; follow handles it.
 func useLast(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 
-// Close gives up idle connections. Calls under way are not cut off, and a
-// closed Client can still be used.
+// Close closes idle connections. Running calls continue, and a closed Client can still
+// be used.
 func (c *Client) Close() { c.http.CloseIdleConnections() }
 
-// Page asks for up to 100 rows of set inside w, in order of id, those with the
-// lowest ids. An empty page is the end of the window; a short one is not. The
-// rows have passed every check: else the error is ErrNotHonoured and there are
-// none (Invariant 7). A bound of w that is no wall clock is an error that
-// matches nothing.
+// Page reads the up to 100 rows of set with the lowest ids inside w, in order of id. An
+// empty page is the end of the window; a short one is not. Every row is checked. If a
+// check fails, the error is ErrNotHonoured and no rows are returned (Invariant 7). A
+// bound of w that is no wall clock is an error that matches none of the package's
+// errors.
 func (c *Client) Page(ctx context.Context, set string, w Window, lane Lane) (Page, error) {
 	rule, err := w.rule()
 	if err != nil {
@@ -119,7 +119,7 @@ func (c *Client) Page(ctx context.Context, set string, w Window, lane Lane) (Pag
 	}
 	var page Page
 	err = c.ask(ctx, c.about(set, w.query(), lane, func(r reply) error {
-		fresh := rule // a copy for each try, since it counts on
+		fresh := rule // a copy for each try, since it changes
 		s, err := c.split(set, r.body, &fresh)
 		page = Page{Rows: s.rows, Rejects: s.rejects, Date: r.date, Sent: r.sent, Received: r.received}
 		return err
@@ -131,8 +131,8 @@ func (c *Client) Page(ctx context.Context, set string, w Window, lane Lane) (Pag
 	return page, nil
 }
 
-// Extent asks for set's highest id and number of rows, in one request. Both are
-// hints: rows may come and go at once.
+// Extent reads set's highest id and number of rows, in one request. Both are hints:
+// rows may come and go at any time.
 func (c *Client) Extent(ctx context.Context, set string, lane Lane) (Extent, error) {
 	var extent Extent
 	err := c.ask(ctx, c.about(set, "$orderby=id%20desc&$top=1&$inlinecount=allpages", lane, func(r reply) error {
@@ -149,7 +149,7 @@ func (c *Client) Extent(ctx context.Context, set string, lane Lane) (Extent, err
 	return extent, nil
 }
 
-// Metadata gives the service's $metadata document (EDMX) as it came.
+// Metadata returns the service's $metadata document (EDMX) unchanged.
 func (c *Client) Metadata(ctx context.Context) ([]byte, error) {
 	var doc []byte
 	q := c.metadataQuestion(func(r reply) error {
@@ -162,9 +162,9 @@ func (c *Client) Metadata(ctx context.Context) ([]byte, error) {
 	return doc, nil
 }
 
-// Reachable asks for $metadata once, without another try, and gives nil if what
-// answers is the source, else an error that IsUnreachable can judge. Bound it
-// by ctx where Config.Timeout is too long to wait.
+// Reachable asks for $metadata once, without a retry. It returns nil if the source
+// answers, else an error for IsUnreachable. Limit it with ctx where Config.Timeout is
+// too long.
 func (c *Client) Reachable(ctx context.Context) error {
 	q := c.metadataQuestion(func(r reply) error { return checkMetadata(r.body) })
 	if f := c.follow(ctx, q); f != nil {
@@ -177,7 +177,7 @@ func (c *Client) metadataQuestion(check func(reply) error) question {
 	return question{set: metadataSet, url: c.base.String() + "$metadata", accept: typeXML, limit: maxMetadata, check: check}
 }
 
-// checkMetadata sees that a document is an EDMX one, whole.
+// checkMetadata checks that a document is a complete EDMX document.
 func checkMetadata(doc []byte) error {
 	if !bytes.Contains(doc, []byte("Edmx")) {
 		return fault(ErrNotOData, "$metadata is no EDMX document")
@@ -188,7 +188,7 @@ func checkMetadata(doc []byte) error {
 	return nil
 }
 
-// about makes a question about a set.
+// about returns a question about a set.
 func (c *Client) about(set, query string, lane Lane, check func(reply) error) question {
 	return question{
 		set: set, url: c.base.String() + url.PathEscape(set) + "?" + query,
@@ -196,7 +196,7 @@ func (c *Client) about(set, query string, lane Lane, check func(reply) error) qu
 	}
 }
 
-// split takes a page of set apart with a splitter from the pool.
+// split splits a page of set with a splitter from the pool.
 func (c *Client) split(set string, body []byte, r *rule) (sheet, error) {
 	s, ok := c.splitters.Get().(*splitter)
 	if !ok {
@@ -213,7 +213,7 @@ func (c *Client) split(set string, body []byte, r *rule) (sheet, error) {
 	return out, nil
 }
 
-// takeBuffer gives a buffer for a body, used before if there is one.
+// takeBuffer returns a buffer for a body, from the pool if it has one.
 func (c *Client) takeBuffer() *[]byte {
 	if buf, ok := c.buffers.Get().(*[]byte); ok {
 		return buf

@@ -188,10 +188,10 @@ func status(code int, contentType, body string) http.HandlerFunc {
 	}
 }
 
-// silent answers nothing until the client has gone.
+// silent sends nothing until the client has gone.
 func silent(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }
 
-// stalled begins to answer and then falls silent.
+// stalled begins to answer and then sends nothing more.
 func stalled(w http.ResponseWriter, r *http.Request) {
 	write(w, typeJSON, `{"odata.metadata":"x","value":[`)
 	_ = http.NewResponseController(w).Flush()
@@ -204,7 +204,7 @@ const (
 	headers   = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
 )
 
-// faults are what the source, or what stands before it, does wrong.
+// faults are what the source, or a proxy in front of it, can do wrong.
 func faults() map[string]struct {
 	h      http.HandlerFunc
 	kind   error

@@ -9,33 +9,33 @@ import (
 	"time"
 )
 
-// What a Config with zero values gets.
+// The defaults of a Config's zero values.
 const (
 	defaultURL         = "https://oda.ft.dk/api"
 	defaultConcurrency = 4
 	defaultTimeout     = time.Minute
 )
 
-// Config says which source a Client asks and how politely. Of the zero value
-// only Rate keeps its meaning (no limit); the rest become the defaults.
+// Config says which source a Client asks and how politely. A zero Rate means no limit;
+// other zero values become the defaults.
 type Config struct {
-	// URL is the service's base address, http or https, without a query. It may
-	// hold a user and a password, which stand in no error and no Report.
+	// URL is the service's base address, http or https, without a query. It may hold a
+	// user and a password, which no error and no Report shows.
 	URL string `env:"URL" envDefault:"https://oda.ft.dk/api" secret:"true" help:"base address of the source"`
-	// Rate is the number of requests a second, tries included; 0 is no limit,
-	// for a source of one's own.
+	// Rate is the number of requests a second, tries included; 0 is no limit, for a
+	// source of your own.
 	Rate float64 `env:"RATE" envDefault:"5" min:"0" max:"100000" help:"requests a second to the source, 0 = no limit"`
 	// Concurrency is the number of requests, and of connections, at once.
 	Concurrency int `env:"CONCURRENCY" envDefault:"4" min:"1" max:"64" help:"requests at once to the source"`
-	// Timeout bounds one try, from its sending to the last byte of its body.
+	// Timeout limits one try, from sending it to the last byte of the body.
 	Timeout time.Duration `env:"TIMEOUT" envDefault:"60s" min:"1s" max:"10m" help:"longest time a request may take, body included"`
-	// Contact goes into the User-Agent, so that the source's owner can write
-	// before blocking: an address or a page.
+	// Contact is a mail or web address. It goes into the User-Agent, so that the
+	// source's owner can write before blocking us.
 	Contact string `env:"CONTACT" help:"mail or web address for the source's owner, sent in the User-Agent"`
 }
 
-// Validate reports every value that New would refuse, one line each. It says
-// what tags cannot: that URL is an address and that Contact fits into a header.
+// Validate reports every value that New would refuse, one line each. It checks what
+// tags cannot: that URL is an address and that Contact fits into a header.
 func (c Config) Validate() error {
 	var faults []error
 	if _, err := c.base(); err != nil {
@@ -56,8 +56,9 @@ func (c Config) Validate() error {
 	return errors.Join(faults...)
 }
 
-// Faults is Validate for programs that read settings: one line each, the names of
-// variables in braces and without their prefix. Nil: nothing is wrong.
+// Faults is Validate for programs that read settings. It returns one line for each
+// fault, with the variables' names in braces and without their prefix, and nil if there
+// is none.
 func (c Config) Faults() []string {
 	err := c.Validate()
 	if err == nil {
@@ -71,8 +72,8 @@ func (c Config) Faults() []string {
 	return lines
 }
 
-// Public gives URL as it may be shown: without a user and a password. What
-// cannot be read is not shown at all.
+// Public returns URL without a user and a password. A URL that cannot be parsed is not
+// shown at all.
 func (c Config) Public() string {
 	u, err := c.withDefaults().base()
 	if err != nil {
@@ -81,16 +82,15 @@ func (c Config) Public() string {
 	return strings.TrimSuffix(public(u), "/")
 }
 
-// public is an address without a user, who may be a token, and a password.
+// public returns an address without user and password; the user may be a token.
 func public(u *url.URL) string {
 	shown := *u
 	shown.User = nil
 	return shown.String()
 }
 
-// base gives the address that the names of sets are added to, with a slash at
-// its end. The error shows nothing of it: in a broken address a password can
-// stand anywhere.
+// base returns the address to which a set's name is added; it ends in a slash. The
+// error shows no part of it, since in a malformed address a password can be anywhere.
 func (c Config) base() (*url.URL, error) {
 	u, err := url.Parse(c.URL)
 	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" || u.RawQuery != "" || u.Fragment != "" ||
@@ -104,7 +104,7 @@ func (c Config) base() (*url.URL, error) {
 	return u, nil
 }
 
-// withDefaults fills in what was left out.
+// withDefaults replaces zero values by the defaults.
 func (c Config) withDefaults() Config {
 	if c.URL == "" {
 		c.URL = defaultURL
@@ -118,7 +118,7 @@ func (c Config) withDefaults() Config {
 	return c
 }
 
-// userAgent names the program, its version and whom to write to.
+// userAgent names the program, its version and the contact.
 func (c Config) userAgent() string {
 	version := "devel"
 	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" && info.Main.Version != "(devel)" {

@@ -9,11 +9,10 @@ import (
 	"odastream/schema"
 )
 
-// Count asks how many rows of set lie inside w, in one request that carries one
-// row at most. The row is checked against w as a page's are, and the number
-// against the row: else the error is ErrNotHonoured (Invariant 7), also where
-// the source states no number. The number is the source's word: rows may come
-// and go at once.
+// Count reads how many rows of set lie inside w, in one request that returns one row at
+// most. The row is checked against w like a page's rows, and the count against the row.
+// If a check fails or the source states no count, the error is ErrNotHonoured
+// (Invariant 7). The count is the source's own: rows may come and go at any time.
 func (c *Client) Count(ctx context.Context, set string, w Window, lane Lane) (int64, error) {
 	rule, err := w.rule()
 	if err != nil {
@@ -22,7 +21,7 @@ func (c *Client) Count(ctx context.Context, set string, w Window, lane Lane) (in
 	var count int64
 	query := strings.TrimSuffix(w.query(), strconv.Itoa(schema.PageSize)) + "1&$inlinecount=allpages"
 	err = c.ask(ctx, c.about(set, query, lane, func(r reply) error {
-		fresh := rule // a copy for each try, since it counts on
+		fresh := rule // a copy for each try, since it changes
 		s, err := c.split(set, r.body, &fresh)
 		if err != nil {
 			return err
@@ -33,7 +32,7 @@ func (c *Client) Count(ctx context.Context, set string, w Window, lane Lane) (in
 	return count, err
 }
 
-// countOf reads a sheet that was asked for with one row and the number of all.
+// countOf reads the answer to a request for one row and the count of all.
 func (s sheet) countOf() (int64, error) {
 	shown := int64(len(s.rows) + len(s.rejects))
 	switch {

@@ -9,7 +9,7 @@ import (
 	"odastream/schema"
 )
 
-// stating is a page that states a number of rows.
+// stating returns a page that states a count of rows.
 func stating(set, count string, rows ...string) string {
 	return strings.Replace(pageOf(set, rows...), `"value"`, fmt.Sprintf(`"odata.count":%s,"value"`, count), 1)
 }
@@ -28,7 +28,7 @@ func TestCountAsksForANumberAndOneRow(t *testing.T) {
 	})
 }
 
-// Invariant 7: a number is believed only with a row that was asked for.
+// Invariant 7: a count is used only with a row that lies in the window.
 func TestCountTrustsNothing(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {

@@ -42,7 +42,7 @@ func ExampleClient_Page() {
 	// 50 rows up to id 250
 }
 
-// Probe tells whether a source still behaves as the copy needs it to.
+// Probe reports whether a source still behaves as the copy needs.
 func ExampleClient_Probe() {
 	source := httptest.NewServer(parliament(250))
 	defer source.Close()
@@ -64,7 +64,7 @@ func ExampleClient_Probe() {
 	// rows of a page: 100
 }
 
-// The source's stamps are Danish wall-clock texts. In October an hour runs twice,
+// The source's stamps are Danish wall-clock texts. In October one hour occurs twice,
 // and a text in it means two instants.
 func ExampleParseWall() {
 	earliest, latest, err := oda.ParseWall("2026-10-25T02:30:00")
@@ -78,7 +78,7 @@ func ExampleParseWall() {
 	// true
 }
 
-// parliament is a source with n cases.
+// parliament returns a source with n cases.
 func parliament(n int) *odasim.Server {
 	sim := odasim.New(odasim.Options{})
 	for id := 1; id <= n; id++ {

@@ -13,13 +13,13 @@ import (
 // of these with errors.Is, or context.Canceled and context.DeadlineExceeded if
 // the caller's own context ended.
 var (
-	// ErrNotFound: 404, the source has no such set. No retry mends it.
+	// ErrNotFound: 404, the source has no such set. It is not retried.
 	ErrNotFound = errors.New("not found at the source")
-	// ErrBadQuery: 400, the source does not understand the filter; it says so
-	// with an empty body. No retry mends it.
+	// ErrBadQuery: 400 with an empty body, the source does not understand the filter.
+	// It is not retried.
 	ErrBadQuery = errors.New("query refused by the source")
-	// ErrRefused: another 4xx, or 501: the source does not want us (a sign-in, a
-	// firewall). No retry mends it; the operator asks the source's owner.
+	// ErrRefused: another 4xx, or 501: the source refuses us (a sign-in, a firewall).
+	// It is not retried; the operator asks the source's owner.
 	ErrRefused = errors.New("request refused by the source")
 	// ErrNotOData: an answer that is no OData page, such as an HTML page with
 	// 200 from a proxy or during maintenance. Given after the last try.
@@ -32,24 +32,24 @@ var (
 	// ErrTooLarge: the body is above 16 MiB, or above 2 MiB for $metadata,
 	// decompressed. A page of 100 rows never is.
 	ErrTooLarge = errors.New("answer is too large")
-	// ErrNotHonoured: the answer is not what was asked for: rows outside the
-	// window or out of order, far more than were asked for, or another set. Nothing of it may be used.
+	// ErrNotHonoured: the answer does not match the query: rows outside the window or
+	// out of order, far too many rows, or another set. No part of it may be used.
 	ErrNotHonoured = errors.New("query not honoured by the source")
-	// ErrRedirected: the source leads to another host or port, to a scheme other
-	// than https, or in a circle. Nothing is asked there; no retry mends it.
+	// ErrRedirected: the source redirects to another host or port, to a scheme other
+	// than https, or in a circle. The redirect is not followed and not retried.
 	ErrRedirected = errors.New("source redirects elsewhere")
-	// ErrTimeout: no whole answer within Config.Timeout. Asked twice only,
+	// ErrTimeout: no complete answer within Config.Timeout. There are only two tries,
 	// since a narrower window helps more.
 	ErrTimeout = errors.New("source did not answer in time")
-	// ErrUnreachable: no connection, or one that broke before an answer. Given
-	// after the last try.
+	// ErrUnreachable: no connection, or it broke before an answer. Given after the last
+	// try.
 	ErrUnreachable = errors.New("source cannot be reached")
-	// ErrOpen: not asked at all, since the last many requests failed and the
-	// circuit breaker is open. It closes with the first good answer.
+	// ErrOpen: not sent, because many requests in a row failed and the circuit breaker
+	// is open. It closes with the first good answer.
 	ErrOpen = errors.New("circuit breaker is open")
 )
 
-// kinds are the errors above by their names in metrics.
+// kinds maps the errors above to their names in metrics.
 func kinds() map[error]string {
 	return map[error]string{
 		ErrNotFound: "not_found", ErrBadQuery: "bad_query", ErrRefused: "refused", ErrNotOData: "not_odata",
@@ -59,7 +59,7 @@ func kinds() map[error]string {
 	}
 }
 
-// Error is what became of a request, after its last try.
+// Error is the failure of a request, after its last try.
 type Error struct {
 	// Set is the entity set asked for, or "$metadata".
 	Set string
@@ -69,20 +69,20 @@ type Error struct {
 	Status int
 	// Code and Message are what the source said in an odata.error, else empty.
 	Code, Message string
-	// RetryAfter is how long the source asked to be left alone, 0 if it did not.
+	// RetryAfter is the pause that the source asked for, 0 if none.
 	RetryAfter time.Duration
-	// Tries is how often it was asked, 1 or more.
+	// Tries is the number of tries, 1 or more.
 	Tries int
 	// Kind is one of the package's errors, or the caller's context error.
 	Kind error
 	// Cause is the detail, nil if Kind and Status say it all.
 	Cause error
 
-	// final is set where another try would be no use though the kind can pass.
+	// final is set where another try cannot help although the kind is temporary.
 	final bool
 }
 
-// Error names the set, what was wrong with its last answer, and the address.
+// Error names the set, the fault of its last answer, and the address.
 func (e *Error) Error() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "read %s: %v", e.Set, e.Kind)
@@ -102,11 +102,11 @@ func (e *Error) Error() string {
 	return b.String()
 }
 
-// maxQuoted is how much of a text of the source stands in an error.
+// maxQuoted limits how much of a text of the source an error quotes.
 const maxQuoted = 500
 
-// clip gives the beginning of a text, and its length where that is not all. A
-// page can hold names, stamps and messages of megabytes.
+// clip returns the beginning of a text, and the length of a text that it cuts. A page
+// can hold names, stamps and messages of megabytes.
 func clip(text string) string {
 	if len(text) <= maxQuoted {
 		return text
@@ -114,7 +114,7 @@ func clip(text string) string {
 	return fmt.Sprintf("%s… (%d bytes)", strings.ToValidUTF8(text[:maxQuoted], ""), len(text))
 }
 
-// Unwrap gives Kind and Cause.
+// Unwrap returns Kind and Cause.
 func (e *Error) Unwrap() []error {
 	if e.Cause == nil {
 		return []error{e.Kind}
@@ -122,16 +122,16 @@ func (e *Error) Unwrap() []error {
 	return []error{e.Kind, e.Cause}
 }
 
-// passes tells whether the fault can pass by itself: these are tried again, and
-// these alone count for the circuit breaker.
+// passes reports whether the fault is temporary. Only temporary faults are retried and
+// count for the circuit breaker.
 func (e *Error) passes() bool {
 	return slices.ContainsFunc([]error{ErrServer, ErrTruncated, ErrTimeout, ErrUnreachable, ErrNotOData, ErrOpen}, e.is)
 }
 
-// is tells whether e is of a kind, whatever its cause.
+// is reports whether e is of a kind, whatever its cause.
 func (e *Error) is(kind error) bool { return errors.Is(e.Kind, kind) }
 
-// outcome is the error's name in metrics.
+// outcome returns the error's name in metrics.
 func (e *Error) outcome() string {
 	if name, ok := kinds()[e.Kind]; ok {
 		return name
@@ -139,10 +139,9 @@ func (e *Error) outcome() string {
 	return "cancelled"
 }
 
-// IsUnreachable tells whether err, from a Client, means that nothing that
-// answers as the source was found at the address: no connection, no answer in
-// time, a redirect elsewhere, or an answer that is not OData. The settings or the network are at
-// fault then, not the query.
+// IsUnreachable reports whether err, from a Client, means that the source was not found
+// at the address: no connection, no answer in time, a redirect elsewhere, or an answer
+// that is not OData. The cause is then the settings or the network, not the query.
 func IsUnreachable(err error) bool {
 	for _, kind := range []error{ErrUnreachable, ErrTimeout, ErrNotOData, ErrRedirected, ErrOpen} {
 		if errors.Is(err, kind) {
@@ -152,12 +151,12 @@ func IsUnreachable(err error) bool {
 	return false
 }
 
-// fault makes an Error of a kind with a detail in words.
+// fault returns an Error of a kind with a detail in words.
 func fault(kind error, format string, args ...any) *Error {
 	return &Error{Kind: kind, Cause: fmt.Errorf(format, args...)}
 }
 
-// isEnd tells whether err is the end of the caller's context.
+// isEnd reports whether err is the end of the caller's context.
 func isEnd(err error) bool {
 	return errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
 }

@@ -15,7 +15,7 @@ import (
 	"odastream/schema"
 )
 
-// pump writes one text again and again until whoever reads it has gone.
+// pump writes one text again and again until the reader has gone.
 func pump(before, text string) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", typeJSON)
@@ -26,8 +26,8 @@ func pump(before, text string) http.HandlerFunc {
 	}
 }
 
-// packed answers with head, n times filler, and tail, in gzip. It is packed
-// before it is asked for and never whole in memory.
+// packed answers with head, n times filler, and tail, in gzip. It is compressed
+// beforehand and never whole in memory.
 func packed(t *testing.T, head, filler string, n int, tail string) http.HandlerFunc {
 	t.Helper()
 	var b bytes.Buffer
@@ -61,8 +61,8 @@ func endlessHeaders(w http.ResponseWriter, _ *http.Request) {
 	_ = conn.Close()
 }
 
-// Each answer is small on the wire or never ends. What a client allocates for it,
-// all tries together, stays below what the poller may take.
+// Each answer is small on the wire or never ends. What a client allocates for it in all
+// tries together stays below the poller's limit.
 func TestHostileAnswersEndInBoundedMemory(t *testing.T) { //nolint:paralleltest // it measures what the process allocates
 	const (
 		mega  = 1 << 20
@@ -116,7 +116,7 @@ func TestHostileAnswersEndInBoundedMemory(t *testing.T) { //nolint:paralleltest 
 	}
 }
 
-// Pages of a thousand rows were once claimed of the source; more never were.
+// The source was once said to send pages of a thousand rows, never larger ones.
 func TestElementsOfAPageAreCounted(t *testing.T) {
 	t.Parallel()
 	for n, want := range map[int]error{999: nil, 1000: nil, 1001: ErrNotHonoured} {
@@ -190,7 +190,7 @@ func TestEveryInt64IsAnID(t *testing.T) {
 	})
 }
 
-// What odasim's knobs do, as a client meets it.
+// How a client sees odasim's faults.
 func TestAHostileParliamentIsRefused(t *testing.T) {
 	t.Parallel()
 	for claim, tt := range map[string]struct {
@@ -217,8 +217,8 @@ func TestAHostileParliamentIsRefused(t *testing.T) {
 	}
 }
 
-// FuzzHostilePage takes pages apart that repeat a part as often as they like:
-// memory grows with their bytes, and no further than so many rows take.
+// FuzzHostilePage splits pages that repeat a part any number of times. Memory grows
+// with their bytes, and no further than that many rows need.
 func FuzzHostilePage(f *testing.F) {
 	const begin = `{"odata.metadata":"x#Sag","value":[`
 	for _, unit := range []string{"0,", "{},", `{"id":1},`, "[", `{"x":`, " ", `"x",`, `{"id":3.5},`, "null,"} {

@@ -4,16 +4,16 @@ package oda
 type Lane int
 
 const (
-	// Tail goes first: what is new. It is the zero value.
+	// Tail goes first: reading new changes. It is the zero value.
 	Tail Lane = iota
-	// Scan waits for the tail, but gets at least every fifth grant while it
-	// waits: re-reading whole sets.
+	// Scan is for reading whole sets again. It waits for the tail, but gets at least
+	// every fifth grant.
 	Scan
 
-	lanes = iota // how many there are
+	lanes = iota // the number of lanes
 )
 
-// String gives the lane's name in metrics and logs.
+// String returns the lane's name in metrics and logs.
 func (l Lane) String() string {
 	if l == Scan {
 		return "scan"

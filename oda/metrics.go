@@ -8,7 +8,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// metrics are what a Client counts of its own doings.
+// metrics are a Client's counters and gauges.
 type metrics struct {
 	requests *prometheus.CounterVec
 	retries  *prometheus.CounterVec
@@ -60,7 +60,7 @@ func (m *metrics) request(set string, took time.Duration, err *Error) {
 	m.seconds.Observe(took.Seconds())
 }
 
-// page counts what a good page held.
+// page counts the rows of a good page.
 func (m *metrics) page(set string, rows, rejects int) {
 	m.rows.WithLabelValues(set).Add(float64(rows))
 	if rejects > 0 {

@@ -12,7 +12,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// counted gives the counters and gauges of a client, as name{labels}.
+// counted returns the counters and gauges of a client, as name{labels}.
 func counted(t *testing.T, m *metrics) map[string]float64 {
 	t.Helper()
 	reg := prometheus.NewPedanticRegistry()

@@ -11,8 +11,8 @@ import (
 	"odastream/schema"
 )
 
-// parliament is a simulated one with three hundred rows a set and more, made of
-// ties, ties over a page, and lone stamps of each last digit.
+// parliament returns a simulated one with 300 rows or more in each set: ties, ties
+// larger than a page, and single stamps with each last digit.
 func parliament(t *testing.T, o odasim.Options) *odasim.Server {
 	t.Helper()
 	s := odasim.New(o)
@@ -31,7 +31,7 @@ func parliament(t *testing.T, o odasim.Options) *odasim.Server {
 }
 
 // walkPages reads a window page after page until an empty one. A page that breaks the
-// rules is asked for again, a few times, as its entity's next turn would.
+// rules is read again a few times, as the entity's next turn would do.
 func walkPages(t *testing.T, c *Client, set string, w Window) []Row {
 	t.Helper()
 	var rows []Row
@@ -99,8 +99,8 @@ func TestEveryRowOfAParliamentIsRead(t *testing.T) {
 	}
 }
 
-// Both comparisons may return a row of the bound's own stamp, or leave one out;
-// neither may break a page, and beyond the tolerance every row must be there.
+// Both comparisons may include or omit a row with the bound's own stamp. Neither may
+// break a page, and beyond the tolerance no row may be missing.
 func TestBoundsThatAreStampsAreRightInBothWorlds(t *testing.T) {
 	t.Parallel()
 	for _, compare := range []odasim.Compare{odasim.CompareTicks, odasim.CompareText} {

@@ -9,21 +9,20 @@ import (
 	"time"
 )
 
-// Probe asks about ten small questions in the lane of the tail and tells whether
-// the source keeps to what the copy rests on, as far as it can be seen from one
-// set with rows, from $metadata, and from the sets whose stamps may be null.
-// sets are those that are copied; nil means all but the subsets of Sag.
+// Probe sends about ten small requests in the tail's lane and reports whether the
+// source behaves as the copy needs. It looks at one set with rows, at $metadata, and at
+// the sets whose stamps may be null. sets are the sets that are copied; nil means all
+// but the subsets of Sag.
 //
-// What the source does wrong are findings, not errors. An error means that the
-// source cannot be reached or that ctx ended; the Report then holds what was
-// found before.
+// Faults of the source are findings, not errors. An error means that the source cannot
+// be reached or that ctx ended; the Report then holds the findings so far.
 func (c *Client) Probe(ctx context.Context, sets []string) (Report, error) {
 	return c.probe(ctx, sets, false)
 }
 
-// ProbeFull is Probe with three questions more for each of sets: which answer
-// 404, which hold rows without a stamp, which do not honour a filter. With the
-// usual rate of 5 requests a second all sets take half a minute.
+// ProbeFull is Probe with three more requests for each set: whether it answers 404,
+// whether it holds rows without a stamp, and whether it honours a filter. At the usual
+// 5 requests a second all sets take half a minute.
 func (c *Client) ProbeFull(ctx context.Context, sets []string) (Report, error) {
 	return c.probe(ctx, sets, true)
 }
@@ -42,20 +41,20 @@ func (c *Client) probe(ctx context.Context, sets []string, full bool) (Report, e
 	return p.report, err
 }
 
-// prober is a probe under way.
+// prober is a running probe.
 type prober struct {
 	client *Client
 	sets   []string
 	report Report
 	clock  clockSpan
 
-	declared []Set  // by $metadata; nil if it was not to be read
+	declared []Set  // by $metadata; nil if it could not be read
 	specimen string // a set with rows; "" if none was found
 	newest   sheet  // its rows with the highest ids
 	oldest   sheet  // its rows with the lowest stamps
 }
 
-// run asks everything. Its error is one that ends the probe.
+// run sends all requests. It returns an error that ends the probe.
 func (p *prober) run(ctx context.Context) error {
 	for _, step := range []func(context.Context) error{
 		p.describe, p.choose, p.order, p.stamps, p.filters, p.unknownField, p.nulls,
@@ -72,8 +71,8 @@ func (p *prober) run(ctx context.Context) error {
 	return nil
 }
 
-// ask sends a query of its own about a set. Its rows are not held against any
-// window: what comes is what is to be judged.
+// ask sends a query about a set. The rows are not checked against a window, since they
+// are what the probe judges.
 func (p *prober) ask(ctx context.Context, set, query string) (sheet, error) {
 	var s sheet
 	p.report.Requests++
@@ -87,7 +86,7 @@ func (p *prober) ask(ctx context.Context, set, query string) (sheet, error) {
 	return s, err
 }
 
-// page asks as the tail and the scan do.
+// page reads a page as the tail and the scan do.
 func (p *prober) page(ctx context.Context, set string, w Window) (Page, error) {
 	p.report.Requests++
 	page, err := p.client.Page(ctx, set, w, Tail)
@@ -98,7 +97,7 @@ func (p *prober) page(ctx context.Context, set string, w Window) (Page, error) {
 	return page, err
 }
 
-// missed notes a set that answers 404.
+// missed records a set that answers 404.
 func (p *prober) missed(set string, err error) {
 	if errors.Is(err, ErrNotFound) && !slices.Contains(p.report.Absent, set) {
 		p.report.Absent = append(p.report.Absent, set)
@@ -115,7 +114,7 @@ func (p *prober) describe(ctx context.Context) error {
 		return checkMetadata(doc)
 	}))
 	if errors.Is(err, ErrTimeout) {
-		return err // no question is lighter: the rest would wait as long
+		return err // every other request is heavier and would wait as long
 	}
 	if err == nil {
 		p.declared, err = ParseMetadata(doc)
@@ -137,8 +136,8 @@ func (p *prober) describe(ctx context.Context) error {
 	return nil
 }
 
-// failed files a question that was not answered, or gives back an error that
-// ends the probe: every further question would fail as well.
+// failed records a request that failed, or returns the error if it ends the probe
+// because every further request would fail too.
 func (p *prober) failed(name string, err error) error {
 	if ends(err) {
 		return err
@@ -150,12 +149,12 @@ func (p *prober) failed(name string, err error) error {
 	return nil
 }
 
-// ends tells whether err ends a probe.
+// ends reports whether err ends a probe.
 func ends(err error) bool {
 	return isEnd(err) || errors.Is(err, ErrUnreachable) || errors.Is(err, ErrRedirected) || errors.Is(err, ErrOpen)
 }
 
-// remedy says what a person can do about an error of a question.
+// remedy says what a person can do about a request's error.
 func remedy(err error) string {
 	switch {
 	case errors.Is(err, ErrRefused):
@@ -168,7 +167,7 @@ func remedy(err error) string {
 	return "the source has changed its interface: tell odastream's maintainers, with this line"
 }
 
-// absence says which of the sets asked are not there.
+// absence reports which of the sets asked do not exist.
 func (p *prober) absence() Finding {
 	f := Finding{Name: "absent-sets", Verdict: VerdictOK, Seen: "no set that was asked answers 404", Means: "all that is followed is there"}
 	if len(p.report.Absent) > 0 {

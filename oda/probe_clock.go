@@ -6,21 +6,21 @@ import (
 )
 
 const (
-	// skewNoted is how far the clocks may be apart before it is worth a word.
+	// skewNoted is the difference of the clocks from which it is a note.
 	skewNoted = 5 * time.Second
-	// skewTrouble is how far before a person should act: seq and timestamps of
-	// the changes come from our clock.
+	// skewTrouble is the difference from which a person should act: seq and timestamps
+	// of the changes come from our clock.
 	skewTrouble = time.Minute
 )
 
-// clockSpan bounds the source's clock less ours, closer with each answer.
+// clockSpan bounds the source's clock minus ours; each answer can narrow it.
 type clockSpan struct {
 	low, high time.Duration
 	known     bool
 }
 
-// observe takes in the Date of an answer. It is cut to whole seconds, and was
-// written between sent and received.
+// observe adds the Date of an answer. Date is truncated to seconds, and was written
+// between sent and received.
 func (s *clockSpan) observe(date, sent, received time.Time) {
 	if date.IsZero() {
 		return
@@ -32,7 +32,7 @@ func (s *clockSpan) observe(date, sent, received time.Time) {
 	s.low, s.high, s.known = low, high, true
 }
 
-// least is the smallest difference that the answers leave possible.
+// least returns the smallest difference that the answers allow.
 func (s *clockSpan) least() time.Duration {
 	switch {
 	case s.low > s.high: // several clocks at the source

@@ -38,7 +38,7 @@ func TestClockSpanNarrowsWithEachAnswer(t *testing.T) {
 	t.Parallel()
 	base := at(t, "2026-11-23T09:00:00Z")
 	var s clockSpan
-	// The source is 300 ms ahead; answers take 100 ms, and its Date is cut.
+	// The source is 300 ms ahead; answers take 100 ms, and its Date is truncated.
 	for _, ms := range []int{100, 650, 1250, 1899} {
 		sent := base.Add(time.Duration(ms) * time.Millisecond)
 		s.observe(sent.Add(350*time.Millisecond).Truncate(time.Second), sent, sent.Add(100*time.Millisecond))

@@ -9,8 +9,8 @@ import (
 	"odastream/schema"
 )
 
-// Drift is how the source's sets differ from those that package schema knows.
-// Its lists are ordered by name; all of them empty: no difference.
+// Drift is how the source's sets differ from those that package schema knows. Its lists
+// are ordered by name. If all are empty, there is no difference.
 type Drift struct {
 	NewSets       []string     `json:"new_sets,omitempty"`
 	MissingSets   []string     `json:"missing_sets,omitempty"`
@@ -28,7 +28,7 @@ type FieldDrift struct {
 	Known    string `json:"known,omitempty"`    // type in package schema
 }
 
-// String gives "Sag.titel Edm.Int32, known as Edm.String?".
+// String returns "Sag.titel Edm.Int32, known as Edm.String?".
 func (d FieldDrift) String() string {
 	name := d.Set + "." + d.Field
 	switch {
@@ -40,7 +40,7 @@ func (d FieldDrift) String() string {
 	return fmt.Sprintf("%s %s, known as %s", name, d.Declared, d.Known)
 }
 
-// DriftOf tells how sets differ from the known ones of package schema.
+// DriftOf returns how sets differ from those of package schema.
 func DriftOf(sets []Set) Drift {
 	var d Drift
 	known := knownSets()
@@ -71,7 +71,7 @@ func indexOf(sets []Set, name string) int {
 	return slices.IndexFunc(sets, func(s Set) bool { return s.Name == name })
 }
 
-// compare adds what differs between a set and what is known of it.
+// compare adds the differences between a set and the known one.
 func (d *Drift) compare(have, known Set) {
 	if !slices.Equal(have.Key, known.Key) {
 		d.Rekeyed = append(d.Rekeyed, have.Name)
@@ -93,8 +93,8 @@ func (d *Drift) compare(have, known Set) {
 	}
 }
 
-// breaking gives the set and field of each drift that an entity cannot be
-// followed with: the key and the stamp gone or of another type.
+// breaking returns the set and field of each drift with which an entity cannot be
+// followed: key or stamp missing or of another type.
 func (d Drift) breaking(followed []string) []string {
 	var out []string
 	for _, f := range slices.Concat(d.MissingFields, d.Retyped) {
@@ -112,7 +112,7 @@ func (d Drift) breaking(followed []string) []string {
 	return out
 }
 
-// findings says what d means where followed are the sets that are copied.
+// findings returns what d means for the copied sets, followed.
 func (d Drift) findings(followed []string) []Finding {
 	var out []Finding
 	list := func(name string, what []string, means string) {
@@ -144,7 +144,7 @@ func texts(fields []FieldDrift) []string {
 	return out
 }
 
-// stampMayBeNull gives the followed sets whose declared stamp may be null.
+// stampMayBeNull returns the followed sets whose declared stamp may be null.
 func stampMayBeNull(sets []Set, followed []string) []string {
 	var out []string
 	for _, s := range sets {
@@ -156,7 +156,7 @@ func stampMayBeNull(sets []Set, followed []string) []string {
 	return out
 }
 
-// defaultSets are all known ones but the subsets of Sag.
+// defaultSets returns all known sets but the subsets of Sag.
 func defaultSets() []string {
 	var out []string
 	for _, e := range schema.Entities() {

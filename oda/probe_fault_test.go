@@ -10,8 +10,8 @@ import (
 	"odastream/odasim"
 )
 
-// What passes by itself is tried again and is no finding; what does not is
-// one, and the questions after it are still asked.
+// A temporary fault is retried and is no finding. A lasting one is a finding, and the
+// requests after it are still sent.
 func TestAProbeOfASourceThatStumbles(t *testing.T) {
 	t.Parallel()
 	sim := parliament(t, odasim.Options{})

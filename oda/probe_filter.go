@@ -13,26 +13,26 @@ import (
 )
 
 const (
-	// beyondIDs is an id that no row is above: keys are Int32.
+	// beyondIDs is the highest possible id: keys are Int32.
 	beyondIDs = math.MaxInt32 - 1
-	// beyondStamps is a stamp that no row is after: the last day that the
-	// source's datetime knows.
+	// beyondStamps is a stamp after that of every row: the last day of the source's
+	// datetime.
 	beyondStamps = "9999-12-31T00:00:00.000"
-	// maxQuestions bounds a probe that is not full, and maxNullQuestions how many
-	// of its questions are for rows without a stamp.
+	// maxQuestions limits the requests of a probe that is not full, and
+	// maxNullQuestions those for rows without a stamp.
 	maxQuestions, maxNullQuestions = 12, 3
 	// unknownName is a field that no set has.
 	unknownName = "odastreamprobe"
 )
 
-// tally is what came of one question put to several sets.
+// tally is the result of one question to several sets.
 type tally struct {
 	asked  int      // sets that answered
-	broken []string // "Sag: why", of those that did not honour it
-	failed []string // "Sag: why", of those that did not answer
+	broken []string // "Sag: why", for sets that did not honour it
+	failed []string // "Sag: why", for sets that did not answer
 }
 
-// finding says it in one line.
+// finding returns the tally as one finding.
 func (t tally) finding(name, question string) Finding {
 	f := Finding{
 		Name: name, Verdict: VerdictOK, Seen: fmt.Sprintf("%s gives none, as it must (sets asked: %d)", question, t.asked),
@@ -53,8 +53,8 @@ func (t tally) finding(name, question string) Finding {
 	return f
 }
 
-// filters asks what must give nothing, by id and by stamp, as the scan and the
-// tail ask: of the specimen, or of every set.
+// filters sends queries that must return no rows, by id as the scan does and by stamp
+// as the tail does, to the specimen or to every set.
 func (p *prober) filters(ctx context.Context) error {
 	var byID, byStamp tally
 	for _, set := range p.filtered() {
@@ -80,15 +80,15 @@ func (p *prober) filtered() []string {
 	return []string{p.specimen}
 }
 
-// empty asks for a window that no row lies in. The client's own check makes an
-// error of any row that does not belong there (Invariant 7); one that does
-// belong, stamped on the last of all days, is no fault.
+// empty asks for a window without rows. The client's check returns an error for a row
+// that does not belong there (Invariant 7). A row that does belong, stamped on the last
+// possible day, is no fault.
 func (p *prober) empty(ctx context.Context, set string, w Window, t *tally) error {
 	_, err := p.page(ctx, set, w)
 	switch {
 	case err == nil:
 		t.asked++
-		if set == p.specimen { // of another set it is not known that it has rows at all
+		if set == p.specimen { // other sets may have no rows at all
 			p.report.judge(set, nil)
 		}
 	case errors.Is(err, ErrNotHonoured):
@@ -102,7 +102,7 @@ func (p *prober) empty(ctx context.Context, set string, w Window, t *tally) erro
 	return nil
 }
 
-// unanswered files a set's error, or gives back one that ends the probe.
+// unanswered records a set's error, or returns it if it ends the probe.
 func (p *prober) unanswered(set string, err error, t *tally) error {
 	if ends(err) {
 		return err
@@ -111,7 +111,7 @@ func (p *prober) unanswered(set string, err error, t *tally) error {
 	return nil
 }
 
-// cause is an error without the address that was asked.
+// cause returns an error's text without the address.
 func cause(err error) string {
 	f, ok := errors.AsType[*Error](err)
 	switch {
@@ -123,7 +123,7 @@ func cause(err error) string {
 	return f.Cause.Error()
 }
 
-// unknownField asks with a field that no set has.
+// unknownField filters by a field that no set has.
 func (p *prober) unknownField(ctx context.Context) error {
 	if p.specimen == "" {
 		return nil
@@ -175,8 +175,8 @@ func (p *prober) nulls(ctx context.Context) error {
 	return nil
 }
 
-// unstamped are the sets to ask for rows without a stamp: all, or as many of
-// those that may hold some as a small probe has room for, others each day.
+// unstamped returns the sets to ask for rows without a stamp: all of them, or, in a
+// small probe, a limited number of those that may hold some, different ones each day.
 func (p *prober) unstamped() []string {
 	if p.report.Full {
 		return p.sets
@@ -190,7 +190,7 @@ func (p *prober) unstamped() []string {
 	return slices.Concat(sets[first:], sets[:first])[:room]
 }
 
-// nullsOf judges what a set answered to the question for rows without a stamp.
+// nullsOf judges a set's answer to the query for rows without a stamp.
 func (p *prober) nullsOf(set string, s sheet, t *tally) {
 	for _, r := range s.rows {
 		if r.Opdateringsdato != "" {

@@ -12,7 +12,8 @@ import (
 
 func TestWhichFilterIsHonoured(t *testing.T) {
 	t.Parallel()
-	// All but Fil have rows, and with stamps; Sag is the specimen, Dagsordenspunkt one that is asked for nulls.
+	// All but Fil have rows, and with stamps; Sag is the specimen, Dagsordenspunkt is
+	// asked for nulls.
 	sets := []string{"Sag", "Aktør", "Dagsordenspunkt", "Fil"}
 	tests := map[string]struct {
 		full   bool
@@ -52,7 +53,7 @@ func TestWhichFilterIsHonoured(t *testing.T) {
 	}
 }
 
-// ignoring serves sim with the $filter of some sets taken out.
+// ignoring serves sim and removes the $filter of some sets.
 func ignoring(sim *odasim.Server, sets []string) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		if slices.ContainsFunc(sets, func(set string) bool { return strings.HasSuffix(r.URL.Path, "/"+set) }) {
@@ -64,7 +65,7 @@ func ignoring(sim *odasim.Server, sets []string) http.HandlerFunc {
 	}
 }
 
-// The opposite liar: what it must give does not come.
+// The opposite fault: rows that must be returned are missing.
 func TestAFilterThatAlwaysGivesNothingIsTrouble(t *testing.T) {
 	t.Parallel()
 	sim := parliament(t, odasim.Options{})

@@ -18,7 +18,7 @@ type Set struct {
 	Fields []schema.Field // in the document's order, inherited ones first
 }
 
-// field finds a field by its name.
+// field returns the field with a name.
 func (s Set) field(name string) (schema.Field, bool) {
 	i := slices.IndexFunc(s.Fields, func(f schema.Field) bool { return f.Name == name })
 	if i < 0 {
@@ -27,8 +27,8 @@ func (s Set) field(name string) (schema.Field, bool) {
 	return s.Fields[i], true
 }
 
-// The parts of an EDMX document that matter, by their local names: namespaces
-// have changed with the versions of OData, names have not.
+// The parts of an EDMX document that are used, by their local names. The versions of
+// OData changed the namespaces, but not the names.
 type (
 	edmx struct {
 		XMLName xml.Name
@@ -62,10 +62,10 @@ type (
 	}
 )
 
-// ParseMetadata reads the entity sets of a $metadata document (EDMX), in the
-// document's order. Sets, fields and types that nobody knows are data like all
-// others; a set whose type is not declared has no fields. An error means that
-// the document is no EDMX, or declares no set at all.
+// ParseMetadata reads the entity sets of a $metadata document (EDMX), in the document's
+// order. Unknown sets, fields and types are returned like all others. A set whose type
+// is not declared has no fields. An error means that the document is no EDMX or
+// declares no set.
 func ParseMetadata(doc []byte) ([]Set, error) {
 	var x edmx
 	if err := xml.Unmarshal(doc, &x); err != nil {
@@ -93,7 +93,7 @@ func ParseMetadata(doc []byte) ([]Set, error) {
 	return sets, nil
 }
 
-// edmxTypes are a document's entity types by their full names.
+// edmxTypes returns a document's entity types by their full names.
 type edmxTypes map[string]edmxType
 
 func (x edmx) types() edmxTypes {
@@ -106,13 +106,13 @@ func (x edmx) types() edmxTypes {
 	return types
 }
 
-// set gives a set the fields of its type and of what that inherits from.
+// set fills in the fields of a set's type and of its base types.
 func (types edmxTypes) set(declared edmxSet) Set {
 	s := Set{Name: declared.Name}
 	var lineage []edmxType
 	for name := declared.Type; name != ""; {
 		t, known := types[name]
-		if !known || len(lineage) == len(types) { // a circle: every type was passed
+		if !known || len(lineage) == len(types) { // a cycle: every type was visited
 			break
 		}
 		lineage = append(lineage, t)
@@ -131,8 +131,8 @@ func (types edmxTypes) set(declared edmxSet) Set {
 	return s
 }
 
-// Fingerprint gives 32 hexadecimal digits that are the same for the same sets,
-// keys and fields, in whatever order and namespace they are declared.
+// Fingerprint returns 32 hexadecimal digits. They are equal for equal sets, keys and
+// fields, whatever their order and namespace.
 func Fingerprint(sets []Set) string {
 	var lines []string
 	for _, s := range sets {
@@ -146,7 +146,7 @@ func Fingerprint(sets []Set) string {
 	return hex.EncodeToString(sum[:16])
 }
 
-// typeText is a field's type in one word, with ? where it may be null.
+// typeText returns a field's type in one word, with ? where it may be null.
 func typeText(f schema.Field) string {
 	if f.Nullable {
 		return f.Type + "?"
@@ -154,7 +154,7 @@ func typeText(f schema.Field) string {
 	return f.Type
 }
 
-// knownSets are the sets that package schema was made from.
+// knownSets returns the sets of package schema.
 func knownSets() []Set {
 	entities := schema.Entities()
 	sets := make([]Set, len(entities))

@@ -17,7 +17,7 @@ import (
 	"odastream/schema"
 )
 
-// document is an EDMX one with what stands in its two schemas.
+// document returns an EDMX document with the given content of its two schemas.
 func document(types, sets string) string {
 	return "\ufeff" + `<edmx:Edmx Version="1.0" xmlns:edmx="http://schemas.microsoft.com/ado/2007/06/edmx"><edmx:DataServices>` +
 		`<Schema Namespace="N" xmlns="http://schemas.microsoft.com/ado/2009/11/edm">` + types + `</Schema>` +
@@ -129,7 +129,7 @@ func TestTheSimulatedParliamentDeclaresTheKnownSchema(t *testing.T) {
 	}
 }
 
-// realDocument gives a file of the real captures, or skips loudly.
+// realDocument returns a file of the real captures, or skips the test and says so.
 func realDocument(t testing.TB, name string) []byte {
 	t.Helper()
 	dir := os.Getenv("ODASTREAM_REAL_ROWS")

@@ -10,11 +10,11 @@ import (
 	"odastream/schema"
 )
 
-// maxSpecimens bounds how many sets are tried for one with rows.
+// maxSpecimens limits how many sets are tried to find one with rows.
 const maxSpecimens = 4
 
-// specimens gives the sets to try: those first that have enough rows to show a
-// page's limit and few enough for the source to sort them by stamp in time.
+// specimens returns the sets to try. First come those with enough rows to show a page's
+// limit and few enough for the source to sort them by stamp in time.
 func specimens(sets []string) []string {
 	var out []string
 	for _, set := range []string{"Sag", "Afstemning", "Aktør", "Stemme"} {
@@ -30,8 +30,8 @@ func specimens(sets []string) []string {
 	return out[:min(len(out), maxSpecimens)]
 }
 
-// choose finds a set with rows and looks at a page that was asked for without
-// modesty: the highest ids, a thousand of them.
+// choose finds a set with rows and judges a page that was asked for with a thousand
+// rows, those with the highest ids.
 func (p *prober) choose(ctx context.Context) error {
 	var tried []string
 	for _, set := range specimens(p.sets) {
@@ -56,7 +56,7 @@ func (p *prober) choose(ctx context.Context) error {
 	return nil
 }
 
-// pageCap judges how many of a thousand rows came.
+// pageCap judges how many of the thousand rows were returned.
 func (p *prober) pageCap() Finding {
 	n, count := len(p.newest.rows), p.newest.count
 	f := Finding{Name: "page-cap", Verdict: VerdictOK, Seen: fmt.Sprintf("%d rows of %s for $top=1000", n, p.specimen), Means: "pages are as large as believed"}
@@ -75,7 +75,7 @@ func (p *prober) pageCap() Finding {
 	return f
 }
 
-// orderByID judges the order of the page, of which ids were to fall.
+// orderByID judges the order of the page; its ids must descend.
 func (p *prober) orderByID() Finding {
 	f := Finding{Name: "order-by-id", Verdict: VerdictOK, Seen: "ids of " + p.specimen + " fall as asked", Means: "paging by id is safe"}
 	for i, r := range p.newest.rows[1:] {
@@ -90,7 +90,7 @@ func (p *prober) orderByID() Finding {
 	return f
 }
 
-// order looks at a page of a modest size that was asked for by stamp and id.
+// order judges a small page that was asked for by stamp and id.
 func (p *prober) order(ctx context.Context) error {
 	if p.specimen == "" {
 		return nil
@@ -112,8 +112,8 @@ func (p *prober) order(ctx context.Context) error {
 	return p.withoutTop(ctx)
 }
 
-// orderOnTies judges the order of rows that were to rise by stamp and then id.
-// Nothing rests on it: pages are asked for by id.
+// orderOnTies judges the order of rows that were asked for by stamp, then id. Nothing
+// depends on it: pages are read by id.
 func orderOnTies(set string, rows []Row) Finding {
 	f := Finding{Name: "order-on-ties", Verdict: VerdictOK, Means: "for information: pages are asked for by id alone"}
 	ties := 0
@@ -135,7 +135,7 @@ func orderOnTies(set string, rows []Row) Finding {
 	return f
 }
 
-// withoutTop looks at a page whose size was not asked for.
+// withoutTop judges a page that was asked for without $top.
 func (p *prober) withoutTop(ctx context.Context) error {
 	s, err := p.ask(ctx, p.specimen, "$orderby=id")
 	if err != nil {
