@@ -8,18 +8,18 @@ import (
 	"strings"
 )
 
-// lastDigits are what the milliseconds of a stamp can end in: SQL Server's
+// lastDigits are the possible last digits of a stamp's milliseconds: SQL Server's
 // datetime counts 1/300 s.
 const lastDigits = "037"
 
-// samples are rows that the source is asked for by their own stamps.
+// samples are rows to ask for by their own stamps.
 type samples struct {
 	byDigit map[byte]Row // by the last digit of the milliseconds
-	control Row          // asked for by its id alone; ID 0: no row to spare
+	control Row          // asked for by its id alone; ID 0: there is none
 }
 
-// gather takes one row for each digit, the oldest stamps first: those are the
-// least likely to change before they are asked for.
+// gather takes one row for each digit, the oldest stamps first: those rows are the
+// least likely to change meanwhile.
 func gather(rows []Row) samples {
 	s := samples{byDigit: map[byte]Row{}}
 	for _, r := range rows {
@@ -37,7 +37,7 @@ func gather(rows []Row) samples {
 	return s
 }
 
-// asksFor tells whether a row is among the samples.
+// asksFor reports whether a row is among the samples.
 func (s samples) asksFor(id int64) bool {
 	for _, r := range s.byDigit {
 		if r.ID == id {
@@ -47,8 +47,8 @@ func (s samples) asksFor(id int64) bool {
 	return s.control.ID == id
 }
 
-// lastDigit is the last of a stamp's three digits after the point; false for
-// what is no stamp, or one that is not of the source's precision.
+// lastDigit returns the last of a stamp's three decimals. It returns false for a text
+// that is no stamp or has another precision.
 func lastDigit(stamp string) (byte, bool) {
 	if !isWall(stamp) {
 		return 0, false
@@ -61,8 +61,8 @@ func lastDigit(stamp string) (byte, bool) {
 	return digit, len(text) == len(wallLayout) && strings.IndexByte(lastDigits, digit) >= 0
 }
 
-// filter asks for each row by id and by op with its own stamp, and for the
-// control. There are no parentheses: dates beside them were misread once.
+// filter returns a filter for each row by id and by op with its own stamp, and for the
+// control. It has no parentheses: the source once misread dates beside them.
 func (s samples) filter(op string) string {
 	var parts []string
 	for _, digit := range []byte(lastDigits) {
@@ -76,7 +76,7 @@ func (s samples) filter(op string) string {
 	return "$filter=" + url.PathEscape(strings.Join(parts, " or ")) + "&$orderby=id"
 }
 
-// stray gives a row that was not asked for.
+// stray returns a row that was not asked for.
 func (s samples) stray(rows []Row) (Row, bool) {
 	for _, r := range rows {
 		if !s.asksFor(r.ID) {
@@ -115,8 +115,8 @@ func (p *prober) stamps(ctx context.Context) error {
 	return nil
 }
 
-// forget drops the samples that came with another stamp than they were asked
-// for by: they changed meanwhile, and show nothing.
+// forget drops the samples that were returned with another stamp: they changed
+// meanwhile and show nothing.
 func (s samples) forget(rows []Row) {
 	for _, r := range rows {
 		for digit, sample := range s.byDigit {
@@ -127,9 +127,9 @@ func (s samples) forget(rows []Row) {
 	}
 }
 
-// control sees that the row asked for by its id alone came. A filter that leaves
-// out what it must give would look like rest. One of the two answers is enough:
-// the row may vanish in between.
+// control checks that the row asked for by its id alone was returned. Without it, a
+// filter that omits rows would look like one without matches. One of the two answers is
+// enough: the row may vanish in between.
 func (p *prober) control(s samples, hits [2][]Row) {
 	if s.control.ID == 0 {
 		return
@@ -151,10 +151,10 @@ func holds(rows []Row, id int64) bool {
 	return slices.ContainsFunc(rows, func(r Row) bool { return r.ID == id })
 }
 
-// outcome is what became of a row asked for by its own stamp.
+// outcome is the result for a row asked for by its own stamp.
 type outcome struct{ eq, gt bool }
 
-// comparison tells text from ticks by what eq and gt gave.
+// comparison tells text from ticks by the results of eq and gt.
 func (p *prober) comparison(s samples, hits [2][]Row) Finding {
 	worlds := map[Comparison]map[byte]outcome{
 		CompareText:  {'0': {eq: true}, '3': {eq: true}, '7': {eq: true}},
@@ -177,13 +177,13 @@ func (p *prober) comparison(s samples, hits [2][]Row) Finding {
 	return p.compared(fits, strings.Join(seen, ", "))
 }
 
-// String says it in a few words: "…7: neither".
+// String returns the outcome in a few words: "…7: neither".
 func (o outcome) String(digit byte) string {
 	word := map[outcome]string{{}: "neither", {eq: true}: "eq", {gt: true}: "gt", {eq: true, gt: true}: "eq and gt"}[o]
 	return fmt.Sprintf("…%c: %s", digit, word)
 }
 
-// compared makes the finding of the worlds that what was seen fits into.
+// compared returns the finding for the comparisons that fit the answers.
 func (p *prober) compared(fits map[Comparison]bool, seen string) Finding {
 	f := Finding{Name: "stamp-comparison", Verdict: VerdictOK, Means: "odastream asks from 10 ms earlier and drops what it knows, which is right for text and for ticks"}
 	switch {
@@ -203,7 +203,7 @@ func (p *prober) compared(fits map[Comparison]bool, seen string) Finding {
 	return f
 }
 
-// untold is the finding where the comparison could not be told.
+// untold returns the finding for a comparison that is not known.
 func untold(seen string) Finding {
 	return Finding{
 		Name: "stamp-comparison", Verdict: VerdictNote, Seen: seen,

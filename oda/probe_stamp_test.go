@@ -9,8 +9,8 @@ import (
 	"odastream/odasim"
 )
 
-// The source lives on while it is probed: a row that is stamped anew between two
-// questions is no liar.
+// The source may change while it is probed: a row that gets a new stamp between two
+// requests is no fault.
 func TestARowThatChangesMeanwhileIsNoTrouble(t *testing.T) {
 	t.Parallel()
 	for _, compare := range []odasim.Compare{odasim.CompareTicks, odasim.CompareText} {
@@ -43,7 +43,7 @@ func TestARowThatChangesMeanwhileIsNoTrouble(t *testing.T) {
 	}
 }
 
-// A source whose literals mean another zone than its stamps: neither world.
+// A source whose literals have another zone than its stamps fits neither comparison.
 func TestStampsComparedInAnotherZoneAreTrouble(t *testing.T) {
 	t.Parallel()
 	sim := parliament(t, odasim.Options{})

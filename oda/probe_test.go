@@ -14,7 +14,7 @@ import (
 	"odastream/schema"
 )
 
-// aboutTen is the most that a regular probe may ask.
+// aboutTen is the most requests of a regular probe.
 const aboutTen = 12
 
 // probed runs a probe of sim in a bubble.
@@ -30,7 +30,7 @@ func probed(t *testing.T, sim *odasim.Server, sets []string, full bool) Report {
 	return report
 }
 
-// found gives the finding of a name.
+// found returns the finding with a name.
 func found(t *testing.T, r Report, name string) Finding {
 	t.Helper()
 	i := slices.IndexFunc(r.Findings, func(f Finding) bool { return f.Name == name })
@@ -40,7 +40,7 @@ func found(t *testing.T, r Report, name string) Finding {
 	return r.Findings[i]
 }
 
-// verdicts gives the verdict of each finding that is not ok.
+// verdicts returns the verdict of each finding that is not ok.
 func verdicts(r Report) map[string]Verdict {
 	out := map[string]Verdict{}
 	for _, f := range r.Findings {
@@ -154,7 +154,7 @@ func TestProbeOfASourceTellsWhatItDoes(t *testing.T) {
 				delete(got, name)
 			}
 			if claim == "pages short" {
-				got = nil // how short is drawn, and any length is no fault
+				got = nil // the length is random, and no length is a fault
 			}
 			if len(got) > 0 {
 				t.Errorf("not ok besides: %v in %+v", got, report.Findings)
@@ -212,8 +212,8 @@ func TestAFullProbeAsksEverySet(t *testing.T) {
 	}
 }
 
-// In 2016 another set could have null stamps. However many can, a regular probe
-// stays small, and gets round to all of them.
+// In 2016 another set could have null stamps. However many sets can, a regular probe
+// stays small and asks all of them in turn.
 func TestSetsThatMayHoldNullsAreAskedInTurn(t *testing.T) {
 	t.Parallel()
 	entities := schema.Entities()

@@ -9,18 +9,18 @@ import (
 	"strings"
 )
 
-// maxRedirects bounds the redirects of one try in a row. A source that has moved
-// needs one, to https and to another path another.
+// maxRedirects limits the redirects of one try. A source that has moved needs one to
+// https and one to another path.
 const maxRedirects = 3
 
-// errMoved is the kind of an answer that leads to another address of the source.
-// It never leaves the client: follow asks there.
+// errMoved is the kind of a redirect to another address of the source. The client never
+// returns it: follow follows the redirect.
 var errMoved = errors.New("source has moved")
 
-// moved is the answer of a source that names another address for a question.
+// moved is the error of an answer that redirects to another address of the source.
 type moved struct{ to *url.URL }
 
-// Error names the host alone: an address can carry credentials.
+// Error names only the host: an address can hold credentials.
 func (m *moved) Error() string { return "moved to " + origin(m.to) }
 
 // follow sends a question once, and again where a redirect may be followed. Each
@@ -41,8 +41,8 @@ func (c *Client) follow(ctx context.Context, q question) *Error {
 	}
 }
 
-// redirected reads where an answer leads to: nil if it is no redirect. Only
-// one of the kind errMoved may be followed.
+// redirected returns an answer's redirect as an error, nil if it is none. Only one of
+// the kind errMoved may be followed.
 func redirected(resp *http.Response) *Error {
 	switch resp.StatusCode {
 	case http.StatusMovedPermanently, http.StatusFound, http.StatusSeeOther, http.StatusTemporaryRedirect, http.StatusPermanentRedirect:
@@ -61,14 +61,14 @@ func redirected(resp *http.Response) *Error {
 		f.Cause = fmt.Errorf("redirect from %s to %s refused: set ODA_URL to the new address if it is the source's", origin(from), origin(to))
 		return f
 	}
-	// Credentials are those of the settings, whatever the source would put in.
+	// The credentials come from the settings, never from the source.
 	to.User, to.Fragment, to.RawFragment = from.User, "", ""
 	f.Kind, f.Cause = errMoved, &moved{to}
 	return f
 }
 
-// sameSource tells whether a redirect stays with the source: on the same host
-// and port with the same scheme, or from http to https with the usual ports.
+// sameSource reports whether a redirect stays at the source: same host, port and
+// scheme, or from http to https with the usual ports.
 func sameSource(from, to *url.URL) bool {
 	if !strings.EqualFold(from.Hostname(), to.Hostname()) {
 		return false
@@ -79,7 +79,7 @@ func sameSource(from, to *url.URL) bool {
 	return from.Scheme == "http" && to.Scheme == "https" && portOf(from) == "80" && portOf(to) == "443"
 }
 
-// portOf gives the port of an address, the scheme's own if none is named.
+// portOf returns the port of an address, or the scheme's default port.
 func portOf(u *url.URL) string {
 	switch {
 	case u.Port() != "":
@@ -92,7 +92,7 @@ func portOf(u *url.URL) string {
 	return ""
 }
 
-// origin gives scheme and host of an address, without what else it may hold.
+// origin returns only scheme and host of an address.
 func origin(u *url.URL) string {
 	return clip(u.Scheme + "://" + u.Host)
 }

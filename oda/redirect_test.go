@@ -61,7 +61,7 @@ func TestRedirectsElsewhereAreRefused(t *testing.T) {
 	}
 }
 
-// The handler cannot be asked over TLS, so the rule itself is asked here.
+// The handler does not serve TLS, so this tests the rule itself.
 func TestRedirectFromHTTPSToHTTPIsRefused(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {

@@ -18,19 +18,19 @@ import (
 )
 
 const (
-	// maxPage is the most that is read of a page, decompressed: a hundred times
-	// the 165 kB of a full page of Sag, the largest that was measured. So four
-	// requests at once take less than 200 MiB, whatever the source sends.
+	// maxPage limits a page's decompressed bytes: a hundred times the 165 kB of a full
+	// page of Sag, the largest measured. Four concurrent requests then take less than
+	// 200 MiB, whatever the source sends.
 	maxPage = 16 << 20
-	// maxMetadata is the most that is read of $metadata: ten times the largest
-	// that is known, the 177 kB of 2016.
+	// maxMetadata limits the bytes of $metadata: ten times the largest known, the 177
+	// kB of 2016.
 	maxMetadata = 2 << 20
-	// maxHeaders is the most that is read of an answer's headers. The source
-	// sends less than 1 KiB.
+	// maxHeaders limits the bytes of an answer's headers. The source sends less than 1
+	// KiB.
 	maxHeaders = 64 << 10
-	// maxPooled is the largest buffer that is kept for the next answer.
+	// maxPooled is the largest buffer that the pool keeps.
 	maxPooled = 1 << 20
-	// maxFaultBody is the most that is read of an answer that is an error.
+	// maxFaultBody limits the bytes that are read of an error answer.
 	maxFaultBody = 64 << 10
 )
 
@@ -41,8 +41,8 @@ type reply struct {
 	sent, received time.Time
 }
 
-// exchange sends one request and reads its answer whole. The error is an *Error
-// without what the client knows of the request.
+// exchange sends one request and reads the whole answer. The error is an *Error without
+// the request's set and address.
 func (c *Client) exchange(ctx context.Context, q question) (reply, error) {
 	ctx, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
@@ -52,8 +52,8 @@ func (c *Client) exchange(ctx context.Context, q question) (reply, error) {
 	}
 	req.Header.Set("Accept", q.accept)
 	req.Header.Set("User-Agent", c.agent)
-	// No Accept-Encoding of our own: the transport then asks for gzip itself
-	// and undoes it, and whatever else comes is seen in Content-Encoding.
+	// Do not set Accept-Encoding: the transport then asks for gzip and decompresses it,
+	// and any other encoding shows in Content-Encoding.
 	r := reply{sent: time.Now()}
 	resp, err := c.http.Do(req)
 	if err != nil {
@@ -61,7 +61,7 @@ func (c *Client) exchange(ctx context.Context, q question) (reply, error) {
 	}
 	defer func() { _ = resp.Body.Close() }()
 	if f := redirected(resp); f != nil {
-		_, _ = io.CopyN(io.Discard, resp.Body, maxFaultBody) // the connection can be used again
+		_, _ = io.CopyN(io.Discard, resp.Body, maxFaultBody) // so that the connection can be reused
 		return reply{}, f
 	}
 	if resp.StatusCode != http.StatusOK {
@@ -77,12 +77,12 @@ func (c *Client) exchange(ctx context.Context, q question) (reply, error) {
 		return reply{}, bodyFault(err)
 	}
 	r.received = time.Now()
-	// No Date, or nonsense, is a zero time.
+	// A missing or malformed Date gives the zero time.
 	r.date, _ = http.ParseTime(resp.Header.Get("Date"))
 	return r, nil
 }
 
-// read reads a body of up to limit bytes into memory of just its size.
+// read reads a body of up to limit bytes into memory of exactly its size.
 func (c *Client) read(body io.Reader, limit int) ([]byte, error) {
 	buf := c.takeBuffer()
 	defer func() {
@@ -97,8 +97,8 @@ func (c *Client) read(body io.Reader, limit int) ([]byte, error) {
 	return bytes.Clone(*buf), nil
 }
 
-// fill reads body to its end into buf, which grows no further than limit and one
-// byte: that one shows a body above the limit, and is ErrTooLarge.
+// fill reads body to its end into buf, which grows to limit plus one byte at most. If
+// that byte is read, the body is above the limit: ErrTooLarge.
 func fill(buf []byte, body io.Reader, limit int) ([]byte, error) {
 	for {
 		if len(buf) == cap(buf) {
@@ -119,10 +119,10 @@ func fill(buf []byte, body io.Reader, limit int) ([]byte, error) {
 	}
 }
 
-// sendFault gives its kind to what went wrong before there was an answer.
+// sendFault classifies an error before the answer.
 func sendFault(err error) *Error {
 	if ue, ok := errors.AsType[*url.Error](err); ok {
-		err = ue.Err // what it adds, the address, is said by Error
+		err = ue.Err // it adds the address, which Error names
 	}
 	opErr, ok := errors.AsType[*net.OpError](err)
 	if dialing := ok && opErr.Op == "dial"; isTimeout(err) && !dialing {
@@ -131,7 +131,7 @@ func sendFault(err error) *Error {
 	return &Error{Kind: ErrUnreachable, Cause: detach(err)}
 }
 
-// bodyFault gives its kind to what went wrong while a body was read.
+// bodyFault classifies an error of reading the body.
 func bodyFault(err error) *Error {
 	switch {
 	case errors.Is(err, ErrTooLarge):
@@ -144,8 +144,8 @@ func bodyFault(err error) *Error {
 
 func timedOut(err error) *Error { return &Error{Kind: ErrTimeout, Cause: detach(err)} }
 
-// detach keeps of the end of a try's own context the words alone: a caller who
-// looks for context.DeadlineExceeded means the end of his own.
+// detach keeps only the text of an error of the try's own context. A caller that checks
+// for context.DeadlineExceeded means its own context.
 func detach(err error) error {
 	if isEnd(err) {
 		return errors.New(err.Error())
@@ -153,21 +153,21 @@ func detach(err error) error {
 	return err
 }
 
-// isTimeout tells whether err is a time-out of a try or of its connection.
+// isTimeout reports whether err is a timeout of a try or of its connection.
 func isTimeout(err error) bool {
 	netErr, ok := errors.AsType[net.Error](err)
 	return errors.Is(err, context.DeadlineExceeded) || ok && netErr.Timeout()
 }
 
-// statusFault reads what an answer other than 200 says. Its body may be HTML,
-// empty, or an odata.error; the status alone decides the kind.
+// statusFault returns the error of an answer other than 200. The body may be HTML,
+// empty, or an odata.error; only the status decides the kind.
 func statusFault(resp *http.Response) *Error {
 	f := &Error{
 		Kind:       statusKind(resp.StatusCode),
 		Status:     resp.StatusCode,
 		RetryAfter: parseRetryAfter(resp.Header.Get("Retry-After"), time.Now()),
 	}
-	// A body that cannot be read takes nothing away from the status.
+	// If the body cannot be read, the status still counts.
 	body, _ := io.ReadAll(io.LimitReader(resp.Body, maxFaultBody))
 	var said struct {
 		Error jsontext.Value `json:"odata.error"`
@@ -178,7 +178,7 @@ func statusFault(resp *http.Response) *Error {
 	return f
 }
 
-// statusKind sorts the statuses by who has to act.
+// statusKind classifies the statuses by who has to act.
 func statusKind(status int) error {
 	switch {
 	case status == http.StatusNotFound || status == http.StatusGone:
@@ -195,7 +195,7 @@ func statusKind(status int) error {
 	return ErrNotOData
 }
 
-// spoken adds to f what an odata.error says.
+// spoken adds the text of an odata.error to f.
 func spoken(f *Error, odataError []byte) *Error {
 	var said struct {
 		Code    string `json:"code"`
@@ -211,8 +211,7 @@ func spoken(f *Error, odataError []byte) *Error {
 	return f
 }
 
-// checkType sees that an answer is of the type asked for, and not encoded in a
-// way that was not.
+// checkType checks that an answer has the requested type and no other encoding.
 func checkType(h http.Header, accept string) *Error {
 	if encoding := h.Get("Content-Encoding"); encoding != "" && encoding != "identity" {
 		return fault(ErrNotOData, "content encoding %q was not asked for", encoding)

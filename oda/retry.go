@@ -15,25 +15,25 @@ import (
 )
 
 const (
-	// maxTries bounds the tries of one request; then it is the caller's turn.
+	// maxTries limits the tries of one request; after that the caller decides.
 	maxTries = 5
-	// maxTimeouts bounds the tries that time out: the source works on for each
-	// of them, and a narrower window helps more.
+	// maxTimeouts limits the tries that time out: the source keeps working on each of
+	// them, and a narrower window helps more.
 	maxTimeouts = 2
-	// firstDelay and maxDelay bound the wait between two tries: a random part
-	// of firstDelay, of its double, and so on up to maxDelay.
+	// firstDelay and maxDelay bound the wait between two tries: a random part of
+	// firstDelay, then of twice that, and so on up to maxDelay.
 	firstDelay = 500 * time.Millisecond
 	maxDelay   = 10 * time.Second
-	// maxRetryAfter is the longest Retry-After that is waited for in one go.
+	// maxRetryAfter is the longest Retry-After that a request waits for.
 	maxRetryAfter = 2 * time.Minute
-	// breakerFailures in a row, of all requests, open the breaker; it lets one
-	// request through after breakerDelay.
+	// breakerFailures failures in a row, over all requests, open the breaker. It lets
+	// one request through after breakerDelay.
 	breakerFailures = 10
 	breakerDelay    = 5 * time.Second
 )
 
-// newBreaker makes the one breaker of a client. It opens only when nothing at
-// all succeeds, so that one set which fails does not stop the others.
+// newBreaker returns a client's breaker. It opens only when no request succeeds, so
+// that one failing set does not stop the others.
 func newBreaker(m *metrics, log *slog.Logger) circuitbreaker.CircuitBreaker[any] {
 	return circuitbreaker.NewBuilder[any]().
 		WithFailureThreshold(breakerFailures).
@@ -47,7 +47,7 @@ func newBreaker(m *metrics, log *slog.Logger) circuitbreaker.CircuitBreaker[any]
 		Build()
 }
 
-// newRetry makes the policy around one try of a request.
+// newRetry returns the retry policy of a request.
 func newRetry(breaker circuitbreaker.CircuitBreaker[any], m *metrics, log *slog.Logger) failsafe.Executor[any] {
 	policy := retrypolicy.NewBuilder[any]().
 		HandleIf(func(_ any, err error) bool {
@@ -70,8 +70,8 @@ func newRetry(breaker circuitbreaker.CircuitBreaker[any], m *metrics, log *slog.
 	return failsafe.With(policy)
 }
 
-// delay is the wait after a number of failed tries: full jitter, on top of what
-// the source asked for, or of what keeps the breaker open.
+// delay returns the wait after a number of failed tries: full jitter, added to the
+// source's Retry-After or to the breaker's remaining delay.
 func delay(tries int, f *Error, open time.Duration) time.Duration {
 	ceiling := min(maxDelay, firstDelay<<min(tries-1, 10))
 	wait := rand.N(ceiling)
@@ -85,8 +85,8 @@ func delay(tries int, f *Error, open time.Duration) time.Duration {
 	return wait
 }
 
-// parseRetryAfter reads a Retry-After header: whole seconds, or an HTTP date
-// compared with now. It is 0 for none, for nonsense, and for the past, and at
+// parseRetryAfter reads a Retry-After header: whole seconds, or an HTTP date compared
+// with now. It returns 0 if there is none, if it is malformed or in the past, and at
 // most a day.
 func parseRetryAfter(value string, now time.Time) time.Duration {
 	const most = 24 * time.Hour

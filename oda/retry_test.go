@@ -123,7 +123,7 @@ func TestRetryAfterHoldsTheOthersToo(t *testing.T) {
 		start := time.Now()
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
-		_, _ = c.Page(ctx, "Sag", aboveZero, Scan) // is told, and gives up
+		_, _ = c.Page(ctx, "Sag", aboveZero, Scan) // the result does not matter here
 		if _, err := c.Page(t.Context(), "Sag", aboveZero, Tail); err != nil {
 			t.Fatalf("Page: %v", err)
 		}
@@ -205,8 +205,8 @@ func TestBreakerLetsOneThroughAtATime(t *testing.T) {
 			}
 			wg.Wait()
 		}
-		// A minute and a bit holds at most 20 openings of 4 s and more; the
-		// first 20 requests may be under way before it opens.
+		// A minute and a bit holds at most 20 openings of 4 s and more; the first 20
+		// requests may be running before it opens.
 		if got := len(s.asked()); got > 20+int(time.Since(start)/(4*time.Second))+1 {
 			t.Errorf("%d requests in %s to a source that is down", got, time.Since(start))
 		}

@@ -13,8 +13,8 @@ import (
 	"odastream/odasim"
 )
 
-// What an address holds besides host and path reaches the source, and nobody else:
-// no error, report or log line, whatever goes wrong.
+// The credentials and query of an address go only to the source: no error, report or
+// log line shows them.
 func TestTheUserOfTheAddressIsShownNowhere(t *testing.T) {
 	t.Parallel()
 	for claim, user := range map[string]string{"a user and a password": "hunter11:hunter22", "a token": "hunter22"} {

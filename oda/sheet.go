@@ -8,23 +8,23 @@ import (
 	"odastream/schema"
 )
 
-// sheet is a page's content before anything is checked against a window.
+// sheet is a page's content before it is checked against a window.
 type sheet struct {
 	metadata string // value of odata.metadata
 	count    int64  // value of odata.count, -1 if there is none
-	listed   bool   // there was an array named value
+	listed   bool   // there was an array named "value"
 	rows     []Row
 	rejects  []Reject
 }
 
-// extent reads a sheet that was asked for with one row, the last.
+// extent returns the extent from the answer to a request for the last row.
 func (s sheet) extent() (Extent, error) {
 	extent := Extent{Count: s.count}
 	for _, r := range s.rejects {
-		if r.ID == 0 { // such as 3.5: no bound is known to lie above it
+		if r.ID == 0 { // such as 3.5: no upper bound is known
 			return Extent{MaxID: schema.NoEnd, Count: s.count}, nil
 		}
-		extent.MaxID = max(extent.MaxID, r.ID) // a broken row is there all the same
+		extent.MaxID = max(extent.MaxID, r.ID) // a broken row counts too
 	}
 	for i, row := range s.rows {
 		if i > 0 && row.ID >= s.rows[i-1].ID {
@@ -38,9 +38,8 @@ func (s sheet) extent() (Extent, error) {
 	return extent, nil
 }
 
-// isOf tells whether an odata.metadata address is that of set. Letters beyond
-// ASCII are left out of the comparison: how the source encodes them in an
-// address is not known.
+// isOf reports whether an odata.metadata address is that of set. It compares only ASCII
+// letters: how the source encodes others in an address is not known.
 func isOf(metadata, set string) bool {
 	_, name, ok := strings.Cut(metadata, "#")
 	if !ok {
@@ -54,7 +53,7 @@ func isOf(metadata, set string) bool {
 	return ascii(name) == ascii(set)
 }
 
-// ascii gives text without what is beyond ASCII.
+// ascii returns text without its non-ASCII bytes.
 func ascii(text string) string {
 	return strings.Map(func(r rune) rune {
 		if r >= utf8.RuneSelf {

@@ -11,8 +11,8 @@ import (
 	"testing/synctest"
 )
 
-// source is a server for tests that stands in memory, so that a client, its
-// transport and the server can live in one synctest bubble, on a fake clock.
+// source is a test server in memory, so that a client, its transport and the server can
+// run in one synctest bubble, on a fake clock.
 type source struct {
 	conns chan net.Conn
 	done  chan struct{}
@@ -50,7 +50,7 @@ func (s *source) dial(ctx context.Context, _, _ string) (net.Conn, error) {
 	}
 }
 
-// asked gives the URIs of the requests so far.
+// asked returns the URIs of the requests so far.
 func (s *source) asked() []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -84,12 +84,12 @@ func inBubble(t *testing.T, cfg Config, h http.HandlerFunc, f func(t *testing.T,
 	})
 }
 
-// pageOf is a page of set as the source writes it.
+// pageOf returns a page of set as the source writes it.
 func pageOf(set string, rows ...string) string {
 	return `{"odata.metadata":"https://oda.ft.dk/api/$metadata#` + set + `","value":[` + "\n  " + strings.Join(rows, ",\n  ") + "\n]}"
 }
 
-// row is a row with an id and a stamp; no stamp is null.
+// row returns a row with an id and a stamp; no stamp is null.
 func row(id int64, stamp string) string {
 	if stamp == "" {
 		return fmt.Sprintf(`{"id":%d,"navn":"Bj\u00f8rn ø","opdateringsdato":null}`, id)
@@ -97,7 +97,7 @@ func row(id int64, stamp string) string {
 	return fmt.Sprintf(`{"id":%d,"navn":"Bj\u00f8rn ø","opdateringsdato":"%s"}`, id, stamp)
 }
 
-// answer gives a handler that always answers with a page.
+// answer returns a handler that always answers with a page.
 func answer(page string) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) {
 		write(w, typeJSON+";odata=minimalmetadata;charset=utf-8", page)
@@ -109,7 +109,7 @@ func write(w http.ResponseWriter, contentType, body string) {
 	_, _ = w.Write([]byte(body))
 }
 
-// first answers with each handler once, in order, and with the last for good.
+// first answers with each handler once, in order, and then always with the last.
 func first(handlers ...http.HandlerFunc) http.HandlerFunc {
 	var mu sync.Mutex
 	n := 0

@@ -14,15 +14,15 @@ import (
 )
 
 const (
-	// maxElements is the most that a page may hold: the largest page that the
-	// source was ever said to give, and ten times what is asked for.
+	// maxElements limits a page's elements: the largest page ever reported of the
+	// source, and ten times what is asked for.
 	maxElements = 1000
-	// maxAddress is the most that odata.metadata may hold.
+	// maxAddress limits the length of odata.metadata.
 	maxAddress = 8 << 10
 )
 
-// splitter takes pages apart in one pass over their bytes. It can be used again
-// and again, by one goroutine at a time.
+// splitter splits pages in one pass over their bytes. It can be reused, by one
+// goroutine at a time.
 type splitter struct {
 	dec   *jsontext.Decoder
 	body  []byte
@@ -32,15 +32,15 @@ type splitter struct {
 	sheet sheet
 }
 
-// split takes a page apart and holds its rows against r, unless that is nil.
-// Rows share memory with body. An error is an *Error: ErrTruncated where the
-// body ends early, ErrServer for an odata.error, ErrNotHonoured for a row that
-// r does not admit, else ErrNotOData.
+// split splits a page and checks its rows against r, unless that is nil. Rows share
+// memory with body. An error is an *Error: ErrTruncated if the body ends early,
+// ErrServer for an odata.error, ErrNotHonoured for a row that r does not admit, else
+// ErrNotOData.
 func (s *splitter) split(body []byte, r *rule) (sheet, error) {
 	s.body, s.clean, s.stamp, s.rule = body, utf8.Valid(body), "", r
 	s.sheet = sheet{count: -1}
-	// Duplicate names and bad UTF-8 are let through here, so that one odd row
-	// is one reject and does not hold up all that follow it.
+	// Allow duplicate names and bad UTF-8 here, so that one odd row is one reject and
+	// does not hold up the rows after it.
 	opts := []jsontext.Options{jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true)}
 	if s.dec == nil {
 		s.dec = jsontext.NewDecoder(bytes.NewBuffer(body), opts...)
@@ -50,14 +50,14 @@ func (s *splitter) split(body []byte, r *rule) (sheet, error) {
 	err := s.top()
 	out := s.sheet
 	s.body, s.rule, s.sheet = nil, nil, sheet{}
-	s.dec.Reset(bytes.NewBuffer(nil)) // a splitter in the pool keeps no page alive
+	s.dec.Reset(bytes.NewBuffer(nil)) // so that the pool keeps no page in memory
 	if err != nil {
 		return sheet{}, asFault(err)
 	}
 	return out, nil
 }
 
-// asFault gives an error of the decoder its kind.
+// asFault classifies an error of the decoder.
 func asFault(err error) error {
 	if f, ok := errors.AsType[*Error](err); ok {
 		return f
@@ -65,11 +65,11 @@ func asFault(err error) error {
 	if errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) {
 		return &Error{Kind: ErrTruncated, Cause: io.ErrUnexpectedEOF}
 	}
-	// The decoder's error quotes the page: its words alone are kept, and not all.
+	// The decoder's error quotes the page: keep only its text, clipped.
 	return &Error{Kind: ErrNotOData, Cause: errors.New(clip(err.Error()))}
 }
 
-// top reads the page's object and sees that nothing follows it.
+// top reads the page's object and checks that nothing follows it.
 func (s *splitter) top() error {
 	if kind := s.dec.PeekKind(); kind != jsontext.KindBeginObject && kind != jsontext.KindInvalid {
 		return fault(ErrNotOData, "page is no JSON object")
@@ -136,7 +136,7 @@ func (s *splitter) address() error {
 	if len(value) > maxAddress {
 		return fault(ErrNotOData, "odata.metadata has %d bytes, want %d at most", len(value), maxAddress)
 	}
-	// An error is bad UTF-8, which isOf has its own way with.
+	// An error means bad UTF-8, which isOf handles.
 	text, _ := jsontext.AppendUnquote(nil, value)
 	s.sheet.metadata = string(text)
 	return nil
@@ -215,12 +215,12 @@ func (s *splitter) object() error {
 	return s.add(f, s.body[start:end:end])
 }
 
-// fields are the two members of a row that matter here.
+// fields are the two members of a row that the splitter reads.
 type fields struct {
 	ids, stamps int // how often they occur
 	id          int64
 	stamp       string
-	fault       string // what makes this no row, empty if nothing does
+	fault       string // why this is no row, empty if it is one
 }
 
 // field reads one member of a row.
@@ -252,8 +252,8 @@ func (s *splitter) field(f *fields) error {
 	return s.dec.SkipValue()
 }
 
-// readStamp reads a stamp: null, or a text. Rows in a row with one stamp share
-// its memory.
+// readStamp reads a stamp: null, or a text. Consecutive rows with one stamp share its
+// memory.
 func (s *splitter) readStamp(f *fields, value jsontext.Value) {
 	if value.Kind() == jsontext.KindNull {
 		f.stamp = ""
@@ -277,7 +277,7 @@ func (s *splitter) readStamp(f *fields, value jsontext.Value) {
 	f.stamp = string(text)
 }
 
-// add files an object under the rows or the rejects.
+// add adds an object to the rows or the rejects.
 func (s *splitter) add(f fields, data []byte) error {
 	switch {
 	case f.ids != 1:
@@ -298,7 +298,8 @@ func (s *splitter) add(f fields, data []byte) error {
 	return nil
 }
 
-// reject files what is no row. What is known of it, its id, is checked too.
+// reject adds an element that is no row to the rejects. Its id, if known, is checked
+// too.
 func (s *splitter) reject(id int64, data []byte, reason string) error {
 	if s.rule != nil && id != 0 {
 		if err := s.rule.admitID(id); err != nil {

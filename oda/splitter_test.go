@@ -147,8 +147,8 @@ func TestSplitterHoldsNothingOver(t *testing.T) {
 	}
 }
 
-// FuzzSplit holds the splitter against encoding/json: it must never accept what
-// is no JSON, nor lose, change or make up an element.
+// FuzzSplit compares the splitter with encoding/json: it must never accept invalid
+// JSON, nor lose, change or add an element.
 func FuzzSplit(f *testing.F) {
 	for _, fault := range []string{htmlPage, errorBody, "", "{", "[]", `{"value":[]}`} {
 		f.Add([]byte(fault))
@@ -174,7 +174,7 @@ func FuzzSplit(f *testing.F) {
 	})
 }
 
-// sameAsStandard compares a sheet with what encoding/json makes of the body.
+// sameAsStandard compares a sheet with encoding/json's reading of the body.
 func sameAsStandard(t *testing.T, body []byte, got sheet) {
 	t.Helper()
 	if !json.Valid(body) {
@@ -218,7 +218,7 @@ func sameAsStandard(t *testing.T, body []byte, got sheet) {
 	}
 }
 
-// realRows gives the lines of a real capture, at most n.
+// realRows returns the lines of a real capture, at most n.
 func realRows(t testing.TB, capture string, n int) [][]byte {
 	t.Helper()
 	root := os.Getenv("ODASTREAM_REAL_ROWS")

@@ -5,7 +5,7 @@ import (
 	"iter"
 	"sync"
 	"time"
-	_ "time/tzdata" // the zone must be there on images without zoneinfo
+	_ "time/tzdata" // images without zoneinfo need the zone
 )
 
 const (
@@ -13,12 +13,12 @@ const (
 	wallLayout = "2006-01-02T15:04:05.000"
 	// wallSeconds is wallLayout up to the whole second: the shortest text.
 	wallSeconds = "2006-01-02T15:04:05"
-	// maxFraction is how many digits of a fraction are understood.
+	// maxFraction is the most digits of a fraction.
 	maxFraction = 9
 )
 
-// zone gives the zone of the source's clock, read once. It is part of the
-// embedded tzdata, so reading it fails only where ZONEINFO names a broken file.
+// zone returns the zone of the source's clock, read once. It is part of the embedded
+// tzdata, so reading it fails only if ZONEINFO names a broken file.
 var zone = sync.OnceValue(func() *time.Location {
 	loc, err := time.LoadLocation("Europe/Copenhagen")
 	if err != nil {
@@ -27,14 +27,14 @@ var zone = sync.OnceValue(func() *time.Location {
 	return loc
 })
 
-// Wall gives t as the source would write it: Danish wall-clock time without a
-// zone, three decimals, cut off rather than rounded. Two instants an hour apart
-// have the same text in October.
+// Wall returns t as the source would write it: Danish wall-clock time without a zone,
+// truncated to three decimals. Two instants an hour apart have the same text in
+// October.
 func Wall(t time.Time) string { return t.In(zone()).Format(wallLayout) }
 
-// EarliestWall gives the lowest wall-clock text that occurs anywhere in
-// [from, to], both ends included; their order does not matter. It is lower than
-// the text of either end when the clocks go back in between.
+// EarliestWall returns the lowest wall-clock text that occurs anywhere in [from, to],
+// both ends included; their order does not matter. It is lower than the text of either
+// end when the clocks go back in between.
 func EarliestWall(from, to time.Time) string {
 	if to.Before(from) {
 		from, to = to, from
@@ -46,9 +46,9 @@ func EarliestWall(from, to time.Time) string {
 	return lowest
 }
 
-// LatestWall gives the highest wall-clock text that occurs anywhere in
-// [from, to], both ends included; their order does not matter. It is higher
-// than the text of either end when the clocks go back in between.
+// LatestWall returns the highest wall-clock text that occurs anywhere in [from, to],
+// both ends included; their order does not matter. It is higher than the text of either
+// end when the clocks go back in between.
 func LatestWall(from, to time.Time) string {
 	if to.Before(from) {
 		from, to = to, from
@@ -60,9 +60,8 @@ func LatestWall(from, to time.Time) string {
 	return highest
 }
 
-// changes yields the clock changes in (from, to]: between two of them wall
-// clock text only grows, so the extremes of a span lie at its ends or beside
-// a change.
+// changes yields the clock changes in (from, to]. Between two changes the wall-clock
+// text only grows, so the extremes of a span lie at its ends or next to a change.
 func changes(from, to time.Time) iter.Seq[time.Time] {
 	return func(yield func(time.Time) bool) {
 		_, end := from.In(zone()).ZoneBounds()
@@ -72,17 +71,17 @@ func changes(from, to time.Time) iter.Seq[time.Time] {
 	}
 }
 
-// ParseWall gives the earliest and the latest instant that a wall-clock text can
-// mean. They are the same but for two hours a year: the hour that October runs
-// twice gives both readings, the one that March leaves out gives the readings
-// by the clock after and by the clock before the change. Text that is no wall
-// clock (with a zone, say) is an error.
+// ParseWall returns the earliest and the latest instant that a wall-clock text can
+// mean. They differ only in two hours a year. The hour that occurs twice in October
+// gives both readings. The hour that March skips gives the readings by the clock after
+// and by the clock before the change. Text that is no wall clock, such as one with a
+// zone, is an error.
 func ParseWall(text string) (earliest, latest time.Time, err error) {
 	naive, err := parseNaive(text)
 	if err != nil {
 		return time.Time{}, time.Time{}, err
 	}
-	// Both clocks that can be meant: no two changes lie within a day.
+	// The two clocks that can be meant: no two changes lie within a day.
 	before := reading(naive, naive.Add(-12*time.Hour))
 	after := reading(naive, naive.Add(12*time.Hour))
 	switch {
@@ -97,21 +96,21 @@ func ParseWall(text string) (earliest, latest time.Time, err error) {
 	return before, after, nil
 }
 
-// reading is the instant that naive means by the clock in force at ref.
+// reading returns the instant that naive means by the clock in force at ref.
 func reading(naive, ref time.Time) time.Time {
 	_, offset := ref.In(zone()).Zone()
 	return naive.Add(-time.Duration(offset) * time.Second)
 }
 
-// shows tells whether the Danish clock shows naive at t.
+// shows reports whether the Danish clock shows naive at t.
 func shows(t, naive time.Time) bool {
 	_, offset := t.In(zone()).Zone()
 	return t.Add(time.Duration(offset) * time.Second).Equal(naive)
 }
 
-// ShiftWall moves a wall-clock text by d as a clock without a zone would: for
-// margins around a text, where an instant would be the wrong thing to move.
-// The result has three decimals, cut off.
+// ShiftWall moves a wall-clock text by d as if its clock had no zone. It is for margins
+// around a text, where moving an instant would be wrong. The result is truncated to
+// three decimals.
 func ShiftWall(text string, d time.Duration) (string, error) {
 	naive, err := parseNaive(text)
 	if err != nil {
@@ -132,9 +131,9 @@ func parseNaive(text string) (time.Time, error) {
 	return naive, nil
 }
 
-// isWall tells whether text has the shape of a wall clock: digits and
-// separators in their places, then at most maxFraction decimals. Texts of this
-// shape, without trailing zeros, order as the times that they mean.
+// isWall reports whether text has the shape of a wall clock: digits and separators in
+// their places, then at most maxFraction decimals. Texts of this shape, without
+// trailing zeros, sort as their times do.
 func isWall[T string | []byte](text T) bool {
 	if len(text) < len(wallSeconds) {
 		return false
@@ -148,7 +147,7 @@ func isWall[T string | []byte](text T) bool {
 	return isFraction(text[len(wallSeconds):])
 }
 
-// isFraction tells whether text is nothing, or a point and some decimals.
+// isFraction reports whether text is empty, or a point and some decimals.
 func isFraction[T string | []byte](text T) bool {
 	if len(text) == 0 {
 		return true
@@ -166,8 +165,8 @@ func isFraction[T string | []byte](text T) bool {
 
 func isDigit(c byte) bool { return c >= '0' && c <= '9' }
 
-// trimWall takes off the zeros that end a fraction, and a fraction of zeros
-// whole, as the source does: "…34.250" and "…34.25" are one time.
+// trimWall removes a fraction's trailing zeros, and a fraction of zeros entirely, as
+// the source does: "…34.250" and "…34.25" are the same time.
 func trimWall[T string | []byte](text T) T {
 	if len(text) <= len(wallSeconds) {
 		return text
@@ -182,8 +181,8 @@ func trimWall[T string | []byte](text T) T {
 	return text[:end]
 }
 
-// literal is a wall-clock text as a datetime literal of a query: verbatim, with
-// zeros added up to three decimals.
+// literal returns a wall-clock text as a datetime literal of a query: verbatim, padded
+// with zeros to three decimals.
 func literal(text string) string {
 	if missing := len(wallLayout) - len(text); missing > 0 {
 		text += wallLayoutZeros[len(wallLayoutZeros)-missing:]

@@ -88,7 +88,7 @@ func clockChanges(t testing.TB) []time.Time {
 	}
 }
 
-// near draws an instant around a clock change, whole minutes being likely.
+// near draws an instant around a clock change, often a whole minute.
 func near(rt *rapid.T, changes []time.Time, label string) time.Time {
 	change := rapid.SampledFrom(changes).Draw(rt, label+" change")
 	minutes := rapid.IntRange(-300, 300).Draw(rt, label+" minutes")
@@ -96,8 +96,8 @@ func near(rt *rapid.T, changes []time.Time, label string) time.Time {
 	return change.Add(time.Duration(minutes)*time.Minute + time.Duration(millis)*time.Millisecond)
 }
 
-// walk looks at every minute of [from, to] and at the last millisecond before
-// it: clocks change at whole minutes, so no other text can be an extreme.
+// walk checks every minute of [from, to] and the millisecond before it: clocks change
+// at whole minutes, so no other text can be an extreme.
 func walk(from, to time.Time) (lowest, highest string) {
 	lowest, highest = Wall(from), Wall(from)
 	see := func(t time.Time) {

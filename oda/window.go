@@ -16,18 +16,18 @@ const (
 	stampTolerance = 10 * time.Millisecond
 )
 
-// Window is what a page is asked for.
+// Window says which rows a page is asked for.
 type Window struct {
-	// After and Until bound opdateringsdato: gt After, le Until. Danish
-	// wall-clock texts of up to three decimals; empty is open. With either
-	// set, rows without a stamp are not asked for.
+	// After and Until bound opdateringsdato: gt After, le Until. Danish wall-clock
+	// texts of up to three decimals; empty is open. If either is set, rows without a
+	// stamp are not asked for.
 	After, Until string
-	// IDs bounds the id: gt Low, le High, each left out where there is no end. An
-	// empty range is an error, and nothing is sent.
+	// IDs bounds the id: gt Low, le High, each omitted at an open end. An empty range
+	// is an error, and nothing is sent.
 	IDs schema.IDRange
 }
 
-// query gives the window as a query string, escaped.
+// query returns the window as an escaped query string.
 func (w Window) query() string {
 	filter := make([]string, 0, 4)
 	if w.IDs.Low != schema.NoStart {
@@ -46,22 +46,22 @@ func (w Window) query() string {
 	if len(filter) == 0 {
 		return rest
 	}
-	// A path's escapes: a space as %20 and not as the + of forms, which the
-	// source need not know.
+	// Escape as in a path: a space as %20 and not as the + of forms, which the source
+	// may not know.
 	return "$filter=" + url.PathEscape(strings.Join(filter, " and ")) + "&" + rest
 }
 
-// rule is a window made ready to check rows against, in the order of a page.
+// rule is a window prepared for checking a page's rows in order.
 type rule struct {
 	window  Window
 	stamped bool   // rows must have a stamp
 	lo, hi  string // lowest and highest stamp, trimmed; empty is open
-	any     bool   // the next row may have any id: none came before, and no bound
+	any     bool   // the next row may have any id: it is the first, and there is no bound
 	last    int64  // id of the row before
 }
 
-// rule prepares the check. A bound that is no wall clock, or a range without ids,
-// is the caller's error.
+// rule prepares the check. A bound that is no wall clock, or an empty range, is the
+// caller's error.
 func (w Window) rule() (rule, error) {
 	if w.IDs.Empty() {
 		return rule{}, fmt.Errorf("the range of ids %s is empty", w.IDs)
@@ -83,9 +83,9 @@ func (w Window) rule() (rule, error) {
 	return r, nil
 }
 
-// admit checks the next row of a page. Invariant 7: what was not asked for
-// means that the source ignored or misread the query, so nothing on the page
-// can be trusted, least of all what is missing from it.
+// admit checks the next row of a page. Invariant 7: a row that was not asked for means
+// that the source ignored or misread the query. No part of the page can be trusted
+// then, and rows may be missing from it.
 func (r *rule) admit(id int64, stamp string) error {
 	if err := r.admitID(id); err != nil || !r.stamped {
 		return err
@@ -93,8 +93,8 @@ func (r *rule) admit(id int64, stamp string) error {
 	return r.admitStamp(id, stamp)
 }
 
-// admitID checks that ids grow, from one page to the next as well, and end
-// where they were to end.
+// admitID checks that ids grow, also from one page to the next, and stay within the
+// upper bound.
 func (r *rule) admitID(id int64) error {
 	if id <= r.last && !r.any {
 		return fmt.Errorf("id %d is not above %d, the row or the bound before it", id, r.last)
@@ -106,8 +106,7 @@ func (r *rule) admitID(id int64) error {
 	return nil
 }
 
-// admitStamp compares texts, never instants: the source's clock has an hour
-// that it shows twice.
+// admitStamp compares texts, never instants: the source's clock shows one hour twice.
 func (r *rule) admitStamp(id int64, stamp string) error {
 	if !isWall(stamp) {
 		return fmt.Errorf("id %d has the stamp %q, which no bound admits", id, clip(stamp))
