@@ -123,7 +123,7 @@ func TestRetryAfterHoldsTheOthersToo(t *testing.T) {
 		start := time.Now()
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
-		_, _ = c.Page(ctx, "Sag", aboveZero, Scan) // the result does not matter here
+		_, _ = c.Page(ctx, "Sag", aboveZero, Scan) // gets the Retry-After, then its context ends
 		if _, err := c.Page(t.Context(), "Sag", aboveZero, Tail); err != nil {
 			t.Fatalf("Page: %v", err)
 		}

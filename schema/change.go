@@ -18,13 +18,13 @@ const (
 	Delete   Action = "delete"
 )
 
-// Origin says which reading of the source found a change.
+// Origin says how a change was found.
 type Origin string
 
 // The origins.
 const (
 	OriginTail     Origin = "tail"     // by its stamp, above the watermark
-	OriginScan     Origin = "scan"     // by reading everything again: a late row, a silent edit, a vanished row
+	OriginScan     Origin = "scan"     // by reading all rows again: a late row, a silent edit, a vanished row
 	OriginSnapshot Origin = "snapshot" // by the first load
 )
 
@@ -33,13 +33,13 @@ type Change struct {
 	Entity string // the source's own name: "Aktør"
 	ID     int64  // the row's key at the source
 	Action Action
-	// Seq orders the changes of one entity: microseconds since 1970, forced to
-	// grow above the highest ever read or written. Above 0.
+	// Seq orders the changes of one entity: microseconds since 1970, always above the
+	// highest ever read or written. Above 0.
 	Seq             int64
 	Timestamp       time.Time // when the change was captured; microseconds, UTC
-	Opdateringsdato string    // the source's stamp, verbatim; "" where the source has null
+	Opdateringsdato string    // the source's stamp, verbatim; "" if the source has null
 	Origin          Origin
-	Changed         []string // updates only: names of the members that differ from the version before; nil when not known
+	Changed         []string // updates only: names of the members that differ from the version before; nil if not known
 	Data            []byte   // the row, a JSON object exactly as the source gave it; nil for a delete
 }
 
@@ -77,15 +77,15 @@ func (c Change) AppendJSON(dst []byte) []byte {
 	return append(append(dst, c.Data...), '}')
 }
 
-// AppendTimestamp appends t as a Change has it: RFC 3339 in UTC with exactly six
-// decimals, what is below a microsecond cut off.
+// AppendTimestamp appends t in a Change's format: RFC 3339 in UTC, truncated to exactly
+// six decimals.
 func AppendTimestamp(dst []byte, t time.Time) []byte {
 	t = t.UTC()
-	// This layout has a way of its own in package time, five times as fast.
+	// Package time has a fast path for this layout, five times as fast.
 	dst = t.AppendFormat(dst, time.RFC3339)
 	point := len(dst) - len("Z")
 	dst = strconv.AppendInt(dst[:point], 1_000_000+int64(t.Nanosecond()/1000), 10)
-	dst[point] = '.' // for the 1, which kept the zeros after it
+	dst[point] = '.' // replaces the 1, which kept the zeros after it
 	return append(dst, 'Z')
 }
 
@@ -102,8 +102,8 @@ func (c Change) appendChanged(dst []byte) []byte {
 }
 
 func appendString(dst []byte, s string) []byte {
-	// AppendQuote fails on invalid UTF-8 only, which it then replaces; names and
-	// stamps come from JSON that was checked.
+	// AppendQuote fails only on invalid UTF-8, which it replaces; names and stamps come
+	// from checked JSON.
 	dst, _ = jsontext.AppendQuote(dst, s)
 	return dst
 }

@@ -18,7 +18,7 @@ func sampleChange(data []byte) Change {
 	}
 }
 
-// sampleHead is what AppendJSON writes of sampleChange before its data.
+// sampleHead is what AppendJSON writes before sampleChange's data.
 const sampleHead = `{"entity":"Sag","id":98765,"action":"update","seq":1795445400123456,"timestamp":"2026-11-23T15:10:00.123456Z",` +
 	`"opdateringsdato":"2026-11-23T16:09:58.347","origin":"tail",`
 
@@ -71,7 +71,7 @@ func TestAppendJSONWritesTheContractsMembers(t *testing.T) {
 	}
 }
 
-// oddRows are rows that a parser would spell in another way.
+// oddRows are rows that an encoder would spell in another way.
 var oddRows = map[string]string{
 	"ø as it is":            `{"navn":"ø"}`,
 	"ø as an escape":        `{"navn":"\u00f8","akt\u00F8rid":5}`,
@@ -87,7 +87,7 @@ var oddRows = map[string]string{
 	"an empty one":          `{}`,
 }
 
-// The source's bytes are data: not one is changed on the way.
+// The source's bytes are data: none of them is changed on the way.
 func TestDataStaysByteForByte(t *testing.T) {
 	t.Parallel()
 	for claim, row := range oddRows {
@@ -120,7 +120,7 @@ func TestParsedChangeSharesNoMemory(t *testing.T) {
 	}
 }
 
-// changes draws every change that the contract allows.
+// changes draws changes of every kind that the contract allows.
 func changes() *rapid.Generator[Change] {
 	return rapid.Custom(func(t *rapid.T) Change {
 		micros := rapid.Int64Range(0, 253402300799999999).Draw(t, "timestamp") // to the end of 9999

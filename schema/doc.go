@@ -3,8 +3,8 @@
 // names of topics and keys, the hash of a row's content, and the migrations of
 // the tables.
 //
-// It keeps one invariant: what is encoded here decodes to the same change, and
-// the row inside it stays byte for byte as the source gave it.
+// It keeps one invariant: an encoded change decodes to the same change, and its row
+// stays byte for byte as the source gave it.
 //
 // It does no I/O and knows nothing of HTTP, Kafka or Postgres.
 package schema

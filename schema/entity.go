@@ -9,8 +9,8 @@ import (
 	"sync"
 )
 
-// Size says how much room an entity set needs in the cache. The zero value is
-// not a size; each entity has one.
+// Size says how much room an entity set needs in the cache. The zero value is not a
+// size; each entity has a size.
 type Size int
 
 // The size classes, by the rows counted or estimated at the source in 2026.
@@ -30,15 +30,15 @@ type Field struct {
 // Entity is one entity set of the source.
 type Entity struct {
 	Name   string  // the source's own: "Aktør"
-	Suffix string  // Name as topics and views spell it: "aktoer"
+	Suffix string  // Name in topics and views: "aktoer"
 	Fields []Field // in the order of $metadata, which is the order on the wire
 	Size   Size
 	Order  int  // load order from 0: parents before children
-	Subset bool // a subset of Sag under a name of its own, not polled by default
+	Subset bool // a subset of Sag under another name, not polled by default
 }
 
-// entitiesJSON was made from the service's $metadata of November 2023: one
-// entity a line, in load order, a field as "name Type" with "?" for nullable.
+// entitiesJSON was made from the service's $metadata of November 2023. Each line is an
+// entity, in load order; a field is "name Type", with "?" for nullable.
 //
 //go:embed entities.json
 var entitiesJSON []byte
@@ -53,7 +53,7 @@ func parseEntities() []Entity {
 		Fields []string
 	}
 	if err := json.Unmarshal(entitiesJSON, &raw); err != nil {
-		panic("schema: entities.json: " + err.Error()) // embedded: broken at build time or never
+		panic("schema: entities.json: " + err.Error()) // embedded: it is broken in every build or in none
 	}
 	sizes := map[string]Size{"small": Small, "medium": Medium, "large": Large}
 	list := make([]Entity, len(raw))
@@ -68,8 +68,8 @@ func parseEntities() []Entity {
 	return list
 }
 
-// Entities returns the 50 entity sets in load order, parents before children.
-// The slice is the caller's; the Fields in it are shared and must not be changed.
+// Entities returns the 50 entity sets in load order, parents before children. The
+// caller owns the slice; the Fields in it are shared and must not be changed.
 func Entities() []Entity { return slices.Clone(entities()) }
 
 // Lookup finds an entity set by its name in any case, in Danish or
@@ -85,10 +85,10 @@ func Lookup(name string) (Entity, error) {
 	return Entity{}, &UnknownEntityError{Name: name, Nearest: nearest(suffix)}
 }
 
-// UnknownEntityError says that a name is none of the source's entity sets.
+// UnknownEntityError says that the source has no entity set of that name.
 type UnknownEntityError struct {
 	Name    string
-	Nearest []string // up to three known names, most alike first
+	Nearest []string // up to three known names, the nearest first
 }
 
 // Error names the unknown entity and the nearest known ones.
@@ -108,7 +108,7 @@ func nearest(suffix string) []string {
 	return names
 }
 
-// editDistance is Levenshtein's, over bytes: suffixes are ASCII.
+// editDistance returns the Levenshtein distance in bytes: suffixes are ASCII.
 func editDistance(a, b string) int {
 	row := make([]int, len(b)+1)
 	for j := range row {

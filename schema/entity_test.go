@@ -94,7 +94,7 @@ func TestLargeEntities(t *testing.T) {
 	}
 }
 
-// parentOf finds the entity that a field refers to: sagid → Sag, typeid of Sag →
+// parentOf returns the entity that a field refers to: sagid → Sag, typeid of Sag →
 // Sagstype, rolleid of SagAktør → SagAktørRolle.
 func parentOf(e Entity, field string) (Entity, bool) {
 	name, ok := strings.CutSuffix(field, "id")
@@ -124,7 +124,7 @@ func TestParentsComeBeforeChildren(t *testing.T) {
 			}
 		}
 	}
-	// Fewer would mean that the names were not understood.
+	// Fewer would mean that parentOf does not understand the names.
 	if references < 50 {
 		t.Errorf("%d references were checked, want 50 or more", references)
 	}
@@ -207,7 +207,7 @@ func TestEditDistance(t *testing.T) {
 	}
 }
 
-// The migration has the list a second time, since SQL cannot read ours.
+// The migration repeats the list, since SQL cannot read ours.
 func TestCachePartitionsAreTheEntities(t *testing.T) {
 	t.Parallel()
 	sql, err := Migrations.ReadFile("migrations/00001_cache.sql")
@@ -231,8 +231,8 @@ func TestCachePartitionsAreTheEntities(t *testing.T) {
 	}
 }
 
-// TestEntitiesAreTheSources holds the embedded list against the one that was
-// taken from the service's own $metadata.
+// TestEntitiesAreTheSources compares the embedded list with the service's own
+// $metadata.
 func TestEntitiesAreTheSources(t *testing.T) {
 	t.Parallel()
 	root := os.Getenv("ODASTREAM_REAL_ROWS")

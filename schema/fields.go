@@ -8,19 +8,18 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// Fields holds a short hash of each member of a row: six bytes a member, in the
-// row's order. With it a later version of the row can name what changed, without
-// the earlier one being kept. Nil: not known. As with ContentHash the stamp is
-// left out and spelling makes no difference.
+// Fields holds a short hash of each member of a row: six bytes a member, in the row's
+// order. It tells which members a later version changed, without keeping the earlier
+// one. Nil means not known. Like ContentHash it omits the stamp and ignores spelling.
 type Fields []byte
 
-// A member's hash is two bytes of the CRC-32C of its name, then the four of its
-// canonical value: two values of one member have the same one once in four
+// A member's hash is two bytes of the CRC-32C of its name, then the four bytes of that
+// of its canonical value. Two values of a member have the same hash once in four
 // billion times.
 const fieldSize = 2 + 4
 
-// Fingerprint gives the row's ContentHash and its Fields in one reading. It
-// returns an error for what is no JSON object.
+// Fingerprint returns the row's ContentHash and its Fields in one pass. It returns an
+// error if row is no JSON object.
 func Fingerprint(row []byte) (Hash, Fields, error) {
 	r := readings.Get().(*reading)
 	defer r.done()
@@ -35,10 +34,10 @@ func Fingerprint(row []byte) (Hash, Fields, error) {
 	return r.hash(), fields, nil
 }
 
-// Changed names the members of row whose value f does not hold, in the row's
-// order. It returns nil where it cannot tell: f is not known, a member of the
-// former version is gone, whose name no hash gives back, or two of them had one
-// name, or two names with one hash.
+// Changed returns the names of the members of row whose value f does not hold, in the
+// row's order. It returns nil if that is not known: f is nil, a member of the former
+// version is gone (its hash does not tell its name), two members have the same name, or
+// two names have the same hash.
 func (f Fields) Changed(row []byte) []string {
 	r := readings.Get().(*reading)
 	defer r.done()
@@ -71,7 +70,7 @@ func (f Fields) Changed(row []byte) []string {
 	return names
 }
 
-// castagnoli is the polynomial that processors have an instruction for.
+// castagnoli is the polynomial for which processors have an instruction.
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
 func (m member) nameHash() uint16 { return uint16(crc32.Checksum(m.name, castagnoli)) } //nolint:gosec // cut off on purpose

@@ -71,7 +71,7 @@ func TestFingerprintRefusesWhatIsNoObject(t *testing.T) {
 	}
 }
 
-// Whatever changes in whatever spelling: those members are named, and no other.
+// Exactly the changed members are named, in any spelling.
 func TestChangedAgainstAModel(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
@@ -83,7 +83,7 @@ func TestChangedAgainstAModel(t *testing.T) {
 			if before.names[i] == "opdateringsdato" || !rapid.Bool().Draw(t, "changes") {
 				continue
 			}
-			// A text that no drawn one is like.
+			// A text that is never drawn.
 			after.nodes[i] = node{kind: '"', text: "changed: " + before.nodes[i].text}
 			want = append(want, before.names[i])
 		}
@@ -99,7 +99,7 @@ func TestChangedAgainstAModel(t *testing.T) {
 	})
 }
 
-// apart tells whether names have different hashes of two bytes.
+// apart reports whether all names have different two-byte hashes.
 func apart(names []string) bool {
 	seen := map[uint16]bool{}
 	for _, name := range names {
@@ -112,8 +112,8 @@ func apart(names []string) bool {
 	return true
 }
 
-// Two bytes must tell the names of one entity apart, or its updates would never
-// say what changed.
+// Two bytes must distinguish an entity's names, or its updates would never say what
+// changed.
 func TestFieldNamesOfEachEntityAreApart(t *testing.T) {
 	t.Parallel()
 	for _, e := range Entities() {

@@ -14,19 +14,19 @@ import (
 )
 
 // Hash identifies the content of a row: the first 16 bytes of the SHA-256 of its
-// canonical form. The zero Hash is no row's.
+// canonical form. No row has the zero Hash.
 type Hash [16]byte
 
-// stampName is the one member that is not content, quoted: the source stamps rows
-// anew without changing them.
+// stampName is the quoted name of the one member that is not content: the source gives
+// rows a new stamp without changing them.
 const stampName = `"opdateringsdato"`
 
-// ContentHash hashes what a row says, not how it is spelled: the order of
-// members, white space and escapes ("ø" or "\u00f8") make no difference, and the
-// stamp is left out; null and "" differ. Numbers are compared as they are
-// written, so 1.50 differs from 1.5, and of a name that occurs twice both values
-// count, in their order. It returns an error for what is no JSON object, but
-// none for text that is no Unicode: such a row has to be told apart as well.
+// ContentHash hashes a row's content, not its spelling: the order of members, white
+// space and escapes ("ø" or "\u00f8") make no difference, and the stamp is omitted;
+// null and "" differ. Numbers are hashed as written, so 1.50 differs from 1.5. If a
+// name occurs twice, both values count, in their order. It returns an error if row is
+// no JSON object, but not for text that is no Unicode: such rows must be distinguished
+// too.
 func ContentHash(row []byte) (Hash, error) {
 	r := readings.Get().(*reading)
 	defer r.done()
@@ -41,26 +41,26 @@ type member struct {
 	name, value []byte
 }
 
-// reading is a row taken apart. It is used again for other rows.
+// reading is a parsed row. It is reused for other rows.
 type reading struct {
 	src       bytes.Buffer
 	dec       jsontext.Decoder
-	members   []member // in the row's order; they share memory with the row where that is canonical already
-	order     []int    // places of members in the order of their names
+	members   []member // in the row's order; they share memory with the row where it is canonical
+	order     []int    // indexes of members, sorted by name
 	canonical []byte
 }
 
-// readings keeps what was used, so that a row costs hardly any memory of its own.
+// readings is a pool of readings, so that a row hardly allocates memory.
 var readings = sync.Pool{New: func() any { return new(reading) }}
 
 func (r *reading) done() {
-	clear(r.members) // or the widest row would be held on to
+	clear(r.members) // so that the pool keeps no row in memory
 	readings.Put(r)
 }
 
-// hash writes the members sorted by name, each value compact and with the
-// shortest escapes. What it writes is part of every ledger: a change of it makes
-// each row of each entity look changed.
+// hash writes the members sorted by name, each value compact and with the shortest
+// escapes. Every ledger depends on this form: changing it makes every row of every
+// entity look changed.
 func (r *reading) hash() Hash {
 	r.sort()
 	r.canonical = r.canonical[:0]
@@ -72,8 +72,8 @@ func (r *reading) hash() Hash {
 	return Hash(sum[:16])
 }
 
-// sort begins with the order of the row before: its members mostly stood in the
-// same places, and to see that takes one comparison a member.
+// sort begins with the order of the row before, whose members were mostly in the same
+// places: checking that takes one comparison a member.
 func (r *reading) sort() {
 	if len(r.order) != len(r.members) {
 		r.order = r.order[:0]
@@ -82,12 +82,12 @@ func (r *reading) sort() {
 		}
 	}
 	slices.SortFunc(r.order, func(a, b int) int {
-		// Of a name that occurs twice the first stays first.
+		// If a name occurs twice, the first stays first.
 		return cmp.Or(bytes.Compare(r.members[a].name, r.members[b].name), a-b)
 	})
 }
 
-// read takes row apart.
+// read parses row.
 func (r *reading) read(row []byte) error {
 	r.src, r.members = *bytes.NewBuffer(row), r.members[:0]
 	r.dec.Reset(&r.src, jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
@@ -118,15 +118,15 @@ func (r *reading) read(row []byte) error {
 	return nil
 }
 
-// next reads the next value of row in its canonical spelling: a text with the
-// shortest escapes, a nested value, which this source does not have, also without
-// white space and with its names sorted.
+// next reads the next value of row in its canonical spelling: a text with the shortest
+// escapes, a nested value also without white space and with its names sorted. This
+// source has no nested values.
 func (r *reading) next(row []byte) ([]byte, error) {
 	read, err := r.dec.ReadValue()
 	if err != nil {
 		return nil, err
 	}
-	// What the decoder returns lasts until its next read; row lasts.
+	// The decoder's value is valid until its next read; row stays valid.
 	end := int(r.dec.InputOffset())
 	value := row[end-len(read) : end : end]
 	switch jsontext.Value(value).Kind() {
@@ -136,15 +136,15 @@ func (r *reading) next(row []byte) ([]byte, error) {
 		}
 	case jsontext.KindBeginObject, jsontext.KindBeginArray:
 		own := jsontext.Value(bytes.Clone(value))
-		// It fails on text that is no Unicode only, and then leaves all as it is.
+		// It fails only on text that is no Unicode, and then changes nothing.
 		_ = own.Format(jsontext.AllowDuplicateNames(true), jsontext.PreserveRawStrings(false), jsontext.ReorderRawObjects(true))
 		return own, nil
 	}
 	return value, nil
 }
 
-// hasLongEscape tells whether a valid text has an escape that has a shorter
-// spelling: \u00f8 and \/ have one, \n and \" have none.
+// hasLongEscape reports whether a valid text has an escape with a shorter spelling:
+// \u00f8 and \/ have one, \n and \" do not.
 func hasLongEscape(quoted []byte) bool {
 	for {
 		i := bytes.IndexByte(quoted, '\\')
@@ -158,14 +158,15 @@ func hasLongEscape(quoted []byte) bool {
 	}
 }
 
-// respell gives a text the shortest escapes. One that is no Unicode, half of a
-// surrogate pair, stays as it is: replaced, two of them would look the same.
+// respell returns a text with the shortest escapes. A text that is no Unicode (half a
+// surrogate pair) stays as it is: replacing it would make different texts look the
+// same.
 func respell(quoted []byte) []byte {
 	text, err := jsontext.AppendUnquote(make([]byte, 0, len(quoted)), quoted)
 	if err != nil {
 		return quoted
 	}
-	// No error: the text was found to be Unicode.
+	// No error: the text is known to be Unicode.
 	short, _ := jsontext.AppendQuote(make([]byte, 0, len(quoted)), text)
 	return short
 }

@@ -25,8 +25,8 @@ func mustHash(t interface {
 	return hash
 }
 
-// TestContentHashStays pins the hash: another one for the same row would make
-// every row of every ledger look changed, and publish the parliament again.
+// TestContentHashStays pins the hash: another hash for the same row would make every
+// row of every ledger look changed, and publish all rows again.
 func TestContentHashStays(t *testing.T) {
 	t.Parallel()
 	for row, want := range map[string]string{
@@ -112,7 +112,7 @@ func TestContentHashLeavesTheRowAlone(t *testing.T) {
 	}
 }
 
-// A reading that is used again, be it after a row that is none, hashes as a new one.
+// A reused reading hashes like a new one, also after an invalid row.
 func TestContentHashKnowsNothingOfTheRowBefore(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
@@ -166,7 +166,7 @@ func TestContentHashSeesEachChange(t *testing.T) {
 		other := row
 		other.nodes = slices.Clone(row.nodes)
 		other.nodes[at] = nodes(1).Draw(t, "value")
-		// The same spelling of both says whether they are the same.
+		// Spelled in the same style, equal objects have equal texts.
 		a, b := string(row.spell(nil, plain)), string(other.spell(nil, plain))
 		same := a == b || row.names[at] == "opdateringsdato"
 		if (mustHash(t, a) == mustHash(t, b)) != same && !reordered(row.nodes[at], other.nodes[at]) {
@@ -175,14 +175,14 @@ func TestContentHashSeesEachChange(t *testing.T) {
 	})
 }
 
-// reordered tells whether two objects have the same names: they may then differ
-// in nothing but their order.
+// reordered reports whether two objects have the same names, so that they may differ
+// only in their order.
 func reordered(a, b node) bool {
 	return a.kind == jsontext.KindBeginObject && b.kind == a.kind && len(a.names) > 1 && len(a.names) == len(b.names)
 }
 
-// FuzzContentHash looks for a row that panics, or that hashes differently when it
-// is spelled in another way.
+// FuzzContentHash looks for a row that causes a panic, or that hashes differently in
+// another spelling.
 func FuzzContentHash(f *testing.F) {
 	f.Add(sagRow)
 	f.Add([]byte(`{"a":{"b":[1,2,{"z":"\u00f8","y":1.0}],"a":1},"\u00e6":"\n\/\"","a":1e5, "a":null}`))
@@ -194,7 +194,7 @@ func FuzzContentHash(f *testing.F) {
 		}
 		n, err := parseNode(row)
 		if err != nil {
-			return // no Unicode: its spelling is its content
+			return // no Unicode: the spelling is the content
 		}
 		if n.kind != jsontext.KindBeginObject {
 			t.Fatalf("ContentHash(%q) took what is no object", row)

@@ -7,32 +7,32 @@ import (
 	"strconv"
 )
 
-// PageSize is the number of rows of a full page: the source gives no more at once.
+// PageSize is the number of rows of a full page, the most that the source returns.
 const PageSize = 100
 
-// The ends of an IDRange that has none.
+// The open ends of an IDRange.
 const (
 	// BeforeFirst is the Low of a range that begins with the source's first row.
 	// The source's ids are 0 or above.
 	BeforeFirst int64 = -1
-	// NoStart is the Low of a range without a lower end. Such a range holds the id
-	// of that number too, so that a range can hold every Int64.
+	// NoStart is the Low of a range without a lower end. Such a range also holds the id
+	// NoStart itself, so that a range can hold every Int64.
 	NoStart int64 = math.MinInt64
 	// NoEnd is the High of a range without an upper end.
 	NoEnd int64 = math.MaxInt64
 )
 
-// IDRange is the ids above Low, or all where that is NoStart, and up to High. The
+// IDRange is the ids above Low, or from the lowest if Low is NoStart, up to High. The
 // zero value holds no id.
 type IDRange struct{ Low, High int64 }
 
-// AllIDs returns the range of all ids that the source can have.
+// AllIDs returns the range of all possible ids of the source.
 func AllIDs() IDRange { return IDRange{Low: BeforeFirst, High: NoEnd} }
 
 // IDsAbove returns the range of all ids above low.
 func IDsAbove(low int64) IDRange { return IDRange{Low: low, High: NoEnd} }
 
-// OneID returns the range that holds id alone.
+// OneID returns the range that holds only id.
 func OneID(id int64) IDRange {
 	if id == NoStart {
 		return IDRange{Low: NoStart, High: id}
@@ -51,7 +51,7 @@ func (r IDRange) Open() bool { return r.High == NoEnd }
 // Empty reports whether the range holds no id.
 func (r IDRange) Empty() bool { return r.High <= r.Low && r.Low != NoStart }
 
-// String gives "(Low, High]", with -∞ and "∞)" for the ends that a range lacks.
+// String returns "(Low, High]", with -∞ and "∞)" for open ends.
 func (r IDRange) String() string {
 	low, high := strconv.FormatInt(r.Low, 10), strconv.FormatInt(r.High, 10)+"]"
 	if r.Low == NoStart {
@@ -63,7 +63,7 @@ func (r IDRange) String() string {
 	return "(" + low + ", " + high
 }
 
-// JoinRanges joins the ranges that overlap or touch, and returns what is left in
+// JoinRanges joins the ranges that overlap or touch, and returns the result in
 // ascending order.
 func JoinRanges(ranges []IDRange) []IDRange {
 	sorted := slices.SortedFunc(slices.Values(ranges), func(a, b IDRange) int { return cmp.Compare(a.Low, b.Low) })

@@ -46,7 +46,7 @@ func copyRows(tb testing.TB, conn *pgx.Conn, rows [][]any) {
 	}
 }
 
-// fields are what rows link to, of whatever entity.
+// fields are the members of rows of all entities that hold links.
 type fields struct {
 	ID           int64   `json:"id"`
 	TypeID       int     `json:"typeid"`
@@ -71,7 +71,7 @@ func read(tb testing.TB, data []byte) (f fields) {
 	return f
 }
 
-// simulated loads a simulated parliament and gives its rows, by entity and id.
+// simulated loads a simulated parliament and returns its rows, by entity and id.
 func simulated(tb testing.TB, conn *pgx.Conn) map[string]map[int64]fields {
 	tb.Helper()
 	sim := odasim.New(odasim.Options{})
@@ -94,7 +94,7 @@ func TestVotesByPartyOfASimulatedParliament(t *testing.T) {
 	t.Parallel()
 	conn := connect(t)
 	all := simulated(t, conn)
-	// Each member has one party for ever, once the membership has begun.
+	// Each member has one party for ever, from the start of the membership.
 	memberships := map[int64]fields{}
 	for _, l := range all["AktørAktør"] {
 		if all["Aktør"][l.TilAktørID].TypeID == 4 {
@@ -193,8 +193,8 @@ OR (sagstrinid IS NULL) <> (sagstrin IS NULL) OR ("aktørid" IS NULL) <> (navn I
 	}
 }
 
-// The party is that of the day of the meeting, whatever the source says of other
-// periods, and in whichever direction it says it.
+// The party is that on the day of the meeting, whatever other periods the source has,
+// and whichever way the link points.
 func TestPartyOnTheDayOfTheVote(t *testing.T) {
 	t.Parallel()
 	conn := connect(t)
@@ -211,12 +211,12 @@ func TestPartyOnTheDayOfTheVote(t *testing.T) {
 	}
 	const link = `{"fraaktørid":%d,"tilaktørid":%d,"rolleid":15,"startdato":%s,"slutdato":%s}`
 	for id, l := range map[int64]string{
-		20: fmt.Sprintf(link, 1, 10, `"2014-10-07T00:00:00"`, `null`), // ended by the group alone
+		20: fmt.Sprintf(link, 1, 10, `"2014-10-07T00:00:00"`, `null`), // ended only by the group
 		21: fmt.Sprintf(link, 11, 1, `"2015-06-18T00:00:00"`, `"2015-12-01T00:00:00"`),
 		22: fmt.Sprintf(link, 1, 12, `"2015-12-01T00:00:00"`, `"2019-01-01T00:00:00"`),
 		23: fmt.Sprintf(link, 1, 13, `null`, `null`), // no party
 		24: fmt.Sprintf(link, 1, 14, `"2020-01-01T00:00:00"`, `"soon"`),
-		25: fmt.Sprintf(link, 1, 99, `"2014-01-01T00:00:00"`, `null`), // of a group that is not here
+		25: fmt.Sprintf(link, 1, 99, `"2014-01-01T00:00:00"`, `null`), // a missing group
 		26: `{"fraaktørid":"1","tilaktørid":null}`,
 	} {
 		put(t, conn, "AktørAktør", id, l)
@@ -246,8 +246,7 @@ func TestPartyOnTheDayOfTheVote(t *testing.T) {
 	}
 }
 
-// References to rows that are not here, and values of no sense, leave nulls and
-// fail no query.
+// References to missing rows, and malformed values, give nulls and fail no query.
 func TestJoinsOfOddRows(t *testing.T) {
 	t.Parallel()
 	conn := connect(t)
@@ -275,7 +274,7 @@ func TestJoinsOfOddRows(t *testing.T) {
 	}
 }
 
-// Each view says what it is, and each reads its own entities only.
+// Each view has a comment and reads only its own entities.
 func TestJoinsAreDescribedAndReadTheirPartitionsAlone(t *testing.T) {
 	t.Parallel()
 	conn := connect(t)
@@ -292,7 +291,7 @@ func TestJoinsAreDescribedAndReadTheirPartitionsAlone(t *testing.T) {
 	}
 }
 
-// One division of very many is found by the index on the rows' content.
+// One division among very many is found by the index on the rows' content.
 func TestOneDivisionIsFoundByTheIndex(t *testing.T) {
 	t.Parallel()
 	conn := connect(t)
@@ -312,7 +311,7 @@ ANALYZE parliamentary_data`); err != nil {
 	}
 }
 
-// realRows gives the rows of one real capture as the cache would hold them.
+// realRows returns the rows of one real capture as the cache would hold them.
 func realRows(t *testing.T, capture string, e schema.Entity) (rows [][]any) {
 	t.Helper()
 	root := os.Getenv("ODASTREAM_REAL_ROWS")

@@ -11,8 +11,8 @@ import (
 	"pgregory.net/rapid"
 )
 
-// changeSchema compiles the schema that is given to users. Formats are held to,
-// which the standard leaves open.
+// changeSchema compiles the schema that users get. It checks formats, which the
+// standard makes optional.
 func changeSchema(t *testing.T) *jsonschema.Schema {
 	t.Helper()
 	document, err := jsonschema.UnmarshalJSON(bytes.NewReader(ChangeSchema))
@@ -60,7 +60,7 @@ func TestChangeSchemaRefusesWhatParseChangeRefuses(t *testing.T) {
 	}
 }
 
-// Members of every kind in each place: what ParseChange refuses, the schema does.
+// Values of every kind in each member: the schema refuses what ParseChange refuses.
 func TestChangeSchemaAndParseChangeAgree(t *testing.T) {
 	t.Parallel()
 	compiled := changeSchema(t)
@@ -92,7 +92,7 @@ func TestChangeSchemaAndParseChangeAgree(t *testing.T) {
 		if ours == nil {
 			taken++
 		}
-		// A changed that is null is the one thing that ParseChange forgives.
+		// Only a null changed is accepted by ParseChange and refused by the schema.
 		if (ours == nil) != (theirs == nil) && !bytes.Contains(value, []byte(`"changed":null`)) && !bytes.Contains(value, []byte(`"changed":[null`)) {
 			t.Fatalf("of %s ParseChange says %v, the schema %v", value, ours, theirs)
 		}

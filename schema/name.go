@@ -8,10 +8,10 @@ import (
 
 var transliterate = strings.NewReplacer("æ", "ae", "ø", "oe", "å", "aa")
 
-// Suffix spells an entity's name as topics and views do: lower case, æ→ae,
-// ø→oe, å→aa ("MødeAktør" → "moedeaktoer"). It works for names that Entities
-// does not have; what Kafka's topic names cannot hold ([a-zA-Z0-9._-] is
-// allowed) becomes "_".
+// Suffix returns an entity's name as topics and views spell it: lower case, æ→ae, ø→oe,
+// å→aa ("MødeAktør" → "moedeaktoer"). It also works for names that Entities does not
+// have. A character that Kafka's topic names do not allow (all but [a-zA-Z0-9._-])
+// becomes "_".
 func Suffix(name string) string {
 	return strings.Map(func(r rune) rune {
 		switch {
@@ -22,7 +22,7 @@ func Suffix(name string) string {
 	}, transliterate.Replace(strings.ToLower(name)))
 }
 
-// Key is the record key of one row: "Sag:98765".
+// Key returns the record key of one row: "Sag:98765".
 func Key(entity string, id int64) string {
 	return string(AppendKey(make([]byte, 0, 64), entity, id))
 }
@@ -32,8 +32,8 @@ func AppendKey(dst []byte, entity string, id int64) []byte {
 	return strconv.AppendInt(append(append(dst, entity...), ':'), id, 10)
 }
 
-// ParseKey takes a record key apart. It returns an error for a key that Key
-// cannot have made.
+// ParseKey splits a record key. It returns an error for a key that Key cannot have
+// made.
 func ParseKey(key string) (entity string, id int64, err error) {
 	i := strings.LastIndexByte(key, ':')
 	if i < 1 {

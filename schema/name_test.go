@@ -33,7 +33,7 @@ func TestSuffix(t *testing.T) {
 	}
 }
 
-// legal is what Kafka takes in a topic's name, without the capitals that no
+// legal matches what Kafka allows in a topic's name, without the capitals, which no
 // suffix has.
 var legal = regexp.MustCompile(`^[a-z0-9._-]*$`)
 
@@ -76,7 +76,7 @@ func TestParseKeyRefusesWhatKeyDoesNotMake(t *testing.T) {
 	}
 }
 
-// FuzzParseKey looks for a key that panics, or that Key makes in another way.
+// FuzzParseKey looks for a key that causes a panic, or that Key does not make again.
 func FuzzParseKey(f *testing.F) {
 	for _, key := range []string{"Sag:98765", "Aktør:-12", "a:b:3", "Sag:", "Sag:01", ":1"} {
 		f.Add(key)

@@ -13,16 +13,16 @@ import (
 	"pgregory.net/rapid"
 )
 
-// node is a JSON value apart from how it is spelled.
+// node is a JSON value without its spelling.
 type node struct {
 	kind    jsontext.Kind
-	text    string   // of a text its content, of a number its digits
-	names   []string // of an object, beside nodes
+	text    string   // a text's content or a number's digits
+	names   []string // of an object, parallel to nodes
 	nodes   []node   // of an object or array
 	doubled bool     // an object has a name twice
 }
 
-// style spells a node. Each function is asked anew for each occasion.
+// style spells a node. Each function is called again for each use.
 type style struct {
 	space  func() string
 	escape func(r rune) bool
@@ -36,8 +36,8 @@ var plain = style{
 	order:  func(n int) []int { return upTo(n) },
 }
 
-// baroque spells with all the space and escapes that JSON allows, names from the
-// last to the first.
+// baroque spells with all the space and escapes that JSON allows, and with the names in
+// reverse.
 var baroque = style{
 	space:  func() string { return " \n\t\r " },
 	escape: func(rune) bool { return true },
@@ -109,7 +109,7 @@ func spellText(dst []byte, text string, s style) []byte {
 	return append(dst, '"')
 }
 
-// parseNode reads one JSON value, and sees that it is Unicode.
+// parseNode reads one JSON value, and checks that it is Unicode.
 func parseNode(value []byte) (node, error) {
 	dec := jsontext.NewDecoder(bytes.NewReader(value), jsontext.AllowDuplicateNames(true))
 	n, err := readNode(dec)
@@ -158,7 +158,7 @@ func readNodes(dec *jsontext.Decoder, n *node) error {
 	return err
 }
 
-// texts are strings that JSON and Danish make interesting.
+// texts draws strings with characters special to JSON and Danish.
 var texts = rapid.OneOf(
 	rapid.String(),
 	rapid.SampledFrom([]string{"", "ø", "Ændring af lov \"m.v.\"", "\\u00f8", "a/b", "\x00\x1f\x7f", "\u2028", "😀", "<b>&amp;</b>", "null"}),
@@ -187,7 +187,7 @@ func nodes(depth int) *rapid.Generator[node] {
 	return rapid.OneOf(append(scalars, arrays, objects(depth-1))...)
 }
 
-// objects draws rows: objects without a name twice.
+// objects draws rows: objects without duplicate names.
 func objects(depth int) *rapid.Generator[node] {
 	return rapid.Custom(func(t *rapid.T) node {
 		names := rapid.SliceOfNDistinct(texts, 0, 8, rapid.ID).Draw(t, "names")
@@ -196,7 +196,7 @@ func objects(depth int) *rapid.Generator[node] {
 	})
 }
 
-// styles draws ways to spell.
+// styles draws styles.
 func styles(t *rapid.T) style {
 	return style{
 		space:  func() string { return rapid.SampledFrom([]string{"", " ", "\n\t"}).Draw(t, "space") },

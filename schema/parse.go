@@ -25,22 +25,21 @@ type ParseError struct {
 	Err   error
 }
 
-// Error gives the class and the cause.
+// Error returns the class and the cause.
 func (e *ParseError) Error() string { return "parse change: " + e.Class + ": " + e.Err.Error() }
 
 // Unwrap returns the cause.
 func (e *ParseError) Unwrap() error { return e.Err }
 
-// ParseChange decodes a record's value. It refuses what change.schema.json
-// refuses, and numbers that are not written as AppendJSON does, with a fraction
-// or an exponent. Members that it does not know are passed over, so that a newer
-// writer can add some. Nothing of the Change shares memory with value; Data is
-// byte for byte. Text that is no Unicode, half of a surrogate pair as well, is a
-// fault: Postgres could not hold it. The error is a *ParseError.
+// ParseChange decodes a record's value. It refuses what change.schema.json refuses, and
+// also numbers with a fraction or an exponent, which AppendJSON never writes. It
+// ignores unknown members, so that a newer writer can add some. The Change shares no
+// memory with value; Data is byte for byte. Text that is no Unicode, including half a
+// surrogate pair, is an error: Postgres could not hold it. The error is a *ParseError.
 func ParseChange(value []byte) (Change, error) {
 	var raw envelope
-	// Whatever odd row the source had is data, not this envelope's fault: a name
-	// twice inside it stays as it was given.
+	// An odd row of the source is data, not a fault of the envelope: a duplicate name
+	// in the row stays as it is.
 	if err := json.Unmarshal(value, &raw, jsontext.AllowDuplicateNames(true)); err != nil {
 		return Change{}, parseFault(value, err)
 	}
@@ -54,8 +53,7 @@ func ParseChange(value []byte) (Change, error) {
 	return c, nil
 }
 
-// envelope is a change as it stands in JSON; a pointer or Value is nil where the
-// member is missing.
+// envelope is a change in JSON; a pointer or Value is nil if the member is missing.
 type envelope struct {
 	Entity          string         `json:"entity"`
 	ID              *int64         `json:"id"`
@@ -95,14 +93,14 @@ func parseTimestamp(s string) (time.Time, error) {
 	if err != nil {
 		return time.Time{}, fmt.Errorf("timestamp: %w", err)
 	}
-	// time.Parse takes one digit for the hour, too, and a comma for the point.
+	// time.Parse also accepts an hour of one digit and a comma for the point.
 	if s[len("2026-11-23T15")] != ':' || strings.Contains(s, ",") || !strings.HasSuffix(s, "Z") {
 		return time.Time{}, fmt.Errorf("timestamp is %q, want RFC 3339 in UTC", s)
 	}
 	return at.Truncate(time.Microsecond), nil
 }
 
-// parseStamp reads the source's stamp, "" for null.
+// parseStamp returns the source's stamp, "" for null.
 func parseStamp(v jsontext.Value) (string, error) {
 	switch v.Kind() {
 	case jsontext.KindNull:
@@ -114,7 +112,7 @@ func parseStamp(v jsontext.Value) (string, error) {
 	return "", errors.New("opdateringsdato must be a text or null")
 }
 
-// valid checks the values of what was found to be there.
+// valid checks the values of the members that are present.
 func (c Change) valid() error {
 	switch {
 	case c.Entity == "":
@@ -157,7 +155,7 @@ func (c Change) validData() error {
 	return nil
 }
 
-// parseFault tells what is not JSON from what is JSON, but no change.
+// parseFault distinguishes a value that is not JSON from JSON that is no change.
 func parseFault(value []byte, err error) *ParseError {
 	if jsontext.Value(value).IsValid(jsontext.AllowDuplicateNames(true)) {
 		return &ParseError{ClassSchema, err}

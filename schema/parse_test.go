@@ -19,7 +19,7 @@ func sampleValue(old, replacement string) string {
 	return strings.Replace(whole, old, replacement, 1)
 }
 
-// badValues are what ParseChange refuses as no change, though it is JSON.
+// badValues are JSON values that ParseChange refuses as no change.
 var badValues = map[string]string{
 	"null":                         `null`,
 	"a number":                     `1`,
@@ -166,8 +166,8 @@ func TestParseChangeReadsWhatOthersMayWrite(t *testing.T) {
 	}
 }
 
-// FuzzParseChange looks for a value that panics, or that changes when what was
-// read of it is written again.
+// FuzzParseChange looks for a value that causes a panic, or that differs when its
+// change is encoded and parsed again.
 func FuzzParseChange(f *testing.F) {
 	f.Add(sampleChange(sagRow).AppendJSON(nil))
 	for _, row := range oddRows {

@@ -11,20 +11,19 @@ type TopicPartition struct {
 	Partition int32 // from 0
 }
 
-// String gives "topic/partition", as in logs and in /readyz.
+// String returns "topic/partition", as in logs and in /readyz.
 func (tp TopicPartition) String() string {
 	return fmt.Sprintf("%s/%d", tp.Topic, tp.Partition)
 }
 
-// NoOffset stands for the offset of a partition for which none is stored. It
-// differs from 0, so that two writers that both find no offset cannot both make
-// the first move.
+// NoOffset is the offset of a partition without a stored offset. It differs from 0, so
+// that two writers that both find no offset cannot both make the first move.
 const NoOffset int64 = -1
 
-// Position is an offset that a store holds for a partition. The zero value is
-// that of a partition for which none is stored.
+// Position is an offset that a store holds for a partition. The zero value means that
+// none is stored.
 type Position struct {
 	TopicID  [16]byte  // the topic that Next belongs to; zero if the broker gives no ids
 	Next     int64     // the offset of the next record to read
-	StoredAt time.Time // when Next was stored; zero if that is not known
+	StoredAt time.Time // when Next was stored; zero if not known
 }

@@ -2,10 +2,10 @@
 // samples, and says in one sentence whether every row is in the ledger and in the
 // cache.
 //
-// It keeps one invariant: a row is called different only after it was read again.
-// A row that does not agree is read again from the source, the ledger and the cache
-// until it agrees or the time for that is over. Rows that changed meanwhile are
-// counted apart.
+// It keeps one invariant: a row is reported as different only after it was read again.
+// A row that differs is read again from the source, the ledger and the cache until it
+// agrees or Options.Patience is over. Rows that changed meanwhile are counted
+// separately.
 //
 // It changes nothing, and knows nothing of Kafka or of SQL.
 package verify

@@ -12,8 +12,8 @@ import (
 	"odastream/schema"
 )
 
-// mostCandidates bounds the rows of an entity that are read again, each of which
-// costs a request. A copy with more differences is simply wrong.
+// mostCandidates limits the rows of an entity that are read again, since each costs a
+// request. A copy with more differences is simply wrong.
 const mostCandidates = 2000
 
 // check is the verification of one entity.
@@ -41,8 +41,8 @@ func (c *check) verify(ctx context.Context) error {
 	return err
 }
 
-// sourceFault says what the source's refusal means. A set that it has never had
-// is absent.
+// sourceFault records what the source's error means. A set that the source has never
+// had is absent.
 func (c *check) sourceFault(fault *oda.Error) {
 	never := c.out.LoadedAt == nil && c.out.Ledger == 0 && c.out.Cache == 0
 	switch {
@@ -55,7 +55,7 @@ func (c *check) sourceFault(fault *oda.Error) {
 	}
 }
 
-// readFacts reads what our own tables say.
+// readFacts reads the entity's facts from our own tables.
 func (c *check) readFacts(ctx context.Context) error {
 	at, err := c.ledger.Load(ctx, c.out.Name)
 	if err != nil {
@@ -74,8 +74,8 @@ func optional(t time.Time) *time.Time {
 	return &t
 }
 
-// compare looks at the source. Of an entity whose first load is under way only
-// the number is asked.
+// compare compares with the source. For an entity whose first load is running, only the
+// count is read.
 func (c *check) compare(ctx context.Context) error {
 	extent, err := c.source.Extent(ctx, c.out.Name, oda.Scan)
 	if err != nil {
@@ -130,8 +130,8 @@ func (c *check) readRanges(ctx context.Context, ranges []schema.IDRange) error {
 	return nil
 }
 
-// checkRange compares one range, and tells how many rows the source has in it.
-// Where only numbers are compared, it is read if they differ.
+// checkRange compares one range, and returns how many rows the source has in it. If
+// only counts are compared, it reads the range when they differ.
 func (c *check) checkRange(ctx context.Context, r schema.IDRange) (int64, error) {
 	if c.out.Whole {
 		return c.readRange(ctx, r)

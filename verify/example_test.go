@@ -65,7 +65,7 @@ func ExampleVerifier_Verify() {
 	// Sag 7 missing in the ledger and in the cache
 }
 
-// load notes that the first load of an entity is complete.
+// load records that the first load of an entity is complete.
 func load(ctx context.Context, pool *pgxpool.Pool, entity string) {
 	store := checkpoint.New(pool)
 	lease, err := store.Acquire(ctx, entity, "poller-1", time.Minute)

@@ -14,8 +14,8 @@ import (
 	"odastream/schema"
 )
 
-// Explanation is all that is known of one row, place by place. A place that does
-// not know the row is nil.
+// Explanation is all that is known about one row, place by place. A place without the
+// row is nil.
 type Explanation struct {
 	Entity      string        `json:"entity"`
 	ID          int64         `json:"id"`
@@ -37,9 +37,9 @@ type SourceRow struct {
 	Data            string `json:"data"`            // byte for byte
 }
 
-// LedgerRow is what the poller knows to be in the topic.
+// LedgerRow is what the ledger says the topic holds.
 type LedgerRow struct {
-	State           string    `json:"state"` // "live", "deleted", "dirty": to be published again, "lost": with the topic that held it
+	State           string    `json:"state"` // "live", "deleted", "dirty" (to be published again), "lost" (its topic is gone)
 	Seq             int64     `json:"seq"`
 	At              time.Time `json:"at,omitzero"`               // seq as a time; zero if lost
 	Hash            string    `json:"hash,omitempty"`            // "" unless live
@@ -53,7 +53,7 @@ type CacheRow struct {
 	CreatedAt time.Time  `json:"createdAt"`
 	UpdatedAt time.Time  `json:"updatedAt"`
 	ExpiresAt *time.Time `json:"expiresAt"`
-	Data      string     `json:"data"` // as jsonb spells it
+	Data      string     `json:"data"` // in jsonb's spelling
 }
 
 // DeletedRow is a row of parliamentary_deleted.
@@ -61,7 +61,7 @@ type DeletedRow struct {
 	Seq       int64     `json:"seq"`
 	At        time.Time `json:"at"` // seq as a time
 	DeletedAt time.Time `json:"deletedAt"`
-	Expired   bool      `json:"expired"` // by CACHE_TTL, not at the source
+	Expired   bool      `json:"expired"` // removed by CACHE_TTL, not deleted at the source
 }
 
 // FailedWrite is a row of dead_letters.
@@ -75,9 +75,9 @@ type FailedWrite struct {
 	FailedAt  time.Time `json:"failedAt"`
 }
 
-// Explain tells all that source, ledger and cache know of one row. A source that
-// does not answer stands in it; an error is the database's
-// (cache.IsMissingTable: it was never migrated) or the end of ctx.
+// Explain returns all that source, ledger and cache know about one row. If the source
+// does not answer, the Explanation says so. An error comes from the database
+// (cache.IsMissingTable: it was never migrated) or from the end of ctx.
 func (v *Verifier) Explain(ctx context.Context, entity string, id int64) (Explanation, error) {
 	x := Explanation{Entity: entity, ID: id, AsOf: time.Now().UTC().Truncate(time.Second)}
 	c := &check{run: &run{Verifier: v}, out: &Entity{Name: entity}}
@@ -169,7 +169,7 @@ func (c *check) readPlaces(ctx context.Context, x *Explanation) error {
 	return err
 }
 
-// verdict is the sentence under it all.
+// verdict returns the sentence that sums up the explanation.
 func (x *Explanation) verdict(v view) string {
 	d, wrong := v.difference()
 	switch {
@@ -194,7 +194,7 @@ func (x *Explanation) agreement(v view) string {
 	return "nobody knows the row: the source has none with this id, and had none while odastream looked"
 }
 
-// cause says why the places differ, the first cause first, and what to do.
+// cause says why the places differ and what to do. It names the earliest cause.
 func (x *Explanation) cause(d Difference) string {
 	switch {
 	case d.Ledger == Extra:
@@ -219,7 +219,7 @@ func (x *Explanation) openLetter() bool {
 	return false
 }
 
-// unpublished says what is to be done about a row that the poller has yet to see.
+// unpublished says what to do about a row that the poller has not seen yet.
 func (x *Explanation) unpublished() string {
 	if x.Watermark == nil {
 		return "the entity was never read; start a poller"

@@ -13,10 +13,10 @@ const (
 	maxRanges = 64   // of an entity
 )
 
-// ranges cuts the entity by the ledger's rows and not by ids: where ids are
-// sparse a range is wide, and no request goes to where nothing is. The last ends
-// at the highest id that anybody has: rows that come while we read have higher
-// ones, and reading them would have no end.
+// ranges splits the entity by the ledger's rows and not by ids: where ids are sparse a
+// range is wide, so that no request goes to an empty range. The last range ends at the
+// highest id of all places: rows that arrive meanwhile have higher ids, and reading
+// them might never end.
 func (c *check) ranges(ctx context.Context, highest int64) ([]schema.IDRange, error) {
 	step := max(rangeRows, (c.out.Ledger+maxRanges-1)/maxRanges)
 	bounds, err := c.ledger.EveryNth(ctx, c.out.Name, step)
@@ -32,18 +32,18 @@ func (c *check) ranges(ctx context.Context, highest int64) ([]schema.IDRange, er
 	low := schema.BeforeFirst
 	for _, high := range bounds {
 		if high <= max(low, 0) {
-			continue // the last bound again; 0: nobody has any row
+			continue // the last bound again; 0: no place has a row
 		}
 		list = append(list, schema.IDRange{Low: low, High: high})
 		low = high
 	}
 	if len(list) == 0 {
-		list = append(list, schema.IDsAbove(low)) // nobody has any row
+		list = append(list, schema.IDsAbove(low)) // no place has a row
 	}
 	return list, nil
 }
 
-// readRange compares a range row by row and gives the number of its rows at the
+// readRange compares a range row by row and returns the number of its rows at the
 // source.
 func (c *check) readRange(ctx context.Context, r schema.IDRange) (n int64, err error) {
 	for at := r.Low; ; {
@@ -63,7 +63,7 @@ func (c *check) readRange(ctx context.Context, r schema.IDRange) (n int64, err e
 	}
 }
 
-// sample compares windows of a page each, at random ids.
+// sample compares windows of one page each, at random ids.
 func (c *check) sample(ctx context.Context) error {
 	lowest, highest, err := c.extent(ctx)
 	if err != nil || highest <= lowest {
@@ -86,8 +86,8 @@ func (c *check) sample(ctx context.Context) error {
 	return nil
 }
 
-// compareWindow compares the page, which is all that the source has of ids, with
-// ledger and cache, and notes what does not agree.
+// compareWindow compares the page, which holds all rows of the source in ids, with
+// ledger and cache, and notes the rows that differ.
 func (c *check) compareWindow(ctx context.Context, ids schema.IDRange, page oda.Page) error {
 	known, err := c.ledger.Entries(ctx, c.out.Name, nil, []schema.IDRange{ids})
 	if err != nil {
@@ -120,13 +120,13 @@ func (c *check) compareWindow(ctx context.Context, ids schema.IDRange, page oda.
 	return nil
 }
 
-// sourceRows gives the page's rows by id.
+// sourceRows returns the page's rows by id.
 func sourceRows(page oda.Page) map[int64]atSource {
 	rows := make(map[int64]atSource, len(page.Rows))
 	for _, r := range page.Rows {
 		hash, err := schema.ContentHash(r.Data)
 		if err != nil {
-			continue // a page's rows are JSON objects: the client has seen to it
+			continue // a page's rows are JSON objects: the client checks that
 		}
 		rows[r.ID] = atSource{present: true, hash: hash, stamp: r.Opdateringsdato, data: r.Data}
 	}

@@ -11,23 +11,23 @@ import (
 	"odastream/schema"
 )
 
-// firstPause is the pause before rows are read again. Each further one is twice as
+// firstPause is the pause before rows are read again. Each further pause is twice as
 // long.
 const firstPause = time.Second
 
-// futureStamps is how far beyond our clock a stamp may lie and still be of now.
+// futureStamps is how far ahead of our clock a current stamp may be.
 const futureStamps = time.Minute
 
-// candidate is a row that did not agree when it was first compared.
+// candidate is a row that differed when it was first compared.
 type candidate struct {
-	first *atSource // as the source had it then; nil: it was not asked
-	last  view      // as it was read last
+	first *atSource // as the source had it then; nil: not read
+	last  view      // as last read
 }
 
-// note remembers a row that does not agree.
+// note records a row that differs.
 func (c *check) note(v view) {
 	if _, wrong := v.difference(); wrong {
-		v.source.data = nil // the page need not live on
+		v.source.data = nil // so that the page can be freed
 		c.addCandidate(v.id, &v.source)
 	}
 }
@@ -71,10 +71,10 @@ func (c *check) recheck(ctx context.Context) error {
 	return nil
 }
 
-// changedMeanwhile tells whether a row changed since the verification began, so that
-// the change may not have reached the cache yet. Its stamp shows it, or two reads
-// that differ, or a seq, which is a time. A time in the future comes from a wrong
-// clock and proves nothing.
+// changedMeanwhile reports whether a row changed since the verification began, so that
+// the change may not have reached the cache yet. Its stamp, its seq (which is a time),
+// or two reads that differ show that. A time in the future comes from a wrong clock and
+// proves nothing.
 func (c *check) changedMeanwhile(s candidate) bool {
 	now := time.Now()
 	since := func(seq int64) bool { return seq >= c.began.UnixMicro() && seq <= now.UnixMicro() }
@@ -84,8 +84,8 @@ func (c *check) changedMeanwhile(s candidate) bool {
 		since(s.last.entry.Seq) || since(s.last.stored.seq)
 }
 
-// readAgain reads the candidates from source, ledger and cache, and removes those
-// that agree now.
+// readAgain reads the candidates from source, ledger and cache, and removes those that
+// now agree.
 func (c *check) readAgain(ctx context.Context) error {
 	ids := slices.Sorted(maps.Keys(c.candidates))
 	rows, err := c.fetch(ctx, ids)
@@ -121,9 +121,9 @@ func (c *check) readAgain(ctx context.Context) error {
 	return nil
 }
 
-// fetch reads the rows with the given ids, ascending, from the source. A page
-// answers for every id up to its last row, and an empty one for all that it was
-// asked for, so that there are never more requests than ids.
+// fetch reads the rows with the given ids, ascending, from the source. A page covers
+// every id up to its last row, and an empty page covers its whole range, so there are
+// never more requests than ids.
 func (c *check) fetch(ctx context.Context, ids []int64) (map[int64]atSource, error) {
 	found := make(map[int64]atSource, len(ids))
 	for len(ids) > 0 {

@@ -8,36 +8,36 @@ import (
 
 // Report is what a verification found. It is encoded as JSON for programs.
 type Report struct {
-	AsOf     time.Time `json:"asOf"` // when it began, UTC; what changed later is nobody's fault
+	AsOf     time.Time `json:"asOf"` // when it began, UTC; later changes are no differences
 	Seconds  float64   `json:"seconds"`
 	OK       bool      `json:"ok"` // no difference and no trouble anywhere
 	Sentence string    `json:"sentence"`
 	Full     bool      `json:"full"` // every row was compared by content
-	// ConsistentThrough is the earliest of all entities: before it nothing of the
-	// source is outstanding. Nil while it is not known for one of them.
+	// ConsistentThrough is the earliest of all entities: no change of the source before
+	// it is outstanding. Nil while it is not known for one of them.
 	ConsistentThrough *time.Time `json:"consistentThrough"`
 	Entities          []Entity   `json:"entities"` // in load order
 }
 
-// Entity is what was found of one entity set.
+// Entity is the result for one entity set.
 type Entity struct {
 	Name   string `json:"entity"`
-	Source int64  `json:"source"` // rows at the source, by its own count of id ranges, or as read
-	Ledger int64  `json:"ledger"` // live rows that the poller knows to be in the topic
+	Source int64  `json:"source"` // rows at the source, by its own count or as read
+	Ledger int64  `json:"ledger"` // live rows of the ledger
 	Cache  int64  `json:"cache"`  // rows of parliamentary_data that have not expired
 
-	Deleted     int64 `json:"deleted"`     // remembered as deleted
-	Expired     int64 `json:"expired"`     // taken, or to be taken, out of the cache by CACHE_TTL
+	Deleted     int64 `json:"deleted"`     // rows of parliamentary_deleted that did not expire
+	Expired     int64 `json:"expired"`     // removed, or to be removed, by CACHE_TTL
 	DeadLetters int64 `json:"deadLetters"` // open ones
 
 	Whole     bool  `json:"whole"`     // every row was compared by content
 	Compared  int64 `json:"compared"`  // rows whose content was compared
-	Rejected  int64 `json:"rejected"`  // seen at the source among them, but no rows: the poller dead-letters these
+	Rejected  int64 `json:"rejected"`  // elements of the source that are no rows: the poller dead-letters them
 	Missing   int   `json:"missing"`   // at the source, and not in the ledger or not in the cache
 	Extra     int   `json:"extra"`     // not at the source
 	Different int   `json:"different"` // with other content than at the source
-	Moving    int   `json:"moving"`    // changed since AsOf and not yet everywhere: no difference
-	// AtLeast: there are so many differences that not all were read again.
+	Moving    int   `json:"moving"`    // changed since AsOf and not yet in all places: no difference
+	// AtLeast: there are too many differences to read all of them again.
 	AtLeast bool `json:"atLeast,omitempty"`
 
 	Watermark         *time.Time `json:"watermark"`
@@ -67,7 +67,7 @@ type Difference struct {
 	Dirty  bool    `json:"dirty,omitempty"` // the ledger itself marks the row to be published again
 }
 
-// kind is what the row counts as: the worse of its two findings.
+// kind returns what the row counts as: the worse of its two findings.
 func (d Difference) kind() Finding {
 	for _, k := range []Finding{Missing, Extra, Different} {
 		if d.Ledger == k || d.Cache == k {
@@ -77,7 +77,7 @@ func (d Difference) kind() Finding {
 	return ""
 }
 
-// String says it in words: "missing in the ledger and in the cache".
+// String returns the difference in words: "missing in the ledger and in the cache".
 func (d Difference) String() string {
 	if d.Ledger == d.Cache {
 		return string(d.Ledger) + " in the ledger and in the cache"
@@ -108,7 +108,7 @@ func (e *Entity) add(d Difference) {
 
 func (e Entity) differs() bool { return e.Missing+e.Extra+e.Different > 0 }
 
-// conclude fills in what follows from the entities.
+// conclude fills in the report's totals from its entities.
 func (r *Report) conclude() {
 	r.OK = true
 	var first *time.Time
@@ -146,12 +146,12 @@ func (r *Report) sentence() string {
 	return at + bad.what() + ": " + bad.remedy()
 }
 
-// badNews gathers what is wrong with the entities of a report.
+// badNews collects what is wrong with the entities of a report.
 type badNews struct {
 	where                         []string // entities
 	rows                          int
 	atLeast                       bool // there may be more
-	ledger, cache, gone, troubled bool // what there is a remedy for
+	ledger, cache, gone, troubled bool // what has a remedy
 }
 
 func (b *badNews) add(e Entity) {
@@ -176,7 +176,7 @@ func (b *badNews) what() string {
 	return fmt.Sprintf("%s of %s differ", plural(b.rows, "row"), names(b.where))
 }
 
-// goodNews claims no more than was compared.
+// goodNews claims only what was compared.
 func (r *Report) goodNews() string {
 	moving := 0
 	for _, e := range r.Entities {
@@ -192,8 +192,8 @@ func (r *Report) goodNews() string {
 	return news
 }
 
-// remedy says what to do, the first cause first: what the ledger lacks the cache
-// cannot have.
+// remedy says what to do about the earliest cause: the cache cannot have what the
+// ledger lacks.
 func (b *badNews) remedy() string {
 	var todo []string
 	for _, r := range []struct {

@@ -19,11 +19,11 @@ func (c *check) countTables(ctx context.Context) (err error) {
 	return err
 }
 
-// everyID are all ids that a table can hold: somebody may have written a row by
-// hand.
+// everyID is the range of all ids that a table can hold: somebody may have written a
+// row by hand.
 var everyID = schema.IDRange{Low: math.MinInt64, High: schema.NoEnd}
 
-// extent gives the lowest and the highest id of ledger and cache, 0 without rows.
+// extent returns the lowest and the highest id of ledger and cache, 0 without rows.
 func (c *check) extent(ctx context.Context) (lowest, highest int64, err error) {
 	low, high, inLedger, err := c.ledger.IDBounds(ctx, c.out.Name)
 	if err != nil {
@@ -41,9 +41,9 @@ func (c *check) extent(ctx context.Context) (lowest, highest int64, err error) {
 	return min(low, cachedLow), max(high, cachedHigh), nil
 }
 
-// compareTables notes the rows that are in the ledger alone or in the cache alone.
-// It reads the ids of a range at a time; the ranges are those of the comparison,
-// and whatever lies outside of them.
+// compareTables notes the rows that only the ledger or only the cache has. It reads the
+// ids of one range at a time: the ranges of the comparison, and all ids outside of
+// them.
 func (c *check) compareTables(ctx context.Context, ranges []schema.IDRange) error {
 	low := everyID.Low
 	for i, r := range ranges {
@@ -73,8 +73,7 @@ func (c *check) compareIDs(ctx context.Context, ids schema.IDRange) error {
 	return nil
 }
 
-// onlyInOne gives the ids that one of two ascending lists has and the other has
-// not.
+// onlyInOne returns the ids that are in only one of two ascending lists.
 func onlyInOne(a, b []int64) (ids []int64) {
 	for len(a) > 0 && len(b) > 0 {
 		switch {
@@ -106,7 +105,8 @@ func hashed(rows map[int64]cache.StoredRow) map[int64]stored {
 	for id, row := range rows {
 		s := stored{present: !row.Expired, expired: row.Expired, seq: row.Seq}
 		if !row.Expired {
-			// An error is a cache row that is no object, which no source row equals.
+			// An error means that the cache row is no object, so it equals no source
+			// row.
 			s.hash, _ = schema.ContentHash(row.Data)
 		}
 		found[id] = s

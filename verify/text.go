@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// mostShown bounds the differing rows of an entity that a person is shown.
+// mostShown limits how many differing rows of an entity are printed.
 const mostShown = 20
 
 // WriteText prints the report for people: the sentence, the frontier, a table,
@@ -42,7 +42,7 @@ func frontier(t *time.Time) string {
 	return "at " + t.Format(time.RFC3339)
 }
 
-// columns are the entity's line of the table.
+// columns returns the entity's line of the table.
 func (e Entity) columns() []string {
 	line := []string{e.Name}
 	for _, n := range []int64{e.Source, e.Ledger, e.Cache} {
@@ -65,7 +65,7 @@ func (e Entity) columns() []string {
 	return append(line, through)
 }
 
-// writeDetails prints what does not fit the table.
+// writeDetails prints what the table has no column for.
 func (e Entity) writeDetails(w io.Writer) error {
 	var b strings.Builder
 	if e.Absent {
@@ -99,7 +99,7 @@ func (x Explanation) WriteText(w io.Writer) error {
 	return table.Flush()
 }
 
-// lines are the places and what each says.
+// lines returns the places and what each says.
 func (x Explanation) lines() [][2]string {
 	lines := [][2]string{{"source", "no such row"}, {"ledger", "not known"}, {"cache", "no row"}}
 	switch {

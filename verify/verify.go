@@ -14,29 +14,29 @@ import (
 	"odastream/schema"
 )
 
-// source is what is asked of the source; *oda.Client is one.
+// source is what a Verifier needs of the source; *oda.Client is one.
 type source interface {
 	Page(ctx context.Context, set string, w oda.Window, lane oda.Lane) (oda.Page, error)
 	Count(ctx context.Context, set string, w oda.Window, lane oda.Lane) (int64, error)
 	Extent(ctx context.Context, set string, lane oda.Lane) (oda.Extent, error)
 }
 
-// What Options with zero values get.
+// The defaults of zero Options.
 const (
 	defaultPatience = 10 * time.Second
 	defaultWorkers  = 4
 )
 
-// Options say how thorough a verification is. The zero value compares numbers
-// alone.
+// Options say how thorough a verification is. The zero value compares only counts.
 type Options struct {
 	Full   bool // compare every row by content: a request for each 100 rows
 	Sample int  // without Full: windows of 100 rows to compare, at random ids of each entity
-	// Patience is how long a row that differs is read again and again; 0 is 10 s. It
-	// is read a second time in any case.
+	// Patience is how long a row that differs is read again; 0 is 10 s. It is read a
+	// second time in any case.
 	Patience time.Duration
-	Workers  int // ranges read at once, 0 is 4; the client's own budget holds as well
-	// Progress is told how far it is, often and by several goroutines; nil: nobody.
+	Workers  int // ranges read at once, 0 is 4; the client's own limits apply too
+	// Progress, if not nil, is called often and by several goroutines with how far it
+	// is.
 	Progress func(text string)
 }
 
@@ -47,16 +47,15 @@ type Verifier struct {
 	cache  *cache.Reader
 }
 
-// New returns a Verifier of ledger and rows against source. All stay the caller's
-// to close; a statement_timeout of the database bounds the count of an entity's
-// rows.
+// New returns a Verifier of ledger and rows against source. The caller closes all of
+// them. A statement_timeout of the database limits the count of an entity's rows.
 func New(source source, ledger *checkpoint.Store, rows *cache.Reader) *Verifier {
 	return &Verifier{source: source, ledger: ledger, cache: rows}
 }
 
-// Verify compares entities and reports. Differences and a source that does not
-// answer for an entity stand in the report; an error is the database's
-// (cache.IsMissingTable: it was never migrated) or the end of ctx.
+// Verify compares entities and returns a report. The report holds differences and
+// entities for which the source did not answer. An error comes from the database
+// (cache.IsMissingTable: it was never migrated) or from the end of ctx.
 func (v *Verifier) Verify(ctx context.Context, entities []schema.Entity, o Options) (Report, error) {
 	if o.Patience == 0 {
 		o.Patience = defaultPatience
@@ -103,7 +102,7 @@ type run struct {
 	read     atomic.Int64 // rows
 }
 
-// tell says how far the run is.
+// tell reports how far the run is.
 func (r *run) tell(entity string) {
 	if r.options.Progress != nil {
 		r.options.Progress(fmt.Sprintf("%d of %d entities, %d rows compared, at %s", r.finished.Load(), r.entities, r.read.Load(), entity))

@@ -51,8 +51,8 @@ func TestCleanCopyIsProved(t *testing.T) {
 	}
 }
 
-// damages are each one kind of damage to a copy of rows 1 to 250, with the row
-// that must be named, and whether numbers alone show it.
+// damages are the kinds of damage to a copy of rows 1 to 250, each with the row that
+// must be named and whether counts alone show it.
 func damages() map[string]struct {
 	do       func(w *world)
 	want     string
@@ -146,7 +146,8 @@ func TestEachKindOfDamageIsNamed(t *testing.T) {
 	}
 }
 
-// jsonb cannot keep how a row is spelled; that is no difference, and a value is.
+// jsonb does not keep a row's spelling. Another spelling is no difference, another
+// value is.
 func TestWhatJSONBForgetsIsNoDifference(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {
@@ -178,7 +179,7 @@ func TestWhatJSONBForgetsIsNoDifference(t *testing.T) {
 	}
 }
 
-// Ids with wide gaps are cut by rows: no request goes to where nothing is.
+// Ids with wide gaps are split by rows: no request goes to an empty range.
 func TestSparseIDsCostRequestsByRows(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -190,8 +191,8 @@ func TestSparseIDsCostRequestsByRows(t *testing.T) {
 	if got, want := found(r), fmt.Sprintf("AktørAktør/%d extra in the ledger and in the cache", 5+11_000*4700); got != want {
 		t.Errorf("differences\n%s\nwant\n%s", got, want)
 	}
-	// One for all rows, one for each of three ranges, one for each page of the
-	// range that differs and its end, one for the second look.
+	// One for all rows, one for each of three ranges, one for each page of the range
+	// that differs and its end, one for the second read.
 	if got := w.sim.Requests() - before; got > 30 {
 		t.Errorf("%d requests for 12000 rows of which 2000 had to be read, want at most 30", got)
 	}
@@ -200,8 +201,7 @@ func TestSparseIDsCostRequestsByRows(t *testing.T) {
 	}
 }
 
-// changing is the source while others write: each page is followed by a change
-// of the parliament.
+// changing is a source that changes after each page.
 type changing struct {
 	*oda.Client
 	then func()
@@ -228,7 +228,7 @@ func TestSourceThatChangesMeanwhileIsNoDifference(t *testing.T) {
 			}
 		},
 		"rows that are copied a little later": func(w *world, n int64) {
-			if n == 4 { // the whole copy is read by then, and the second look begins
+			if n == 4 { // the whole copy is read by then, and the second read begins
 				w.copied("Sagstype")
 			}
 		},
@@ -249,7 +249,7 @@ func TestSourceThatChangesMeanwhileIsNoDifference(t *testing.T) {
 			if err != nil || !r.OK {
 				t.Errorf("Verify: %v, %q\n%s", err, r.Sentence, found(r))
 			}
-			// What agrees at the second look has not moved either.
+			// A row that agrees at the second read has not moved either.
 			settled := claim == "rows that are copied a little later"
 			if e := r.Entities[0]; (e.Moving == 0) != settled || found(r) != "" {
 				t.Errorf("%d rows moved in %d pages: %+v", e.Moving, n, e)

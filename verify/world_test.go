@@ -22,8 +22,8 @@ import (
 // oldStamp lies before every verification of a test.
 const oldStamp = "2024-03-01T10:00:00.123"
 
-// world is a simulated parliament and a real Postgres with a copy of it, made by
-// the stores that poller and sink write through.
+// world is a simulated parliament and a real Postgres with a copy of it, written
+// through the stores of poller and sink.
 type world struct {
 	t      *testing.T
 	sim    *odasim.Server
@@ -48,7 +48,7 @@ func newWorld(t *testing.T) *world {
 	return w
 }
 
-// put gives the parliament rows with ids first, first+step, …
+// put adds rows with ids first, first+step, … to the parliament.
 func (w *world) put(entity string, n int, first, step int64) {
 	w.t.Helper()
 	for i := range int64(n) {
@@ -63,7 +63,7 @@ func (w *world) row(entity, data string) {
 	}
 }
 
-// copied brings ledger and cache to what the parliament is now.
+// copied makes ledger and cache equal to the parliament's current rows.
 func (w *world) copied(entity string) {
 	w.t.Helper()
 	var entries []checkpoint.Entry
@@ -137,7 +137,7 @@ func lookup(t *testing.T, names ...string) []schema.Entity {
 	return list
 }
 
-// found writes a report's differences, a line each.
+// found returns a report's differences, a line each.
 func found(r verify.Report) string {
 	var lines []string
 	for _, e := range r.Entities {
@@ -148,7 +148,7 @@ func found(r verify.Report) string {
 	return strings.Join(lines, "\n")
 }
 
-// hashAgain has the ledger agree with the row 1 of the source.
+// hashAgain makes the ledger agree with row 1 of the source.
 func hashAgain(w *world, entity string) {
 	w.t.Helper()
 	hash, err := schema.ContentHash(w.sim.Row(entity, 1))
