@@ -11,13 +11,13 @@ import (
 	"odastream/schema"
 )
 
-// LetterState is what became of a dead letter.
+// LetterState is the state of a dead letter.
 type LetterState string
 
-// The states of the contract.
+// The states.
 const (
-	LetterOpen       LetterState = "open"       // nobody has done anything about it
-	LetterSuperseded LetterState = "superseded" // the cache holds that version of its key, or a newer one
+	LetterOpen       LetterState = "open"       // not handled yet
+	LetterSuperseded LetterState = "superseded" // the cache holds this version of its key, or a newer one
 	LetterRetried    LetterState = "retried"    // applied after all
 	LetterDiscarded  LetterState = "discarded"  // a person gave it up
 )
@@ -25,18 +25,18 @@ const (
 // Letter is a row of dead_letters.
 type Letter struct {
 	DeadLetter
-	// State is superseded also for a letter that is still stored as open, if CacheSeq
-	// is not below its Seq: see MarkSuperseded.
+	// State is superseded also if the letter is still stored as open but CacheSeq is
+	// not below its Seq: see MarkSuperseded.
 	State     LetterState
 	ChangedAt time.Time // of its state, or of its last failure
-	CacheSeq  int64     // seq that the cache holds of its key, deleted or not; 0: none
+	CacheSeq  int64     // seq that the cache holds for its key, deleted or not; 0: none
 }
 
-// Tells says whether a record with this key may be the letter's own: a topic that
-// was made anew has other records at the same offsets.
+// Tells reports whether a record with this key may be the letter's own: a recreated
+// topic has other records at the same offsets.
 func (l Letter) Tells(key []byte) bool { return storable(string(key)) == l.Key }
 
-// LetterFilter selects dead letters; what is empty or zero selects all.
+// LetterFilter selects dead letters; an empty or zero field selects all.
 type LetterFilter struct {
 	Topic  string // of the record, not of its dead letter
 	Class  string
@@ -48,24 +48,24 @@ type LetterFilter struct {
 	At *TopicPartitionOffset
 }
 
-// TopicPartitionOffset names a record of Kafka; it is what identifies a dead letter.
+// TopicPartitionOffset names a record of Kafka; it identifies a dead letter.
 type TopicPartitionOffset struct {
 	schema.TopicPartition
 	Offset int64
 }
 
-// String is TOPIC/PARTITION@OFFSET.
+// String returns TOPIC/PARTITION@OFFSET.
 func (r TopicPartitionOffset) String() string {
 	return fmt.Sprintf("%s/%d@%d", r.Topic, r.Partition, r.Offset)
 }
 
-// Where is the letter's record.
+// Where returns the place of the letter's record.
 func (d DeadLetter) Where() TopicPartitionOffset {
 	return TopicPartitionOffset{d.TopicPartition, d.Offset}
 }
 
-// cacheSeq gives of a dead letter d the seq that the cache holds of its key. A key
-// that is none, or has an id beyond bigint, has no row.
+// cacheSeq selects the seq that the cache holds for the key of a dead letter d. A
+// malformed key, or one with an id beyond bigint, has no row.
 const cacheSeq = `LATERAL (SELECT CASE WHEN d.key ~ '^.+:-?[0-9]{1,18}$' THEN substring(d.key FROM '^(.+):') END AS entity,
     CASE WHEN d.key ~ '^.+:-?[0-9]{1,18}$' THEN substring(d.key FROM '[^:]+$')::bigint END AS id) k,
 LATERAL (SELECT GREATEST(
@@ -90,8 +90,8 @@ func (r *Reader) Letters(ctx context.Context, f LetterFilter) ([]Letter, error) 
 		f.Topic, partition, offset = f.At.Topic, &f.At.Partition, &f.At.Offset
 	}
 	var letters []Letter
-	// In a transaction for its options: with a hundred partitions to look into, the
-	// server would compile for longer than it runs.
+	// Use a transaction for its options: for a hundred partitions the server would
+	// compile the query for longer than it runs it.
 	err := pgx.BeginTxFunc(ctx, r.pool, txOptions, func(tx pgx.Tx) error {
 		rows, err := tx.Query(ctx, selectLetters, f.Topic, f.Class, f.Key, zeronull.Timestamptz(f.Since), zeronull.Timestamptz(f.Before), partition, offset, f.States)
 		if err != nil {
@@ -116,9 +116,9 @@ func scanLetter(row pgx.CollectableRow) (l Letter, err error) {
 	return l, err
 }
 
-// MarkSuperseded stores the state superseded of all open letters of which the
-// cache holds that version or a newer one, and returns how many they are. Letters
-// whose record did not tell its seq stay open.
+// MarkSuperseded stores the state superseded for all open letters whose version, or a
+// newer one, the cache holds, and returns their number. Letters whose record did not
+// tell its seq stay open.
 func (s *Store) MarkSuperseded(ctx context.Context) (int, error) {
 	const query = `UPDATE dead_letters u SET state = 'superseded', changed_at = now()
 FROM (SELECT d.topic, d.partition, d."offset", d.seq FROM dead_letters d, ` + cacheSeq + ` WHERE d.state = 'open' AND cached.seq >= d.seq) o
@@ -135,9 +135,9 @@ WHERE u.topic = o.topic AND u.partition = o.partition AND u."offset" = o."offset
 	return int(n), nil
 }
 
-// SetLetterState stores what became of a letter, and returns when. It returns false, and
-// stores nothing, if the letter got another state in the meantime: only an open
-// one can be, or a superseded one be discarded.
+// SetLetterState stores a letter's new state, and returns when. It returns false, and
+// stores nothing, if the letter got another state in the meantime. Only an open letter
+// can change, and a superseded one can be discarded.
 func (s *Store) SetLetterState(ctx context.Context, at TopicPartitionOffset, as LetterState) (when time.Time, stored bool, err error) {
 	const query = `UPDATE dead_letters SET state = $4, changed_at = now()
 WHERE topic = $1 AND partition = $2 AND "offset" = $3 AND (state = 'open' OR state = 'superseded' AND $4 = 'discarded') RETURNING changed_at`
@@ -156,7 +156,7 @@ WHERE topic = $1 AND partition = $2 AND "offset" = $3 AND (state = 'open' OR sta
 }
 
 // FailAgain stores the class, the SQLSTATE and the error with which an open letter
-// failed once more; failed_at stays that of the first time.
+// failed again; failed_at stays that of the first failure.
 func (s *Store) FailAgain(ctx context.Context, l DeadLetter) error {
 	const query = `UPDATE dead_letters SET class = $4, sqlstate = NULLIF($5, ''), error = $6, changed_at = now()
 WHERE topic = $1 AND partition = $2 AND "offset" = $3 AND state = 'open'`

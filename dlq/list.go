@@ -9,28 +9,27 @@ import (
 	"odastream/stream"
 )
 
-// StatePoller stands for the state of a dead letter of the poller's, which the
-// table does not have.
+// StatePoller is the state of a dead letter of the poller, which is not in the table.
 const StatePoller = "poller's"
 
 // Entry is one dead letter.
 type Entry struct {
-	Letter    string    `json:"letter"` // its name; see ParseID
+	Letter    string    `json:"letter"` // the letter's name; see ParseID
 	Key       string    `json:"key"`
 	Class     string    `json:"class"`
 	SQLState  string    `json:"sqlstate,omitempty"`
 	State     string    `json:"state"` // a cache.LetterState, or StatePoller
 	Seq       int64     `json:"seq,omitempty"`
-	CacheSeq  int64     `json:"cache_seq,omitempty"` // that the cache holds of its key
+	CacheSeq  int64     `json:"cache_seq,omitempty"` // seq that the cache holds for its key
 	FailedAt  time.Time `json:"failed_at"`
 	ChangedAt time.Time `json:"changed_at,omitzero"`
 	Error     string    `json:"error"`
 }
 
-// List returns the dead letters that filter selects, after it has stored which of
-// them are superseded. With a topic the poller's own are among them, whose records
-// never were on it: filter's States do not count for these. Where Kafka does not
-// answer they are left out, and that is logged.
+// List returns the dead letters that filter selects, after it has stored which of them
+// are superseded. If filter names a topic, the poller's dead letters are included,
+// whose records were never on the topic; filter's States do not apply to these. If
+// Kafka does not answer, List omits them and logs that.
 func (q *Queue) List(ctx context.Context, filter cache.LetterFilter) ([]Entry, error) {
 	if _, err := q.Store.MarkSuperseded(ctx); err != nil {
 		return nil, err
@@ -60,7 +59,7 @@ func entryOf(l cache.Letter) Entry {
 	}
 }
 
-// storedEntry is a dead letter of which only the topic knows.
+// storedEntry returns the entry of a dead letter that is only in the topic.
 func storedEntry(at cache.TopicPartitionOffset, l stream.StoredLetter) Entry {
 	return Entry{
 		Letter: at.String(), Key: string(l.Record.Key), Class: string(l.Class), SQLState: l.SQLState, State: StatePoller,
@@ -68,7 +67,7 @@ func storedEntry(at cache.TopicPartitionOffset, l stream.StoredLetter) Entry {
 	}
 }
 
-// pollers lists the dead letters of a topic whose records never were on it.
+// pollers lists the dead letters of a topic whose records were never on it.
 func (q *Queue) pollers(ctx context.Context, filter cache.LetterFilter) (list []Entry, err error) {
 	err = q.Records.ReadDeadLetters(ctx, filter.Topic, func(l stream.StoredLetter) error {
 		if l.HasOffset || filter.Class != "" && filter.Class != string(l.Class) ||
@@ -84,5 +83,5 @@ func (q *Queue) pollers(ctx context.Context, filter cache.LetterFilter) (list []
 	return list, err
 }
 
-// suffix ends the names of dead-letter topics.
+// suffix is the end of a dead-letter topic's name.
 const suffix = ".dlq"

@@ -1,10 +1,9 @@
-// Package dlq lists the records that could not be applied, shows them, applies them
-// again, and gives them up.
+// Package dlq lists, shows, retries and discards the records that could not be applied.
 //
-// It keeps one invariant: only the cache and the table of dead letters change. A
-// record never replaces a newer version of its key (Invariant 3), no offset moves
-// and no topic is written, and an error of the environment is no record's fault
-// (Invariant 6).
+// It keeps one invariant: it changes only the cache and the table of dead letters. A
+// record never replaces a newer version of its key (Invariant 3), no offset moves, no
+// topic is written, and an error of the environment is no fault of a record (Invariant
+// 6).
 //
 // It knows nothing of SQL, of the source, and of who calls it.
 package dlq
@@ -23,7 +22,7 @@ import (
 )
 
 // Queue is the dead letters of a sink: their table, and the topics that hold their
-// records. The zero value is of no use.
+// records. The zero value cannot be used.
 type Queue struct {
 	Store   *cache.Store
 	Reader  *cache.Reader
@@ -31,16 +30,16 @@ type Queue struct {
 	Log     *slog.Logger
 }
 
-// records gives fn the dead letters that TOPIC.dlq holds; stream.ErrNoTopic: there
-// is no such topic.
+// records calls fn with the dead letters of TOPIC.dlq. stream.ErrNoTopic means that
+// there is no such topic.
 type records interface {
 	ReadDeadLetters(ctx context.Context, topic string, fn func(stream.StoredLetter) error) error
 }
 
-// errFound ends a reading early.
+// errFound ends reading early.
 var errFound = errors.New("found")
 
-// find reads the dead letters of a topic until one is the one that is looked for.
+// find reads the dead letters of a topic until it finds the one that matches.
 func (q *Queue) find(ctx context.Context, topic string, is func(stream.StoredLetter) bool) (found stream.StoredLetter, ok bool, err error) {
 	err = q.Records.ReadDeadLetters(ctx, topic, func(l stream.StoredLetter) error {
 		if !is(l) {
@@ -55,7 +54,7 @@ func (q *Queue) find(ctx context.Context, topic string, is func(stream.StoredLet
 	return found, ok, err
 }
 
-// originOf is the record that a stored dead letter is of.
+// originOf returns the record that a stored dead letter came from.
 func originOf(l stream.StoredLetter) cache.TopicPartitionOffset {
 	return recordAt(l.Record.Topic, l.Record.Partition, l.Record.Offset)
 }
@@ -64,8 +63,8 @@ func recordAt(topic string, partition int32, offset int64) cache.TopicPartitionO
 	return cache.TopicPartitionOffset{TopicPartition: schema.TopicPartition{Topic: topic, Partition: partition}, Offset: offset}
 }
 
-// ParseID reads the name of a dead letter: TOPIC/PARTITION@OFFSET of its record, or
-// where the record never was on a topic, of the dead letter itself.
+// ParseID parses the name of a dead letter: TOPIC/PARTITION@OFFSET of its record, or of
+// the dead letter itself if the record was never on a topic.
 func ParseID(text string) (cache.TopicPartitionOffset, error) {
 	topic, rest, _ := strings.Cut(text, "/")
 	first, second, _ := strings.Cut(rest, "@")

@@ -11,23 +11,23 @@ import (
 	"odastream/stream"
 )
 
-// Outcome is what became of a dead letter that was retried.
+// Outcome is the result of retrying a dead letter.
 type Outcome string
 
-// The outcomes. After the last three a dead letter is as open as before.
+// The outcomes. After the last three the dead letter stays open.
 const (
 	Retried      Outcome = "retried"          // applied
-	Superseded   Outcome = "superseded"       // the cache holds that version of its key, or a newer one
+	Superseded   Outcome = "superseded"       // the cache holds this version of its key, or a newer one
 	WouldRetried Outcome = "would be retried" // in a dry run
-	Failed       Outcome = "failed"           // once more
-	Cut          Outcome = "cut"              // only a part of the record was kept
-	Missing      Outcome = "missing"          // the topic does not hold the record any more
+	Failed       Outcome = "failed"           // it failed again
+	Cut          Outcome = "cut"              // only part of the record was kept
+	Missing      Outcome = "missing"          // the topic no longer holds the record
 )
 
-// staysOpen says that a dead letter is as open as before.
+// staysOpen reports whether the dead letter stays open.
 func (o Outcome) staysOpen() bool { return o == Failed || o == Cut || o == Missing }
 
-// Result is what became of one dead letter.
+// Result is the outcome for one dead letter.
 type Result struct {
 	Letter   string  `json:"letter"`
 	Key      string  `json:"key"`
@@ -39,24 +39,24 @@ type Result struct {
 // Options say how dead letters are retried. The zero value retries without limits.
 type Options struct {
 	DryRun bool
-	Canary int                // end with ErrCanary if any of the first so many stays open
+	Canary int                // end with ErrCanary if any of the first Canary letters stays open
 	Rate   float64            // records a second; 0: no limit
 	Each   func(Result) error // called with each result; its error ends the retry
 }
 
-// Totals are how many dead letters had which outcome.
+// Totals counts the dead letters by outcome.
 type Totals struct {
-	Retried    int // or would be, in a dry run
+	Retried    int // in a dry run: would be retried
 	Superseded int
-	Open       int // as before
+	Open       int // still open
 }
 
-// ErrCanary ends a retry that began badly.
+// ErrCanary ends a retry whose first letters fail.
 var ErrCanary = errors.New("one of the first could not be applied: the others were left alone")
 
-// Retryable returns the open dead letters that filter selects. Unless it is a dry
-// run it first stores which of them are superseded. Where filter names one dead
-// letter, that there is none (ErrNone) or that it is not open is an error.
+// Retryable returns the open dead letters that filter selects. Unless it is a dry run
+// it first stores which of them are superseded. If filter names one dead letter, it is
+// an error if there is none (ErrNone) or if it is not open.
 func (q *Queue) Retryable(ctx context.Context, filter cache.LetterFilter, dry bool) ([]cache.Letter, error) {
 	if !dry {
 		if _, err := q.Store.MarkSuperseded(ctx); err != nil {
@@ -80,9 +80,8 @@ func (q *Queue) Retryable(ctx context.Context, filter cache.LetterFilter, dry bo
 	return letters, nil
 }
 
-// Retry applies letters, which Retryable gave, to the cache as the sink would. An
-// error of the environment ends it and is returned (Invariant 6); what was done is
-// kept.
+// Retry applies letters from Retryable to the cache as the sink would. It ends with the
+// first error of the environment and returns it (Invariant 6); earlier results stay.
 func (q *Queue) Retry(ctx context.Context, letters []cache.Letter, o Options) (Totals, error) {
 	limit := rate.Limit(o.Rate)
 	if o.Rate == 0 {
@@ -118,8 +117,8 @@ func (r *retry) totals() Totals {
 	}
 }
 
-// topic retries the letters of one topic while it reads their records: few of
-// them are ever in memory.
+// topic retries the letters of one topic while it reads their records, so that only a
+// few are in memory.
 func (r *retry) topic(ctx context.Context, letters []cache.Letter) error {
 	left := map[cache.TopicPartitionOffset]cache.Letter{}
 	for _, l := range letters {
@@ -161,8 +160,8 @@ func (r *retry) one(ctx context.Context, l cache.Letter, found stream.StoredLett
 	if err := r.limiter.Wait(ctx); err != nil {
 		return err
 	}
-	// Invariant 3 and the lock of the partition are Apply's. Without a move no
-	// offset changes.
+	// Apply keeps Invariant 3 and locks the partition. Without a move no offset
+	// changes.
 	result, err := r.queue.Store.Apply(ctx, cache.Batch{Records: []cache.Record{{
 		TopicPartition: l.TopicPartition, Offset: l.Offset, Change: message.Change, Tombstone: message.Tombstone,
 	}}})
@@ -178,7 +177,7 @@ func (r *retry) one(ctx context.Context, l cache.Letter, found stream.StoredLett
 	return r.end(ctx, l, Retried, nil)
 }
 
-// end stores and tells what became of a letter.
+// end stores and reports the outcome of a letter.
 func (r *retry) end(ctx context.Context, l cache.Letter, o Outcome, cause error) error {
 	result := Result{Letter: l.Where().String(), Key: l.Key, Outcome: o}
 	if cause != nil {

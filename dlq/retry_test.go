@@ -15,8 +15,8 @@ import (
 	"odastream/stream"
 )
 
-// Invariant 3: a retried record never regresses a row, whether or not the table
-// knows its seq.
+// Invariant 3: a retried record never takes a row back to an older version, whether or
+// not the table has its seq.
 func TestRetryOfAnOldRecordOverANewerRowChangesNothing(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
@@ -104,7 +104,7 @@ func TestWhatCannotBeRetriedStaysOpen(t *testing.T) {
 		Topic: "parliament-sag", Offset: 2, Key: []byte("Sag:2"), Value: bytes.Repeat([]byte(" "), 1<<17),
 	}, stream.ClassTooLarge, "")
 	r.Add(t, 3, stand.ChangeOf(3, 10, `{}`), stream.ClassData, "")
-	r.Exec(t, `UPDATE dead_letters SET key = 'Sag:33' WHERE "offset" = 3`) // the topic was made anew since
+	r.Exec(t, `UPDATE dead_letters SET key = 'Sag:33' WHERE "offset" = 3`) // the topic was recreated since
 	totals, lines, err := r.retry(t, cache.LetterFilter{}, dlq.Options{})
 	if totals != (dlq.Totals{Open: 3}) || err != nil {
 		t.Errorf("retry = %+v, %v, want 3 open", totals, err)

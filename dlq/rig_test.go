@@ -10,7 +10,7 @@ import (
 	"odastream/schema"
 )
 
-// rig is a stand with dead letters and the queue of them.
+// rig is a stand with dead letters and their queue.
 type rig struct {
 	*stand.DeadLetters
 	queue *dlq.Queue
@@ -22,7 +22,7 @@ func newRig(t *testing.T) *rig {
 	return &rig{d, &dlq.Queue{Store: d.Store, Reader: cache.NewReader(d.Pool), Records: d.Topics, Log: stand.Quiet()}}
 }
 
-// retry retries what filter selects, and gives the results, a line each.
+// retry retries what filter selects, and returns the results, a line each.
 func (r *rig) retry(t *testing.T, filter cache.LetterFilter, o dlq.Options) (dlq.Totals, string, error) {
 	t.Helper()
 	var lines []string
@@ -42,12 +42,12 @@ func (r *rig) retry(t *testing.T, filter cache.LetterFilter, o dlq.Options) (dlq
 	return totals, strings.Join(lines, "\n"), err
 }
 
-// at names the dead letter of a record of Sag.
+// at returns the name of a dead letter of Sag.
 func at(offset int64) *cache.TopicPartitionOffset {
 	return &cache.TopicPartitionOffset{TopicPartition: schema.TopicPartition{Topic: "parliament-sag"}, Offset: offset}
 }
 
-// has fails the test unless text holds each of the parts.
+// has fails the test unless text contains each of the parts.
 func has(t *testing.T, text string, parts ...string) {
 	t.Helper()
 	for _, part := range parts {

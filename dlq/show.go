@@ -16,9 +16,9 @@ import (
 type Record struct {
 	Entry
 	Mend string `json:"mend"` // what would make the record applicable
-	// What follows is absent where the topic does not hold the record any more.
+	// The fields below are absent if the topic no longer holds the record.
 	Headers []Header        `json:"headers,omitempty"`
-	Value   json.RawMessage `json:"value,omitempty"` // as it is, or as a string where it is no JSON; absent: a tombstone
+	Value   json.RawMessage `json:"value,omitempty"` // as it is, or as a string if it is no JSON; absent: a tombstone
 	Size    int             `json:"size,omitempty"`  // bytes of the whole value
 	Cut     bool            `json:"cut,omitempty"`   // only the value's beginning was kept
 	Missing string          `json:"missing,omitempty"`
@@ -30,13 +30,13 @@ type Header struct {
 	Value string `json:"value"`
 }
 
-// ErrNone is returned for a dead letter that there is not.
+// ErrNone is returned if there is no such dead letter.
 var ErrNone = errors.New("there is no dead letter")
 
-// Show finds a dead letter in the table and its record in the topic; one of the
-// poller's is in the topic alone, and is named by its place there. It returns
-// ErrNone where there is no such dead letter. A record that cannot be read is no
-// error: Missing says why.
+// Show finds a dead letter in the table and its record in the topic. A dead letter of
+// the poller is only in the topic, and is named by its place there. Show returns
+// ErrNone if there is no such dead letter. A record that cannot be read is no error:
+// Missing says why.
 func (q *Queue) Show(ctx context.Context, at cache.TopicPartitionOffset) (Record, error) {
 	if topic, stored := strings.CutSuffix(at.Topic, suffix); stored {
 		return q.showStored(ctx, topic, at)
@@ -63,7 +63,7 @@ func (q *Queue) Show(ctx context.Context, at cache.TopicPartitionOffset) (Record
 	return r, ctx.Err()
 }
 
-// gone says that a topic's dead letters are kept no longer.
+// gone says that a topic's dead letters are no longer kept.
 func gone(topic string) string {
 	return "the topic " + topic + suffix + " does not hold the record any more"
 }

@@ -1,7 +1,7 @@
 // Package export writes an entity's current rows as a file or a stream.
 //
-// It keeps one invariant: the rows are those of one moment, and a file is there
-// whole or it is as it was.
+// It keeps one invariant: the rows are those of one moment, and a file is replaced as a
+// whole or not at all.
 //
 // It knows nothing of SQL, Kafka and the source.
 package export
@@ -21,11 +21,11 @@ type Format string
 
 // The formats.
 const (
-	JSON Format = "ndjson" // a row a line, with the source's own members in jsonb's order
-	CSV  Format = "csv"    // below a line with the names of the members, the known ones first
+	JSON Format = "ndjson" // one row a line, with the source's own members in jsonb's order
+	CSV  Format = "csv"    // after a header line with the members' names, the known ones first
 )
 
-// ParseFormat returns the format of a name, or an error that names those there are.
+// ParseFormat returns the format with a name, or an error that lists the formats.
 func ParseFormat(name string) (Format, error) {
 	switch f := Format(name); f {
 	case JSON, CSV:
@@ -34,9 +34,9 @@ func ParseFormat(name string) (Format, error) {
 	return "", fmt.Errorf("%q is no format, want %s or %s", name, JSON, CSV)
 }
 
-// Write writes the rows of entity to w, by id, and returns how many they are. They
-// are streamed: no more than a buffer of them is in memory. After an error w has got
-// a part of them.
+// Write writes the rows of entity to w, by id, and returns their number. It streams
+// them: only a buffer of them is in memory. After an error w has received a part of
+// them.
 func Write(ctx context.Context, rows *cache.Reader, entity schema.Entity, format Format, w io.Writer) (n int64, err error) {
 	buffer := bufio.NewWriterSize(w, 1<<20)
 	if format == CSV {
@@ -53,7 +53,7 @@ func Write(ctx context.Context, rows *cache.Reader, entity schema.Entity, format
 	return n, nil
 }
 
-// members are those that the source has described, in its order.
+// members returns the members that the source has described, in its order.
 func members(entity schema.Entity) []string {
 	names := make([]string, len(entity.Fields))
 	for i, field := range entity.Fields {

@@ -22,7 +22,7 @@ import (
 	"odastream/schema"
 )
 
-// archive is the cache of a database that holds what insert makes.
+// archive returns the cache of a database with the rows of insert.
 func archive(t *testing.T, insert string) (*cache.Reader, *pgxpool.Pool) {
 	t.Helper()
 	pool, err := pgxpool.New(t.Context(), pgtest.Migrated(t))
@@ -36,7 +36,7 @@ func archive(t *testing.T, insert string) (*cache.Reader, *pgxpool.Pool) {
 	return cache.NewReader(pool), pool
 }
 
-// write gives what Write writes of an entity, and how many rows it says that is.
+// write returns what Write writes of an entity, and the number of rows that it returns.
 func write(t *testing.T, rows *cache.Reader, name string, format export.Format) (string, int64) {
 	t.Helper()
 	entity, err := schema.Lookup(name)
@@ -51,7 +51,7 @@ func write(t *testing.T, rows *cache.Reader, name string, format export.Format) 
 	return out.String(), n
 }
 
-// oddVotes have every kind of value, and a member that is not known.
+// oddVotes have every kind of value, and an unknown member.
 const oddVotes = `INSERT INTO parliamentary_data (entity_type, entity_id, data, seq) VALUES
     ('Afstemning', 2, $x${"id":2,"nummer":7,"konklusion":"Vedtaget\n\n\"108\" stemmer \\ for, (V)","vedtaget":true,"kommentar":null,"mødeid":17,"typeid":1,"sagstrinid":null,"opdateringsdato":"2014-09-09T09:05:59.653"}$x$, 1),
     ('Afstemning', 10, $x${"id":10,"kommentar":"","nyt % felt":{"a":[1,2]},"it's \\ \"":"x"}$x$, 1),
@@ -111,7 +111,7 @@ func TestExportAsCSV(t *testing.T) {
 	}
 }
 
-// manyVotes are 40 MB, more than all buffers on the way hold.
+// manyVotes are 40 MB, more than all buffers together hold.
 const manyVotes = `INSERT INTO parliamentary_data (entity_type, entity_id, data, seq)
 SELECT 'Stemme', n, jsonb_build_object('id', n, 'tekst', repeat(md5(n::text), 62)), 1 FROM generate_series(1, 20000) n`
 
@@ -136,7 +136,7 @@ func (h *hook) Write(p []byte) (int, error) {
 	return len(p), h.fail
 }
 
-// Not parallel: it looks at the memory of the process.
+// Not parallel: it measures the memory of the process.
 func TestExportIsOneSnapshotInFlatMemory(t *testing.T) {
 	rows, pool := archive(t, manyVotes)
 	stemme, err := schema.Lookup("Stemme")
@@ -161,7 +161,7 @@ INSERT INTO parliamentary_data (entity_type, entity_id, data, seq) SELECT 'Stemm
 		}
 		want := 20000
 		if format == export.CSV {
-			want++ // the names
+			want++ // the header line
 		}
 		if n, err := export.Write(t.Context(), rows, stemme, format, out); err != nil || n != 20000 || out.lines != want {
 			t.Errorf("%s while rows are deleted and added: %d rows, %v, %d lines, want %d", format, n, err, out.lines, want)

@@ -8,9 +8,9 @@ import (
 	"path/filepath"
 )
 
-// WriteFile has write make the file's content: under another name beside it, which
-// becomes the file's once all of it is on the disk. Where write fails, or the
-// process dies, a file that was there before is as it was.
+// WriteFile calls write to write a temporary file in the same directory, and renames it
+// once all of it is on the disk. If write fails or the process dies, an existing file
+// stays as it was.
 func WriteFile(path string, write func(io.Writer) error) error {
 	dir, name := filepath.Split(path)
 	part, err := os.CreateTemp(filepath.Clean(dir), "."+name+".part-")
@@ -25,14 +25,14 @@ func WriteFile(path string, write func(io.Writer) error) error {
 		err = os.Rename(part.Name(), path)
 	}
 	if err != nil {
-		_ = os.Remove(part.Name()) // the reason is what failed before
+		_ = os.Remove(part.Name()) // the error to report is the earlier one
 		return fmt.Errorf("write %s: %w; the file is as it was", path, err)
 	}
 	return nil
 }
 
-// publish lets others read the file, as any that a program makes, and waits until
-// it is on the disk: only then may it get its name.
+// publish lets others read the file, like any file that a program creates, and waits
+// until it is on the disk. Only then may it be renamed.
 func publish(file *os.File) error {
 	if err := file.Chmod(0o644); err != nil { //nolint:gosec // the data are public
 		return err

@@ -16,12 +16,12 @@ import (
 
 const (
 	rangeRows  = 10_000 // rows compared at a time, without a lock
-	lockedRows = 1_000  // rows examined at a time under the locks, for which sinks wait
+	lockedRows = 1_000  // rows examined at a time under the locks, while sinks wait
 	copiedRows = 2_000  // records copied at a time
 )
 
-// comparison is one entity's topic, the shadow table that it is read into, and how
-// far that is.
+// comparison is one entity's topic, the shadow table that it is read into, and its
+// progress.
 type comparison struct {
 	topics   *stream.Topics
 	entity   string
@@ -30,8 +30,8 @@ type comparison struct {
 	progress func(Progress)
 
 	state    stream.TopicState // as it was at the beginning
-	next     []int64           // the table has the records before these offsets
-	offsets  int64             // read, of those before state.End
+	next     []int64           // the table has all records before these offsets
+	offsets  int64             // offsets read, of those before state.End
 	records  int64             // read
 	compared int64             // rows
 	keys     int64             // that the topic held when it was first read
@@ -68,27 +68,26 @@ func (c *comparison) fill(ctx context.Context) error {
 
 var errRecreated = errors.New("it was made anew meanwhile; start again")
 
-// read adds the records behind those that the table has, and returns the offsets
-// behind them.
+// read adds the records after those in the table, and returns the next offsets.
 func (c *comparison) read(ctx context.Context) (next []int64, err error) {
 	return c.topics.ReadLog(ctx, c.entity, c.next, func(records []*kgo.Record) error { return c.add(ctx, records) })
 }
 
-// readOn reads what came meanwhile. It is called under the locks; where the
-// transaction fails the records are lost with it, so next stays.
+// readOn reads the records that arrived meanwhile. It is called under the locks. If the
+// transaction fails, the records are lost with it, so next stays.
 func (c *comparison) readOn(ctx context.Context) error {
 	_, err := c.read(ctx)
 	return err
 }
 
-// catchUp reads on without the locks, so that little is left to read under them.
+// catchUp reads on without the locks, so that few records are left to read under them.
 func (c *comparison) catchUp(ctx context.Context) (err error) {
 	c.next, err = c.read(ctx)
 	return err
 }
 
-// add brings records into the shadow table, in parts: what was fetched may be long
-// once it is unpacked.
+// add copies records into the shadow table, in parts: a fetch may be large once it is
+// decompressed.
 func (c *comparison) add(ctx context.Context, records []*kgo.Record) error {
 	for part := range slices.Chunk(records, copiedRows) {
 		if err := c.copy(ctx, part); err != nil {
@@ -108,8 +107,8 @@ func (c *comparison) copy(ctx context.Context, records []*kgo.Record) error {
 			batch = append(batch, cache.Record{TopicPartition: tp, Offset: r.Offset, Change: m.Change, Tombstone: m.Tombstone})
 			continue
 		}
-		// The sink has dead-lettered it. Its row is in the cache as the record before
-		// it made it, which may be compacted away.
+		// The sink has dead-lettered it. The cache's row comes from an earlier record,
+		// which may be compacted away.
 		if entity, id, err := schema.ParseKey(string(r.Key)); err == nil {
 			batch = append(batch, cache.Record{TopicPartition: tp, Offset: r.Offset, Change: schema.Change{Entity: entity, ID: id}})
 		}
@@ -136,7 +135,7 @@ func (c *comparison) ranges(ctx context.Context, fn func(cache.Range) error) err
 	}
 }
 
-// inParts gives ids to fn in parts, each once the topic was read on.
+// inParts calls fn with parts of ids, and reads on in the topic before each.
 func (c *comparison) inParts(ctx context.Context, ids []int64, fn func([]int64) error) error {
 	for part := range slices.Chunk(ids, lockedRows) {
 		if err := c.catchUp(ctx); err != nil {
@@ -149,8 +148,8 @@ func (c *comparison) inParts(ctx context.Context, ids []int64, fn func([]int64) 
 	return nil
 }
 
-// mend examines ids under the locks and mends the damaged ones. A row that
-// Postgres refuses is left alone and reported.
+// mend examines ids under the locks and repairs the damaged rows. A row that Postgres
+// refuses is left as it is and reported.
 func (c *comparison) mend(ctx context.Context, ids []int64, report *Report) error {
 	mend := !report.DryRun
 	return cache.Bisect(ids, func(ids []int64) error {

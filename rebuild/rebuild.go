@@ -7,33 +7,33 @@ import (
 	"odastream/stream"
 )
 
-// Rebuilder compares the cache of an entity with the entity's topic, and mends
-// what differs, while sinks run or not. The zero value is of no use.
+// Rebuilder compares the cache of an entity with the entity's topic, and repairs what
+// differs. Sinks may run meanwhile. The zero value cannot be used.
 type Rebuilder struct {
 	Topics *stream.Topics
 	Kafka  stream.Config
 	Store  shadows // a *cache.Store of the group whose offsets say what is applied
-	// Progress is called now and then with how far the work is; nil: it is not.
+	// Progress, if not nil, is called now and then with how far the work is.
 	Progress func(Progress)
 }
 
-// shadows makes the table that a topic is read into.
+// shadows creates the table that a topic is read into.
 type shadows interface {
 	OpenShadow(ctx context.Context, topic cache.ShadowTopic) (*cache.ShadowTable, error)
 }
 
 // Progress is how far a rebuild is.
 type Progress struct {
-	Comparing bool  // the topic is read
-	Done, All int64 // offsets while the topic is read, rows then
+	Comparing bool  // the topic was read, and rows are compared
+	Done, All int64 // offsets while the topic is read, then rows
 }
 
-// Rebuild reads the entity's topic from its start to its end and mends what the
-// cache has otherwise; with dry it only looks. Only differences are written.
-// Changes that the sink has not applied are left to it, for it writes the history.
+// Rebuild reads the entity's topic from its start to its end and repairs what differs
+// in the cache; with dry it only compares. It writes only differences. It leaves
+// changes that the sink has not applied to the sink, which also writes the history.
 //
-// It returns stream.ErrNoTopic, stream.ErrNotCompacted, or cache.ErrNotApplied
-// where there is nothing to compare; what was mended before an error stays mended.
+// It returns stream.ErrNoTopic, stream.ErrNotCompacted, or cache.ErrNotApplied if there
+// is nothing to compare. Repairs before an error stay.
 func (r *Rebuilder) Rebuild(ctx context.Context, entity string, dry bool) (Report, error) {
 	report := newReport(entity, r.Kafka.Topic(entity), dry)
 	c, err := r.open(ctx, entity, false)
@@ -55,9 +55,9 @@ func (r *Rebuilder) Rebuild(ctx context.Context, entity string, dry bool) (Repor
 	return report, err
 }
 
-// DeleteAbsent deletes the rows of an entity of which the topic holds no record:
-// their deletes were compacted away before the sink read them. Errors are
-// Rebuild's.
+// DeleteAbsent deletes the rows of an entity for which the topic holds no record: their
+// deletes were compacted away before the sink read them. Its errors are those of
+// Rebuild.
 func (r *Rebuilder) DeleteAbsent(ctx context.Context, entity string) (deleted int, err error) {
 	c, err := r.open(ctx, entity, true)
 	if err != nil {
@@ -80,7 +80,7 @@ func (r *Rebuilder) DeleteAbsent(ctx context.Context, entity string) (deleted in
 	return deleted, err
 }
 
-// open checks that the topic can be compared and makes its shadow table.
+// open checks that the topic can be compared and creates its shadow table.
 func (r *Rebuilder) open(ctx context.Context, entity string, keysOnly bool) (*comparison, error) {
 	state, err := r.Topics.State(ctx, entity)
 	if err != nil {

@@ -121,7 +121,7 @@ func TestARowThatPostgresRefusesDoesNotHoldUpTheOthers(t *testing.T) {
 	r.Holds(t, `SELECT string_agg(entity_id::text, ' ' ORDER BY entity_id) FROM parliamentary_data`, "1 2 3 5 6 7 8 9")
 }
 
-// rebuildRows is how many rows the large test has: $ODASTREAM_REBUILD_ROWS, such as
+// rebuildRows is the number of rows of the large test: $ODASTREAM_REBUILD_ROWS, such as
 // 1000000, or a number that takes seconds.
 func rebuildRows(t *testing.T) int {
 	t.Helper()
@@ -211,11 +211,11 @@ func TestRebuildMendsExactlyTheDamageWhileTheSinkRuns(t *testing.T) {
 // mostMemory is what rebuild, sink and publisher may need together, in MiB.
 const mostMemory = 400
 
-// memoryPeak gives what tells how much memory the process has had since, at most,
+// memoryPeak returns a function that returns the process's peak memory since this call,
 // in MiB; 0 where the system does not tell.
 func memoryPeak() func() int {
 	debug.FreeOSMemory()
-	_ = os.WriteFile("/proc/self/clear_refs", []byte("5"), 0) // it is Linux's alone
+	_ = os.WriteFile("/proc/self/clear_refs", []byte("5"), 0) // exists only on Linux
 	return func() int {
 		text, _ := os.ReadFile("/proc/self/status")
 		for line := range strings.Lines(string(text)) {
@@ -231,10 +231,10 @@ func memoryPeak() func() int {
 // alive is what was published while a rebuild ran.
 type alive struct {
 	changes int
-	model   map[int64]int64 // id → seq, of rows that changed and are there
+	model   map[int64]int64 // id → seq, of changed rows that exist
 }
 
-// publishOn changes, makes and deletes rows, a thousand a second, until ctx ends.
+// publishOn changes, creates and deletes rows, a thousand a second, until ctx ends.
 func publishOn(t *testing.T, ctx context.Context, r *stand.Copy, n int) <-chan alive {
 	done, pub := make(chan alive, 1), r.Publisher(t)
 	go func() {
@@ -273,7 +273,7 @@ func publishOn(t *testing.T, ctx context.Context, r *stand.Copy, n int) <-chan a
 	return done
 }
 
-// seqsSince is the seq of each row that has changed since the load.
+// seqsSince returns the seq of each row that has changed since the load.
 func seqsSince(t *testing.T, r *stand.Copy) map[int64]int64 {
 	t.Helper()
 	rows, err := r.Pool.Query(t.Context(), `SELECT p.entity_id, p.seq FROM parliamentary_data p LEFT JOIN was USING (entity_id) WHERE p.seq IS DISTINCT FROM was.seq`)

@@ -2,13 +2,13 @@ package rebuild
 
 import "odastream/cache"
 
-// Keys are the keys that got one verdict: how many, and the first of them.
+// Keys are the keys with one verdict: how many, and the first of them.
 type Keys struct {
 	Count int     `json:"count"`
 	IDs   []int64 `json:"ids"` // the first ten at most
 }
 
-// maxListed is how many ids a Keys names.
+// maxListed is the most ids that a Keys lists.
 const maxListed = 10
 
 func (k *Keys) add(id int64) {
@@ -17,7 +17,7 @@ func (k *Keys) add(id int64) {
 	}
 }
 
-// Report is what a rebuild found and did.
+// Report says what a rebuild found and did.
 type Report struct {
 	Entity     string `json:"entity"`
 	Topic      string `json:"topic"`
@@ -28,11 +28,11 @@ type Report struct {
 	Missing    Keys   `json:"missing"`
 	Different  Keys   `json:"different"`
 	Extra      Keys   `json:"extra"`
-	Undeleted  Keys   `json:"undeleted"` // deletes that the cache did not remember
+	Undeleted  Keys   `json:"undeleted"` // deletes that the cache had not stored
 	Mended     int    `json:"mended"`
-	Refused    Keys   `json:"refused"`    // rows that Postgres does not take: their records are dead letters, or ought to be
-	Pending    int64  `json:"pending"`    // keys with a change that the sink has not applied yet: left to it
-	Unreadable int64  `json:"unreadable"` // keys of which the topic holds only what cannot be read: left alone
+	Refused    Keys   `json:"refused"`    // rows that Postgres refuses: their records are dead letters, or should be
+	Pending    int64  `json:"pending"`    // keys with a change that the sink has not applied yet: left to the sink
+	Unreadable int64  `json:"unreadable"` // keys for which the topic holds only unreadable records: left as they are
 }
 
 func newReport(entity, topic string, dry bool) Report {
@@ -43,12 +43,12 @@ func newReport(entity, topic string, dry bool) Report {
 	return r
 }
 
-// Damage is how many keys were not in the cache as they are in the topic.
+// Damage returns how many keys differed between cache and topic.
 func (r *Report) Damage() int {
 	return r.Missing.Count + r.Different.Count + r.Extra.Count + r.Undeleted.Count
 }
 
-// add counts damaged keys, and whether they are mended.
+// add counts damaged keys, and whether they are repaired.
 func (r *Report) add(damaged []cache.Damage, mended bool) {
 	keys := map[cache.Verdict]*Keys{
 		cache.Missing: &r.Missing, cache.Different: &r.Different, cache.Extra: &r.Extra, cache.Undeleted: &r.Undeleted,

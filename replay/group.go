@@ -15,14 +15,14 @@ import (
 	"odastream/stream"
 )
 
-// Group is a consumer group whose offsets in Kafka are set. The zero value is of no
-// use.
+// Group is a consumer group whose offsets in Kafka are set. The zero value cannot be
+// used.
 type Group struct {
 	Name  string
 	Admin *kadm.Client
 	Kafka stream.Config
-	// Sink is the group of the sink, as far as the settings tell, and Reader the
-	// database that knows the groups of all its sinks; nil: none is known.
+	// Sink is the sink's group according to the settings. Reader reads the groups of
+	// all sinks from the database; nil: there is no database.
 	Sink   string
 	Reader *cache.Reader
 }
@@ -33,21 +33,21 @@ type GroupOffset struct {
 	Partition int32  `json:"partition"`
 	Was       int64  `json:"was"` // -1: the group had committed none
 	To        int64  `json:"to"`
-	Start     int64  `json:"start"` // what the topic holds: start ≤ offset < end
+	Start     int64  `json:"start"` // the topic holds start ≤ offset < end
 	End       int64  `json:"end"`
 	Note      string `json:"note,omitempty"`
 }
 
-// GroupReport is where a group is and where it is to go on.
+// GroupReport says where a group is and where it will continue.
 type GroupReport struct {
 	Group   string        `json:"group"`
 	DryRun  bool          `json:"dryRun"`
 	Offsets []GroupOffset `json:"offsets"`
-	Others  []string      `json:"otherTopics,omitempty"` // topics of the group that are no entity's, left as they are
+	Others  []string      `json:"otherTopics,omitempty"` // the group's other topics, left as they are
 }
 
 // refuseSink refuses the group of a sink. Its offsets in Kafka only follow those in
-// Postgres (Invariant 2), and setting them would do nothing but deceive.
+// Postgres (Invariant 2), so setting them would have no effect and would mislead.
 func (g *Group) refuseSink(ctx context.Context) error {
 	is := g.Name == g.Sink
 	if !is && g.Reader != nil {
@@ -64,11 +64,11 @@ func (g *Group) refuseSink(ctx context.Context) error {
 		"To have its records applied again: odastream replay ENTITY --from start; to compare the cache with a topic and mend it: odastream rebuild ENTITY", g.Name)
 }
 
-// Plan finds where the group is and where it is to go on: in the topic of entity, or
-// ("") in all entities' topics that it has read, and there in one partition alone if
-// that is not AllPartitions. It changes nothing. It refuses a sink's group, a group
-// that has members (they would go on from where they are, and commit that over what
-// was set), and one that has committed nothing.
+// Plan finds where the group is and where it will continue, in the topic of entity, or
+// ("") in all entities' topics that it has read. If partition is not AllPartitions, it
+// plans only that partition. It changes nothing. It refuses a sink's group, a group
+// with members (they would continue from their own offsets, and commit these over the
+// new ones), and a group that has committed nothing.
 func (g *Group) Plan(ctx context.Context, entity string, to Place, partition int) (GroupReport, error) {
 	report := GroupReport{Group: g.Name}
 	if err := g.refuseSink(ctx); err != nil {
@@ -122,8 +122,8 @@ func (g *Group) inactive(ctx context.Context) error {
 	return nil
 }
 
-// members are those of a group of either protocol. A group that is not there has
-// none and no state; plan finds out whether it has offsets.
+// members returns the members of a group of either protocol. A missing group has no
+// members and no state; Plan finds out whether it has offsets.
 func (g *Group) members(ctx context.Context) (names []string, state string, err error) {
 	classic, err := g.Admin.DescribeGroups(ctx, g.Name)
 	if err != nil {
@@ -152,8 +152,8 @@ func (g *Group) members(ctx context.Context) (names []string, state string, err 
 	return names, state, nil
 }
 
-// topics are the entities' topics that the group has read, or the one that was
-// asked for; others are what else it has read.
+// topics returns the entities' topics that the group has read, or the one that was
+// asked for; others are the other topics that it has read.
 func (g *Group) topics(committed kadm.OffsetResponses, entity string) (topics, others []string) {
 	if entity != "" {
 		return []string{g.Kafka.Topic(entity)}, nil
@@ -174,8 +174,8 @@ func (g *Group) topics(committed kadm.OffsetResponses, entity string) (topics, o
 	return topics, others
 }
 
-// Set commits the offsets of a report that Plan gave. A member that has joined meanwhile makes the broker
-// refuse them.
+// Set commits the offsets of a report from Plan. The broker refuses them if a member
+// has joined meanwhile.
 func (g *Group) Set(ctx context.Context, report GroupReport) error {
 	offsets := kadm.Offsets{}
 	for _, m := range report.Offsets {

@@ -14,9 +14,8 @@ import (
 	"odastream/replay"
 )
 
-// member joins the group, reads until n records came, commits them, and gives the
-// lowest offset that it read of each partition. It stays in the group until its
-// client is closed.
+// member joins the group, reads n records, commits them, and returns the lowest offset
+// that it read of each partition. It stays in the group until its client is closed.
 func (n *newsroom) member(t *testing.T, group string, records int) (cl *kgo.Client, first map[int32]int64) {
 	t.Helper()
 	cl, err := kgo.NewClient(kgo.SeedBrokers(n.Kafka.Brokers...), kgo.ClientID("reader-of-"+group), kgo.ConsumerGroup(group),
@@ -44,7 +43,7 @@ func (n *newsroom) member(t *testing.T, group string, records int) (cl *kgo.Clie
 	return cl, first
 }
 
-// committed are the group's offsets in the topic of Sag, by partition.
+// committed returns the group's offsets in the topic of Sag, by partition.
 func (n *newsroom) committed(t *testing.T, group string) map[int32]int64 {
 	t.Helper()
 	held, err := n.adm.FetchOffsets(t.Context(), group)
@@ -58,7 +57,7 @@ func (n *newsroom) committed(t *testing.T, group string) map[int32]int64 {
 	return at
 }
 
-// offsetAt are the offsets of the first records at or behind a time.
+// offsetAt returns the offsets of the first records at or after a time.
 func (n *newsroom) offsetAt(t *testing.T, when time.Time) map[int32]int64 {
 	t.Helper()
 	listed, err := n.adm.ListOffsetsAfterMilli(t.Context(), when.UnixMilli(), n.topic())
@@ -82,7 +81,7 @@ func TestReplayHasAGroupReadAgainOnRealKafka(t *testing.T) {
 	groupReadsAgain(t, newNewsroom(t, kafkatest.Real(t)))
 }
 
-// set has the group go on from a place, and gives the plan.
+// set makes the group continue from a place, and returns the plan.
 func (n *newsroom) set(t *testing.T, group, entity string, to replay.Place, partition int) (replay.GroupReport, error) {
 	t.Helper()
 	g := n.group(group)
@@ -93,7 +92,7 @@ func (n *newsroom) set(t *testing.T, group, entity string, to replay.Place, part
 	return report, err
 }
 
-// group is one on the stand.
+// group returns a Group on the stand.
 func (n *newsroom) group(name string) *replay.Group {
 	return &replay.Group{Name: name, Admin: n.adm, Kafka: n.Kafka, Sink: n.Group, Reader: cache.NewReader(n.Pool)}
 }
@@ -107,7 +106,7 @@ func groupReadsAgain(t *testing.T, n *newsroom) {
 	if _, err := n.set(t, group, "", replay.Start(), replay.AllPartitions); err == nil || !strings.Contains(err.Error(), "is active, with 1 members: reader-of-"+group+"@") {
 		t.Errorf("Plan for an active group = %v", err)
 	}
-	// Whoever joins between the look and the setting: the broker itself refuses.
+	// If a member joins between Plan and Set, the broker refuses.
 	if err := n.group(group).Set(t.Context(), replay.GroupReport{Offsets: []replay.GroupOffset{{Topic: n.topic(), To: 1}}}); err == nil {
 		t.Error("offsets of an active group were set")
 	}

@@ -14,7 +14,7 @@ import (
 	"odastream/stream"
 )
 
-// Place is where in topics reading begins. The zero value is their start.
+// Place is where reading begins in topics. The zero value is their start.
 type Place struct {
 	kind   placeKind
 	offset int64
@@ -29,30 +29,30 @@ const (
 	atTime
 )
 
-// Start is where topics begin: all that they hold.
+// Start is the first offset that topics hold.
 func Start() Place { return Place{} }
 
-// AtOffset is the same offset in each partition.
+// AtOffset returns the same offset in each partition.
 func AtOffset(offset int64) Place { return Place{kind: atOffset, offset: offset} }
 
-// AtTime is the first record that is not older than when.
+// AtTime returns the place of the first record that is not older than when.
 func AtTime(when time.Time) Place { return Place{kind: atTime, when: when} }
 
-// IsOffset says whether the place was given as an offset, which means something in
-// one topic only.
+// IsOffset reports whether the place was given as an offset, which is meaningful only
+// within one topic.
 func (p Place) IsOffset() bool { return p.kind == atOffset }
 
-// Span is what a partition of a topic holds, and where in it a Place is.
+// Span is what a partition of a topic holds, and where a Place is in it.
 type Span struct {
 	schema.TopicPartition
-	Start, End int64  // offsets of what it holds: Start ≤ offset < End
+	Start, End int64  // the partition holds Start ≤ offset < End
 	At         int64  // offset of the place
-	Note       string // what a person should know; "" if nothing
+	Note       string // a note for a person; "" if none
 }
 
-// find looks the place up in each partition of the topics, or in one of them alone
-// (partition 0 or more). It refuses an offset that a partition does not hold: it
-// is gone, or has not come yet. A topic that is not there is stream.ErrNoTopic.
+// find looks up the place in each partition of the topics, or in only one (partition 0
+// or more). It refuses an offset that a partition does not hold: it is gone or not yet
+// written. The error for a missing topic is stream.ErrNoTopic.
 func (p Place) find(ctx context.Context, adm *kadm.Client, topics []string, partition int) ([]Span, error) {
 	starts, err := adm.ListStartOffsets(ctx, topics...)
 	if err != nil {
@@ -79,7 +79,7 @@ func (p Place) find(ctx context.Context, adm *kadm.Client, topics []string, part
 	return checked(found, partition)
 }
 
-// within gives the partitions of one topic, in their order.
+// within returns the partitions of one topic, in order.
 func (p Place) within(topic string, starts, ends, places map[int32]kadm.ListedOffset) ([]Span, error) {
 	var found []Span
 	for n, start := range starts {
@@ -101,7 +101,7 @@ func (p Place) within(topic string, starts, ends, places map[int32]kadm.ListedOf
 	return found, nil
 }
 
-// in puts the place into a partition.
+// in returns the place's span in a partition.
 func (p Place) in(s Span, place kadm.ListedOffset) Span {
 	switch p.kind {
 	case atStart:
@@ -109,7 +109,7 @@ func (p Place) in(s Span, place kadm.ListedOffset) Span {
 	case atOffset:
 		s.At = p.offset
 	case atTime:
-		s.At = min(max(place.Offset, s.Start), s.End) // it may have grown, or been cut, between the questions
+		s.At = min(max(place.Offset, s.Start), s.End) // it may have grown or been truncated between the requests
 		switch {
 		case s.At == s.End && s.End > s.Start:
 			s.Note = "nothing is as new as that"
@@ -120,8 +120,8 @@ func (p Place) in(s Span, place kadm.ListedOffset) Span {
 	return s
 }
 
-// checked leaves out the other partitions, and refuses an offset that a partition
-// does not hold.
+// checked removes the other partitions, and refuses an offset that a partition does not
+// hold.
 func checked(found []Span, partition int) ([]Span, error) {
 	if partition >= 0 {
 		topic := found[0].Topic

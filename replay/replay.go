@@ -14,17 +14,17 @@ import (
 	"odastream/stream"
 )
 
-// batchRecords is how many records are applied in one transaction: it holds the
-// partition's lock against the sink no longer than a batch of the sink's own.
+// batchRecords is how many records are applied in one transaction. It holds the
+// partition's lock no longer than a batch of the sink.
 const batchRecords = 2000
 
-// AllPartitions is given in place of the number of one partition.
+// AllPartitions stands for all partitions instead of a partition's number.
 const AllPartitions = -1
 
-// AllRows is the range of all ids that a record can have.
+// AllRows is the range of all possible ids of a record.
 func AllRows() schema.IDRange { return schema.IDRange{Low: math.MinInt64, High: schema.NoEnd} }
 
-// DescribeRows names the rows of a range for a person.
+// DescribeRows describes the rows of a range for a person.
 func DescribeRows(ids schema.IDRange) string {
 	switch {
 	case ids == AllRows():
@@ -35,18 +35,18 @@ func DescribeRows(ids schema.IDRange) string {
 	return fmt.Sprintf("rows %d to %d", ids.Low+1, ids.High)
 }
 
-// Replayer applies records of topics to the cache. The zero value is of no use.
+// Replayer applies records of topics to the cache. The zero value cannot be used.
 type Replayer struct {
-	Client *kgo.Client // stays the caller's to close
+	Client *kgo.Client // the caller closes it
 	Topics *stream.Topics
 	Kafka  stream.Config
 	Store  *cache.Store
 	Reader *cache.Reader
-	// Progress is called now and then with the records that were read so far; nil: it
-	// is not.
+	// Progress, if not nil, is called now and then with the number of records read so
+	// far.
 	Progress func(read int)
-	// LeftOut is called with each record that was not applied, and why: it is
-	// unreadable, or Postgres refuses it. Nil: it is not.
+	// LeftOut, if not nil, is called with each record that was not applied, and why: it
+	// is unreadable, or Postgres refuses it.
 	LeftOut func(at cache.TopicPartitionOffset, what string, err error)
 }
 
@@ -54,12 +54,12 @@ type Replayer struct {
 type Plan struct {
 	Entity string
 	IDs    schema.IDRange // of the rows whose records are applied
-	Spans  []Span         // of the partitions that are read, from At to End
+	Spans  []Span         // partitions to read, from At to End
 
-	offsets []int64 // where to begin, by partition
+	offsets []int64 // first offsets, by partition
 }
 
-// Offsets is how many offsets the plan covers. Compacted records are among them.
+// Offsets returns how many offsets the plan covers, compacted records included.
 func (p Plan) Offsets() (n int64) {
 	for _, s := range p.Spans {
 		n += s.End - s.At
@@ -67,9 +67,8 @@ func (p Plan) Offsets() (n int64) {
 	return n
 }
 
-// Plan finds where a replay of an entity's rows begins, in one partition alone if
-// that is not AllPartitions. It changes nothing. Where the ids are of one row, only
-// the row's partition is read.
+// Plan finds where a replay of an entity's rows begins, in all partitions or in one. It
+// changes nothing. If ids holds one row, only the row's partition is read.
 func (r *Replayer) Plan(ctx context.Context, entity string, ids schema.IDRange, from Place, partition int) (Plan, error) {
 	p := Plan{Entity: entity, IDs: ids}
 	state, err := r.Topics.State(ctx, entity)
@@ -93,26 +92,26 @@ func (r *Replayer) Plan(ctx context.Context, entity string, ids schema.IDRange, 
 	return p, nil
 }
 
-// Report is what came of a replay.
+// Report is the result of a replay.
 type Report struct {
 	Entity     string `json:"entity"`
 	DryRun     bool   `json:"dryRun"`
 	Read       int    `json:"read"`       // records
-	Chosen     int    `json:"chosen"`     // of the rows that were asked for
-	Would      int    `json:"wouldWrite"` // rows, in a dry run: those of which the cache holds no version or an older one
+	Chosen     int    `json:"chosen"`     // records of the chosen rows
+	Would      int    `json:"wouldWrite"` // in a dry run, rows that the cache does not have or has in an older version
 	Inserted   int    `json:"inserted"`
 	Updated    int    `json:"updated"`
 	Deleted    int    `json:"deleted"`
-	Unchanged  int    `json:"unchanged"`  // newer ones with the content that was there
+	Unchanged  int    `json:"unchanged"`  // newer ones with the same content
 	Stale      int    `json:"stale"`      // no newer than what the cache holds
-	Superseded int    `json:"superseded"` // no newer than another one of the replay
-	Unreadable int    `json:"unreadable"` // no changes at all
+	Superseded int    `json:"superseded"` // no newer than another record of the replay
+	Unreadable int    `json:"unreadable"` // records that are no changes
 	Refused    int    `json:"refused"`    // by Postgres, for their content
 }
 
-// Run applies the records of a plan, up to the ends of the partitions as they stand
-// when it begins; with dry it counts what would be written. After an error what was
-// applied stays applied, and the report tells how far it came.
+// Run applies the records of a plan, up to the partitions' ends when it begins. With
+// dry it counts what would be written. After an error what was applied stays applied,
+// and the report tells how far Run came.
 func (r *Replayer) Run(ctx context.Context, p Plan, dry bool) (Report, error) {
 	run := run{Replayer: r, ids: p.IDs, dry: dry, report: Report{Entity: p.Entity, DryRun: dry}, newer: map[int64]bool{}}
 	_, err := r.Topics.ReadLog(ctx, p.Entity, p.offsets, func(records []*kgo.Record) error { return run.take(ctx, records) })
@@ -129,7 +128,7 @@ type run struct {
 	newer  map[int64]bool // rows that a dry run would write
 }
 
-// take applies the chosen ones of some records of one partition.
+// take applies the chosen records of a span of one partition.
 func (r *run) take(ctx context.Context, records []*kgo.Record) error {
 	var chosen []cache.Record
 	for _, rec := range records {
@@ -164,8 +163,8 @@ func (r *run) apply(ctx context.Context, records []cache.Record) error {
 		return r.compare(ctx, records)
 	}
 	return cache.Bisect(records, func(part []cache.Record) error {
-		// Invariant 3 and the lock of the partition are Apply's. Without a move no
-		// offset changes.
+		// Apply keeps Invariant 3 and locks the partition. Without a move no offset
+		// changes.
 		result, err := r.Store.Apply(ctx, cache.Batch{Records: part})
 		if err == nil {
 			r.report.add(result)
@@ -178,7 +177,7 @@ func (r *run) apply(ctx context.Context, records []cache.Record) error {
 	})
 }
 
-// compare counts what apply would do.
+// compare counts what apply would write.
 func (r *run) compare(ctx context.Context, records []cache.Record) error {
 	ids := make([]int64, len(records))
 	for i := range records {

@@ -87,7 +87,8 @@ func TestReplayNeverTakesARowBack(t *testing.T) {
 	}
 }
 
-// While a sink applies the same partitions, both end at the topic's last versions.
+// A replay and a sink that apply the same partitions both end at the topic's last
+// versions.
 func TestReplayBesideARunningSink(t *testing.T) {
 	t.Parallel()
 	n := newNewsroom(t, kafkatest.Fake(t))
@@ -151,7 +152,7 @@ func TestReplayBeginsWhereItIsTold(t *testing.T) {
 	}
 }
 
-// A record of no sense and one that Postgres refuses are named, and stop no other.
+// An unreadable record and one that Postgres refuses are reported, and stop no others.
 func TestReplayGoesOnBehindABadRecord(t *testing.T) {
 	t.Parallel()
 	n := newNewsroom(t, kafkatest.Fake(t))

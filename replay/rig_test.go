@@ -33,12 +33,12 @@ func newNewsroom(t *testing.T, brokers []string) *newsroom {
 
 func (n *newsroom) topic() string { return n.Kafka.Topic("Sag") }
 
-// replayer is one on the stand.
+// replayer returns a Replayer on the stand.
 func (n *newsroom) replayer() *replay.Replayer {
 	return &replay.Replayer{Client: n.Client, Topics: n.Topics, Kafka: n.Kafka, Store: n.Store, Reader: cache.NewReader(n.Pool)}
 }
 
-// request is what is replayed of Sag: all rows from the start, unless said otherwise.
+// request says what is replayed of Sag: by default all rows from the start.
 type request struct {
 	from      replay.Place
 	first     int64 // of the ids; 0: all
@@ -47,7 +47,7 @@ type request struct {
 	dry       bool
 }
 
-// replay runs a replay and gives its report.
+// replay runs a replay and returns its report.
 func (n *newsroom) replay(t *testing.T, q request) replay.Report {
 	t.Helper()
 	ids, partition := replay.AllRows(), replay.AllPartitions
@@ -69,7 +69,8 @@ func (n *newsroom) replay(t *testing.T, q request) replay.Report {
 	return report
 }
 
-// recordOf is a change as the poller publishes it; one without an action is a tombstone.
+// recordOf returns a change as the poller publishes it; a change without an action is a
+// tombstone.
 func (n *newsroom) recordOf(c schema.Change) *kgo.Record {
 	r := &kgo.Record{
 		Topic: n.topic(), Key: []byte(c.Key()), Timestamp: time.UnixMicro(c.Seq),
@@ -88,12 +89,12 @@ func (n *newsroom) produce(t *testing.T, records ...*kgo.Record) {
 	}
 }
 
-// published is when the first record of publish was written; each is a second
-// behind the one before.
+// published is when the first record of publish was written; each further one is a
+// second later.
 var published = time.Now().Add(-2 * time.Hour).Truncate(time.Second)
 
 // publish writes five versions of each of the rows 1 to rows; every tenth row is
-// deleted in the end. It returns how many records that are.
+// deleted in the end. It returns the number of records.
 func (n *newsroom) publish(t *testing.T, rows int) int {
 	t.Helper()
 	var records []*kgo.Record
@@ -119,7 +120,7 @@ func (n *newsroom) publish(t *testing.T, rows int) int {
 	return len(records)
 }
 
-// state is everything that the cache holds, as one text.
+// state returns everything that the cache holds, as one text.
 func (n *newsroom) state(t *testing.T) (text string) {
 	t.Helper()
 	err := n.Pool.QueryRow(t.Context(), `SELECT COALESCE(string_agg(line, E'\n' ORDER BY line), '') FROM (
@@ -159,8 +160,8 @@ func (n *newsroom) sinkOnce(ctx context.Context, perBatch int) error {
 	return err
 }
 
-// cut takes away what a partition holds before an offset. Kafka does that to topics
-// that may also be deleted from.
+// cut deletes a partition's records before an offset. Kafka does that to topics whose
+// cleanup policy includes delete.
 func (n *newsroom) cut(t *testing.T, partition int32, at int64) {
 	t.Helper()
 	policy := "compact,delete"
@@ -182,7 +183,7 @@ func (n *newsroom) cut(t *testing.T, partition int32, at int64) {
 	}
 }
 
-// otherThan is a partition that does not hold the row.
+// otherThan returns a partition that does not hold the row.
 func otherThan(id int64) int {
 	return (int(stream.PartitionOf(schema.Key("Sag", id), 3)) + 1) % 3
 }

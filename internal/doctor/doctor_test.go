@@ -43,7 +43,7 @@ func newWard(t *testing.T, o odasim.Options) *ward {
 	return w
 }
 
-// config looks at the ward, as it is for all entities.
+// config returns a Config of the ward for all entities.
 func (w *ward) config() doctor.Config {
 	cfg := doctor.Config{DatabaseURL: w.database, Migrate: true, Kafka: w.kafka(), Source: oda.Config{URL: w.source}}
 	for _, e := range schema.Entities() {
@@ -54,7 +54,7 @@ func (w *ward) config() doctor.Config {
 	return cfg
 }
 
-// look gives the findings of all parts, by part and name.
+// look returns the findings of all parts, by part and name.
 func look(t *testing.T, cfg doctor.Config) map[string]oda.Finding {
 	t.Helper()
 	found := map[string]oda.Finding{}
@@ -80,7 +80,7 @@ func (w *ward) client(t *testing.T) *kgo.Client {
 	return cl
 }
 
-// troubles gives what is trouble.
+// troubles returns the findings that are trouble.
 func troubles(t *testing.T, found map[string]oda.Finding) map[string]bool {
 	t.Helper()
 	out := map[string]bool{}
@@ -153,7 +153,7 @@ func TestDoctorNamesTroubleAndWhatToDo(t *testing.T) {
 	}
 }
 
-// newer marks the database as migrated by a version to come.
+// newer marks the database as migrated by a later version.
 func newer(t *testing.T, url string) {
 	t.Helper()
 	conn, err := pgx.Connect(t.Context(), url)
@@ -166,7 +166,7 @@ func newer(t *testing.T, url string) {
 	}
 }
 
-// topic makes the topic of Sag with one setting, as somebody did by hand.
+// topic creates the topic of Sag with one setting, as if by hand.
 func topic(t *testing.T, w *ward, setting, value string) {
 	t.Helper()
 	adm := kadm.NewClient(w.client(t))

@@ -10,10 +10,10 @@ import (
 	"odastream/stream"
 )
 
-// mostNames is how many topics a line names of those that are missing.
+// mostNames is how many missing topics a line names.
 const mostNames = 5
 
-// kafka looks at the brokers and at each entity's two topics.
+// kafka checks the brokers and each entity's two topics.
 func (cfg Config) kafka(ctx context.Context, log *slog.Logger) []oda.Finding {
 	cl, err := stream.NewClient(cfg.Kafka, log)
 	if err != nil {
@@ -33,7 +33,7 @@ func (cfg Config) kafka(ctx context.Context, log *slog.Logger) []oda.Finding {
 	return append(found, topicFindings(audit)...)
 }
 
-// brokenRules are the findings about topics that break a rule.
+// brokenRules returns the findings about topics that break a rule.
 var brokenRules = []struct {
 	rule    stream.Rule
 	verdict oda.Verdict
@@ -56,7 +56,7 @@ var brokenRules = []struct {
 	},
 }
 
-// topicFindings is a line for each rule.
+// topicFindings returns a finding for each rule.
 func topicFindings(a stream.Audit) []oda.Finding {
 	found := []oda.Finding{present(a)}
 	if n := len(a.Unreadable); n > 0 {
@@ -84,7 +84,7 @@ func topicFindings(a stream.Audit) []oda.Finding {
 	return found
 }
 
-// present says which topics are still to be made.
+// present reports which topics are still to be created.
 func present(a stream.Audit) oda.Finding {
 	all, missing := len(a.Topics), len(a.Missing)
 	f := oda.Finding{Name: "topics", Verdict: oda.VerdictOK, Seen: fmt.Sprintf("all %d are there", all), Means: "two for each entity set"}

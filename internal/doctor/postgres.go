@@ -15,10 +15,10 @@ import (
 	"odastream/oda"
 )
 
-// oldestPostgres is the first major version that has what the tables need.
+// oldestPostgres is the oldest major version that has what the tables need.
 const oldestPostgres = 15
 
-// postgres looks at the database: whether it answers, its version, its tables.
+// postgres checks whether the database answers, its version, and its tables.
 func (cfg Config) postgres(ctx context.Context, _ *slog.Logger) []oda.Finding {
 	if cfg.DatabaseURL == "" {
 		return []oda.Finding{{
@@ -60,7 +60,7 @@ func postgresVersion(ctx context.Context, pool *pgxpool.Pool) oda.Finding {
 	return f
 }
 
-// migrations looks whether the tables are those of this version.
+// migrations checks whether the tables are those of this version.
 func (cfg Config) migrations(ctx context.Context) oda.Finding {
 	pending, err := migrate.Pending(ctx, cfg.DatabaseURL)
 	switch {
