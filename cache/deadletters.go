@@ -136,8 +136,8 @@ WHERE u.topic = o.topic AND u.partition = o.partition AND u."offset" = o."offset
 }
 
 // SetLetterState stores a letter's new state, and returns when. It returns false, and
-// stores nothing, if the letter got another state in the meantime. Only an open letter
-// can change, and a superseded one can be discarded.
+// stores nothing, if the letter got another state in the meantime. An open letter can
+// get any state; a superseded one can only be discarded.
 func (s *Store) SetLetterState(ctx context.Context, at TopicPartitionOffset, as LetterState) (when time.Time, stored bool, err error) {
 	const query = `UPDATE dead_letters SET state = $4, changed_at = now()
 WHERE topic = $1 AND partition = $2 AND "offset" = $3 AND (state = 'open' OR state = 'superseded' AND $4 = 'discarded') RETURNING changed_at`

@@ -1,11 +1,11 @@
-// Package cli is the command odastream: a trial of everything in one process, and
-// what one asks and does about running daemons. A file is one command: its flags,
-// the call of an engine, and what it prints.
+// Package cli is the command odastream: a trial of all programs in one process, and
+// commands to inspect and repair what running daemons keep. Each file is one command:
+// its flags, the call of an engine, and its output.
 //
 // It keeps one invariant: a command says what it will change before it changes
-// anything, and connects to what it was told to (resolve), or fails.
+// anything, and connects only to what it was told to (resolve), or fails.
 //
-// It knows nothing of how the engines work, and no SQL.
+// It knows nothing of how the engines work, or of SQL.
 package cli
 
 import (
@@ -35,8 +35,8 @@ func commands() []command {
 	}, dlqCommands())
 }
 
-// Run carries out the command that args name, and returns the exit status. environ
-// holds the settings, as os.Environ gives them.
+// Run runs the command that args name, and returns the exit status. environ holds the
+// settings, in the form of os.Environ.
 func Run(ctx context.Context, args, environ []string, stdout, stderr io.Writer) int {
 	if len(args) == 0 {
 		overview(stderr)
@@ -64,8 +64,8 @@ func Run(ctx context.Context, args, environ []string, stdout, stderr io.Writer) 
 	return daemon.ExitBadSettings
 }
 
-// called says whether args call c, whose name is of one word or two, and gives
-// those behind the name.
+// called reports whether args call c, whose name has one word or two, and returns the
+// arguments after the name.
 func (c command) called(args []string) (rest []string, ok bool) {
 	words := strings.Fields(c.name)
 	if len(args) < len(words) || !slices.Equal(args[:len(words)], words) {

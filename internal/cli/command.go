@@ -19,19 +19,20 @@ import (
 // command is one of odastream's commands.
 type command struct {
 	name  string
-	args  string // as usage shows them: "ENTITY"; each is required, unless in brackets
+	args  string // as usage shows them: "ENTITY"; each is required unless in brackets
 	about string // one line
-	more  string // what else --help says, under it
-	// flags declares the command's flags and gives what it does once they are set.
+	more  string // further text of --help
+	// flags declares the command's flags and returns the action to run once they are
+	// set.
 	flags func(*flag.FlagSet) action
 }
 
-// action does what a command is for; its error is for the person who called it.
+// action runs a command; its error is for the person who called it.
 type action func(ctx context.Context, c call) error
 
 // call is one call of a command.
 type call struct {
-	args    []string // what is left of the line once the flags are taken out
+	args    []string // the arguments of the command line without the flags
 	environ []string
 	stdout  io.Writer
 	stderr  io.Writer
@@ -40,7 +41,7 @@ type call struct {
 // errUsage marks an error of the command line.
 var errUsage = errors.New("bad command line")
 
-// start runs the command and gives the exit status.
+// start runs the command and returns the exit status.
 func (c command) start(ctx context.Context, in call) int {
 	set := flag.NewFlagSet(c.name, flag.ContinueOnError)
 	set.SetOutput(io.Discard)
@@ -61,21 +62,21 @@ func (c command) start(ctx context.Context, in call) int {
 	return status(do(ctx, in), c.name, in.stderr)
 }
 
-// takes says whether the command takes n arguments.
+// takes reports whether the command takes n arguments.
 func (c command) takes(n int) bool {
 	most := len(strings.Fields(c.args))
 	return n <= most && n >= most-strings.Count(c.args, "[")
 }
 
-// statusError is the end by a second signal, or for want of an end.
+// statusError is the exit status after a second signal, or if stopping takes too long.
 type statusError int
 
 func (e statusError) Error() string { return fmt.Sprintf("exit status %d", int(e)) }
 
-// noTables is said of a database that was never migrated.
+// noTables is the message for a database that was never migrated.
 const noTables = "the database has no tables of odastream: start a poller or a sink on it, or run odastream migrate"
 
-// status turns an action's error into words and the exit status.
+// status prints an action's error and returns the exit status.
 func status(err error, name string, stderr io.Writer) int {
 	var bad *settings.Error
 	var said statusError
@@ -99,7 +100,7 @@ func status(err error, name string, stderr io.Writer) int {
 	}
 }
 
-// untilStopped runs work until the first signal, which is no fault of it.
+// untilStopped runs work until the first signal, which is not an error.
 func (c call) untilStopped(ctx context.Context, log *slog.Logger, work func(context.Context) error) error {
 	var failed error
 	code := daemon.UntilStopped(ctx, log, func(ctx context.Context) int {
@@ -123,8 +124,8 @@ func entityOf(name string) (schema.Entity, error) {
 	return entity, nil
 }
 
-// parse takes flags before, between and behind the arguments: package flag stops
-// at the first argument.
+// parse accepts flags before, between and after the arguments: package flag stops at
+// the first argument.
 func parse(set *flag.FlagSet, args []string) (rest []string, err error) {
 	for {
 		if err := set.Parse(args); err != nil {

@@ -15,7 +15,7 @@ import (
 	"odastream/stream"
 )
 
-// dlqCommands are the commands about dead letters.
+// dlqCommands are the commands for dead letters.
 func dlqCommands() []command {
 	return []command{dlqListCommand(), dlqShowCommand(), dlqRetryCommand(), dlqDiscardCommand()}
 }
@@ -24,7 +24,7 @@ const dlqMore = `
 A dead letter is named by its record, TOPIC/PARTITION@OFFSET. The table is that of DATABASE_URL and the records are in the
 topics TOPIC.dlq of KAFKA_BROKERS, or where these are not set those of the running "odastream up".`
 
-// dlqFlags are what the commands about dead letters have in common.
+// dlqFlags are the flags common to the commands for dead letters.
 type dlqFlags struct {
 	targetFlags
 	json bool
@@ -35,7 +35,7 @@ func (f *dlqFlags) declare(set *flag.FlagSet) {
 	set.BoolVar(&f.json, "json", false, "print one JSON object a line")
 }
 
-// open does work with the dead letters, until the first signal.
+// open runs work on the dead letters, until the first signal.
 func (f *dlqFlags) open(ctx context.Context, c call, work func(context.Context, *dlq.Queue) error) error {
 	var s sinkSettings
 	to, err := f.read(c.environ, &s)
@@ -55,21 +55,21 @@ func (f *dlqFlags) open(ctx context.Context, c call, work func(context.Context, 
 	})
 }
 
-// sinkSettings are those of the sink that say where everything is and by which
-// rules it is written.
+// sinkSettings are the sink's settings that say where everything is and how it is
+// written.
 type sinkSettings struct {
 	Kafka stream.Config `envPrefix:"KAFKA_"`
 	Cache cache.Config  `envPrefix:"CACHE_"`
 	Sink  apply.Config  `envPrefix:"SINK_"`
 }
 
-// deadLetterTopics reads dead letters, and connects to Kafka only then.
+// deadLetterTopics reads dead letters, and connects to Kafka only when it does.
 type deadLetterTopics struct {
 	kafka stream.Config
 	log   *slog.Logger
 }
 
-// ReadDeadLetters is that of stream.Topics.
+// ReadDeadLetters calls ReadDeadLetters of stream.Topics.
 func (t deadLetterTopics) ReadDeadLetters(ctx context.Context, topic string, fn func(stream.StoredLetter) error) error {
 	cl, err := openKafka(ctx, t.kafka, t.log)
 	if err != nil {
@@ -82,7 +82,7 @@ func (t deadLetterTopics) ReadDeadLetters(ctx context.Context, topic string, fn 
 // dlqFilter are the flags that select dead letters.
 type dlqFilter struct {
 	topic, class, key string
-	since, at         string // only for what is done to them
+	since, at         string // only with declareAll
 }
 
 func (f *dlqFilter) declare(set *flag.FlagSet) {
@@ -97,10 +97,10 @@ func (f *dlqFilter) declareAll(set *flag.FlagSet) {
 	set.StringVar(&f.at, "letter", "", "only this `TOPIC/PARTITION@OFFSET`")
 }
 
-// none says that nothing is selected: all are meant.
+// none reports whether no flag selects: all dead letters are meant.
 func (f *dlqFilter) none() bool { return *f == dlqFilter{} }
 
-// parse is what the flags select, in any state.
+// parse returns what the flags select, in any state.
 func (f *dlqFilter) parse() (cache.LetterFilter, error) {
 	switch stream.Class(f.class) {
 	case "", stream.ClassDecode, stream.ClassSchema, stream.ClassData, stream.ClassTooLarge:
@@ -124,7 +124,7 @@ func (f *dlqFilter) parse() (cache.LetterFilter, error) {
 	return filter, nil
 }
 
-// parseTime reads a moment, or a time before now.
+// parseTime parses a time, or a duration before now.
 func parseTime(text string, now time.Time) (time.Time, error) {
 	if ago, err := time.ParseDuration(text); err == nil && ago > 0 {
 		return now.Add(-ago), nil

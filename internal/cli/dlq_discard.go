@@ -85,12 +85,12 @@ func (f *dlqDiscardFlags) receipt(c call, e dlq.Entry) error {
 		e.ChangedAt.UTC().Format(time.RFC3339), e.Letter, e.Key, e.Seq, strings.TrimSpace(e.Class+" "+e.SQLState), oneLine(e.Error))
 }
 
-// confirmed asks the person at the terminal; where there is none the answer is no.
+// confirmed asks the person at the terminal; without a terminal the answer is no.
 func confirmed(c call) bool {
 	if !term.IsTerminal(int(os.Stdin.Fd())) {
 		return false
 	}
 	fmt.Fprint(c.stderr, "discard them? Type yes: ")
-	answer, _ := bufio.NewReader(os.Stdin).ReadString('\n') // no answer is no
+	answer, _ := bufio.NewReader(os.Stdin).ReadString('\n') // an error means no
 	return strings.TrimSpace(answer) == "yes"
 }

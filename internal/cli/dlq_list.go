@@ -68,7 +68,7 @@ func (f *dlqListFlags) run(ctx context.Context, c call) error {
 	})
 }
 
-// printEntries prints a table, and how many there are of each state.
+// printEntries prints a table, and the number of entries in each state.
 func printEntries(c call, list []dlq.Entry, now time.Time) error {
 	if len(list) == 0 {
 		return c.printf("no dead letters\n")
@@ -86,7 +86,7 @@ func printEntries(c call, list []dlq.Entry, now time.Time) error {
 	return c.printf("%d dead letters: %d open, %d superseded\n", len(list), count[string(cache.LetterOpen)], count[string(cache.LetterSuperseded)])
 }
 
-// age is a duration in its largest whole unit.
+// age returns a duration in its largest whole unit.
 func age(d time.Duration) string {
 	switch {
 	case d >= 48*time.Hour:

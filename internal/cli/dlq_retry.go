@@ -49,7 +49,7 @@ func (f *dlqRetryFlags) run(ctx context.Context, c call) error {
 		return err
 	case f.canary < 0:
 		return fmt.Errorf("%w: --canary is %d, want 0 or more", errUsage, f.canary)
-	case !(f.rate >= 0): // NaN is neither
+	case !(f.rate >= 0): // also refuses NaN
 		return fmt.Errorf("%w: --rate is %v, want 0 or more", errUsage, f.rate)
 	}
 	return f.open(ctx, c, func(ctx context.Context, q *dlq.Queue) error {

@@ -80,7 +80,7 @@ func versions(r dlq.Record) string {
 	return fmt.Sprintf("seq %d, the cache holds %d", r.Seq, r.CacheSeq)
 }
 
-// valueOf is the record's value for people.
+// valueOf returns the record's value for people.
 func valueOf(r dlq.Record) string {
 	if r.Value == nil {
 		return "none: it is a tombstone"

@@ -12,7 +12,7 @@ import (
 	"odastream/stream"
 )
 
-// runDLQ runs a command about dead letters and gives its exit status and output.
+// runDLQ runs a command for dead letters and returns its exit status and output.
 func runDLQ(t *testing.T, d *stand.DeadLetters, args ...string) (int, string) {
 	t.Helper()
 	var out bytes.Buffer
@@ -20,7 +20,7 @@ func runDLQ(t *testing.T, d *stand.DeadLetters, args ...string) (int, string) {
 	return status, out.String()
 }
 
-// want compares an exit status and what the output must have.
+// want checks an exit status and what the output must contain.
 func want(t *testing.T, status int, out string, wantStatus int, parts ...string) {
 	t.Helper()
 	if status != wantStatus {

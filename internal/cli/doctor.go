@@ -56,7 +56,7 @@ func (f *doctorFlags) run(ctx context.Context, c call) error {
 	return c.untilStopped(ctx, log, func(ctx context.Context) error { return f.examine(ctx, c, doctor.Parts(cfg), log) })
 }
 
-// examine looks at each part and prints what it finds, part by part.
+// examine checks each part and prints its findings, part by part.
 func (f *doctorFlags) examine(ctx context.Context, c call, parts []doctor.Part, log *slog.Logger) error {
 	count := map[oda.Verdict]int{}
 	for _, p := range parts {
@@ -80,7 +80,7 @@ func (f *doctorFlags) examine(ctx context.Context, c call, parts []doctor.Part, 
 	return nil
 }
 
-// print writes the findings of a part: a table, or a line of JSON each.
+// print prints the findings of a part: a table, or a line of JSON each.
 func (f *doctorFlags) print(c call, part doctor.Part, found []oda.Finding) error {
 	if f.json {
 		return printFindings(c, part, found)
@@ -97,7 +97,7 @@ func (f *doctorFlags) print(c call, part doctor.Part, found []oda.Finding) error
 	return flush(table)
 }
 
-// printFindings writes a line for each finding, with the part that it is of.
+// printFindings prints a line for each finding, with its part.
 func printFindings(c call, part doctor.Part, found []oda.Finding) error {
 	for _, one := range found {
 		line := struct {

@@ -39,7 +39,7 @@ func (w *ward) environ(more ...string) []string {
 	}, more...)
 }
 
-// runDoctor runs the command and gives its exit status and output.
+// runDoctor runs the command and returns its exit status and output.
 func runDoctor(t *testing.T, environ []string, args ...string) (int, string) {
 	t.Helper()
 	var out, errs bytes.Buffer
@@ -47,13 +47,13 @@ func runDoctor(t *testing.T, environ []string, args ...string) (int, string) {
 	return status, out.String() + errs.String()
 }
 
-// line is one of doctor --json.
+// line is a line of doctor --json.
 type line struct {
 	Part string
 	oda.Finding
 }
 
-// lines runs doctor --json and gives its findings by part and name.
+// lines runs doctor --json and returns its findings by part and name.
 func lines(t *testing.T, environ []string, args ...string) (int, map[string]line) {
 	t.Helper()
 	status, out := runDoctor(t, environ, append(args, "--json")...)

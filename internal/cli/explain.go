@@ -82,7 +82,7 @@ func (f *explainFlags) print(c call, x verify.Explanation, seen topicView) error
 	return c.printf("%s\n", strings.Join(seen.lines(), "\n"))
 }
 
-// splitRow reads ENTITY/ID, or ENTITY:ID as keys are written.
+// splitRow splits ENTITY/ID, or ENTITY:ID as in keys.
 func splitRow(text string) (entity, id string, ok bool) {
 	at := strings.LastIndexAny(text, "/:")
 	if at < 1 {
@@ -91,7 +91,7 @@ func splitRow(text string) (entity, id string, ok bool) {
 	return text[:at], text[at+1:], true
 }
 
-// newestSeq is the highest seq that the tables know of the row, 0 if none.
+// newestSeq returns the highest seq of the row in the tables, 0 if none.
 func newestSeq(x verify.Explanation) int64 {
 	var seq int64
 	if x.Ledger != nil {
@@ -106,7 +106,7 @@ func newestSeq(x verify.Explanation) int64 {
 	return seq
 }
 
-// lines are the topic's part for people.
+// lines returns the topic's part of the output for people.
 func (v topicView) lines() []string {
 	at := v.Topic + " partition " + strconv.Itoa(int(v.Partition))
 	if v.Error != "" {

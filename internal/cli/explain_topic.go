@@ -14,18 +14,18 @@ import (
 )
 
 const (
-	// readKafka bounds the reading of a partition.
+	// readKafka limits the time to read a partition.
 	readKafka = 5 * time.Minute
-	// slack is how much older than a record's seq its broker may date it.
+	// slack is how far a record's broker timestamp may lie before its seq.
 	slack = time.Minute
-	// mostRecords is how many of a row's records are shown, the newest.
+	// mostRecords is how many of a row's newest records are shown.
 	mostRecords = 5
 )
 
 // topicView is what an entity's topic says of one row.
 type topicView struct {
 	Topic     string      `json:"topic"`
-	Partition int32       `json:"partition"` // that of the row's key
+	Partition int32       `json:"partition"` // the partition of the row's key
 	Records   []topicLine `json:"records"`   // the newest, oldest first
 	Error     string      `json:"error,omitempty"`
 }
@@ -40,9 +40,9 @@ type topicLine struct {
 	Changed   []string  `json:"changed,omitempty"`
 }
 
-// recordsInTopic reads the newest records of a row. seq, if not 0, is of a record
-// that should be there: reading begins a little before its time, and at the
-// partition's start only if nothing is found.
+// recordsInTopic reads the newest records of a row. seq, if not 0, is the seq of a
+// record that should be there: reading begins a little before its time, and at the
+// partition's start only if that finds nothing.
 func recordsInTopic(ctx context.Context, cfg stream.Config, entity string, id, seq int64, log *slog.Logger) topicView {
 	v := topicView{Topic: cfg.Topic(entity), Records: []topicLine{}}
 	if err := v.read(ctx, cfg, entity, schema.Key(entity, id), seq, log); err != nil {
@@ -80,7 +80,7 @@ func (v *topicView) read(ctx context.Context, cfg stream.Config, entity, key str
 	return err
 }
 
-// begin is the offset at which a record of seq can be found.
+// begin returns the offset from which to look for a record with seq.
 func (v *topicView) begin(ctx context.Context, cl *kgo.Client, state stream.TopicState, seq int64) (int64, error) {
 	start := state.Start[v.Partition]
 	if seq == 0 {

@@ -56,7 +56,7 @@ func (f *exportFlags) run(ctx context.Context, c call) error {
 	if err != nil {
 		return err
 	}
-	// Told to stop, it has not done what it was asked for.
+	// An interrupted export is incomplete, so it fails.
 	end := errors.New("stopped before the last row was written")
 	err = c.untilStopped(ctx, c.log(slog.LevelWarn), func(ctx context.Context) error {
 		end = f.export(ctx, c, to, entity, format)

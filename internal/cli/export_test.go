@@ -14,7 +14,7 @@ import (
 	"odastream/internal/test/pgtest"
 )
 
-// archive is the address of a database with rows.
+// archive returns the address of a database with rows.
 func archive(t *testing.T, insert string) (url string) {
 	t.Helper()
 	url = pgtest.Migrated(t)
@@ -36,7 +36,7 @@ func runExport(t *testing.T, url string, args ...string) (status int, stdout, st
 	return status, out.String(), errs.String()
 }
 
-// oddVotes have every kind of value, and a member that is not known.
+// oddVotes have every kind of value, and an unknown member.
 const oddVotes = `INSERT INTO parliamentary_data (entity_type, entity_id, data, seq) VALUES
     ('Afstemning', 2, $x${"id":2,"nummer":7,"konklusion":"Vedtaget\n\n\"108\" stemmer \\ for, (V)","vedtaget":true,"kommentar":null,"mødeid":17,"typeid":1,"sagstrinid":null,"opdateringsdato":"2014-09-09T09:05:59.653"}$x$, 1),
     ('Afstemning', 10, $x${"id":10,"kommentar":"","nyt % felt":{"a":[1,2]},"it's \\ \"":"x"}$x$, 1),
@@ -56,7 +56,7 @@ func TestExportWritesBothFormats(t *testing.T) {
 	}
 }
 
-// manyVotes are 18 MB, more than all buffers on the way hold.
+// manyVotes are 18 MB, more than all buffers together hold.
 const manyVotes = `INSERT INTO parliamentary_data (entity_type, entity_id, data, seq)
 SELECT 'Stemme', n, jsonb_build_object('id', n, 'tekst', repeat(md5(n::text), 62)), 1 FROM generate_series(1, 9000) n`
 

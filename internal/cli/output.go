@@ -11,7 +11,7 @@ import (
 	"odastream/internal/console"
 )
 
-// log is a logger for people: each record is a line of stderr.
+// log returns a logger for people: each record is a line on stderr.
 func (c call) log(level slog.Level) *slog.Logger {
 	return slog.New(console.NewHandler(func(line string) { fmt.Fprintln(c.stderr, line) }, level))
 }
@@ -39,7 +39,7 @@ func encode(out io.Writer, v any, indent string) error {
 	return printErr(0, encoder.Encode(v))
 }
 
-// printErr says of an error that it came from printing.
+// printErr marks an error as one of printing.
 func printErr(_ int, err error) error {
 	if err != nil {
 		return fmt.Errorf("print: %w", err)
@@ -47,16 +47,16 @@ func printErr(_ int, err error) error {
 	return nil
 }
 
-// newTable aligns columns, which tabs separate. Flush prints it.
+// newTable returns a table of columns separated by tabs. Flush prints it.
 func newTable(out io.Writer) *tabwriter.Writer { return tabwriter.NewWriter(out, 2, 0, 2, ' ', 0) }
 
 // flush prints a table.
 func flush(table *tabwriter.Writer) error { return printErr(0, table.Flush()) }
 
-// oneLine keeps a text of several lines from breaking a table.
+// oneLine joins the lines of a text, so that it fits into a table.
 func oneLine(text string) string { return strings.Join(strings.Fields(text), " ") }
 
-// someIDs names rows of an entity, of all of which ids are the first.
+// someIDs lists rows of an entity: ids are the first of all of them.
 func someIDs(entity string, ids []int64, all int) string {
 	var some []string
 	for _, id := range ids {

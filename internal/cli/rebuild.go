@@ -92,7 +92,7 @@ func (f *rebuildFlags) rebuild(ctx context.Context, c call, to target, s sinkSet
 	return report, err
 }
 
-// print prints the report. A difference that stays is a fault.
+// print prints the report. A remaining difference is an error.
 func (f *rebuildFlags) print(c call, report rebuild.Report) error {
 	var err error
 	if f.json {
@@ -106,8 +106,8 @@ func (f *rebuildFlags) print(c call, report rebuild.Report) error {
 	return err
 }
 
-// complete refuses a topic that the poller is filling: until it is full, rows that
-// it does not hold are no damage.
+// complete refuses a topic that the poller is still filling: until the first load is
+// complete, rows missing from it are no damage.
 func complete(ctx context.Context, pool *pgxpool.Pool, entity string) error {
 	at, err := checkpoint.New(pool).Load(ctx, entity)
 	if err == nil && at.LoadedAt.IsZero() && (at.Seq > 0 || !at.Watermark.IsZero()) {
@@ -116,7 +116,7 @@ func complete(ctx context.Context, pool *pgxpool.Pool, entity string) error {
 	return err
 }
 
-// explainRebuild says what a person can do.
+// explainRebuild adds to an error what a person can do.
 func explainRebuild(err error, r rebuild.Report, group string) error {
 	if r.Mended > 0 {
 		err = fmt.Errorf("%d rows are mended, then: %w", r.Mended, err)

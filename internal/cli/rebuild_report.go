@@ -9,14 +9,14 @@ import (
 	"odastream/rebuild"
 )
 
-// rebuildProgress tells how far a rebuild is, and how long it will still take.
+// rebuildProgress reports how far a rebuild is, and the time left.
 type rebuildProgress struct {
 	line   *console.Progress
 	entity string
 	now    func() time.Time
 
 	comparing bool
-	began     time.Time // of the part that runs
+	began     time.Time // start of the current part
 }
 
 func (p *rebuildProgress) set(at rebuild.Progress) {
@@ -40,7 +40,7 @@ func (p *rebuildProgress) text(at rebuild.Progress) string {
 	return text + fmt.Sprintf(", about %s left", left.Round(time.Second))
 }
 
-// writeRebuild prints the report for a person.
+// writeRebuild prints the report for people.
 func writeRebuild(w io.Writer, r rebuild.Report) error {
 	_, err := fmt.Fprintf(w, "%s: the topic %s has %d rows (%d records read), the cache had %d\n", r.Entity, r.Topic, r.InTopic, r.Records, r.InCache)
 	for _, line := range []struct {

@@ -43,8 +43,8 @@ type replayFlags struct {
 	entity    string
 	partition int
 
-	from, id, ids string // what is applied to the cache
-	group, to     string // whose offsets are set
+	from, id, ids string // what to apply to the cache
+	group, to     string // the group whose offsets to set, and where
 }
 
 func replayCommand() command {
@@ -195,7 +195,7 @@ func concludeReplay(p replay.Report, ids schema.IDRange) string {
 	return end.String()
 }
 
-// rows is what --key and --ids select.
+// rows returns the rows that --key and --ids select.
 func (f *replayFlags) rows() (schema.IDRange, error) {
 	switch {
 	case f.id != "" && f.ids != "":
@@ -203,7 +203,7 @@ func (f *replayFlags) rows() (schema.IDRange, error) {
 	case f.id != "":
 		text := f.id
 		if entity, id, ok := splitRow(text); ok && entity == f.entity {
-			text = id // as keys are written: Sag:98765
+			text = id // as in keys: Sag:98765
 		}
 		id, err := strconv.ParseInt(text, 10, 64)
 		if err != nil {
@@ -222,7 +222,7 @@ func (f *replayFlags) rows() (schema.IDRange, error) {
 	return replay.AllRows(), nil
 }
 
-// parsePlace reads start, an offset, a time before now, or a moment.
+// parsePlace parses start, an offset, a duration before now, or a time.
 func parsePlace(name, text string, now time.Time) (replay.Place, error) {
 	if text == "start" {
 		return replay.Start(), nil

@@ -14,8 +14,8 @@ import (
 	"odastream/stream"
 )
 
-// published is a stand on whose topic of Sag twenty rows are, and two bad records:
-// one that Postgres refuses and one of no sense.
+// published returns a stand whose topic of Sag has twenty rows and two bad records: one
+// that Postgres refuses and one that is unreadable.
 func published(t *testing.T) *stand.Stand {
 	t.Helper()
 	s := stand.New(t, stream.Config{Brokers: kafkatest.Fake(t), TopicPrefix: kafkatest.Prefix(t), Partitions: 3}, "parliament-sink", "Sag")
@@ -32,7 +32,7 @@ func published(t *testing.T) *stand.Stand {
 	return s
 }
 
-// run runs a command on a stand and gives its exit status and output.
+// run runs a command on a stand and returns its exit status and output.
 func run(t *testing.T, s *stand.Stand, args ...string) (int, string) {
 	t.Helper()
 	var out bytes.Buffer

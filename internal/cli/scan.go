@@ -95,10 +95,10 @@ func (f *scanFlags) request(ctx context.Context, c call, store *checkpoint.Store
 	return c.printf("done: a scan of %s is asked for\n", entity)
 }
 
-// mostListed is how many vanished rows a person is shown.
+// mostListed is how many vanished rows are printed.
 const mostListed = 10
 
-// announce says what is about to be done.
+// announce says what the command is about to do.
 func (f *scanFlags) announce(c call, r scanReport, at checkpoint.Checkpoint) {
 	out := c.stdout
 	switch {

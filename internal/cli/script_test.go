@@ -48,11 +48,10 @@ func TestScripts(t *testing.T) {
 	})
 }
 
-// setup gives each script a state directory that the account of Postgres can
-// enter ($STATE), and the address of a source that is none of up's own
-// ($SOURCE).
+// setup gives each script a state directory that the account of Postgres can enter
+// ($STATE), and the address of a source that up did not start ($SOURCE).
 func setup(env *testscript.Env) error {
-	state, err := os.MkdirTemp("/tmp", "odastream-") // a test's own is closed to other accounts
+	state, err := os.MkdirTemp("/tmp", "odastream-") // other accounts cannot enter a test's own directory
 	if err != nil {
 		return err
 	}
@@ -69,11 +68,11 @@ func setup(env *testscript.Env) error {
 	return nil
 }
 
-// loadLine is what up says now and then of a load under way.
+// loadLine is the line that up prints now and then during a load.
 var loadLine = regexp.MustCompile(`[0-9]+/[0-9]+ entities.* in Postgres`)
 
-// waitFor FILE PATTERN waits until a line of a file matches. What moves meanwhile is
-// the file, and a load as up tells of it on stderr, in errN beside outN.
+// waitFor FILE PATTERN waits until a line of a file matches. It counts as progress if
+// the file grows, or if up reports a load on stderr, in errN next to outN.
 func waitFor(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 2 {
 		ts.Fatalf("usage: waitfor FILE PATTERN")
@@ -95,7 +94,7 @@ func waitFor(ts *testscript.TestScript, neg bool, args []string) {
 		Tell:  func() string { return fmt.Sprintf("last load: %s\n%s holds:\n%s", load(), args[0], text) },
 	}
 	ts.Check(program.Script(wait, ts.BackgroundCmds(), func() (bool, error) {
-		text, _ = os.ReadFile(path) // it may not be there yet
+		text, _ = os.ReadFile(path) // it may not exist yet
 		return pattern.Match(text), nil
 	}))
 }
@@ -111,7 +110,7 @@ func look(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Fatalf("no psql line in %s", args[0])
 	}
 	cmd := exec.CommandContext(context.Background(), "sh", "-c", strings.TrimSpace(line)+` -Atc "$SQL"`) //nolint:gosec // the line is what is tested
-	// A person's own settings of Postgres must not lead the line astray.
+	// The environment's settings of Postgres must not affect the line.
 	cmd.Env = append(os.Environ(), "SQL="+args[1], "PGHOST=nowhere", "PGPORT=1", "PGUSER=nobody", "PGDATABASE=none")
 	out, err := cmd.CombinedOutput()
 	if err != nil {
@@ -122,10 +121,10 @@ func look(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// holdTopics STATEDIR FILE [FORMER] reads all topics of the running up and writes
-// the ids of their snapshot records, in order. It fails if a change is there
-// twice, or a snapshot that FORMER does not have: compaction takes records away,
-// nothing but publishing adds one, and that under another seq.
+// holdTopics STATEDIR FILE [FORMER] reads all topics of the running up and writes the
+// ids of their snapshot records, in order. It fails if a topic has a change twice, or a
+// snapshot that FORMER does not have: compaction only removes records, and only
+// publishing adds one, with another seq.
 func holdTopics(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 2 {
 		ts.Fatalf("usage: topics STATEDIR FILE [FORMER]")
@@ -147,7 +146,7 @@ func holdTopics(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// readPlace is where the running up announces itself.
+// readPlace reads the file in which the running up announces itself.
 func readPlace(ts *testscript.TestScript, dir string) (place trial.Place) {
 	text, err := os.ReadFile(filepath.Join(dir, "up.json"))
 	ts.Check(err)
@@ -155,8 +154,8 @@ func readPlace(ts *testscript.TestScript, dir string) (place trial.Place) {
 	return place
 }
 
-// snapshotsOf gives the ids of the snapshot records of all entity topics, sorted,
-// and the changes that are there twice: with one key and one content.
+// snapshotsOf returns the ids of the snapshot records of all entity topics, sorted, and
+// the changes that occur twice, with the same key and content.
 func snapshotsOf(ctx context.Context, broker string) (snapshots, twice []string, err error) {
 	cfg := stream.Config{Brokers: []string{broker}, TopicPrefix: trial.TopicPrefix}
 	quiet := slog.New(slog.DiscardHandler)
@@ -192,8 +191,7 @@ func snapshotsOf(ctx context.Context, broker string) (snapshots, twice []string,
 	return snapshots, twice, nil
 }
 
-// sigkill STATEDIR ends the running up as a crash would, and waits until it is
-// gone.
+// sigkill STATEDIR kills the running up, as in a crash, and waits until it has ended.
 func sigkill(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 1 {
 		ts.Fatalf("usage: sigkill STATEDIR")

@@ -8,8 +8,8 @@ import (
 	"odastream/internal/daemon"
 )
 
-// Every command that reads an address, with one that cannot be read and with one
-// at which nobody answers.
+// Every command that reads an address, with a malformed one and with one at which
+// nothing answers.
 func TestCommandsShowNoSecret(t *testing.T) {
 	t.Parallel()
 	const (

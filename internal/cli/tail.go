@@ -65,7 +65,8 @@ func (f *tailFlags) run(ctx context.Context, c call) error {
 	})
 }
 
-// print writes what comes, until ctx ends or nobody reads any more.
+// print prints the records that arrive, until ctx ends or the reader of stdout has
+// gone.
 func (f *tailFlags) print(ctx context.Context, c call, reader *follow.Reader, log *slog.Logger) error {
 	for {
 		records, err := reader.Next(ctx)
@@ -84,7 +85,7 @@ func (f *tailFlags) print(ctx context.Context, c call, reader *follow.Reader, lo
 	}
 }
 
-// line is a record as it is printed; not ok: it is no change.
+// line returns a record as it is printed; ok is false if it is no change.
 func (f *tailFlags) line(r *kgo.Record, log *slog.Logger) (line string, ok bool) {
 	m, err := stream.Decode(r)
 	switch {

@@ -19,7 +19,7 @@ import (
 	"odastream/stream"
 )
 
-// targetFlags is the flag of every command that connects to what runs already.
+// targetFlags is the flag of every command that connects to running programs.
 type targetFlags struct{ dir string }
 
 func (f *targetFlags) declare(set *flag.FlagSet) {
@@ -28,8 +28,8 @@ func (f *targetFlags) declare(set *flag.FlagSet) {
 
 func (f *targetFlags) resolve(environ []string) (target, error) { return resolve(environ, f.dir) }
 
-// read finds what to connect to and fills into with its settings. The address of
-// the database is checked with them.
+// read finds what to connect to and fills into with its settings. It also checks the
+// database's address.
 func (f *targetFlags) read(environ []string, into any) (target, error) {
 	to, err := f.resolve(environ)
 	if err != nil {
@@ -43,14 +43,14 @@ func (f *targetFlags) read(environ []string, into any) (target, error) {
 
 // target is what a command connects to.
 type target struct {
-	environ      []string // the daemons' variables, as they lead there
+	environ      []string // the daemons' variables that lead to it
 	poller, sink string   // host:port of the endpoints; "" if the trial has none
 }
 
-// resolve finds what to connect to. It is the trial in dir, if dir is named, and an
-// error if none runs there. Else it is what the daemons' variables name: if neither
-// KAFKA_BROKERS nor DATABASE_URL is set, and a trial runs in the user's own
-// directory, that trial.
+// resolve finds what to connect to. If dir is named, it is the trial in dir, and an
+// error if none runs there. Else, if neither KAFKA_BROKERS nor DATABASE_URL is set and
+// a trial runs in the user's own directory, it is that trial. Else it is what the
+// daemons' variables name.
 func resolve(environ []string, dir string) (target, error) {
 	named := dir != ""
 	switch {
@@ -73,13 +73,13 @@ func resolve(environ []string, dir string) (target, error) {
 	return ofVariables(environ), nil
 }
 
-// ofVariables is what environ leads to.
+// ofVariables returns the target that environ names.
 func ofVariables(environ []string) target {
 	return target{environ: environ, poller: "127.0.0.1:8080", sink: "127.0.0.1:8081"}
 }
 
-// ofTrial is a running trial. Its variables are environ's but for those that say
-// where Kafka, Postgres and the source are.
+// ofTrial returns a running trial as a target. Its variables are those of environ,
+// except the addresses of Kafka, Postgres and the source.
 func ofTrial(environ []string, place trial.Place) target {
 	others := slices.DeleteFunc(slices.Clone(environ), func(entry string) bool { return strings.HasPrefix(entry, "KAFKA_") })
 	return target{
@@ -90,11 +90,11 @@ func ofTrial(environ []string, place trial.Place) target {
 	}
 }
 
-// databaseURL is "" where nothing names the database.
+// databaseURL returns the database's address, "" if nothing names it.
 func (t target) databaseURL() string { return value(t.environ, "DATABASE_URL") }
 
-// pool opens the database, with the timeouts of cache.PoolConfig unless configure
-// (nil: nothing) sets others.
+// pool opens the database, with the timeouts of cache.PoolConfig unless configure, if
+// not nil, sets others.
 func (t target) pool(ctx context.Context, configure func(*pgxpool.Config)) (*pgxpool.Pool, error) {
 	url := t.databaseURL()
 	if url == "" {
@@ -110,16 +110,16 @@ func (t target) pool(ctx context.Context, configure func(*pgxpool.Config)) (*pgx
 	return connect.Pool(ctx, cfg)
 }
 
-// withoutTimeout lets a statement take as long as it takes.
+// withoutTimeout removes the limit on a statement's time.
 func withoutTimeout(cfg *pgxpool.Config) { cfg.ConnConfig.RuntimeParams["statement_timeout"] = "0" }
 
-// noDatabase is said where nothing names the database.
+// noDatabase is the error if nothing names the database.
 const noDatabase = `DATABASE_URL is not set, and no "odastream up" runs here: set it, start one, or name its directory with --dir`
 
-// askKafka bounds what is asked of Kafka before it counts as not reachable.
+// askKafka is how long a request to Kafka may take before Kafka counts as unreachable.
 const askKafka = 10 * time.Second
 
-// openKafka makes a client and sees that a broker answers it. The caller closes it.
+// openKafka returns a client after a broker has answered it. The caller closes it.
 func openKafka(ctx context.Context, cfg stream.Config, log *slog.Logger) (*kgo.Client, error) {
 	cl, err := stream.NewClient(cfg, log)
 	if err != nil {
@@ -134,7 +134,7 @@ func openKafka(ctx context.Context, cfg stream.Config, log *slog.Logger) (*kgo.C
 	return cl, nil
 }
 
-// value is that of a variable; of a name twice the last counts.
+// value returns the value of a variable; if it is set twice, the last counts.
 func value(environ []string, name string) string {
 	for _, entry := range slices.Backward(environ) {
 		if v, ok := strings.CutPrefix(entry, name+"="); ok {

@@ -15,7 +15,7 @@ import (
 	"odastream/internal/trial"
 )
 
-// callOf is a complete call of each command that takes --dir for what runs already.
+// callOf has a complete call of each command that takes --dir for a running trial.
 var callOf = map[string]string{
 	"status": "status", "tail": "tail Sag", "doctor": "doctor", "verify": "verify", "scan": "scan Sag", "explain": "explain Sag/1",
 	"rebuild": "rebuild Sag", "replay": "replay Sag --from start", "export": "export Sag",
@@ -28,7 +28,7 @@ func TestAWrongDirIsAnErrorOfEveryCommandThatTakesDir(t *testing.T) {
 		set := flag.NewFlagSet(c.name, flag.ContinueOnError)
 		set.SetOutput(io.Discard)
 		c.flags(set)
-		if set.Lookup("dir") == nil || c.name == "up" { // up makes its directory
+		if set.Lookup("dir") == nil || c.name == "up" { // up creates its directory
 			continue
 		}
 		t.Run(c.name, func(t *testing.T) {
@@ -38,7 +38,7 @@ func TestAWrongDirIsAnErrorOfEveryCommandThatTakesDir(t *testing.T) {
 				t.Fatalf("callOf has no call of %s", c.name)
 			}
 			dir := t.TempDir()
-			// Variables that lead elsewhere do not make a wrong --dir right.
+			// A wrong --dir stays an error even if the variables name something else.
 			environ := []string{"DATABASE_URL=postgres://127.0.0.1:1/x", "KAFKA_BROKERS=127.0.0.1:1", "ODA_URL=http://127.0.0.1:1/api"}
 			var out bytes.Buffer
 			status := Run(t.Context(), append(strings.Fields(line), "--dir", dir), environ, &out, &out)
@@ -52,7 +52,7 @@ func TestADatabaseWithoutTablesSaysWhatToDo(t *testing.T) {
 	brokers, url := kafkatest.Fake(t), pgtest.Empty(t)
 	for name, line := range callOf {
 		switch name {
-		case "tail", "doctor", "replay": // tail asks no database, doctor has findings, replay looks for the topic first
+		case "tail", "doctor", "replay": // tail uses no database, doctor has findings, replay looks for the topic first
 			continue
 		}
 		t.Run(name, func(t *testing.T) {

@@ -85,7 +85,7 @@ func (f *upFlags) run(ctx context.Context, c call) (err error) {
 	return nil
 }
 
-// check sees to what package flag cannot.
+// check checks what package flag cannot.
 func (f *upFlags) check(c call) error {
 	if f.source != "live" && f.source != "sim" {
 		return fmt.Errorf("%w: --source is %s, want live or sim; ODA_URL names another source", errUsage, shown(f.source))
@@ -104,14 +104,15 @@ func (f *upFlags) check(c call) error {
 	return f.cfg.Check()
 }
 
-// screen is the terminal, or whatever stands in its place.
+// screen is the terminal, or what stdout is instead.
 type screen struct {
 	*console.Progress
-	warn func(line string) // where what went wrong is said
+	warn func(line string) // prints a warning
 }
 
-// newScreen shows progress as a line that is rewritten if stdout is a terminal.
-// Warnings go there too then, since they would tear that line on stderr.
+// newScreen returns a screen. If stdout is a terminal, it shows progress as a line that
+// it rewrites, and prints warnings there too, since on stderr they would break that
+// line.
 func newScreen(c call) screen {
 	var s screen
 	lines := console.NewHandler(func(line string) { fmt.Fprintln(c.stdout, line) }, slog.LevelInfo)
@@ -123,12 +124,12 @@ func newScreen(c call) screen {
 	return s
 }
 
-// log is a logger for people.
+// log returns a logger for people.
 func (s screen) log(level slog.Level) *slog.Logger {
 	return slog.New(console.NewHandler(s.warn, level))
 }
 
-// shown is a value as an error quotes it: an address not at all, since it can
+// shown returns a value as an error quotes it. An address is not quoted, since it can
 // hold a password.
 func shown(value string) string {
 	if strings.ContainsAny(value, "@/") {

@@ -101,19 +101,19 @@ func (f *verifyFlags) verify(ctx context.Context, c call, v *verify.Verifier, s 
 	return err
 }
 
-// sourceSettings say where the source is and what is copied of it.
+// sourceSettings say where the source is and which entities are copied.
 type sourceSettings struct {
 	Source   oda.Config      `envPrefix:"ODA_"`
 	Entities wiring.Entities `env:"ODA_ENTITIES"`
 }
 
-// openVerifier opens source and database; closeAll gives them up.
+// openVerifier opens source and database; closeAll closes them.
 func openVerifier(ctx context.Context, to target, source oda.Config, log *slog.Logger) (v *verify.Verifier, closeAll func(), err error) {
 	client, err := oda.New(source, log, nil)
 	if err != nil {
 		return nil, nil, err
 	}
-	pool, err := to.pool(ctx, withoutTimeout) // counting an entity takes as long as it takes
+	pool, err := to.pool(ctx, withoutTimeout) // counting an entity can take long
 	if err != nil {
 		client.Close()
 		return nil, nil, err

@@ -23,7 +23,7 @@ import (
 	"odastream/stream"
 )
 
-// TestVerifyScripts is what verify, scan and explain print, word for word.
+// TestVerifyScripts compares what verify, scan and explain print, word for word.
 func TestVerifyScripts(t *testing.T) {
 	t.Parallel()
 	testscript.Run(t, testscript.Params{
@@ -53,7 +53,7 @@ type copied struct {
 	url string
 }
 
-// firstSeq is that of the first row, in 2023; the others follow.
+// firstSeq is the seq of the first row, in 2023; the others follow.
 const firstSeq = 1_700_000_000_000_000
 
 // fill makes three rows of Sagstype, with ledger, cache and topic; the source has
@@ -134,8 +134,7 @@ func runSQL(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(err)
 }
 
-// editRow ID VALUE changes the type of a Sagstype at the source, and leaves its
-// stamp.
+// editRow ID VALUE changes the type of a Sagstype at the source, and keeps its stamp.
 func editRow(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 2 {
 		ts.Fatalf("usage: edit ID VALUE")
@@ -145,8 +144,8 @@ func editRow(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(ts.Value("copied").(*copied).sim.Edit("Sagstype", id, "type", args[1]))
 }
 
-// printed FILE compares what was printed last with a file, with TIME for every
-// moment of this century's tests.
+// printed FILE compares the last output with a file, with TIME in place of every
+// time from 2024 on.
 func printed(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 1 {
 		ts.Fatalf("usage: printed FILE")
