@@ -129,7 +129,7 @@ func (r *retry) topic(ctx context.Context, letters []cache.Letter) error {
 		if !found.HasOffset || !wanted || !l.Tells(found.Record.Key) {
 			return nil
 		}
-		delete(left, l.Where()) // Dead letters are at least once.
+		delete(left, l.Where()) // A dead letter can occur more than once.
 		return r.one(ctx, l, found)
 	})
 	if err != nil && !errors.Is(err, stream.ErrNoTopic) {

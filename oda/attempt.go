@@ -48,7 +48,7 @@ func (c *Client) ask(ctx context.Context, q question) error {
 	if f, ok := errors.AsType[*Error](err); ok {
 		return f
 	}
-	// The policy gives the context's own error if that ended during a wait.
+	// The policy returns the context's own error if the context ended during a wait.
 	return q.fails(&Error{Kind: err, Tries: tries})
 }
 

@@ -52,7 +52,7 @@ func BenchmarkSplit(b *testing.B) {
 	}
 }
 
-// BenchmarkPages asks a server on this machine, so it is the client, the
+// BenchmarkPages reads from a server on this machine, so it measures the client, the
 // network stack and the server together.
 func BenchmarkPages(b *testing.B) {
 	for name, size := range map[string]int{"stemme": 100, "sag": 1650} {

@@ -67,7 +67,7 @@ func (b *budget) abandon(lane Lane, granted chan struct{}) {
 	b.dispatch()
 }
 
-// release gives a grant back.
+// release returns a grant.
 func (b *budget) release() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -84,8 +84,8 @@ func (b *budget) hold(t time.Time) {
 	}
 }
 
-// dispatch grants what can be granted now, and sets a timer for the rest if
-// only time is missing. It is called with mu held.
+// dispatch gives the grants that are possible now, and sets a timer for the rest if
+// they only wait for time. It is called with mu held.
 func (b *budget) dispatch() {
 	for b.free > 0 && len(b.waiting[Tail])+len(b.waiting[Scan]) > 0 {
 		if wait := b.due(time.Now()); wait > 0 {

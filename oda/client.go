@@ -25,8 +25,8 @@ const (
 	metadataSet = "$metadata"
 )
 
-// Client asks one source. All its methods share one budget and one circuit
-// breaker, and may be called at the same time. Their errors are *Error.
+// Client reads one source. All its methods share one budget and one circuit breaker,
+// and are safe for concurrent use. Their errors are *Error.
 type Client struct {
 	base    *url.URL
 	agent   string

@@ -9,9 +9,9 @@ import (
 	"time"
 )
 
-// What can be wrong with an answer. Errors of a Client are *Error and match one
-// of these with errors.Is, or context.Canceled and context.DeadlineExceeded if
-// the caller's own context ended.
+// The kinds of errors. Errors of a Client are *Error and match one of these with
+// errors.Is, or context.Canceled and context.DeadlineExceeded if the caller's own
+// context ended.
 var (
 	// ErrNotFound: 404, the source has no such set. It is not retried.
 	ErrNotFound = errors.New("not found at the source")

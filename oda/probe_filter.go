@@ -145,8 +145,8 @@ func (p *prober) unknownField(ctx context.Context) error {
 	return nil
 }
 
-// nulls looks for rows without a stamp, in the sets that may have some, or in
-// all. A row that has a stamp shows that the filter is ignored.
+// nulls looks for rows without a stamp, in the sets that may have some, or in all. A
+// returned row with a stamp shows that the filter is ignored.
 func (p *prober) nulls(ctx context.Context) error {
 	var t tally
 	for _, set := range p.unstamped() {

@@ -180,8 +180,8 @@ func (s *splitter) list() error {
 
 // element reads one element of value: a row, or a reject.
 func (s *splitter) element() error {
-	// Invariant 7. Counted before the element is read: millions of them would
-	// fill the memory with what is not used.
+	// Invariant 7. Count before reading the element: millions of unused elements would
+	// fill the memory.
 	if len(s.sheet.rows)+len(s.sheet.rejects) == maxElements {
 		return fault(ErrNotHonoured, "page has more than %d elements, want %d at most", maxElements, schema.PageSize)
 	}

@@ -190,5 +190,5 @@ func literal(text string) string {
 	return "datetime'" + text + "'"
 }
 
-// wallLayoutZeros is the longest ending that a literal may lack.
+// wallLayoutZeros is the longest ending that a literal may need.
 const wallLayoutZeros = ".000"

@@ -34,7 +34,7 @@ type comparison struct {
 	offsets  int64             // offsets read, of those before state.End
 	records  int64             // read
 	compared int64             // rows
-	keys     int64             // that the topic held when it was first read
+	keys     int64             // in the topic when it was first read
 }
 
 // fill reads the topic up to its end.

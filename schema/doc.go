@@ -1,7 +1,6 @@
-// Package schema holds what every part of odastream agrees on: the entity sets
-// of the Danish parliament's open data, the change and its JSON encoding, the
-// names of topics and keys, the hash of a row's content, and the migrations of
-// the tables.
+// Package schema holds what all parts of odastream share: the entity sets of the Danish
+// parliament's open data, the change and its JSON encoding, the names of topics and
+// keys, the hash of a row's content, and the migrations of the tables.
 //
 // It keeps one invariant: an encoded change decodes to the same change, and its row
 // stays byte for byte as the source gave it.

@@ -21,7 +21,7 @@ type check struct {
 	*run
 	out *Entity
 
-	mu         sync.Mutex // guards what follows, and counters of out
+	mu         sync.Mutex // guards the fields below, and counters of out
 	candidates map[int64]candidate
 }
 

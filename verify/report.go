@@ -49,7 +49,7 @@ type Entity struct {
 	Differences []Difference `json:"differences,omitempty"`
 }
 
-// Finding is what is wrong with a row in one place. The zero value: nothing.
+// Finding is what is wrong with a row in one place. The zero value means nothing.
 type Finding string
 
 // The findings.

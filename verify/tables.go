@@ -8,7 +8,7 @@ import (
 	"odastream/schema"
 )
 
-// countTables counts what our own tables hold of the entity.
+// countTables counts the entity's rows in our own tables.
 func (c *check) countTables(ctx context.Context) (err error) {
 	e := c.out
 	if e.Ledger, err = c.ledger.CountRows(ctx, e.Name, everyID); err != nil {

@@ -13,7 +13,7 @@ import (
 	"odastream/odasim"
 )
 
-// ward is what a doctor can look at.
+// ward is a database, brokers and a source to check.
 type ward struct {
 	sim      *odasim.Server
 	source   string

@@ -22,7 +22,7 @@ const (
 	mostRecords = 5
 )
 
-// topicView is what an entity's topic says of one row.
+// topicView is what an entity's topic holds for one row.
 type topicView struct {
 	Topic     string      `json:"topic"`
 	Partition int32       `json:"partition"` // the partition of the row's key

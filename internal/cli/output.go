@@ -21,7 +21,7 @@ func (c call) progress() *console.Progress {
 	return console.NewProgress(c.stderr, c.log(slog.LevelInfo))
 }
 
-// printf prints for people. Its error is stdout's.
+// printf prints for people. It returns stdout's error.
 func (c call) printf(format string, args ...any) error {
 	return printErr(fmt.Fprintf(c.stdout, format, args...))
 }

@@ -4,8 +4,8 @@
 // It keeps one invariant: it changes nothing, and what it cannot check is a finding and
 // does not stop the other checks.
 //
-// It knows nothing of who prints the findings. The topics' rules are stream's, and
-// the source's are oda's.
+// It knows nothing of who prints the findings. Package stream knows the topics' rules,
+// and package oda the source's.
 package doctor
 
 import (
