@@ -96,7 +96,7 @@ func TestReportSaysNoMoreThanWasLookedAt(t *testing.T) {
 	if err := r.WriteText(&text); err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"as of then, all is well\n", "not every entity has had a whole scan", " 2+ ", "Sag/4: different in the ledger, missing in the cache"} {
+	for _, want := range []string{"as of then, all is well\n", "not every entity has had a scan that left nothing outstanding", " 2+ ", "Sag/4: different in the ledger, missing in the cache"} {
 		if !strings.Contains(text.String(), want) {
 			t.Errorf("report lacks %q:\n%s", want, text.String())
 		}

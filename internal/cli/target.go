@@ -100,6 +100,9 @@ func (t target) pool(ctx context.Context, configure func(*pgxpool.Config)) (*pgx
 	if url == "" {
 		return nil, &settings.Error{Faults: []string{noDatabase}}
 	}
+	if err := settings.CheckPostgres(url); err != nil {
+		return nil, &settings.Error{Faults: []string{"DATABASE_URL is set, but not right, " + err.Error()}}
+	}
 	cfg, err := cache.PoolConfig(url)
 	if err != nil {
 		return nil, fmt.Errorf("DATABASE_URL: %w", err)
@@ -134,11 +137,15 @@ func openKafka(ctx context.Context, cfg stream.Config, log *slog.Logger) (*kgo.C
 	return cl, nil
 }
 
-// value returns the value of a variable; if it is set twice, the last counts.
+// value returns the value of a variable, "" if it is blank; if it is set twice, the
+// last counts.
 func value(environ []string, name string) string {
 	for _, entry := range slices.Backward(environ) {
 		if v, ok := strings.CutPrefix(entry, name+"="); ok {
-			return strings.TrimSpace(v)
+			if strings.TrimSpace(v) == "" {
+				return ""
+			}
+			return v
 		}
 	}
 	return ""
