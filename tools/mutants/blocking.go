@@ -6,12 +6,12 @@ func ofWhoBlocks() []mutant {
 		{
 			rule: "a new connection takes the place of the one that asked for nothing longest", file: "internal/daemon/connections.go",
 			old: "if c.order.Len() > c.limit {", new: "if c.limit < 0 {",
-			pkg: "./internal/daemon", tests: "TestHealthChecksGoOnBesideClientsThatOnlyHoldConnections|TestAnswersThatNobodyReadsEnd",
+			pkg: "./internal/daemon", tests: "TestIdleConnectionsDoNotBlockHealthChecks|TestAnswersThatAreNotReadEnd",
 		},
 		{
 			rule: "an answer that nobody reads ends", file: "internal/daemon/server.go",
 			old: "WriteTimeout: l.write, ", new: "",
-			pkg: "./internal/daemon", tests: "TestAnswersThatNobodyReadsEnd",
+			pkg: "./internal/daemon", tests: "TestAnswersThatAreNotReadEnd",
 		},
 		{
 			rule: "a session has our settings, whatever the database gives it", file: "internal/session/session.go",
