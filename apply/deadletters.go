@@ -17,7 +17,7 @@ type DeadLetterWriter struct {
 	Kafka     stream.Config
 }
 
-// DeadLetter returns when all letters are acknowledged. After an error some may be
+// DeadLetter returns when all dead letters are acknowledged. After an error some may be
 // written; writing them again is safe.
 func (w DeadLetterWriter) DeadLetter(ctx context.Context, letters ...stream.DeadLetter) error {
 	err := w.Publisher.DeadLetter(ctx, letters...)

@@ -27,7 +27,7 @@ type application struct {
 func (a *application) run(ctx context.Context) (Result, error) {
 	a.result, a.reappeared, a.lost = Result{}, 0, nil
 	err := a.store.pool.AcquireFunc(ctx, func(conn *pgxpool.Conn) error {
-		if err := makeStage(ctx, conn.Conn()); err != nil {
+		if err := createStageTable(ctx, conn.Conn()); err != nil {
 			return err
 		}
 		err := pgx.BeginTxFunc(ctx, conn, txOptions, func(tx pgx.Tx) error { return a.write(ctx, tx) })

@@ -67,7 +67,7 @@ func TestApply(t *testing.T) {
 			batch:  batch{sag(1, 9, `{"a":0}`), sag(1, 12, "")},
 			want:   Result{Deleted: 1, Superseded: 1}, state: `-Sag:1 12 {"a": 1}`,
 		},
-		"a delete of an unknown row is remembered": {
+		"a delete of an unknown row is stored": {
 			batch: batch{sag(1, 11, "")},
 			want:  Result{Deleted: 1}, state: `-Sag:1 11 `,
 		},
@@ -76,7 +76,7 @@ func TestApply(t *testing.T) {
 			batch:  batch{sag(1, 10, `{"a":1}`)},
 			want:   Result{Stale: 1}, state: `-Sag:1 11 `,
 		},
-		"a delete older than the row is stale and not remembered": {
+		"a delete older than the row is stale and not stored": {
 			before: []batch{{sag(1, 10, `{"a":1}`)}},
 			batch:  batch{sag(1, 9, "")},
 			want:   Result{Stale: 1}, state: `Sag:1 10 {"a": 1}`,
@@ -111,11 +111,11 @@ func TestApply(t *testing.T) {
 			batch:  batch{tombstone(1, 9)},
 			want:   Result{Stale: 1}, state: `Sag:1 10 {"a": 1}`,
 		},
-		"keys are told apart by their entity": {
+		"keys are distinguished by their entity": {
 			batch: batch{sag(1, 10, `{"a":1}`), record("Stemme", 1, 10, `{"b":1}`), record("Aktør", 1, 10, "")},
 			want:  Result{Inserted: 2, Deleted: 1}, state: "-Aktør:1 10 \nSag:1 10 {\"a\": 1}\nStemme:1 10 {\"b\": 1}",
 		},
-		"an empty batch is none": {},
+		"an empty batch does nothing": {},
 	} {
 		t.Run(claim, func(t *testing.T) {
 			empty(t, s.pool)

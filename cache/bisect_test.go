@@ -19,12 +19,12 @@ func TestBisectLeavesOutOnlyTheRecordsAtFault(t *testing.T) {
 		written, refused []int
 		err              error
 	}{
-		"nothing is nothing":                {},
-		"all are fine":                      {items: []int{1, 2, 3}, written: []int{1, 2, 3}},
-		"one of many":                       {items: []int{1, 2, 3, 4, 5}, bad: []int{4}, written: []int{1, 2, 3, 5}, refused: []int{4}},
-		"all of them":                       {items: []int{1, 2, 3}, bad: []int{1, 2, 3}, refused: []int{1, 2, 3}},
-		"an outage ends it":                 {items: []int{1, 2, 3, 4}, bad: []int{1}, down: 3, written: []int{2}, refused: []int{1}, err: outage},
-		"an outage refuses nobody's record": {items: []int{1}, down: 1, err: outage},
+		"no items":                    {},
+		"all are fine":                {items: []int{1, 2, 3}, written: []int{1, 2, 3}},
+		"one of many":                 {items: []int{1, 2, 3, 4, 5}, bad: []int{4}, written: []int{1, 2, 3, 5}, refused: []int{4}},
+		"all of them":                 {items: []int{1, 2, 3}, bad: []int{1, 2, 3}, refused: []int{1, 2, 3}},
+		"an outage ends the search":   {items: []int{1, 2, 3, 4}, bad: []int{1}, down: 3, written: []int{2}, refused: []int{1}, err: outage},
+		"an outage refuses no record": {items: []int{1}, down: 1, err: outage},
 	} {
 		t.Run(claim, func(t *testing.T) {
 			t.Parallel()

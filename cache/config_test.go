@@ -18,11 +18,11 @@ func TestTTL(t *testing.T) {
 		want   TTL
 		faults []string
 	}{
-		"nothing":                      {text: "", want: TTL{}},
-		"one entity":                   {text: "Omtryk=720h", want: TTL{"Omtryk": 720 * time.Hour}},
-		"names are the source's own":   {text: " aktoer = 24h, MØDE=1s,", want: TTL{"Aktør": 24 * time.Hour, "Møde": time.Second}},
-		"all faults are told at once":  {text: "Omtrik=1h,Sag,Fil=0s,Møde=soon,Sag=1h,sag=2h", faults: []string{"Omtrik", "Omtryk", `"Sag" is not`, `"0s"`, `"soon"`, "Sag is named twice"}},
-		"less than a second is a slip": {text: "Sag=5ms", faults: []string{`"5ms"`}},
+		"nothing":                         {text: "", want: TTL{}},
+		"one entity":                      {text: "Omtryk=720h", want: TTL{"Omtryk": 720 * time.Hour}},
+		"names are the source's own":      {text: " aktoer = 24h, MØDE=1s,", want: TTL{"Aktør": 24 * time.Hour, "Møde": time.Second}},
+		"all faults are reported at once": {text: "Omtrik=1h,Sag,Fil=0s,Møde=soon,Sag=1h,sag=2h", faults: []string{"Omtrik", "Omtryk", `"Sag" is not`, `"0s"`, `"soon"`, "Sag is named twice"}},
+		"less than a second is refused":   {text: "Sag=5ms", faults: []string{`"5ms"`}},
 	} {
 		t.Run(claim, func(t *testing.T) {
 			t.Parallel()

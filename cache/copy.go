@@ -33,20 +33,20 @@ ALTER TABLE odastream_stage SET (toast_tuple_target = 8160)`
 	copyStage = `COPY pg_temp.odastream_stage FROM STDIN (FORMAT binary)`
 
 	stageColumns = 10
-	// stageMade marks a connection that has its stage.
-	stageMade = "odastream_stage"
+	// stageCreated marks a connection that has its stage.
+	stageCreated = "odastream_stage"
 )
 
-// makeStage makes the connection's stage, once.
-func makeStage(ctx context.Context, conn *pgx.Conn) error {
+// createStageTable makes the connection's stage, once.
+func createStageTable(ctx context.Context, conn *pgx.Conn) error {
 	made := conn.PgConn().CustomData()
-	if made[stageMade] != nil {
+	if made[stageCreated] != nil {
 		return nil
 	}
 	if _, err := conn.Exec(ctx, createStage); err != nil {
 		return fmt.Errorf("create the stage: %w", err)
 	}
-	made[stageMade] = true
+	made[stageCreated] = true
 	return nil
 }
 

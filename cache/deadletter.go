@@ -17,15 +17,15 @@ ON CONFLICT (topic, partition, "offset") DO UPDATE SET key = excluded.key, class
     error = excluded.error, state = 'open', failed_at = excluded.failed_at, seq = excluded.seq, changed_at = now()
 WHERE d.key IS DISTINCT FROM excluded.key`
 
-func queueDeadLetters(b *pgx.Batch, letters []DeadLetter) {
-	if len(letters) == 0 {
+func queueDeadLetters(b *pgx.Batch, dead []DeadLetter) {
+	if len(dead) == 0 {
 		return
 	}
 	var topics, keys, classes, states, errs []string
 	var partitions []int32
 	var offsets, seqs []int64
 	var failed []time.Time
-	for _, l := range letters {
+	for _, l := range dead {
 		topics, partitions, offsets = append(topics, l.Topic), append(partitions, l.Partition), append(offsets, l.Offset)
 		keys, classes, states = append(keys, storable(l.Key)), append(classes, l.Class), append(states, l.SQLState)
 		errs, failed = append(errs, storable(l.Error)), append(failed, l.FailedAt)

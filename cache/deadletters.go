@@ -11,40 +11,40 @@ import (
 	"odastream/schema"
 )
 
-// LetterState is the state of a dead letter.
-type LetterState string
+// DeadLetterState is the state of a dead letter.
+type DeadLetterState string
 
 // The states.
 const (
-	LetterOpen       LetterState = "open"       // not handled yet
-	LetterSuperseded LetterState = "superseded" // the cache holds this version of its key, or a newer one
-	LetterRetried    LetterState = "retried"    // applied after all
-	LetterDiscarded  LetterState = "discarded"  // a person gave it up
+	DeadLetterOpen       DeadLetterState = "open"       // not handled yet
+	DeadLetterSuperseded DeadLetterState = "superseded" // the cache holds this version of its key, or a newer one
+	DeadLetterRetried    DeadLetterState = "retried"    // applied after all
+	DeadLetterDiscarded  DeadLetterState = "discarded"  // a person gave it up
 )
 
-// Letter is a row of dead_letters.
-type Letter struct {
+// DeadLetterRow is a row of dead_letters.
+type DeadLetterRow struct {
 	DeadLetter
-	// State is superseded also if the letter is still stored as open but CacheSeq is
+	// State is superseded also if the dead letter is still stored as open but CacheSeq is
 	// not below its Seq: see MarkSuperseded.
-	State     LetterState
+	State     DeadLetterState
 	ChangedAt time.Time // of its state, or of its last failure
 	CacheSeq  int64     // seq that the cache holds for its key, deleted or not; 0: none
 }
 
-// Tells reports whether a record with this key may be the letter's own: a recreated
+// HasKey reports whether a record with this key may be the dead letter's own: a recreated
 // topic has other records at the same offsets.
-func (l Letter) Tells(key []byte) bool { return storable(string(key)) == l.Key }
+func (l DeadLetterRow) HasKey(key []byte) bool { return storable(string(key)) == l.Key }
 
-// LetterFilter selects dead letters; an empty or zero field selects all.
-type LetterFilter struct {
+// DeadLetterFilter selects dead letters; an empty or zero field selects all.
+type DeadLetterFilter struct {
 	Topic  string // of the record, not of its dead letter
 	Class  string
 	Key    string
 	Since  time.Time // failed at this moment or later
 	Before time.Time // failed earlier
-	States []LetterState
-	// At selects the letter of one record.
+	States []DeadLetterState
+	// At selects the dead letter of one record.
 	At *TopicPartitionOffset
 }
 
@@ -59,8 +59,8 @@ func (r TopicPartitionOffset) String() string {
 	return fmt.Sprintf("%s/%d@%d", r.Topic, r.Partition, r.Offset)
 }
 
-// Where returns the place of the letter's record.
-func (d DeadLetter) Where() TopicPartitionOffset {
+// ID returns the place of the dead letter's record.
+func (d DeadLetter) ID() TopicPartitionOffset {
 	return TopicPartitionOffset{d.TopicPartition, d.Offset}
 }
 
@@ -72,7 +72,7 @@ LATERAL (SELECT GREATEST(
     (SELECT p.seq FROM parliamentary_data p WHERE p.entity_type = k.entity AND p.entity_id = k.id),
     (SELECT x.seq FROM parliamentary_deleted x WHERE x.entity_type = k.entity AND x.entity_id = k.id)) AS seq) cached`
 
-const selectLetters = `SELECT * FROM (
+const selectDeadLetters = `SELECT * FROM (
     SELECT d.topic, d.partition, d."offset", d.key, d.class, COALESCE(d.sqlstate, ''), d.error, d.failed_at, COALESCE(d.seq, 0),
         CASE WHEN d.state = 'open' AND cached.seq >= d.seq THEN 'superseded' ELSE d.state END AS state, d.changed_at, COALESCE(cached.seq, 0)
     FROM dead_letters d, ` + cacheSeq + `
@@ -81,32 +81,32 @@ const selectLetters = `SELECT * FROM (
       AND ($6::integer IS NULL OR d.partition = $6) AND ($7::bigint IS NULL OR d."offset" = $7)
 ) l WHERE $8::text[] IS NULL OR state = ANY ($8) ORDER BY topic, partition, "offset"`
 
-// Letters returns the dead letters that f selects, by topic, partition and offset.
+// DeadLetters returns the dead letters that f selects, by topic, partition and offset.
 // It changes nothing.
-func (r *Reader) Letters(ctx context.Context, f LetterFilter) ([]Letter, error) {
+func (r *Reader) DeadLetters(ctx context.Context, f DeadLetterFilter) ([]DeadLetterRow, error) {
 	var partition *int32
 	var offset *int64
 	if f.At != nil {
 		f.Topic, partition, offset = f.At.Topic, &f.At.Partition, &f.At.Offset
 	}
-	var letters []Letter
+	var dead []DeadLetterRow
 	// Use a transaction for its options: for a hundred partitions the server would
 	// compile the query for longer than it runs it.
 	err := pgx.BeginTxFunc(ctx, r.pool, txOptions, func(tx pgx.Tx) error {
-		rows, err := tx.Query(ctx, selectLetters, f.Topic, f.Class, f.Key, zeronull.Timestamptz(f.Since), zeronull.Timestamptz(f.Before), partition, offset, f.States)
+		rows, err := tx.Query(ctx, selectDeadLetters, f.Topic, f.Class, f.Key, zeronull.Timestamptz(f.Since), zeronull.Timestamptz(f.Before), partition, offset, f.States)
 		if err != nil {
 			return err
 		}
-		letters, err = pgx.CollectRows(rows, scanLetter)
+		dead, err = pgx.CollectRows(rows, scanDeadLetter)
 		return err
 	})
 	if err != nil {
 		return nil, fmt.Errorf("read dead letters: %w", err)
 	}
-	return letters, nil
+	return dead, nil
 }
 
-func scanLetter(row pgx.CollectableRow) (l Letter, err error) {
+func scanDeadLetter(row pgx.CollectableRow) (l DeadLetterRow, err error) {
 	var key *string
 	err = row.Scan(&l.Topic, &l.Partition, &l.Offset, &key, &l.Class, &l.SQLState, &l.Error, &l.FailedAt, &l.Seq,
 		&l.State, &l.ChangedAt, &l.CacheSeq)
@@ -116,8 +116,8 @@ func scanLetter(row pgx.CollectableRow) (l Letter, err error) {
 	return l, err
 }
 
-// MarkSuperseded stores the state superseded for all open letters whose version, or a
-// newer one, the cache holds, and returns their number. Letters whose record did not
+// MarkSuperseded stores the state superseded for all open dead letters whose version, or a
+// newer one, the cache holds, and returns their number. Dead letters whose record did not
 // tell its seq stay open.
 func (s *Store) MarkSuperseded(ctx context.Context) (int, error) {
 	const query = `UPDATE dead_letters u SET state = 'superseded', changed_at = now()
@@ -135,10 +135,10 @@ WHERE u.topic = o.topic AND u.partition = o.partition AND u."offset" = o."offset
 	return int(n), nil
 }
 
-// SetLetterState stores a letter's new state, and returns when. It returns false, and
-// stores nothing, if the letter got another state in the meantime. An open letter can
+// SetDeadLetterState stores a dead letter's new state, and returns when. It returns false, and
+// stores nothing, if the dead letter got another state in the meantime. An open dead letter can
 // get any state; a superseded one can only be discarded.
-func (s *Store) SetLetterState(ctx context.Context, at TopicPartitionOffset, as LetterState) (when time.Time, stored bool, err error) {
+func (s *Store) SetDeadLetterState(ctx context.Context, at TopicPartitionOffset, as DeadLetterState) (when time.Time, stored bool, err error) {
 	const query = `UPDATE dead_letters SET state = $4, changed_at = now()
 WHERE topic = $1 AND partition = $2 AND "offset" = $3 AND (state = 'open' OR state = 'superseded' AND $4 = 'discarded') RETURNING changed_at`
 	rows, err := s.pool.Query(ctx, query, at.Topic, at.Partition, at.Offset, as)
@@ -155,13 +155,13 @@ WHERE topic = $1 AND partition = $2 AND "offset" = $3 AND (state = 'open' OR sta
 	return found[0], true, nil
 }
 
-// FailAgain stores the class, the SQLSTATE and the error with which an open letter
+// FailAgain stores the class, the SQLSTATE and the error with which an open dead letter
 // failed again; failed_at stays that of the first failure.
 func (s *Store) FailAgain(ctx context.Context, l DeadLetter) error {
 	const query = `UPDATE dead_letters SET class = $4, sqlstate = NULLIF($5, ''), error = $6, changed_at = now()
 WHERE topic = $1 AND partition = $2 AND "offset" = $3 AND state = 'open'`
 	if _, err := s.pool.Exec(ctx, query, l.Topic, l.Partition, l.Offset, l.Class, l.SQLState, storable(l.Error)); err != nil {
-		return fmt.Errorf("store the new error of dead letter %s: %w", l.Where(), err)
+		return fmt.Errorf("store the new error of dead letter %s: %w", l.ID(), err)
 	}
 	return nil
 }

@@ -17,11 +17,11 @@ func TestRecordsThatPostgresRefuses(t *testing.T) {
 	t.Parallel()
 	s := newStore(t)
 	for claim, tt := range map[string]struct{ data, sqlstate string }{
-		"a NUL":                      {`{"a":"\u0000"}`, "22P05"},
-		"a lone surrogate":           {`{"a":"\ud800"}`, "22P02"},
-		"bad UTF-8":                  {"{\"a\":\"\xff\"}", "22021"},
-		"a number beyond all bounds": {`{"a":1e400000}`, "22003"},
-		"no JSON":                    {`{"a":`, "22P02"},
+		"a NUL":                 {`{"a":"\u0000"}`, "22P05"},
+		"a lone surrogate":      {`{"a":"\ud800"}`, "22P02"},
+		"bad UTF-8":             {"{\"a\":\"\xff\"}", "22021"},
+		"a number out of range": {`{"a":1e400000}`, "22003"},
+		"no JSON":               {`{"a":`, "22P02"},
 	} {
 		t.Run(claim, func(t *testing.T) {
 			_, err := s.Apply(t.Context(), Batch{
@@ -57,7 +57,7 @@ func TestIsRecordFault(t *testing.T) {
 		"a full disk":                       {&pgconn.PgError{Code: "53100"}, false},
 		"a statement that took too long":    {&pgconn.PgError{Code: "57014"}, false},
 		"a deadlock":                        {&pgconn.PgError{Code: "40P01"}, false},
-		"a code that nobody knows":          {&pgconn.PgError{Code: "ZZZZZ"}, false},
+		"an unknown code":                   {&pgconn.PgError{Code: "ZZZZZ"}, false},
 		"a data exception, wrapped":         {errors.Join(errors.New("x"), &pgconn.PgError{Code: "22003"}), true},
 		"a table that is missing":           {&pgconn.PgError{Code: "42P01"}, false},
 		"a connection that the server ends": {&pgconn.PgError{Code: "57P01"}, false},
@@ -73,7 +73,7 @@ func TestIsRecordFault(t *testing.T) {
 
 // Invariant 6: if its connection breaks, Apply returns an error that is no record
 // fault, and the next Apply works.
-func TestBrokenConnectionIsTheEnvironments(t *testing.T) {
+func TestABrokenConnectionIsAnOutage(t *testing.T) {
 	t.Parallel()
 	s := newStore(t)
 	mustApply(t, s, sag(1, 1, `{}`))
@@ -96,7 +96,7 @@ func TestBrokenConnectionIsTheEnvironments(t *testing.T) {
 	}
 }
 
-func TestUnreachableServerIsTheEnvironments(t *testing.T) {
+func TestAnUnreachableServerIsAnOutage(t *testing.T) {
 	t.Parallel()
 	cfg, err := PoolConfig("postgres://nobody@127.0.0.1:1/none")
 	if err != nil {
@@ -109,6 +109,6 @@ func TestUnreachableServerIsTheEnvironments(t *testing.T) {
 	defer pool.Close()
 	_, err = New(pool, "test", Config{}, quiet()).Apply(t.Context(), Batch{Records: []Record{sag(1, 1, `{}`)}})
 	if _, ok := IsRecordFault(err); err == nil || ok {
-		t.Errorf("Apply = %v, record fault %v, want an error that is none", err, ok)
+		t.Errorf("Apply = %v, record fault %v, want an error that is not a record fault", err, ok)
 	}
 }

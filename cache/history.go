@@ -63,7 +63,7 @@ const recordHistory = `WITH records AS (
                    WHEN was IS NULL THEN CASE WHEN known OR creates THEN 'create' END
                    WHEN differs THEN 'update' END AS action,
         COALESCE(max(seq) FILTER (WHERE removes OR was IS NULL OR differs) OVER (
-            PARTITION BY entity_id ORDER BY seq ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), since) AS held
+            PARTITION BY entity_id ORDER BY seq ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), since) AS previous_since
     FROM compared
 )
 INSERT INTO parliamentary_history (entity_type, entity_id, seq, action, changed, before, after, opdateringsdato, since)
@@ -72,5 +72,5 @@ SELECT $1, entity_id, seq, action,
     CASE action WHEN 'update' THEN COALESCE(before, '{}') WHEN 'delete' THEN was END,
     CASE action WHEN 'update' THEN COALESCE(after, '{}') WHEN 'create' THEN data END,
     opdateringsdato,
-    CASE WHEN action <> 'create' THEN held END
+    CASE WHEN action <> 'create' THEN previous_since END
 FROM versions WHERE action IS NOT NULL`

@@ -115,7 +115,7 @@ func TestHistory(t *testing.T) {
 			batch:  batch{sag(1, 11, `{"a":2}`).as(schema.Create)},
 			want:   `1 11 update [a] {"a": 1} {"a": 2}`,
 		},
-		"keys are told apart by their entity": {
+		"keys are distinguished by their entity": {
 			before: []batch{{sag(1, 10, `{"a":1}`).as(schema.Snapshot), record("Stemme", 1, 10, `{"a":7}`).as(schema.Snapshot)}},
 			batch:  batch{sag(1, 11, `{"a":2}`), record("Stemme", 1, 11, `{"a":8}`)},
 			want:   "1 11 update [a] {\"a\": 1} {\"a\": 2}\n1 11 update [a] {\"a\": 7} {\"a\": 8}",
@@ -138,7 +138,7 @@ FROM parliamentary_history WHERE seq > 10 OR action <> 'delete' ORDER BY entity_
 }
 
 // A batch whose history cannot be written writes nothing (Invariant 2).
-func TestHistoryIsOfTheTransaction(t *testing.T) {
+func TestHistoryIsWrittenInTheTransaction(t *testing.T) {
 	t.Parallel()
 	s := newStore(t)
 	mustApply(t, s, sag(1, 10, `{"a":1}`).as(schema.Snapshot))
@@ -183,7 +183,7 @@ func TestAsOf(t *testing.T) {
 		"null before a create":                         {2, 59, "<nil>"},
 		"a created row":                                {2, 60, `{"x": 1}`},
 		"a created row long after":                     {2, math.MaxInt32, `{"x": 1}`},
-		"null for a row nobody knows":                  {3, 60, "<nil>"},
+		"null for an unknown row":                      {3, 60, "<nil>"},
 	} {
 		t.Run(claim, func(t *testing.T) {
 			if got := asOf(t, s, "Sag", tt.id, tt.seq); got != tt.want {
@@ -300,7 +300,7 @@ func TestHistoryMonths(t *testing.T) {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff(all, historyMonths(t, s)); diff != "" {
-		t.Errorf("months kept for ever, and made ahead (-want +got):\n%s", diff)
+		t.Errorf("months kept for ever, and created ahead (-want +got):\n%s", diff)
 	}
 	// Up to a second before the last month but one began: that month stays, the one before is dropped.
 	keep := now.Sub(time.Date(now.Year(), now.Month()-1, 1, 0, 0, 0, 0, time.UTC)) - time.Minute
@@ -313,7 +313,7 @@ func TestHistoryMonths(t *testing.T) {
 }
 
 // as_of is null for a time that HISTORY_KEEP dropped, and not another version.
-func TestAsOfBeforeWhatIsKept(t *testing.T) {
+func TestAsOfBeforeTheKeptHistory(t *testing.T) {
 	t.Parallel()
 	s := newStore(t)
 	mustApply(t, s, sag(1, 10, `{"a":1}`).as(schema.Create))
@@ -331,7 +331,7 @@ func TestAsOfBeforeWhatIsKept(t *testing.T) {
 }
 
 // A month without a partition gets one when a row needs it.
-func TestMissingMonthIsMade(t *testing.T) {
+func TestAMissingMonthIsCreated(t *testing.T) {
 	t.Parallel()
 	s := newStore(t)
 	for _, name := range historyMonths(t, s) {

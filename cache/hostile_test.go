@@ -18,7 +18,7 @@ ORDER BY 1`
 
 // Whatever settings a database gives to its sessions: what is applied is what is
 // read, and the history's months are whole months.
-func TestASettingOfTheDatabaseChangesNothing(t *testing.T) {
+func TestSettingsOfTheDatabaseChangeNoResult(t *testing.T) {
 	t.Parallel()
 	s := New(open(t, pgtest.Hostile(t)), "test", Config{GIN: "on"}, quiet())
 	if err := s.Prepare(t.Context()); err != nil {

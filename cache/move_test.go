@@ -30,17 +30,17 @@ func TestMoves(t *testing.T) {
 		moves  []Move
 		lost   string // part of the error; "" where the batch is kept
 	}{
-		"the first batch starts from nothing":    {moves: []Move{{sagZero, topic, schema.NoOffset, 7}}},
-		"nothing applied counts as offset 0":     {moves: []Move{{sagZero, topic, 0, 7}}},
-		"no offset stored is not offset 3":       {moves: []Move{{sagZero, topic, 3, 7}}, lost: "parliament-sag/0 at 3"},
-		"a partition moves on from where it is":  {before: []Move{stored}, moves: []Move{{sagZero, topic, 5, 7}}},
-		"an offset that another moved conflicts": {before: []Move{stored}, moves: []Move{{sagZero, topic, 4, 7}}, lost: "parliament-sag/0 at 4"},
-		"an applied partition is not unapplied":  {before: []Move{stored}, moves: []Move{{sagZero, topic, schema.NoOffset, 7}}, lost: "parliament-sag/0 at -1"},
-		"an applied partition is not at 0":       {before: []Move{stored}, moves: []Move{{sagZero, topic, 0, 7}}, lost: "parliament-sag/0 at 0"},
-		"the offset of another topic conflicts":  {before: []Move{stored}, moves: []Move{{sagZero, newID, 5, 7}}, lost: "parliament-sag/0 at 5"},
-		"a partition at offset 0 moves on once":  {before: []Move{{sagZero, topic, 0, 0}}, moves: []Move{{sagZero, topic, 0, 7}}},
-		"partitions move together":               {before: []Move{stored}, moves: []Move{{sagZero, topic, 5, 7}, {sagOne, topic, schema.NoOffset, 9}}},
-		"one conflict drops the whole batch":     {before: []Move{stored}, moves: []Move{{sagOne, topic, schema.NoOffset, 9}, {sagZero, topic, 6, 7}}, lost: "parliament-sag/0 at 6"},
+		"the first batch starts from nothing":           {moves: []Move{{sagZero, topic, schema.NoOffset, 7}}},
+		"nothing applied counts as offset 0":            {moves: []Move{{sagZero, topic, 0, 7}}},
+		"a missing offset is not offset 3":              {moves: []Move{{sagZero, topic, 3, 7}}, lost: "parliament-sag/0 at 3"},
+		"a partition moves on from where it is":         {before: []Move{stored}, moves: []Move{{sagZero, topic, 5, 7}}},
+		"an offset that another writer moved conflicts": {before: []Move{stored}, moves: []Move{{sagZero, topic, 4, 7}}, lost: "parliament-sag/0 at 4"},
+		"an applied partition is not unapplied":         {before: []Move{stored}, moves: []Move{{sagZero, topic, schema.NoOffset, 7}}, lost: "parliament-sag/0 at -1"},
+		"an applied partition is not at 0":              {before: []Move{stored}, moves: []Move{{sagZero, topic, 0, 7}}, lost: "parliament-sag/0 at 0"},
+		"the offset of another topic conflicts":         {before: []Move{stored}, moves: []Move{{sagZero, newID, 5, 7}}, lost: "parliament-sag/0 at 5"},
+		"a partition at offset 0 moves on once":         {before: []Move{{sagZero, topic, 0, 0}}, moves: []Move{{sagZero, topic, 0, 7}}},
+		"partitions move together":                      {before: []Move{stored}, moves: []Move{{sagZero, topic, 5, 7}, {sagOne, topic, schema.NoOffset, 9}}},
+		"one conflict drops the whole batch":            {before: []Move{stored}, moves: []Move{{sagOne, topic, schema.NoOffset, 9}, {sagZero, topic, 6, 7}}, lost: "parliament-sag/0 at 6"},
 	} {
 		t.Run(claim, func(t *testing.T) {
 			empty(t, s.pool)
@@ -112,7 +112,7 @@ func TestGroupsKeepTheirOwnOffsets(t *testing.T) {
 }
 
 // Two sinks write the same partitions: each offset is moved by only one of them.
-func TestOneOfTwoWritersMoves(t *testing.T) {
+func TestOneOfTwoWritersMovesTheOffset(t *testing.T) {
 	t.Parallel()
 	a := newStore(t)
 	b := New(open(t, a.pool.Config().ConnString()), "test", Config{}, quiet())
@@ -135,7 +135,7 @@ func TestOneOfTwoWritersMoves(t *testing.T) {
 	}
 	wg.Wait()
 	if got := moved[0] + moved[1]; got != steps {
-		t.Errorf("moves = %v, together %d, want %d", moved, got, steps)
+		t.Errorf("moves = %v, in all %d, want %d", moved, got, steps)
 	}
 	if got := positions(t, a)[sagZero].Next; got != steps {
 		t.Errorf("offset = %d, want %d", got, steps)

@@ -60,7 +60,7 @@ func TestPartitionOfAnUnknownEntity(t *testing.T) {
 }
 
 // Sinks that apply a new entity at the same time create one partition, and none fails.
-func TestUnknownEntityMetByManyAtOnce(t *testing.T) {
+func TestManyWritersOfANewEntityCreateOnePartition(t *testing.T) {
 	t.Parallel()
 	s := newStore(t)
 	const writers = 8

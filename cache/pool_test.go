@@ -16,8 +16,8 @@ func TestPoolConfig(t *testing.T) {
 		sep = "&"
 	}
 	for claim, tt := range map[string]struct{ url, want string }{
-		"sessions end frozen work":     {url, "30s 10s"},
-		"what the URL sets itself won": {url + sep + "statement_timeout=5000&idle_in_transaction_session_timeout=3000", "5s 3s"},
+		"sessions have timeouts":  {url, "30s 10s"},
+		"settings of the URL win": {url + sep + "statement_timeout=5000&idle_in_transaction_session_timeout=3000", "5s 3s"},
 	} {
 		t.Run(claim, func(t *testing.T) {
 			got := pgtest.Lines(t, open(t, tt.url), `SELECT current_setting('statement_timeout'), current_setting('idle_in_transaction_session_timeout')`)

@@ -29,7 +29,7 @@ INSERT INTO sink_offsets (group_id, topic, partition, topic_id, next_offset) VAL
 	return s, NewReader(s.pool)
 }
 
-func TestReaderTellsWhatTheCacheHoldsOfRows(t *testing.T) {
+func TestReaderReturnsCurrentAndDeletedRows(t *testing.T) {
 	t.Parallel()
 	_, r := readable(t)
 	ctx := t.Context()
@@ -64,7 +64,7 @@ func TestReaderTellsWhatTheCacheHoldsOfRows(t *testing.T) {
 	}
 }
 
-func TestSameContentIsWhatPostgresMakesOfIt(t *testing.T) {
+func TestSameContentComparesAsPostgresDoes(t *testing.T) {
 	t.Parallel()
 	s, r := readable(t)
 	exec(t, s, `UPDATE parliamentary_data SET data = '{"a":100,"b":"ø","opdateringsdato":"x"}' WHERE entity_id = 1`)
@@ -73,9 +73,9 @@ func TestSameContentIsWhatPostgresMakesOfIt(t *testing.T) {
 		data string
 		want bool
 	}{
-		"another order, number and spelling": {1, `{"b":"\u00f8","a":1e2,"opdateringsdato":"y"}`, true},
+		"other order, numbers and escapes":   {1, `{"b":"\u00f8","a":1e2,"opdateringsdato":"y"}`, true},
 		"another value":                      {1, `{"a":101,"b":"ø"}`, false},
-		"what Postgres cannot store":         {1, `{"a":"\u0000"}`, false},
+		"a value that Postgres cannot store": {1, `{"a":"\u0000"}`, false},
 		"a row that is not there":            {99, `{}`, false},
 	} {
 		if got, err := r.SameContent(t.Context(), "Sag", tt.id, []byte(tt.data)); got != tt.want || err != nil {

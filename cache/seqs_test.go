@@ -6,7 +6,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-func TestHeldSeqsAreOfRowsDeletedOrNot(t *testing.T) {
+func TestSeqsIncludeDeletedRows(t *testing.T) {
 	t.Parallel()
 	s := newStore(t)
 	mustApply(t, s, sag(1, 10, `{}`), sag(2, 20, `{}`), sag(3, 30, ""), record("Aktør", 4, 40, `{}`), sag(-5, 50, `{}`))

@@ -144,7 +144,7 @@ WHERE d.entity_type = $1 AND d.entity_id = f.entity_id AND f.verdict IN ('missin
     DELETE FROM parliamentary_data p USING pg_temp.odastream_found f
     WHERE p.entity_type = $1 AND p.entity_id = f.entity_id
     RETURNING p.entity_id, p.seq, p.data, p.since
-), told AS (
+), recorded AS (
     INSERT INTO parliamentary_history (entity_type, entity_id, seq, action, before, since)
     SELECT $1, r.entity_id, GREATEST(last.seq, r.seq), 'delete', r.data, COALESCE(r.since, r.seq) FROM removed r, last
 )

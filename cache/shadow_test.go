@@ -105,7 +105,7 @@ func TestDamageIsFoundAndMended(t *testing.T) {
 		"a row set back to an older version": {
 			`UPDATE parliamentary_data SET data = '{"id":1,"titel":"a"}', seq = 10 WHERE entity_id = 1`, "1 different",
 		},
-		"a row whose seq no change will ever reach": {
+		"a row whose seq is higher than any change can have": {
 			`UPDATE parliamentary_data SET data = '{}', seq = 9223372036854775807 WHERE entity_id = 2`, "2 different",
 		},
 		"a row whose seq alone was raised": {`UPDATE parliamentary_data SET seq = seq + 1 WHERE entity_id = 3`, "3 different"},
@@ -149,7 +149,7 @@ func TestDamageIsFoundAndMended(t *testing.T) {
 				t.Errorf("found %q, want %q", got, c.want)
 			}
 			if diff := cmp.Diff(damaged, state(t, s.pool)); diff != "" {
-				t.Errorf("a look changed the cache (-want +got):\n%s", diff)
+				t.Errorf("a dry run changed the cache (-want +got):\n%s", diff)
 			}
 			if got := verdicts(t, shadow, true); got != c.want {
 				t.Errorf("mended %q, want %q", got, c.want)
@@ -208,7 +208,7 @@ func TestUndamagedRowsAreNotWritten(t *testing.T) {
 	before := pgtest.Lines(t, s.pool, others)
 	verdicts(t, openShadow(t, s, false, ofTopic()...), true)
 	if diff := cmp.Diff(before, pgtest.Lines(t, s.pool, others)); diff != "" {
-		t.Errorf("rows that were right (-before +after):\n%s", diff)
+		t.Errorf("undamaged rows (-before +after):\n%s", diff)
 	}
 }
 
@@ -239,7 +239,7 @@ func TestAnExpiredRowIsNotDamage(t *testing.T) {
 
 // Records from the sink's offset on are left to the sink, which writes each change with
 // its history.
-func TestWhatTheSinkHasYetToApplyIsLeftToIt(t *testing.T) {
+func TestPendingRowsAreLeftToTheSink(t *testing.T) {
 	t.Parallel()
 	s := newStore(t)
 	topic := append(ofTopic(), sag(2, 2000, `{"id":2,"titel":"new"}`), sag(6, 2001, `{"id":6}`), sag(3, 2002, ""))
@@ -255,13 +255,13 @@ func TestWhatTheSinkHasYetToApplyIsLeftToIt(t *testing.T) {
 	}
 	mustApply(t, s, topic[len(topic)-3:]...)
 	if got := pgtest.Lines(t, s.pool, `SELECT string_agg(entity_id || ' ' || action, ', ' ORDER BY seq) FROM parliamentary_history WHERE seq >= 2000`); got != "2 update, 3 delete" {
-		t.Errorf("history of what the sink applied then: %s", got)
+		t.Errorf("history of the changes that the sink applied then: %s", got)
 	}
 }
 
 // The sink applies more between reading the topic and mending: what it wrote is not
 // damage, and stays.
-func TestWhatTheSinkAppliedMeanwhileStays(t *testing.T) {
+func TestRowsAppliedDuringARebuildStay(t *testing.T) {
 	t.Parallel()
 	s := newStore(t)
 	applyAll(t, s, ofTopic()...)
@@ -365,21 +365,21 @@ func TestRangesCoverEveryID(t *testing.T) {
 	exec(t, s, `DELETE FROM parliamentary_data WHERE entity_id % 2 = 0;
 INSERT INTO parliamentary_data (entity_type, entity_id, data, seq) SELECT 'Sag', id, '{}', 1 FROM generate_series(-40, 400, 4) AS id`)
 	shadow := openShadow(t, s, false, topic...)
-	var suspects []int64
+	var candidates []int64
 	var in, cached, ranges int64
 	for low := int64(math.MinInt64); low < math.MaxInt64; ranges++ {
 		r, err := shadow.Compare(t.Context(), low, 7)
 		if err != nil {
 			t.Fatal(err)
 		}
-		suspects, in, cached, low = append(suspects, r.Candidates...), in+r.InTopic, cached+r.InCache, r.High
+		candidates, in, cached, low = append(candidates, r.Candidates...), in+r.InTopic, cached+r.InCache, r.High
 	}
 	if in != 50 || cached != 25+111 || ranges < 7 {
 		t.Errorf("%d rows of the topic, %d of the cache in %d ranges, want 50, 136 and several", in, cached, ranges)
 	}
 	want := pgtest.Lines(t, s.pool, `SELECT count(*) FROM (SELECT id * 3 AS id FROM generate_series(0, 48, 2) AS id UNION SELECT generate_series(-40, 400, 4)) x`)
-	if got := fmt.Sprint(len(suspects)); got != want {
-		t.Errorf("%s suspects, want %s", got, want)
+	if got := fmt.Sprint(len(candidates)); got != want {
+		t.Errorf("%s candidates, want %s", got, want)
 	}
 }
 
@@ -433,7 +433,7 @@ func TestRowsThatTheTopicNoLongerHoldsAreDeleted(t *testing.T) {
 		t.Errorf("an older change of the deleted row: %+v, want it stale", r)
 	}
 	if got := pgtest.Lines(t, s.pool, `SELECT count(*) FROM sink_offsets WHERE updated_at < now() - interval '1 minute'`); got != "0" {
-		t.Errorf("%s offsets are old still", got)
+		t.Errorf("%s offsets are still old", got)
 	}
 }
 

@@ -37,11 +37,11 @@ const (
 	expireRows  = 1000 // a transaction: writers wait for it
 )
 
-// Upkeep runs until ctx ends. Once a minute it removes expired rows and describes the
+// RunUpkeep runs until ctx ends. Once a minute it removes expired rows and describes the
 // views. Once a day it creates the coming months of the history and drops those that
 // are older than h allows. It logs an error and retries at the next tick. Several sinks
 // may run it at once.
-func (s *Store) Upkeep(ctx context.Context, h History) {
+func (s *Store) RunUpkeep(ctx context.Context, h History) {
 	tick(ctx, func(ctx context.Context) {
 		s.maintain(ctx, "rows", s.expire)
 		s.maintain(ctx, "descriptions", s.describe)

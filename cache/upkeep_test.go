@@ -76,7 +76,7 @@ func TestExpire(t *testing.T) {
 	}
 }
 
-func TestExpiredRowsAreCountedApart(t *testing.T) {
+func TestExpiredRowsAreCountedSeparately(t *testing.T) {
 	t.Parallel()
 	s := newExpiring(t)
 	mustApply(t, s, omtryk(1, 10, `{"a":1}`), omtryk(2, 10, `{"a":1}`), omtryk(3, 10, `{}`), omtryk(4, 10, ""))
@@ -88,7 +88,7 @@ func TestExpiredRowsAreCountedApart(t *testing.T) {
 		t.Errorf("expired rows, one deleted and one changed since = %q, want %q", got, want)
 	}
 	if got, want := pgtest.Lines(t, s.pool, `SELECT entity_id, action FROM parliamentary_history`), "3 create"; got != want {
-		t.Errorf("history of expired rows = %q, want %q: expiry is no change of the source", got, want)
+		t.Errorf("history of expired rows = %q, want %q: expiry is not a change of the source", got, want)
 	}
 	if got := asOf(t, s, "Omtryk", 1, 10) + asOf(t, s, "Omtryk", 3, 10) + asOf(t, s, "Omtryk", 3, 11); got != `<nil><nil>{"a": 2}` {
 		t.Errorf("as_of of expired rows = %s", got)
@@ -146,7 +146,7 @@ AND database = (SELECT oid FROM pg_database WHERE datname = current_database())`
 }
 
 // Upkeep runs for as long as the sink does, and an error does not end it.
-func TestUpkeepGoesOn(t *testing.T) {
+func TestUpkeepContinuesAfterErrors(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), 48*time.Hour+time.Second)
@@ -154,18 +154,18 @@ func TestUpkeepGoesOn(t *testing.T) {
 		var rows, months int
 		tick(ctx, func(context.Context) { rows++ }, func(context.Context) { months++ })
 		if rows != 48*60+1 || months != 3 {
-			t.Errorf("in two days rows were looked at %d times and months %d times, want %d and 3", rows, months, 48*60+1)
+			t.Errorf("in two days rows were checked %d times and months %d times, want %d and 3", rows, months, 48*60+1)
 		}
 	})
 	s := newExpiring(t)
 	s.pool.Close()
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	s.Upkeep(ctx, History{}) // returns
+	s.RunUpkeep(ctx, History{}) // returns
 }
 
 // On a real database Upkeep removes expired rows and creates months when it starts.
-func TestUpkeepBegins(t *testing.T) {
+func TestUpkeepStartsAtOnce(t *testing.T) {
 	t.Parallel()
 	s := newExpiring(t)
 	mustApply(t, s, omtryk(1, 10, `{"a":1}`))
@@ -175,8 +175,8 @@ func TestUpkeepBegins(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	var wg sync.WaitGroup
-	wg.Go(func() { s.Upkeep(ctx, History{}) })
-	machine.Until(t, "Upkeep to expire the row and to make the months", func() bool {
+	wg.Go(func() { s.RunUpkeep(ctx, History{}) })
+	machine.Until(t, "Upkeep to expire the row and to create the months", func() bool {
 		return len(historyMonths(t, s)) == monthsAhead+1 && pgtest.Lines(t, s.pool, `SELECT count(*) FROM parliamentary_data`) == "0"
 	})
 	cancel()

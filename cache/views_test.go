@@ -166,7 +166,7 @@ func TestViewsHaveTheSourcesDescriptions(t *testing.T) {
 	}
 	const entity, column = "Current rows of the entity set Aktør.", "Edm.String, may be null at the source"
 	if got, want := comments(), entity+"|"+column; got != want {
-		t.Errorf("without descriptions the comments are %q, want %q", got, want)
+		t.Errorf("without descriptions, the comments are %q, want %q", got, want)
 	}
 	mustApply(t, s,
 		record("EntitetBeskrivelse", 1, 10, `{"entitetnavn":"Aktør","beskrivelse":"Alt der kan ha' en rolle"}`),
@@ -178,11 +178,11 @@ func TestViewsHaveTheSourcesDescriptions(t *testing.T) {
 	)
 	for range 2 { // the second time nothing is new
 		if got, want := comments(), "Alt der kan ha' en rolle\n"+entity+"|Sagens titel\nlang\n"+column; got != want {
-			t.Errorf("the comments are %q, want %q", got, want)
+			t.Errorf("comments = %q, want %q", got, want)
 		}
 	}
 	mustApply(t, s, record("KolloneBeskrivelse", 1, 11, `{"entitetnavn":"Sag","kollonenavn":"titel","beskrivelse":"Kort"}`))
 	if got, want := comments(), "Alt der kan ha' en rolle\n"+entity+"|Kort\n"+column; got != want {
-		t.Errorf("described anew the comments are %q, want %q", got, want)
+		t.Errorf("described again, the comments are %q, want %q", got, want)
 	}
 }

@@ -10,7 +10,7 @@ import (
 
 // Whatever settings a database gives to its sessions: what is saved is what is
 // read, and a save beside a renewal of its lease ends neither.
-func TestASettingOfTheDatabaseChangesNothing(t *testing.T) {
+func TestSettingsOfTheDatabaseChangeNoResult(t *testing.T) {
 	t.Parallel()
 	s := openAt(t, pgtest.Hostile(t))
 	lease := acquire(t, s, entity, "me")

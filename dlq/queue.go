@@ -33,15 +33,15 @@ type Queue struct {
 // records calls fn with the dead letters of TOPIC.dlq. stream.ErrNoTopic means that
 // there is no such topic.
 type records interface {
-	ReadDeadLetters(ctx context.Context, topic string, fn func(stream.StoredLetter) error) error
+	ReadDeadLetters(ctx context.Context, topic string, fn func(stream.StoredDeadLetter) error) error
 }
 
 // errFound ends reading early.
 var errFound = errors.New("found")
 
 // find reads the dead letters of a topic until it finds the one that matches.
-func (q *Queue) find(ctx context.Context, topic string, is func(stream.StoredLetter) bool) (found stream.StoredLetter, ok bool, err error) {
-	err = q.Records.ReadDeadLetters(ctx, topic, func(l stream.StoredLetter) error {
+func (q *Queue) find(ctx context.Context, topic string, is func(stream.StoredDeadLetter) bool) (found stream.StoredDeadLetter, ok bool, err error) {
+	err = q.Records.ReadDeadLetters(ctx, topic, func(l stream.StoredDeadLetter) error {
 		if !is(l) {
 			return nil
 		}
@@ -55,7 +55,7 @@ func (q *Queue) find(ctx context.Context, topic string, is func(stream.StoredLet
 }
 
 // originOf returns the record that a stored dead letter came from.
-func originOf(l stream.StoredLetter) cache.TopicPartitionOffset {
+func originOf(l stream.StoredDeadLetter) cache.TopicPartitionOffset {
 	return recordAt(l.Record.Topic, l.Record.Partition, l.Record.Offset)
 }
 

@@ -20,34 +20,34 @@ func TestListStoresWhatIsSupersededAndShowsThePollersOwn(t *testing.T) {
 	r.Add(t, 1, stand.ChangeOf(1, 10, `{}`), stream.ClassData, "22P05")
 	r.Add(t, 2, stand.ChangeOf(2, 10, `{}`), stream.ClassData, "23514")
 	r.Hold(t, stand.ChangeOf(2, 11, `{}`))
-	if err := r.Letters.DeadLetter(t.Context(), stream.DeadLetter{
+	if err := r.Writer.DeadLetter(t.Context(), stream.DeadLetter{
 		Record: &kgo.Record{Topic: "parliament-sag", Key: []byte("Sag:3"), Value: []byte("{}")}, Group: "poller",
 		Class: stream.ClassTooLarge, Err: "above the limit", Attempts: 1, FailedAt: stand.FailedAt,
 	}); err != nil {
 		t.Fatal(err)
 	}
 	for claim, c := range map[string]struct {
-		filter cache.LetterFilter
+		filter cache.DeadLetterFilter
 		want   []string
 	}{
-		"all": {cache.LetterFilter{}, []string{"parliament-sag/0@1 open", "parliament-sag/0@2 superseded"}},
+		"all": {cache.DeadLetterFilter{}, []string{"parliament-sag/0@1 open", "parliament-sag/0@2 superseded"}},
 		"a topic's, with the poller's": {
-			cache.LetterFilter{Topic: "parliament-sag", Before: time.Now()},
+			cache.DeadLetterFilter{Topic: "parliament-sag", Before: time.Now()},
 			[]string{"parliament-sag/0@1 open", "parliament-sag/0@2 superseded", "parliament-sag.dlq/0@2 poller's"},
 		},
-		"one class": {cache.LetterFilter{Topic: "parliament-sag", Class: "too_large", Before: time.Now()}, []string{"parliament-sag.dlq/0@2 poller's"}},
-		"one key":   {cache.LetterFilter{Topic: "parliament-sag", Key: "Sag:1", Before: time.Now()}, []string{"parliament-sag/0@1 open"}},
+		"one class": {cache.DeadLetterFilter{Topic: "parliament-sag", Class: "too_large", Before: time.Now()}, []string{"parliament-sag.dlq/0@2 poller's"}},
+		"one key":   {cache.DeadLetterFilter{Topic: "parliament-sag", Key: "Sag:1", Before: time.Now()}, []string{"parliament-sag/0@1 open"}},
 	} {
 		list, err := r.queue.List(t.Context(), c.filter)
 		var got []string
 		for _, e := range list {
-			got = append(got, e.Letter+" "+e.State)
+			got = append(got, e.ID+" "+e.State)
 		}
 		if diff := cmp.Diff(c.want, got); diff != "" || err != nil {
 			t.Errorf("%s: List, %v (-want +got):\n%s", claim, err, diff)
 		}
 	}
-	r.Holds(t, stand.LetterStates, "1 open, 2 superseded")
+	r.Holds(t, stand.DeadLetterStates, "1 open, 2 superseded")
 }
 
 func TestShowFindsTheRecordOfADeadLetter(t *testing.T) {
@@ -84,15 +84,15 @@ func TestDiscardLeavesWhatGotAnotherStateMeanwhile(t *testing.T) {
 	for i := range int64(3) {
 		r.Add(t, i, stand.ChangeOf(i, 10, `{}`), stream.ClassData, "22P05")
 	}
-	letters, err := r.queue.Selected(t.Context(), cache.LetterFilter{})
+	letters, err := r.queue.Selected(t.Context(), cache.DeadLetterFilter{})
 	if err != nil || len(letters) != 3 {
-		t.Fatalf("Selected = %d letters, %v, want 3", len(letters), err)
+		t.Fatalf("Selected = %d dead letters, %v, want 3", len(letters), err)
 	}
 	r.Exec(t, `UPDATE dead_letters SET state = 'retried' WHERE "offset" = 1`)
 	var discarded, skipped []string
 	err = r.queue.Discard(t.Context(), letters,
-		func(e dlq.Entry) error { discarded = append(discarded, e.Letter+" "+e.State); return nil },
-		func(e dlq.Entry) error { skipped = append(skipped, e.Letter); return nil })
+		func(e dlq.Entry) error { discarded = append(discarded, e.ID+" "+e.State); return nil },
+		func(e dlq.Entry) error { skipped = append(skipped, e.ID); return nil })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -102,7 +102,7 @@ func TestDiscardLeavesWhatGotAnotherStateMeanwhile(t *testing.T) {
 	if diff := cmp.Diff([]string{"parliament-sag/0@1"}, skipped); diff != "" {
 		t.Errorf("skipped (-want +got):\n%s", diff)
 	}
-	r.Holds(t, stand.LetterStates, "0 discarded, 1 retried, 2 discarded")
+	r.Holds(t, stand.DeadLetterStates, "0 discarded, 1 retried, 2 discarded")
 	r.Holds(t, `SELECT changed_at > failed_at + interval '1 hour' FROM dead_letters WHERE "offset" = 0`, "true")
 }
 

@@ -29,7 +29,7 @@ func (o Outcome) staysOpen() bool { return o == Failed || o == Cut || o == Missi
 
 // Result is the outcome for one dead letter.
 type Result struct {
-	Letter   string  `json:"letter"`
+	ID       string  `json:"letter"`
 	Key      string  `json:"key"`
 	Outcome  Outcome `json:"outcome"`
 	SQLState string  `json:"sqlstate,omitempty"`
@@ -39,7 +39,7 @@ type Result struct {
 // Options say how dead letters are retried. The zero value retries without limits.
 type Options struct {
 	DryRun bool
-	Canary int                // end with ErrCanary if any of the first Canary letters stays open
+	Canary int                // end with ErrCanary if any of the first Canary dead letters stays open
 	Rate   float64            // records a second; 0: no limit
 	Each   func(Result) error // called with each result; its error ends the retry
 }
@@ -51,38 +51,38 @@ type Totals struct {
 	Open       int // still open
 }
 
-// ErrCanary ends a retry whose first letters fail.
+// ErrCanary ends a retry whose first dead letters fail.
 var ErrCanary = errors.New("one of the first could not be applied: the others were left alone")
 
 // Retryable returns the open dead letters that filter selects. Unless it is a dry run
 // it first stores which of them are superseded. If filter names one dead letter, it is
 // an error if there is none (ErrNone) or if it is not open.
-func (q *Queue) Retryable(ctx context.Context, filter cache.LetterFilter, dry bool) ([]cache.Letter, error) {
+func (q *Queue) Retryable(ctx context.Context, filter cache.DeadLetterFilter, dry bool) ([]cache.DeadLetterRow, error) {
 	if !dry {
 		if _, err := q.Store.MarkSuperseded(ctx); err != nil {
 			return nil, err
 		}
 	}
-	filter.States = []cache.LetterState{cache.LetterOpen}
+	filter.States = []cache.DeadLetterState{cache.DeadLetterOpen}
 	if filter.At == nil {
-		return q.Reader.Letters(ctx, filter)
+		return q.Reader.DeadLetters(ctx, filter)
 	}
 	filter.States = nil
-	letters, err := q.Reader.Letters(ctx, filter)
+	letters, err := q.Reader.DeadLetters(ctx, filter)
 	switch {
 	case err != nil:
 		return nil, err
 	case len(letters) == 0:
 		return nil, fmt.Errorf("%w %s with this class, key and age", ErrNone, filter.At)
-	case letters[0].State != cache.LetterOpen:
+	case letters[0].State != cache.DeadLetterOpen:
 		return nil, fmt.Errorf("dead letter %s is %s: only an open one can be retried", filter.At, letters[0].State)
 	}
 	return letters, nil
 }
 
-// Retry applies letters from Retryable to the cache as the sink would. It ends with the
+// Retry applies dead letters from Retryable to the cache as the sink would. It ends with the
 // first error of the environment and returns it (Invariant 6); earlier results stay.
-func (q *Queue) Retry(ctx context.Context, letters []cache.Letter, o Options) (Totals, error) {
+func (q *Queue) Retry(ctx context.Context, letters []cache.DeadLetterRow, o Options) (Totals, error) {
 	limit := rate.Limit(o.Rate)
 	if o.Rate == 0 {
 		limit = rate.Inf
@@ -117,26 +117,26 @@ func (r *retry) totals() Totals {
 	}
 }
 
-// topic retries the letters of one topic while it reads their records, so that only a
+// topic retries the dead letters of one topic while it reads their records, so that only a
 // few are in memory.
-func (r *retry) topic(ctx context.Context, letters []cache.Letter) error {
-	left := map[cache.TopicPartitionOffset]cache.Letter{}
+func (r *retry) topic(ctx context.Context, letters []cache.DeadLetterRow) error {
+	left := map[cache.TopicPartitionOffset]cache.DeadLetterRow{}
 	for _, l := range letters {
-		left[l.Where()] = l
+		left[l.ID()] = l
 	}
-	err := r.queue.Records.ReadDeadLetters(ctx, letters[0].Topic, func(found stream.StoredLetter) error {
+	err := r.queue.Records.ReadDeadLetters(ctx, letters[0].Topic, func(found stream.StoredDeadLetter) error {
 		l, wanted := left[originOf(found)]
-		if !found.HasOffset || !wanted || !l.Tells(found.Record.Key) {
+		if !found.HasOffset || !wanted || !l.HasKey(found.Record.Key) {
 			return nil
 		}
-		delete(left, l.Where()) // A dead letter can occur more than once.
+		delete(left, l.ID()) // A dead letter can occur more than once.
 		return r.one(ctx, l, found)
 	})
 	if err != nil && !errors.Is(err, stream.ErrNoTopic) {
 		return err
 	}
 	for _, l := range letters {
-		if _, missing := left[l.Where()]; missing {
+		if _, missing := left[l.ID()]; missing {
 			if err := r.end(ctx, l, Missing, errors.New(gone(l.Topic))); err != nil {
 				return err
 			}
@@ -145,8 +145,8 @@ func (r *retry) topic(ctx context.Context, letters []cache.Letter) error {
 	return nil
 }
 
-// one retries a letter with its record.
-func (r *retry) one(ctx context.Context, l cache.Letter, found stream.StoredLetter) error {
+// one retries a dead letter with its record.
+func (r *retry) one(ctx context.Context, l cache.DeadLetterRow, found stream.StoredDeadLetter) error {
 	if found.Cut() {
 		return r.end(ctx, l, Cut, fmt.Errorf("only %d of its %d bytes were kept", len(found.Record.Value), found.Size))
 	}
@@ -177,9 +177,9 @@ func (r *retry) one(ctx context.Context, l cache.Letter, found stream.StoredLett
 	return r.end(ctx, l, Retried, nil)
 }
 
-// end stores and reports the outcome of a letter.
-func (r *retry) end(ctx context.Context, l cache.Letter, o Outcome, cause error) error {
-	result := Result{Letter: l.Where().String(), Key: l.Key, Outcome: o}
+// end stores and reports the outcome of a dead letter.
+func (r *retry) end(ctx context.Context, l cache.DeadLetterRow, o Outcome, cause error) error {
+	result := Result{ID: l.ID().String(), Key: l.Key, Outcome: o}
 	if cause != nil {
 		result.Error = cause.Error()
 		result.SQLState, _ = cache.IsRecordFault(cause)
@@ -200,16 +200,16 @@ func (r *retry) end(ctx context.Context, l cache.Letter, o Outcome, cause error)
 	return nil
 }
 
-func (r *retry) store(ctx context.Context, l cache.Letter, result Result, cause error) error {
+func (r *retry) store(ctx context.Context, l cache.DeadLetterRow, result Result, cause error) error {
 	if r.options.DryRun {
 		return nil
 	}
 	var err error
 	switch result.Outcome {
 	case Retried:
-		_, _, err = r.queue.Store.SetLetterState(ctx, l.Where(), cache.LetterRetried)
+		_, _, err = r.queue.Store.SetDeadLetterState(ctx, l.ID(), cache.DeadLetterRetried)
 	case Superseded:
-		_, _, err = r.queue.Store.SetLetterState(ctx, l.Where(), cache.LetterSuperseded)
+		_, _, err = r.queue.Store.SetDeadLetterState(ctx, l.ID(), cache.DeadLetterSuperseded)
 	case Failed:
 		again := l.DeadLetter
 		again.Class, again.SQLState, again.Error = string(stream.ClassData), result.SQLState, result.Error

@@ -23,11 +23,11 @@ func newRig(t *testing.T) *rig {
 }
 
 // retry retries what filter selects, and returns the results, a line each.
-func (r *rig) retry(t *testing.T, filter cache.LetterFilter, o dlq.Options) (dlq.Totals, string, error) {
+func (r *rig) retry(t *testing.T, filter cache.DeadLetterFilter, o dlq.Options) (dlq.Totals, string, error) {
 	t.Helper()
 	var lines []string
 	o.Each = func(r dlq.Result) error {
-		line := r.Letter + " " + r.Key + " " + string(r.Outcome)
+		line := r.ID + " " + r.Key + " " + string(r.Outcome)
 		if r.Error != "" {
 			line += ": " + r.Error
 		}

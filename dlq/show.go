@@ -41,7 +41,7 @@ func (q *Queue) Show(ctx context.Context, at cache.TopicPartitionOffset) (Record
 	if topic, stored := strings.CutSuffix(at.Topic, suffix); stored {
 		return q.showStored(ctx, topic, at)
 	}
-	letters, err := q.Reader.Letters(ctx, cache.LetterFilter{At: &at})
+	letters, err := q.Reader.DeadLetters(ctx, cache.DeadLetterFilter{At: &at})
 	if err != nil {
 		return Record{}, err
 	}
@@ -49,8 +49,8 @@ func (q *Queue) Show(ctx context.Context, at cache.TopicPartitionOffset) (Record
 		return Record{}, fmt.Errorf("%w %s", ErrNone, at)
 	}
 	r := Record{Entry: entryOf(letters[0]), Mend: mend(letters[0].Class, letters[0].SQLState)}
-	l, ok, err := q.find(ctx, at.Topic, func(l stream.StoredLetter) bool {
-		return l.HasOffset && originOf(l) == at && letters[0].Tells(l.Record.Key)
+	l, ok, err := q.find(ctx, at.Topic, func(l stream.StoredDeadLetter) bool {
+		return l.HasOffset && originOf(l) == at && letters[0].HasKey(l.Record.Key)
 	})
 	switch {
 	case errors.Is(err, stream.ErrNoTopic), err == nil && !ok:
@@ -70,7 +70,7 @@ func gone(topic string) string {
 
 // showStored finds a dead letter by its own place in the dead-letter topic.
 func (q *Queue) showStored(ctx context.Context, topic string, at cache.TopicPartitionOffset) (Record, error) {
-	l, ok, err := q.find(ctx, topic, func(l stream.StoredLetter) bool { return l.Partition == at.Partition && l.Offset == at.Offset })
+	l, ok, err := q.find(ctx, topic, func(l stream.StoredDeadLetter) bool { return l.Partition == at.Partition && l.Offset == at.Offset })
 	if err != nil {
 		return Record{}, err
 	}
@@ -86,7 +86,7 @@ func (q *Queue) showStored(ctx context.Context, topic string, at cache.TopicPart
 }
 
 // add adds what the topic holds.
-func (r *Record) add(l stream.StoredLetter) {
+func (r *Record) add(l stream.StoredDeadLetter) {
 	r.Size, r.Cut = l.Size, l.Cut()
 	r.Mend = mend(r.Class, r.SQLState)
 	for _, h := range l.Record.Headers {

@@ -10,8 +10,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
-// StoredLetter is a dead letter as its topic holds it.
-type StoredLetter struct {
+// StoredDeadLetter is a dead letter as its topic holds it.
+type StoredDeadLetter struct {
 	// DeadLetter is what was written: Record has the original's topic, key, value
 	// and headers, and partition and offset where HasOffset says so.
 	DeadLetter
@@ -21,17 +21,17 @@ type StoredLetter struct {
 }
 
 // Cut says whether only the beginning of the original value was kept.
-func (l StoredLetter) Cut() bool { return l.Size > len(l.Record.Value) }
+func (l StoredDeadLetter) Cut() bool { return l.Size > len(l.Record.Value) }
 
 // ReadDeadLetters calls fn with every dead letter of a topic (the originals' name,
 // without .dlq), from the oldest that is kept up to the topic's end at the time of the
 // call, those of one partition in order. A record that is not a dead letter has no
 // Class, and an Err that says so. An error of fn ends it and is returned wrapped. Other
 // errors are ErrNoTopic and those of the broker, which may be temporary.
-func (t *Topics) ReadDeadLetters(ctx context.Context, topic string, fn func(StoredLetter) error) error {
+func (t *Topics) ReadDeadLetters(ctx context.Context, topic string, fn func(StoredDeadLetter) error) error {
 	_, err := t.readTopic(ctx, deadLetterName(topic), nil, func(records []*kgo.Record) error {
 		for _, rec := range records {
-			if err := fn(storedLetter(topic, rec)); err != nil {
+			if err := fn(storedDeadLetter(topic, rec)); err != nil {
 				return err
 			}
 		}
@@ -40,10 +40,10 @@ func (t *Topics) ReadDeadLetters(ctx context.Context, topic string, fn func(Stor
 	return err
 }
 
-// storedLetter is the inverse of DeadLetter.record. Of several dlq headers of one name
+// storedDeadLetter is the inverse of DeadLetter.record. Of several dlq headers of one name
 // the last counts: the original may have some.
-func storedLetter(topic string, rec *kgo.Record) StoredLetter {
-	l := StoredLetter{Partition: rec.Partition, Offset: rec.Offset, Size: len(rec.Value)}
+func storedDeadLetter(topic string, rec *kgo.Record) StoredDeadLetter {
+	l := StoredDeadLetter{Partition: rec.Partition, Offset: rec.Offset, Size: len(rec.Value)}
 	l.Record = &kgo.Record{Topic: topic, Key: rec.Key, Value: rec.Value}
 	own := map[string]string{}
 	for _, h := range rec.Headers {

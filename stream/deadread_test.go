@@ -28,10 +28,10 @@ func TestDeadLettersAreReadBackAsTheyWereWritten(t *testing.T) {
 		}
 		var got []DeadLetter
 		var cut []bool
-		err := b.topics.ReadDeadLetters(t.Context(), topic, func(l StoredLetter) error {
+		err := b.topics.ReadDeadLetters(t.Context(), topic, func(l StoredDeadLetter) error {
 			got, cut = append(got, l.DeadLetter), append(cut, l.Cut())
 			if l.Offset != int64(len(got)-1) || l.Size < len(l.Record.Value) {
-				t.Errorf("letter %d is at %d, with %d bytes", len(got)-1, l.Offset, l.Size)
+				t.Errorf("dead letter %d is at %d, with %d bytes", len(got)-1, l.Offset, l.Size)
 			}
 			return nil
 		})
@@ -47,7 +47,7 @@ func TestDeadLettersAreReadBackAsTheyWereWritten(t *testing.T) {
 			t.Errorf("cut (-want +got):\n%s", diff)
 		}
 		ended := errors.New("enough")
-		if err := b.topics.ReadDeadLetters(t.Context(), topic, func(StoredLetter) error { return ended }); !errors.Is(err, ended) {
+		if err := b.topics.ReadDeadLetters(t.Context(), topic, func(StoredDeadLetter) error { return ended }); !errors.Is(err, ended) {
 			t.Errorf("ReadDeadLetters with an fn that ends it = %v", err)
 		}
 		if err := b.topics.ReadDeadLetters(t.Context(), b.cfg.Topic("Periode"), nil); !errors.Is(err, ErrNoTopic) {
@@ -58,9 +58,9 @@ func TestDeadLettersAreReadBackAsTheyWereWritten(t *testing.T) {
 
 func TestARecordThatIsNoDeadLetterSaysSo(t *testing.T) {
 	t.Parallel()
-	got := storedLetter("parliament-sag", &kgo.Record{Key: []byte("Sag:7"), Headers: headers("dlq.partition", "2", "dlq.offset", "x")})
+	got := storedDeadLetter("parliament-sag", &kgo.Record{Key: []byte("Sag:7"), Headers: headers("dlq.partition", "2", "dlq.offset", "x")})
 	if got.Class != "" || got.Err == "" || got.HasOffset {
-		t.Errorf("storedLetter = %+v, want no class, an error and no offset", got)
+		t.Errorf("storedDeadLetter = %+v, want no class, an error and no offset", got)
 	}
 }
 

@@ -159,7 +159,7 @@ func (c *check) readPlaces(ctx context.Context, x *Explanation) error {
 	if deleted != nil {
 		x.Deleted = &DeletedRow{Seq: deleted.Seq, At: seqTime(deleted.Seq), DeletedAt: deleted.DeletedAt.UTC(), Expired: deleted.Expired}
 	}
-	letters, err := c.cache.Letters(ctx, cache.LetterFilter{Key: schema.Key(x.Entity, x.ID)})
+	letters, err := c.cache.DeadLetters(ctx, cache.DeadLetterFilter{Key: schema.Key(x.Entity, x.ID)})
 	for _, l := range letters {
 		x.DeadLetters = append(x.DeadLetters, FailedWrite{
 			Topic: l.Topic, Partition: l.Partition, Offset: l.Offset, Class: l.Class, Error: l.Error, State: string(l.State), FailedAt: l.FailedAt,
@@ -203,16 +203,16 @@ func (x *Explanation) cause(d Difference) string {
 		return "the topic's last record of the row is not the newest: the poller publishes the row again with its next pass"
 	case d.Ledger != "":
 		return "the source's row is " + string(d.Ledger) + " in the ledger, so it is not published: " + x.unpublished()
-	case x.openLetter():
+	case x.openDeadLetter():
 		return "the row is published, and the sink could not apply it: odastream dlq show says why, dlq retry tries again"
 	}
 	return "the row is published, and " + string(d.Cache) + " in the cache: see that the sink runs (odastream status); odastream rebuild " +
 		x.Entity + " mends the cache"
 }
 
-func (x *Explanation) openLetter() bool {
+func (x *Explanation) openDeadLetter() bool {
 	for _, l := range x.DeadLetters {
-		if l.State == string(cache.LetterOpen) {
+		if l.State == string(cache.DeadLetterOpen) {
 			return true
 		}
 	}

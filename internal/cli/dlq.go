@@ -70,7 +70,7 @@ type deadLetterTopics struct {
 }
 
 // ReadDeadLetters calls ReadDeadLetters of stream.Topics.
-func (t deadLetterTopics) ReadDeadLetters(ctx context.Context, topic string, fn func(stream.StoredLetter) error) error {
+func (t deadLetterTopics) ReadDeadLetters(ctx context.Context, topic string, fn func(stream.StoredDeadLetter) error) error {
 	cl, err := openKafka(ctx, t.kafka, t.log)
 	if err != nil {
 		return err
@@ -101,13 +101,13 @@ func (f *dlqFilter) declareAll(set *flag.FlagSet) {
 func (f *dlqFilter) none() bool { return *f == dlqFilter{} }
 
 // parse returns what the flags select, in any state.
-func (f *dlqFilter) parse() (cache.LetterFilter, error) {
+func (f *dlqFilter) parse() (cache.DeadLetterFilter, error) {
 	switch stream.Class(f.class) {
 	case "", stream.ClassDecode, stream.ClassSchema, stream.ClassData, stream.ClassTooLarge:
 	default:
-		return cache.LetterFilter{}, fmt.Errorf("%w: --class is %q, want decode, schema, data or too_large", errUsage, f.class)
+		return cache.DeadLetterFilter{}, fmt.Errorf("%w: --class is %q, want decode, schema, data or too_large", errUsage, f.class)
 	}
-	filter := cache.LetterFilter{Topic: strings.TrimSuffix(f.topic, ".dlq"), Class: f.class, Key: f.key}
+	filter := cache.DeadLetterFilter{Topic: strings.TrimSuffix(f.topic, ".dlq"), Class: f.class, Key: f.key}
 	if f.since != "" {
 		var err error
 		if filter.Since, err = parseTime(f.since, time.Now()); err != nil {

@@ -58,10 +58,10 @@ func (f *dlqDiscardFlags) run(ctx context.Context, c call) error {
 	})
 }
 
-func (f *dlqDiscardFlags) discard(ctx context.Context, c call, q *dlq.Queue, letters []cache.Letter) error {
+func (f *dlqDiscardFlags) discard(ctx context.Context, c call, q *dlq.Queue, letters []cache.DeadLetterRow) error {
 	if f.dry || !f.yes {
 		for _, l := range letters {
-			fmt.Fprintf(c.stderr, "to discard: %s  %s  %s: %s\n", l.Where(), l.Key, l.Class, oneLine(l.Error))
+			fmt.Fprintf(c.stderr, "to discard: %s  %s  %s: %s\n", l.ID(), l.Key, l.Class, oneLine(l.Error))
 		}
 		fmt.Fprintf(c.stderr, "%d dead letters would be discarded\n", len(letters))
 	}
@@ -72,7 +72,7 @@ func (f *dlqDiscardFlags) discard(ctx context.Context, c call, q *dlq.Queue, let
 		return fmt.Errorf("%w: nothing was discarded: --yes does it", errUsage)
 	}
 	return q.Discard(ctx, letters, func(e dlq.Entry) error { return f.receipt(c, e) }, func(e dlq.Entry) error {
-		fmt.Fprintf(c.stderr, "%s got another state in the meantime\n", e.Letter)
+		fmt.Fprintf(c.stderr, "%s got another state in the meantime\n", e.ID)
 		return nil
 	})
 }
@@ -82,7 +82,7 @@ func (f *dlqDiscardFlags) receipt(c call, e dlq.Entry) error {
 		return c.printLine(e)
 	}
 	return c.printf("discarded at %s: %s  %s  seq %d  %s: %s\n",
-		e.ChangedAt.UTC().Format(time.RFC3339), e.Letter, e.Key, e.Seq, strings.TrimSpace(e.Class+" "+e.SQLState), oneLine(e.Error))
+		e.ChangedAt.UTC().Format(time.RFC3339), e.ID, e.Key, e.Seq, strings.TrimSpace(e.Class+" "+e.SQLState), oneLine(e.Error))
 }
 
 // confirmed asks the person at the terminal; without a terminal the answer is no.

@@ -49,7 +49,7 @@ func (f *dlqListFlags) run(ctx context.Context, c call) error {
 	}
 	filter.Before = time.Now().Add(-f.age)
 	if !f.all {
-		filter.States = []cache.LetterState{cache.LetterOpen, cache.LetterSuperseded}
+		filter.States = []cache.DeadLetterState{cache.DeadLetterOpen, cache.DeadLetterSuperseded}
 	}
 	return f.open(ctx, c, func(ctx context.Context, q *dlq.Queue) error {
 		list, err := q.List(ctx, filter)
@@ -78,12 +78,12 @@ func printEntries(c call, list []dlq.Entry, now time.Time) error {
 	fmt.Fprintln(table, "LETTER\tKEY\tCLASS\tSTATE\tAGE\tERROR")
 	for _, e := range list {
 		count[e.State]++
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\n", e.Letter, oneLine(cmp.Or(e.Key, "-")), e.Class, e.State, age(now.Sub(e.FailedAt)), oneLine(e.Error))
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\n", e.ID, oneLine(cmp.Or(e.Key, "-")), e.Class, e.State, age(now.Sub(e.FailedAt)), oneLine(e.Error))
 	}
 	if err := flush(table); err != nil {
 		return err
 	}
-	return c.printf("%d dead letters: %d open, %d superseded\n", len(list), count[string(cache.LetterOpen)], count[string(cache.LetterSuperseded)])
+	return c.printf("%d dead letters: %d open, %d superseded\n", len(list), count[string(cache.DeadLetterOpen)], count[string(cache.DeadLetterSuperseded)])
 }
 
 // age returns a duration in its largest whole unit.

@@ -85,7 +85,7 @@ func (f *dlqRetryFlags) print(c call, r dlq.Result) error {
 	if f.json {
 		return c.printLine(r)
 	}
-	text := fmt.Sprintf("%s  %s  %s", r.Letter, r.Key, r.Outcome)
+	text := fmt.Sprintf("%s  %s  %s", r.ID, r.Key, r.Outcome)
 	if r.Error != "" {
 		text += ": " + oneLine(r.Error)
 	}

@@ -47,7 +47,7 @@ func (f *dlqShowFlags) run(ctx context.Context, c call) error {
 
 func printRecord(c call, r dlq.Record) error {
 	for _, line := range [][2]string{
-		{"letter", r.Letter},
+		{"letter", r.ID},
 		{"key", r.Key},
 		{"state", r.State},
 		{"class", strings.TrimSpace(r.Class + " " + r.SQLState)},

@@ -88,17 +88,17 @@ func (s *Sink) openKafka(ctx context.Context, cfg stream.Config, log *slog.Logge
 
 // Run is apply.Sink.Run, with the upkeep of the cache at the same time.
 func (s *Sink) Run(ctx context.Context) error {
-	stop := s.upkeep(ctx)
+	stop := s.startUpkeep(ctx)
 	defer stop()
 	return s.Sink.Run(ctx)
 }
 
-// upkeep runs cache.Store.Upkeep until ctx ends or stop is called; stop waits for its
+// startUpkeep runs cache.Store.RunUpkeep until ctx ends or stop is called; stop waits for its
 // end.
-func (s *Sink) upkeep(ctx context.Context) (stop func()) {
+func (s *Sink) startUpkeep(ctx context.Context) (stop func()) {
 	ctx, cancel := context.WithCancel(ctx)
 	var wg sync.WaitGroup
-	wg.Go(func() { s.store.Upkeep(ctx, s.history) })
+	wg.Go(func() { s.store.RunUpkeep(ctx, s.history) })
 	return func() {
 		cancel()
 		wg.Wait()

@@ -329,12 +329,12 @@ func ofTheCache() []mutant {
 		{
 			invariant: 2, rule: "an offset moves only from where it was", file: "cache/move.go",
 			old: "o.topic_id = m.topic_id AND o.next_offset = m.was\n", new: "o.topic_id = m.topic_id\n",
-			pkg: "./cache", tests: "TestMoves|TestOneOfTwoWritersMoves",
+			pkg: "./cache", tests: "TestMoves|TestOneOfTwoWritersMovesTheOffset",
 		},
 		{
 			invariant: 2, rule: "a batch whose offset was moved by another is dropped whole", file: "cache/apply.go",
 			old: "conflictError(a.lost); err", new: "conflictError(nil); err",
-			pkg: "./cache", tests: "TestMoves|TestOneOfTwoWritersMoves",
+			pkg: "./cache", tests: "TestMoves|TestOneOfTwoWritersMovesTheOffset",
 		},
 		{
 			rule: "a batch that changes rows writes their history", file: "cache/apply.go",
@@ -461,17 +461,17 @@ func ofTheRepairs() []mutant {
 		{
 			invariant: 3, rule: "a rebuild judges under the sink's locks", file: "cache/shadow.go",
 			old: "if _, err := tx.Exec(ctx, lockPartitions, t.lockKeys()); err != nil {", new: "if _, err := tx.Exec(ctx, \"SELECT 1\"); err != nil {",
-			pkg: "./cache", tests: "TestExamineHoldsTheSinksLocks|TestWhatTheSinkAppliedMeanwhileStays",
+			pkg: "./cache", tests: "TestExamineHoldsTheSinksLocks|TestRowsAppliedDuringARebuildStay",
 		},
 		{
 			invariant: 3, rule: "a rebuild reads the topic on to its end before it judges", file: "cache/shadow.go",
 			old: "if err := readOn(ctx); err != nil {\n\t\t\treturn err\n\t\t}", new: "_ = readOn",
-			pkg: "./cache", tests: "TestWhatTheSinkAppliedMeanwhileStays",
+			pkg: "./cache", tests: "TestRowsAppliedDuringARebuildStay",
 		},
 		{
 			rule: "a rebuild leaves to the sink what it has yet to apply", file: "cache/shadow_compare.go",
 			old: "WHEN t.\"offset\" >= ($3::bigint[])[t.part + 1] THEN 'pending'", new: "WHEN ($3::bigint[])[t.part + 1] < 0 THEN 'pending'",
-			pkg: "./cache", tests: "TestWhatTheSinkHasYetToApplyIsLeftToIt",
+			pkg: "./cache", tests: "TestPendingRowsAreLeftToTheSink",
 		},
 		{
 			rule: "an offset older than the topic keeps deletes has the topic looked through", file: "stream/start_age.go",

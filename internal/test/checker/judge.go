@@ -237,11 +237,11 @@ func (j *judge) judgeHistory(look Look) {
 
 func (j *judge) judgeLetters(look Look) {
 	for place := range j.letters {
-		if !look.Letters[place] {
+		if !look.DeadLetters[place] {
 			j.fault(Lost, "the broken record at %s is not among the dead letters", place)
 		}
 	}
-	for place := range look.Letters {
+	for place := range look.DeadLetters {
 		if j.letters[place] {
 			continue
 		}

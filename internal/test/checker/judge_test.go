@@ -53,17 +53,17 @@ func honest() []checker.Look {
 			History: []checker.Entry{created, updated},
 		},
 		{
-			Offsets: map[checker.Partition]int64{sag: 5, other: 1},
-			Rows:    map[checker.Key]checker.Row{two: {Seq: 20, Data: `{"v": 1}`}},
-			Deleted: map[checker.Key]int64{one: 12},
-			History: []checker.Entry{created, updated, deleted},
-			Letters: map[checker.Place]bool{at(sag, 4): true},
+			Offsets:     map[checker.Partition]int64{sag: 5, other: 1},
+			Rows:        map[checker.Key]checker.Row{two: {Seq: 20, Data: `{"v": 1}`}},
+			Deleted:     map[checker.Key]int64{one: 12},
+			History:     []checker.Entry{created, updated, deleted},
+			DeadLetters: map[checker.Place]bool{at(sag, 4): true},
 		},
 		{
-			Offsets: map[checker.Partition]int64{sag: 7, other: 2},
-			Rows:    map[checker.Key]checker.Row{one: {Seq: 14, Data: `{"v": 1}`}, two: {Seq: 21, Data: `{"v": 2}`}},
-			History: []checker.Entry{created, updated, deleted, again, late},
-			Letters: map[checker.Place]bool{at(sag, 4): true},
+			Offsets:     map[checker.Partition]int64{sag: 7, other: 2},
+			Rows:        map[checker.Key]checker.Row{one: {Seq: 14, Data: `{"v": 1}`}, two: {Seq: 21, Data: `{"v": 2}`}},
+			History:     []checker.Entry{created, updated, deleted, again, late},
+			DeadLetters: map[checker.Place]bool{at(sag, 4): true},
 		},
 	}
 }
@@ -136,13 +136,13 @@ func TestEachLieIsFound(t *testing.T) {
 			looks[1].History[1].Action = "create"
 		}, []checker.Rule{checker.Wrong}},
 		"an offset that moved without its dead letter": {func(looks []checker.Look) {
-			clear(looks[2].Letters)
+			clear(looks[2].DeadLetters)
 		}, []checker.Rule{checker.Lost}},
 		"a dead letter whose offset did not move": {func(looks []checker.Look) {
-			looks[1].Letters = map[checker.Place]bool{at(sag, 4): true}
+			looks[1].DeadLetters = map[checker.Place]bool{at(sag, 4): true}
 		}, []checker.Rule{checker.Ahead}},
 		"a dead letter of a good record": {func(looks []checker.Look) {
-			looks[1].Letters = map[checker.Place]bool{at(sag, 0): true}
+			looks[1].DeadLetters = map[checker.Place]bool{at(sag, 0): true}
 		}, []checker.Rule{checker.Wrong}},
 	} {
 		t.Run(claim, func(t *testing.T) {

@@ -23,11 +23,11 @@ type Entry struct {
 
 // Look is the content of the tables at one moment.
 type Look struct {
-	Offsets map[Partition]int64
-	Rows    map[Key]Row
-	Deleted map[Key]int64 // the seq of each
-	History []Entry
-	Letters map[Place]bool
+	Offsets     map[Partition]int64
+	Rows        map[Key]Row
+	Deleted     map[Key]int64 // the seq of each
+	History     []Entry
+	DeadLetters map[Place]bool
 }
 
 // Applied returns the total number of offsets that the sinks have passed.
@@ -50,7 +50,7 @@ type Scope struct {
 
 // Take reads the tables as of one moment, in one read-only transaction.
 func Take(ctx context.Context, pool *pgxpool.Pool, s Scope) (Look, error) {
-	look := Look{Offsets: map[Partition]int64{}, Rows: map[Key]Row{}, Deleted: map[Key]int64{}, Letters: map[Place]bool{}}
+	look := Look{Offsets: map[Partition]int64{}, Rows: map[Key]Row{}, Deleted: map[Key]int64{}, DeadLetters: map[Place]bool{}}
 	err := pgx.BeginTxFunc(ctx, pool, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}, func(tx pgx.Tx) error {
 		b := &pgx.Batch{}
 		look.queue(b, s)
@@ -83,7 +83,7 @@ func (l *Look) queue(b *pgx.Batch, s Scope) {
 		return each(rows, []any{&e.Entity, &e.ID, &e.Seq, &e.Action}, func() { l.History = append(l.History, e) })
 	})
 	b.Queue(`SELECT topic, partition, "offset" FROM dead_letters WHERE starts_with(topic, $1)`, s.TopicPrefix).Query(func(rows pgx.Rows) error {
-		return each(rows, []any{&p.Topic, &p.Number, &p.Offset}, func() { l.Letters[p] = true })
+		return each(rows, []any{&p.Topic, &p.Number, &p.Offset}, func() { l.DeadLetters[p] = true })
 	})
 }
 

@@ -55,11 +55,11 @@ func TestLookShowsWhatTheStoreWrote(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := checker.Look{
-		Offsets: map[checker.Partition]int64{sag: 4},
-		Rows:    map[checker.Key]checker.Row{one: {Seq: 3, Data: `{"v": 1}`}},
-		Deleted: map[checker.Key]int64{two: 5},
-		History: []checker.Entry{{Key: one, Seq: 3, Action: "create"}, {Key: two, Seq: 5, Action: "delete"}},
-		Letters: map[checker.Place]bool{at(sag, 3): true},
+		Offsets:     map[checker.Partition]int64{sag: 4},
+		Rows:        map[checker.Key]checker.Row{one: {Seq: 3, Data: `{"v": 1}`}},
+		Deleted:     map[checker.Key]int64{two: 5},
+		History:     []checker.Entry{{Key: one, Seq: 3, Action: "create"}, {Key: two, Seq: 5, Action: "delete"}},
+		DeadLetters: map[checker.Place]bool{at(sag, 3): true},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("Take (-want +got):\n%s", diff)

@@ -174,12 +174,12 @@ func (d *duress) checkLetters(last checker.Look) {
 	if err != nil {
 		d.t.Fatalf("read dead letters: %v", err)
 	}
-	for place := range last.Letters {
+	for place := range last.DeadLetters {
 		if !found[place] {
 			d.t.Errorf("the dead letter of %s is not on its topic", place)
 		}
 	}
-	if len(last.Letters) == 0 {
+	if len(last.DeadLetters) == 0 {
 		d.t.Error("no dead letter: the history shows nothing of them")
 	}
 }

@@ -16,7 +16,7 @@ import (
 // and dead letters.
 type DeadLetters struct {
 	*Stand
-	Letters *stream.Publisher
+	Writer *stream.Publisher
 }
 
 // NewDeadLetters returns a stand without dead letters.
@@ -24,7 +24,7 @@ func NewDeadLetters(t testing.TB) *DeadLetters {
 	t.Helper()
 	kafka := stream.Config{Brokers: kafkatest.Fake(t), TopicPrefix: "parliament-", Partitions: 1}
 	d := &DeadLetters{Stand: New(t, kafka, "parliament-sink", "Sag")}
-	d.Letters = d.Publisher(t)
+	d.Writer = d.Publisher(t)
 	return d
 }
 
@@ -48,7 +48,7 @@ func (d *DeadLetters) Add(t testing.TB, offset int64, c schema.Change, class str
 // AddRecord dead-letters a record as the sink does.
 func (d *DeadLetters) AddRecord(t testing.TB, offset int64, rec *kgo.Record, class stream.Class, sqlstate string) {
 	t.Helper()
-	err := d.Letters.DeadLetter(t.Context(), stream.DeadLetter{
+	err := d.Writer.DeadLetter(t.Context(), stream.DeadLetter{
 		Record: rec, HasOffset: true, Group: d.Group, Class: class, Err: "apply: refused", SQLState: sqlstate, Attempts: 1, FailedAt: FailedAt,
 	})
 	if err != nil {

@@ -111,8 +111,8 @@ func (s *Stand) Holds(t testing.TB, query, want string) {
 
 // Queries of the tables' content for Value and Holds.
 const (
-	Rows         = `SELECT string_agg(entity_id || ' ' || seq || ' ' || data::text, ', ' ORDER BY entity_id) FROM parliamentary_data`
-	LetterStates = `SELECT string_agg("offset" || ' ' || state, ', ' ORDER BY "offset") FROM dead_letters`
+	Rows             = `SELECT string_agg(entity_id || ' ' || seq || ' ' || data::text, ', ' ORDER BY entity_id) FROM parliamentary_data`
+	DeadLetterStates = `SELECT string_agg("offset" || ' ' || state, ', ' ORDER BY "offset") FROM dead_letters`
 )
 
 // ForbidBad makes Postgres refuse rows with a member "bad".
