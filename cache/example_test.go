@@ -8,28 +8,17 @@ import (
 	"log/slog"
 	"time"
 
-	"github.com/jackc/pgx/v5/pgxpool"
-
 	"odastream/cache"
-	"odastream/internal/test/pgtest"
+	"odastream/internal/test/example"
 	"odastream/schema"
 )
 
 // Apply writes rows and the offset behind them in one transaction. A batch that was
 // applied already is refused, so a record never counts twice.
 func ExampleStore_Apply() {
-	url, drop := pgtest.Database() // a migrated database
-	defer drop()
-	ctx := context.Background()
-	config, err := cache.PoolConfig(url)
-	if err != nil {
-		log.Fatal(err)
-	}
-	pool, err := pgxpool.NewWithConfig(ctx, config)
-	if err != nil {
-		log.Fatal(err)
-	}
-	defer pool.Close()
+	t := example.New()
+	defer t.End()
+	ctx, pool := context.Background(), t.Pool() // to a migrated database
 	store := cache.New(pool, "parliament-sink", cache.Config{}, slog.New(slog.DiscardHandler))
 
 	partition := schema.TopicPartition{Topic: "parliament-sag", Partition: 0}

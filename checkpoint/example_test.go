@@ -7,25 +7,17 @@ import (
 	"log"
 	"time"
 
-	"github.com/jackc/pgx/v5/pgxpool"
-
 	"odastream/checkpoint"
-	"odastream/internal/test/pgtest"
+	"odastream/internal/test/example"
 	"odastream/schema"
 )
 
 // A poller takes the lease of an entity, and saves what it has published. The next
 // one goes on from there, but not while the lease runs.
 func Example() {
-	url, drop := pgtest.Database() // a migrated database
-	defer drop()
-	ctx := context.Background()
-	pool, err := pgxpool.New(ctx, url)
-	if err != nil {
-		log.Fatal(err)
-	}
-	defer pool.Close()
-	store := checkpoint.New(pool)
+	t := example.New()
+	defer t.End()
+	ctx, store := context.Background(), checkpoint.New(t.Pool()) // of a migrated database
 
 	lease, err := store.Acquire(ctx, "Sag", "poller-1", 15*time.Second)
 	if err != nil {

@@ -20,7 +20,7 @@ func TestListStoresWhatIsSupersededAndShowsThePollersOwn(t *testing.T) {
 	r.Add(t, 1, stand.ChangeOf(1, 10, `{}`), stream.ClassData, "22P05")
 	r.Add(t, 2, stand.ChangeOf(2, 10, `{}`), stream.ClassData, "23514")
 	r.Hold(t, stand.ChangeOf(2, 11, `{}`))
-	if err := r.Writer.DeadLetter(t.Context(), stream.DeadLetter{
+	if err := r.Publisher.DeadLetter(t.Context(), stream.DeadLetter{
 		Record: &kgo.Record{Topic: "parliament-sag", Key: []byte("Sag:3"), Value: []byte("{}")}, Group: "poller",
 		Class: stream.ClassTooLarge, Err: "above the limit", Attempts: 1, FailedAt: stand.FailedAt,
 	}); err != nil {

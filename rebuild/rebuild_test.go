@@ -236,7 +236,7 @@ type alive struct {
 
 // publishOn changes, creates and deletes rows, a thousand a second, until ctx ends.
 func publishOn(t *testing.T, ctx context.Context, r *stand.Copy, n int) <-chan alive {
-	done, pub := make(chan alive, 1), r.Publisher(t)
+	done, pub := make(chan alive, 1), r.Publisher
 	go func() {
 		a, random := alive{model: map[int64]int64{}}, rand.New(rand.NewPCG(3, 4))
 		there, tick := map[int64]bool{}, time.NewTicker(20*time.Millisecond)

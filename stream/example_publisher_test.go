@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"time"
 
+	"odastream/internal/test/example"
 	"odastream/internal/test/kafkatest"
 	"odastream/schema"
 	"odastream/stream"
@@ -14,10 +15,10 @@ import (
 
 // Publish returns once the broker has acknowledged every record.
 func ExamplePublisher_Publish() {
-	brokers, stop := kafkatest.Brokers()
-	defer stop()
+	t := example.New()
+	defer t.End()
 	ctx, quiet := context.Background(), slog.New(slog.DiscardHandler)
-	kafka := stream.Config{Brokers: brokers, TopicPrefix: "parliament-", Partitions: 1}
+	kafka := stream.Config{Brokers: kafkatest.Fake(t), TopicPrefix: "parliament-", Partitions: 1}
 
 	admin, err := stream.NewClient(kafka, quiet)
 	if err != nil {

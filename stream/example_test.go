@@ -8,8 +8,8 @@ import (
 	"log/slog"
 	"time"
 
-	"github.com/twmb/franz-go/pkg/kfake"
-
+	"odastream/internal/test/example"
+	"odastream/internal/test/kafkatest"
 	"odastream/schema"
 	"odastream/stream"
 )
@@ -17,8 +17,10 @@ import (
 // A program reads the votes from the start, and goes on where it was when it is
 // started next.
 func ExampleChanges() {
-	brokers, done := brokerWithVotes()
-	defer done()
+	t := example.New()
+	defer t.End()
+	brokers := kafkatest.Fake(t)
+	publishVotes(brokers)
 
 	votes := stream.Subscription{
 		Config:   stream.Config{Brokers: brokers, TopicPrefix: "parliament-"},
@@ -42,13 +44,10 @@ func ExampleChanges() {
 	// create 10532 true []
 }
 
-// brokerWithVotes is a broker in this process, and what the poller publishes.
-func brokerWithVotes() (brokers []string, done func()) {
-	cluster, err := kfake.NewCluster(kfake.NumBrokers(1))
-	if err != nil {
-		log.Fatal(err)
-	}
-	cfg, quiet, ctx := stream.Config{Brokers: cluster.ListenAddrs(), TopicPrefix: "parliament-", Partitions: 1}, slog.New(slog.DiscardHandler), context.Background()
+// publishVotes publishes what the poller would.
+func publishVotes(brokers []string) {
+	ctx, quiet := context.Background(), slog.New(slog.DiscardHandler)
+	cfg := stream.Config{Brokers: brokers, TopicPrefix: "parliament-", Partitions: 1}
 	admin, err := stream.NewClient(cfg, quiet)
 	if err != nil {
 		log.Fatal(err)
@@ -74,5 +73,4 @@ func brokerWithVotes() (brokers []string, done func()) {
 			log.Fatal(err)
 		}
 	}
-	return cfg.Brokers, cluster.Close
 }

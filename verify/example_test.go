@@ -4,17 +4,13 @@ import (
 	"context"
 	"fmt"
 	"log"
-	"log/slog"
-	"net/http/httptest"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"odastream/cache"
 	"odastream/checkpoint"
-	"odastream/internal/test/pgtest"
-	"odastream/oda"
-	"odastream/odasim"
+	"odastream/internal/test/example"
 	"odastream/schema"
 	"odastream/verify"
 )
@@ -22,26 +18,10 @@ import (
 // Verify compares each row of the source with the ledger and the cache. Here the
 // source has a row that neither of them has.
 func ExampleVerifier_Verify() {
-	url, drop := pgtest.Database() // a migrated database
-	defer drop()
-	parliament := odasim.New(odasim.Options{})
-	if err := parliament.Put("Sag", []byte(`{"id":7,"titel":"Om brød","opdateringsdato":"2026-11-23T16:09:58.347"}`)); err != nil {
-		log.Fatal(err)
-	}
-	source := httptest.NewServer(parliament)
-	defer source.Close()
-
-	ctx, quiet := context.Background(), slog.New(slog.DiscardHandler)
-	pool, err := pgxpool.New(ctx, url)
-	if err != nil {
-		log.Fatal(err)
-	}
-	defer pool.Close()
-	client, err := oda.New(oda.Config{URL: source.URL + odasim.Root}, quiet, nil)
-	if err != nil {
-		log.Fatal(err)
-	}
-	defer client.Close()
+	t := example.New()
+	defer t.End()
+	ctx, pool := context.Background(), t.Pool() // to a migrated database
+	source := t.Source("Sag", `{"id":7,"titel":"Om brød","opdateringsdato":"2026-11-23T16:09:58.347"}`)
 	sag, err := schema.Lookup("Sag")
 	if err != nil {
 		log.Fatal(err)
@@ -49,7 +29,7 @@ func ExampleVerifier_Verify() {
 
 	load(ctx, pool, "Sag") // as if a poller had read the set while it was empty
 
-	verifier := verify.New(client, checkpoint.New(pool), cache.NewReader(pool))
+	verifier := verify.New(source, checkpoint.New(pool), cache.NewReader(pool))
 	report, err := verifier.Verify(ctx, []schema.Entity{sag}, verify.Options{Full: true, Patience: time.Millisecond})
 	if err != nil {
 		log.Fatal(err)

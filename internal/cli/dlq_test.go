@@ -155,7 +155,7 @@ func TestDLQScripts(t *testing.T) {
 			d.Add(t, 41, stand.ChangeOf(1, 10, `{"titel":"x"}`), stream.ClassData, "22P05")
 			d.Add(t, 42, stand.ChangeOf(2, 10, `{}`), stream.ClassData, "23514")
 			d.Hold(t, stand.ChangeOf(2, 11, `{}`))
-			err := d.Writer.DeadLetter(t.Context(), stream.DeadLetter{
+			err := d.Publisher.DeadLetter(t.Context(), stream.DeadLetter{
 				Record: &kgo.Record{Topic: "parliament-sag", Key: []byte("Sag:3"), Value: []byte("{}")}, Group: "poller",
 				Class: stream.ClassTooLarge, Err: "above the limit", Attempts: 1, FailedAt: stand.FailedAt,
 			})

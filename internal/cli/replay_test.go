@@ -23,9 +23,7 @@ func published(t *testing.T) *stand.Stand {
 	for id := int64(1); id <= 20; id++ {
 		changes = append(changes, stand.ChangeOf(id, 10, `{"titel":"good"}`))
 	}
-	if _, err := s.Publisher(t).Publish(t.Context(), append(changes, stand.ChangeOf(21, 10, `{"titel":"\u0000"}`))); err != nil {
-		t.Fatal(err)
-	}
+	s.Publish(t, append(changes, stand.ChangeOf(21, 10, `{"titel":"\u0000"}`))...)
 	if err := s.Client.ProduceSync(t.Context(), &kgo.Record{Topic: s.Kafka.Topic("Sag"), Key: []byte("Sag:22"), Value: []byte("{")}).FirstErr(); err != nil {
 		t.Fatal(err)
 	}

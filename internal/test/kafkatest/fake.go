@@ -2,7 +2,6 @@ package kafkatest
 
 import (
 	"crypto/rand"
-	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -27,32 +26,14 @@ func Fake(t testing.TB, opts ...kfake.Opt) []string {
 // requests, move partitions and restart brokers.
 func Cluster(t testing.TB, opts ...kfake.Opt) *kfake.Cluster {
 	t.Helper()
-	cluster, err := start(opts)
+	defaults := []kfake.Opt{kfake.NumBrokers(1), kfake.DefaultNumPartitions(3)}
+	cluster, err := kfake.NewCluster(append(defaults, opts...)...)
 	if err != nil {
 		t.Fatalf("kafkatest: start fake Kafka: %v", err)
 	}
 	t.Cleanup(cluster.Close)
-	return cluster
-}
-
-// Brokers is Fake for an Example, which has no testing.TB. stop ends the broker. Errors
-// are panics.
-func Brokers(opts ...kfake.Opt) (addrs []string, stop func()) {
-	cluster, err := start(opts)
-	if err != nil {
-		panic(fmt.Errorf("kafkatest: start fake Kafka: %w", err))
-	}
-	return cluster.ListenAddrs(), cluster.Close
-}
-
-func start(opts []kfake.Opt) (*kfake.Cluster, error) {
-	defaults := []kfake.Opt{kfake.NumBrokers(1), kfake.DefaultNumPartitions(3)}
-	cluster, err := kfake.NewCluster(append(defaults, opts...)...)
-	if err != nil {
-		return nil, err
-	}
 	wantNoMetrics(cluster)
-	return cluster, nil
+	return cluster
 }
 
 // wantNoMetrics asks clients for no metrics (KIP-714), as a broker does by default. The

@@ -6,8 +6,6 @@
 package pgtest
 
 import (
-	"context"
-	"fmt"
 	"sync"
 	"testing"
 )
@@ -39,29 +37,6 @@ func Migrated(t testing.TB) string {
 		t.Fatalf("pgtest: %v", err)
 	}
 	return create(t, admin, template)
-}
-
-// Database is Migrated for an Example, which has no testing.TB. drop drops the database.
-// Errors are panics.
-func Database() (url string, drop func()) {
-	ctx := context.Background()
-	admin, err := shared()
-	if err != nil {
-		panic(fmt.Errorf("pgtest: %w", err))
-	}
-	template, err := admin.template(ctx)
-	if err != nil {
-		panic(fmt.Errorf("pgtest: %w", err))
-	}
-	name, err := admin.create(ctx, template)
-	if err != nil {
-		panic(fmt.Errorf("pgtest: %w", err))
-	}
-	return admin.urlOf(name), func() {
-		if err := admin.drop(name); err != nil {
-			panic(fmt.Errorf("pgtest: %w", err))
-		}
-	}
 }
 
 func server(t testing.TB) *host {

@@ -12,12 +12,11 @@ import (
 	"odastream/stream"
 )
 
-// Copy is a stand with the topic of one entity, a publisher, and a sink.
+// Copy is a stand with the topic of one entity, and a sink.
 type Copy struct {
 	*Stand
 	Entity string
 
-	pub *stream.Publisher
 	seq int64
 }
 
@@ -27,7 +26,6 @@ func NewCopy(t testing.TB, brokers []string, entity string) *Copy {
 	prefix := kafkatest.Prefix(t)
 	c := &Copy{Entity: entity, seq: 1_795_445_400_000_000}
 	c.Stand = New(t, stream.Config{Brokers: brokers, TopicPrefix: prefix, Partitions: 3}, prefix+"sink", entity)
-	c.pub = c.Publisher(t)
 	return c
 }
 
@@ -53,14 +51,6 @@ func filler(seed int64, size int) string {
 	return string(text)
 }
 
-// Publish writes changes to the topic.
-func (c *Copy) Publish(t testing.TB, changes ...schema.Change) {
-	t.Helper()
-	if _, err := c.pub.Publish(t.Context(), changes); err != nil {
-		t.Fatal(err)
-	}
-}
-
 // Load publishes rows 1 to n and applies them by the sink.
 func (c *Copy) Load(t testing.TB, n, size int) {
 	t.Helper()
@@ -77,7 +67,7 @@ func (c *Copy) Load(t testing.TB, n, size int) {
 
 // Sink returns a new sink.
 func (c *Copy) Sink() *apply.Sink {
-	parts := apply.Parts{Store: c.Store, DeadLetters: apply.DeadLetterWriter{Publisher: c.pub, Topics: c.Topics, Kafka: c.Kafka}}
+	parts := apply.Parts{Store: c.Store, DeadLetters: apply.DeadLetterWriter{Publisher: c.Publisher, Topics: c.Topics, Kafka: c.Kafka}}
 	cfg := apply.Config{Group: c.Group, BatchRows: 5000, BatchBytes: 16 << 20, Linger: 20 * time.Millisecond}
 	return apply.New(cfg, c.Kafka, parts, Quiet(), nil)
 }

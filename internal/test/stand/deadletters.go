@@ -7,7 +7,6 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"odastream/cache"
-	"odastream/internal/test/kafkatest"
 	"odastream/schema"
 	"odastream/stream"
 )
@@ -16,16 +15,12 @@ import (
 // and dead letters.
 type DeadLetters struct {
 	*Stand
-	Writer *stream.Publisher
 }
 
 // NewDeadLetters returns a stand without dead letters.
 func NewDeadLetters(t testing.TB) *DeadLetters {
 	t.Helper()
-	kafka := stream.Config{Brokers: kafkatest.Fake(t), TopicPrefix: "parliament-", Partitions: 1}
-	d := &DeadLetters{Stand: New(t, kafka, "parliament-sink", "Sag")}
-	d.Writer = d.Publisher(t)
-	return d
+	return &DeadLetters{Stand: Fake(t, "Sag")}
 }
 
 // FailedAt is when the dead letters failed.
@@ -48,7 +43,7 @@ func (d *DeadLetters) Add(t testing.TB, offset int64, c schema.Change, class str
 // AddRecord dead-letters a record as the sink does.
 func (d *DeadLetters) AddRecord(t testing.TB, offset int64, rec *kgo.Record, class stream.Class, sqlstate string) {
 	t.Helper()
-	err := d.Writer.DeadLetter(t.Context(), stream.DeadLetter{
+	err := d.Publisher.DeadLetter(t.Context(), stream.DeadLetter{
 		Record: rec, HasOffset: true, Group: d.Group, Class: class, Err: "apply: refused", SQLState: sqlstate, Attempts: 1, FailedAt: FailedAt,
 	})
 	if err != nil {

@@ -14,19 +14,30 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"odastream/cache"
+	"odastream/internal/test/kafkatest"
 	"odastream/internal/test/pgtest"
+	"odastream/schema"
 	"odastream/stream"
 )
 
 // Stand is a broker with topics and a database with the cache of a sink's group.
 type Stand struct {
-	URL    string // of the database
-	Group  string // of the sink
-	Kafka  stream.Config
-	Client *kgo.Client
-	Topics *stream.Topics
-	Pool   *pgxpool.Pool
-	Store  *cache.Store
+	URL       string // of the database
+	Group     string // of the sink
+	Kafka     stream.Config
+	Client    *kgo.Client
+	Topics    *stream.Topics
+	Publisher *stream.Publisher
+	Pool      *pgxpool.Pool
+	Store     *cache.Store
+}
+
+// Fake returns a stand on a fake broker, with the default names of topics and group.
+// Each topic has one partition.
+func Fake(t testing.TB, entities ...string) *Stand {
+	t.Helper()
+	kafka := stream.Config{Brokers: kafkatest.Fake(t), TopicPrefix: "parliament-", Partitions: 1}
+	return New(t, kafka, "parliament-sink", entities...)
 }
 
 // New returns a stand with the topics of entities, which ends with the test.
@@ -50,6 +61,10 @@ func New(t testing.TB, kafka stream.Config, group string, entities ...string) *S
 	if err := s.Topics.Ensure(t.Context(), entities); err != nil {
 		t.Fatal(err)
 	}
+	if s.Publisher, err = stream.NewPublisher(kafka, Quiet(), nil); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(s.Publisher.Close)
 	return s
 }
 
@@ -64,15 +79,12 @@ func (s *Stand) Environ() []string {
 	}
 }
 
-// Publisher returns a publisher to the stand's topics.
-func (s *Stand) Publisher(t testing.TB) *stream.Publisher {
+// Publish writes changes to their topics.
+func (s *Stand) Publish(t testing.TB, changes ...schema.Change) {
 	t.Helper()
-	p, err := stream.NewPublisher(s.Kafka, Quiet(), nil)
-	if err != nil {
+	if _, err := s.Publisher.Publish(t.Context(), changes); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(p.Close)
-	return p
 }
 
 // Apply writes a batch as a sink would.
