@@ -23,7 +23,7 @@ type task struct {
 // fetched and fetches no more, and the group's heartbeats go on. So memory stays
 // bounded for as long as the database is down.
 func (s *Sink) collect(ctx context.Context) error {
-	p := pending{cfg: s.cfg}
+	p := pending{cfg: s.cfg, kafka: s.kafka}
 	for {
 		spans, err := s.consumer.Poll(ctx, s.cfg.BatchRows, p.wait())
 		var stuck *stream.StuckError
@@ -82,6 +82,7 @@ func (s *Sink) flush(ctx context.Context) error {
 // pending is the batch that is being collected.
 type pending struct {
 	cfg   Config
+	kafka stream.Config
 	segs  []segment
 	rows  int
 	bytes Bytes
@@ -133,7 +134,7 @@ func (p *pending) push(span stream.Span) {
 	if p.rows == 0 {
 		p.since = time.Now()
 	}
-	p.segs = append(p.segs, newSegment(span))
+	p.segs = append(p.segs, newSegment(p.kafka, span))
 	p.rows += len(span.Records)
 	for _, r := range span.Records {
 		p.bytes += Bytes(size(r))

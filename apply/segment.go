@@ -35,10 +35,10 @@ type fault struct {
 	written    bool
 }
 
-func newSegment(span stream.Span) segment {
+func newSegment(kafka stream.Config, span stream.Span) segment {
 	seg := segment{Span: span, items: make([]item, len(span.Records))}
 	for i, record := range span.Records {
-		message, err := stream.Decode(record)
+		message, err := kafka.Decode(record)
 		seg.items[i] = item{record: record, message: message}
 		if err != nil {
 			seg.items[i].fault = &fault{class: classOf(err), text: err.Error(), tries: 1}

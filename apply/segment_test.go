@@ -42,7 +42,7 @@ func sketch(segs []segment) []string {
 func segmentsOf(spans ...stream.Span) []segment {
 	var segs []segment
 	for _, s := range spans {
-		segs = append(segs, newSegment(s))
+		segs = append(segs, newSegment(stream.Config{}, s))
 	}
 	return segs
 }

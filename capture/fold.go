@@ -116,7 +116,7 @@ func (f *folder) foldRecords(ctx context.Context, topicID [16]byte, records []*k
 	p := checkpoint.Progress{Positions: map[int32]schema.Position{}, Entries: make([]checkpoint.Entry, 0, len(records))}
 	for _, rec := range records {
 		p.Positions[rec.Partition] = schema.Position{TopicID: topicID, Next: rec.Offset + 1}
-		entry, err := entryOf(rec)
+		entry, err := f.entryOf(rec)
 		if err != nil {
 			f.log.Warn("record on the entity's topic is no change of the entity", "partition", rec.Partition, "offset", rec.Offset, "err", err)
 			continue
@@ -128,13 +128,17 @@ func (f *folder) foldRecords(ctx context.Context, topicID [16]byte, records []*k
 	return f.store.Fold(ctx, f.lease.current(), p)
 }
 
-// entryOf returns what the ledger has to hold of a row after rec.
-func entryOf(rec *kgo.Record) (checkpoint.Entry, error) {
+// entryOf returns what the ledger has to hold of a row after rec. It refuses a record of
+// another entity: its id is not that of a row of this one.
+func (f *folder) entryOf(rec *kgo.Record) (checkpoint.Entry, error) {
 	message, err := stream.Decode(rec)
 	if err != nil {
 		return checkpoint.Entry{}, err
 	}
 	c := message.Change
+	if c.Entity != f.entity {
+		return checkpoint.Entry{}, fmt.Errorf("record is of entity %q", c.Entity)
+	}
 	entry := checkpoint.Entry{ID: c.ID, Seq: c.Seq, State: checkpoint.Deleted}
 	if c.Action == schema.Delete {
 		return entry, nil

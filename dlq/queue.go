@@ -27,6 +27,7 @@ type Queue struct {
 	Store   *cache.Store
 	Reader  *cache.Reader
 	Records records // a *stream.Topics
+	Kafka   stream.Config
 	Log     *slog.Logger
 }
 

@@ -150,7 +150,7 @@ func (r *retry) one(ctx context.Context, l cache.DeadLetterRow, found stream.Sto
 	if found.Cut() {
 		return r.end(ctx, l, Cut, fmt.Errorf("only %d of its %d bytes were kept", len(found.Record.Value), found.Size))
 	}
-	message, err := stream.Decode(found.Record)
+	message, err := r.queue.Kafka.Decode(found.Record)
 	if err != nil {
 		return r.end(ctx, l, Failed, err)
 	}

@@ -105,13 +105,17 @@ func TestWhatCannotBeRetriedStaysOpen(t *testing.T) {
 	}, stream.ClassTooLarge, "")
 	r.Add(t, 3, stand.ChangeOf(3, 10, `{}`), stream.ClassData, "")
 	r.Exec(t, `UPDATE dead_letters SET key = 'Sag:33' WHERE "offset" = 3`) // the topic was recreated since
+	foreign := stand.ChangeOf(4, 10, `{}`)
+	foreign.Entity = "Stemme"
+	r.Add(t, 4, foreign, stream.ClassData, "")
 	totals, lines, err := r.retry(t, cache.DeadLetterFilter{}, dlq.Options{})
-	if totals != (dlq.Totals{Open: 3}) || err != nil {
-		t.Errorf("retry = %+v, %v, want 3 open", totals, err)
+	if totals != (dlq.Totals{Open: 4}) || err != nil {
+		t.Errorf("retry = %+v, %v, want 4 open", totals, err)
 	}
 	has(t, lines, "Sag:1 failed: decode record (decode)", "Sag:2 cut: only 65536 of its 131072 bytes were kept",
-		"Sag:33 missing: the topic parliament-sag.dlq does not hold")
-	r.Holds(t, stand.DeadLetterStates, "1 open, 2 open, 3 open")
+		"Sag:33 missing: the topic parliament-sag.dlq does not hold",
+		`Stemme:4 failed: decode record (schema): topic parliament-sag is not that of entity "Stemme"`)
+	r.Holds(t, stand.DeadLetterStates, "1 open, 2 open, 3 open, 4 open")
 	r.Holds(t, `SELECT class FROM dead_letters WHERE "offset" = 1`, "decode")
 	r.Holds(t, stand.Rows, "")
 }

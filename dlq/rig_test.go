@@ -19,7 +19,7 @@ type rig struct {
 func newRig(t *testing.T) *rig {
 	t.Helper()
 	d := stand.NewDeadLetters(t)
-	return &rig{d, &dlq.Queue{Store: d.Store, Reader: cache.NewReader(d.Pool), Records: d.Topics, Log: stand.Quiet()}}
+	return &rig{d, &dlq.Queue{Store: d.Store, Reader: cache.NewReader(d.Pool), Records: d.Topics, Kafka: d.Kafka, Log: stand.Quiet()}}
 }
 
 // retry retries what filter selects, and returns the results, a line each.

@@ -24,6 +24,7 @@ const (
 // progress.
 type comparison struct {
 	topics   *stream.Topics
+	kafka    stream.Config
 	entity   string
 	topic    string
 	table    *cache.ShadowTable
@@ -102,7 +103,7 @@ func (c *comparison) copy(ctx context.Context, records []*kgo.Record) error {
 	batch := make([]cache.Record, 0, len(records))
 	for _, r := range records {
 		tp := schema.TopicPartition{Topic: r.Topic, Partition: r.Partition}
-		m, err := stream.Decode(r)
+		m, err := c.kafka.Decode(r)
 		if err == nil {
 			batch = append(batch, cache.Record{TopicPartition: tp, Offset: r.Offset, Change: m.Change, Tombstone: m.Tombstone})
 			continue

@@ -101,6 +101,6 @@ func (r *Rebuilder) open(ctx context.Context, entity string, keysOnly bool) (*co
 		progress = func(Progress) {}
 	}
 	return &comparison{
-		topics: r.Topics, entity: entity, topic: topic, table: table, progress: progress, state: state, next: state.Start,
+		topics: r.Topics, kafka: r.Kafka, entity: entity, topic: topic, table: table, progress: progress, state: state, next: state.Start,
 	}, nil
 }

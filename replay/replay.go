@@ -137,7 +137,7 @@ func (r *run) take(ctx context.Context, records []*kgo.Record) error {
 			continue
 		}
 		tp := schema.TopicPartition{Topic: rec.Topic, Partition: rec.Partition}
-		m, err := stream.Decode(rec)
+		m, err := r.Kafka.Decode(rec)
 		if err != nil {
 			r.report.Unreadable++
 			r.leftOut(tp, rec.Offset, "unreadable", err)

@@ -87,6 +87,22 @@ func TestReplayNeverTakesARowBack(t *testing.T) {
 	}
 }
 
+// A record of another entity is none of this topic's.
+func TestReplayAppliesNoRecordOfAnotherEntity(t *testing.T) {
+	t.Parallel()
+	n := newNewsroom(t, kafkatest.Fake(t))
+	foreign := stand.ChangeOf(7, 10, `{}`)
+	foreign.Entity = "Stemme"
+	n.produce(t, n.recordOf(foreign))
+	before := n.state(t)
+	if got := n.replay(t, request{}); got.Unreadable != 1 || got.Chosen != 0 {
+		t.Errorf("replay of a record of Stemme on the topic of Sag = %+v, want 1 unreadable", got)
+	}
+	if n.state(t) != before {
+		t.Error("a replay of Sag changed another entity")
+	}
+}
+
 // A replay and a sink that apply the same partitions both end at the topic's last
 // versions.
 func TestReplayBesideARunningSink(t *testing.T) {

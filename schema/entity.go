@@ -85,6 +85,25 @@ func Lookup(name string) (Entity, error) {
 	return Entity{}, &UnknownEntityError{Name: name, Nearest: nearest(suffix)}
 }
 
+// spellings are the Names of the entity sets by their Suffix.
+var spellings = sync.OnceValue(func() map[string]string {
+	names := make(map[string]string, len(entities()))
+	for _, e := range entities() {
+		names[e.Suffix] = e.Name
+	}
+	return names
+})
+
+// HasSuffix reports whether suffix is the Suffix of the entity set name. Of a set that
+// Entities has, only the source's own spelling counts: "aktoer" is the suffix of "Aktør"
+// and not of "AKTØR".
+func HasSuffix(name, suffix string) bool {
+	if own, known := spellings()[suffix]; known {
+		return name == own
+	}
+	return Suffix(name) == suffix
+}
+
 // UnknownEntityError says that the source has no entity set of that name.
 type UnknownEntityError struct {
 	Name    string

@@ -64,6 +64,7 @@ func Changes(ctx context.Context, sub Subscription) iter.Seq2[schema.Change, err
 
 // changeReader is one loop over Changes.
 type changeReader struct {
+	cfg     Config
 	cl      *kgo.Client
 	group   bool
 	log     *slog.Logger
@@ -91,7 +92,7 @@ func (sub Subscription) open(ctx context.Context) (*changeReader, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read changes: %w", err)
 	}
-	return &changeReader{cl: cl, group: sub.Group != "", log: log, deleted: map[string]bool{}}, nil
+	return &changeReader{cfg: sub.Config, cl: cl, group: sub.Group != "", log: log, deleted: map[string]bool{}}, nil
 }
 
 // topics are those of the entities. Each must exist: with a wrong prefix the loop
@@ -149,7 +150,7 @@ func (r *changeReader) batch(ctx context.Context, yield func(schema.Change, erro
 
 // read decodes a record; ok is false for the tombstone of a delete that was yielded.
 func (r *changeReader) read(rec *kgo.Record) (change schema.Change, ok bool, err error) {
-	m, err := Decode(rec)
+	m, err := r.cfg.Decode(rec)
 	if err != nil {
 		return schema.Change{}, true, fmt.Errorf("topic %s partition %d offset %d: %w", rec.Topic, rec.Partition, rec.Offset, err)
 	}

@@ -31,8 +31,9 @@ type Message struct {
 	Tombstone bool
 }
 
-// Decode decodes a record of an entity's topic. It ignores unknown members. It refuses
-// a key that is not that of the change. Every error is a *DecodeError. The message
+// Decode decodes a record of any topic of the project. It ignores unknown members. It refuses
+// a key that is not that of the change. Use Config.Decode where the topics are known: it
+// also checks on which of them the record lies. Every error is a *DecodeError. The message
 // shares no memory with the record.
 func Decode(rec *kgo.Record) (Message, error) {
 	entity, id, err := schema.ParseKey(string(rec.Key))
@@ -53,6 +54,21 @@ func Decode(rec *kgo.Record) (Message, error) {
 		}
 	}
 	return Message{Change: change}, nil
+}
+
+// Decode is the function Decode for a record of one of c's topics. It also refuses a
+// record whose entity's topic is not the one that it lies on, with ClassSchema.
+func (c Config) Decode(rec *kgo.Record) (Message, error) {
+	m, err := Decode(rec)
+	if err != nil {
+		return Message{}, err
+	}
+	// Who may write one topic must not write the rows of another entity.
+	suffix, ours := strings.CutPrefix(rec.Topic, c.TopicPrefix)
+	if !ours || !schema.HasSuffix(m.Change.Entity, suffix) {
+		return Message{}, &DecodeError{ClassSchema, fmt.Errorf("topic %s is not that of entity %q", rec.Topic, m.Change.Entity)}
+	}
+	return m, nil
 }
 
 func classOf(err error) Class {

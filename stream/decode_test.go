@@ -60,6 +60,41 @@ func TestDecodeRefuses(t *testing.T) {
 	}
 }
 
+// Who may write one topic must not write the rows of another entity.
+func TestARecordOnTheWrongTopicIsRefused(t *testing.T) {
+	t.Parallel()
+	cfg := Config{TopicPrefix: "parliament-"}
+	on := func(topic string, c schema.Change, n int) *kgo.Record {
+		rec := newEncoder(cfg).records(c)[n]
+		rec.Topic = topic
+		return rec
+	}
+	for claim, tc := range map[string]struct {
+		rec *kgo.Record
+		ok  bool
+	}{
+		"an update on its topic":                 {on("parliament-aktoer", update("Aktør", 1, 5), 0), true},
+		"a tombstone on its topic":               {on("parliament-aktoer", remove("Aktør", 1, 5), 1), true},
+		"an entity unknown until now":            {on("parliament-nyhed", update("Nyhed", 1, 5), 0), true},
+		"an update of another entity":            {on("parliament-sag", update("Aktør", 1, 5), 0), false},
+		"a tombstone of another entity":          {on("parliament-sag", remove("Aktør", 1, 5), 1), false},
+		"an unknown entity on another's topic":   {on("parliament-sag", update("Nyhed", 1, 5), 0), false},
+		"another's name with the topic's ending": {on("parliament-sagaktoer", update("Aktør", 1, 5), 0), false},
+		"the entity in another spelling":         {on("parliament-aktoer", update("Aktoer", 1, 5), 0), false},
+		"the entity in another case":             {on("parliament-sag", update("SAG", 1, 5), 0), false},
+		"a topic with another prefix":            {on("other-sag", update("Sag", 1, 5), 0), false},
+	} {
+		t.Run(claim, func(t *testing.T) {
+			t.Parallel()
+			_, err := cfg.Decode(tc.rec)
+			var bad *DecodeError
+			if refused := errors.As(err, &bad) && bad.Class == ClassSchema; refused == tc.ok || tc.ok && err != nil {
+				t.Errorf("Decode on topic %s = %v, want no error: %v", tc.rec.Topic, err, tc.ok)
+			}
+		})
+	}
+}
+
 func TestDecodeReturnsWhatWasPublished(t *testing.T) {
 	t.Parallel()
 	update := update("Aktør", 12, 1795445400123456)

@@ -122,7 +122,7 @@ func (c *cases) readWords(ctx context.Context) error {
 	c.words = map[int]string{}
 	_, err = stream.NewTopics(cl, c.cfg, quiet).ReadLog(ctx, "Sagsstatus", nil, func(records []*kgo.Record) error {
 		for _, r := range records {
-			m, err := stream.Decode(r)
+			m, err := c.cfg.Decode(r)
 			if err != nil || m.Change.Action == schema.Delete {
 				continue // a deleted state keeps its name
 			}

@@ -50,7 +50,7 @@ func (f *dlqFlags) open(ctx context.Context, c call, work func(context.Context, 
 		}
 		defer pool.Close()
 		return work(ctx, &dlq.Queue{
-			Store: cache.New(pool, s.Sink.Group, s.Cache, log), Reader: cache.NewReader(pool), Records: deadLetterTopics{s.Kafka, log}, Log: log,
+			Store: cache.New(pool, s.Sink.Group, s.Cache, log), Reader: cache.NewReader(pool), Records: deadLetterTopics{s.Kafka, log}, Kafka: s.Kafka, Log: log,
 		})
 	})
 }

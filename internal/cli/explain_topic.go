@@ -71,7 +71,7 @@ func (v *topicView) read(ctx context.Context, cfg stream.Config, entity, key str
 	}
 	reading, stop := context.WithTimeout(ctx, readKafka)
 	defer stop()
-	note := func(records []*kgo.Record) error { v.note(records, key); return nil }
+	note := func(records []*kgo.Record) error { v.note(cfg, records, key); return nil }
 	_, err = all.ReadLog(reading, entity, from, note)
 	if start := state.Start[v.Partition]; err == nil && len(v.Records) == 0 && from[v.Partition] > start {
 		from[v.Partition] = start
@@ -97,13 +97,13 @@ func (v *topicView) begin(ctx context.Context, cl *kgo.Client, state stream.Topi
 }
 
 // note keeps the newest records of the key.
-func (v *topicView) note(records []*kgo.Record, key string) {
+func (v *topicView) note(cfg stream.Config, records []*kgo.Record, key string) {
 	for _, r := range records {
 		if string(r.Key) != key {
 			continue
 		}
 		line := topicLine{Offset: r.Offset, WrittenAt: r.Timestamp.UTC(), Action: "unreadable"}
-		if m, err := stream.Decode(r); err == nil {
+		if m, err := cfg.Decode(r); err == nil {
 			line.Action, line.Seq = string(m.Change.Action), m.Change.Seq
 			line.Origin, line.Changed = string(m.Change.Origin), m.Change.Changed
 			if m.Tombstone {

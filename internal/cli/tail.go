@@ -61,20 +61,20 @@ func (f *tailFlags) run(ctx context.Context, c call) error {
 			return err
 		}
 		defer reader.Close()
-		return f.print(ctx, c, reader, log)
+		return f.print(ctx, c, s.Kafka, reader, log)
 	})
 }
 
 // print prints the records that arrive, until ctx ends or the reader of stdout has
 // gone.
-func (f *tailFlags) print(ctx context.Context, c call, reader *follow.Reader, log *slog.Logger) error {
+func (f *tailFlags) print(ctx context.Context, c call, cfg stream.Config, reader *follow.Reader, log *slog.Logger) error {
 	for {
 		records, err := reader.Next(ctx)
 		if err != nil {
 			return err
 		}
 		for _, r := range records {
-			line, ok := f.line(r, log)
+			line, ok := f.line(cfg, r, log)
 			if !ok {
 				continue
 			}
@@ -86,8 +86,8 @@ func (f *tailFlags) print(ctx context.Context, c call, reader *follow.Reader, lo
 }
 
 // line returns a record as it is printed; ok is false if it is no change.
-func (f *tailFlags) line(r *kgo.Record, log *slog.Logger) (line string, ok bool) {
-	m, err := stream.Decode(r)
+func (f *tailFlags) line(cfg stream.Config, r *kgo.Record, log *slog.Logger) (line string, ok bool) {
+	m, err := cfg.Decode(r)
 	switch {
 	case err != nil:
 		log.Warn("record is no change", "partition", r.Partition, "offset", r.Offset, "err", err)
