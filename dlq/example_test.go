@@ -20,7 +20,7 @@ func ExampleQueue_Retry() {
 	d.Add(t, 4, stand.ChangeOf(7, 1795445400123456, `{"id":7,"titel":"Om brød"}`), stream.ClassData, "23514")
 
 	ctx := context.Background()
-	queue := dlq.Queue{Store: d.Store, Reader: cache.NewReader(d.Pool), Records: d.Topics, Log: stand.Quiet()}
+	queue := dlq.Queue{Store: d.Store, Reader: cache.NewReader(d.Pool), Records: d.Topics, Kafka: d.Kafka, Log: stand.Quiet()}
 	letters, err := queue.Retryable(ctx, cache.DeadLetterFilter{Class: "data"}, false)
 	if err != nil {
 		log.Fatal(err)

@@ -9,7 +9,6 @@ import (
 	"strings"
 	"time"
 
-	"odastream/apply"
 	"odastream/cache"
 	"odastream/dlq"
 	"odastream/stream"
@@ -37,30 +36,11 @@ func (f *dlqFlags) declare(set *flag.FlagSet) {
 
 // open runs work on the dead letters, until the first signal.
 func (f *dlqFlags) open(ctx context.Context, c call, work func(context.Context, *dlq.Queue) error) error {
-	var s sinkSettings
-	to, err := f.read(c.environ, &s)
-	if err != nil {
-		return err
-	}
-	log := c.log(slog.LevelWarn)
-	return c.untilStopped(ctx, log, func(ctx context.Context) error {
-		pool, err := to.pool(ctx, nil)
-		if err != nil {
-			return err
-		}
-		defer pool.Close()
+	return f.withSink(ctx, c, slog.LevelWarn, func(ctx context.Context, s sinkTarget) error {
 		return work(ctx, &dlq.Queue{
-			Store: cache.New(pool, s.Sink.Group, s.Cache, log), Reader: cache.NewReader(pool), Records: deadLetterTopics{s.Kafka, log}, Kafka: s.Kafka, Log: log,
+			Store: s.store, Reader: cache.NewReader(s.pool), Records: deadLetterTopics{s.Kafka, s.log}, Kafka: s.Kafka, Log: s.log,
 		})
 	})
-}
-
-// sinkSettings are the sink's settings that say where everything is and how it is
-// written.
-type sinkSettings struct {
-	Kafka stream.Config `envPrefix:"KAFKA_"`
-	Cache cache.Config  `envPrefix:"CACHE_"`
-	Sink  apply.Config  `envPrefix:"SINK_"`
 }
 
 // deadLetterTopics reads dead letters, and connects to Kafka only when it does.

@@ -52,13 +52,8 @@ func (f *rebuildFlags) run(ctx context.Context, c call) error {
 	if err != nil {
 		return err
 	}
-	var s sinkSettings
-	to, err := f.read(c.environ, &s)
-	if err != nil {
-		return err
-	}
-	return c.untilStopped(ctx, c.log(slog.LevelInfo), func(ctx context.Context) error {
-		report, err := f.rebuild(ctx, c, to, s, entity.Name)
+	return f.withSink(ctx, c, slog.LevelInfo, func(ctx context.Context, s sinkTarget) error {
+		report, err := f.rebuild(ctx, c, s, entity.Name)
 		if err != nil {
 			return explainRebuild(err, report, s.Sink.Group)
 		}
@@ -66,26 +61,18 @@ func (f *rebuildFlags) run(ctx context.Context, c call) error {
 	})
 }
 
-func (f *rebuildFlags) rebuild(ctx context.Context, c call, to target, s sinkSettings, entity string) (report rebuild.Report, err error) {
-	log := c.log(slog.LevelInfo)
-	pool, err := to.pool(ctx, nil)
-	if err != nil {
-		return report, err
-	}
-	defer pool.Close()
-	cl, err := openKafka(ctx, s.Kafka, log)
+func (f *rebuildFlags) rebuild(ctx context.Context, c call, s sinkTarget, entity string) (report rebuild.Report, err error) {
+	cl, err := openKafka(ctx, s.Kafka, s.log)
 	if err != nil {
 		return report, err
 	}
 	defer cl.Close()
-	if err := complete(ctx, pool, entity); err != nil {
+	if err := complete(ctx, s.pool, entity); err != nil {
 		return report, err
 	}
 	line := c.progress()
 	shown := rebuildProgress{line: line, entity: entity, now: time.Now}
-	r := rebuild.Rebuilder{
-		Topics: stream.NewTopics(cl, s.Kafka, log), Kafka: s.Kafka, Store: cache.New(pool, s.Sink.Group, s.Cache, log), Progress: shown.set,
-	}
+	r := rebuild.Rebuilder{Topics: stream.NewTopics(cl, s.Kafka, s.log), Kafka: s.Kafka, Store: s.store, Progress: shown.set}
 	if report, err = r.Rebuild(ctx, entity, f.dry); err == nil {
 		line.Done(fmt.Sprintf("%s: %d rows compared", entity, max(report.InTopic, report.InCache)))
 	}

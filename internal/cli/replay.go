@@ -107,27 +107,15 @@ func (f *replayFlags) runCache(ctx context.Context, c call) error {
 	if err != nil {
 		return err
 	}
-	var s sinkSettings
-	to, err := f.read(c.environ, &s)
-	if err != nil {
-		return err
-	}
-	log := c.log(slog.LevelWarn)
-	return c.untilStopped(ctx, log, func(ctx context.Context) error {
-		pool, err := to.pool(ctx, nil)
-		if err != nil {
-			return err
-		}
-		defer pool.Close()
-		cl, err := openKafka(ctx, s.Kafka, log)
+	return f.withSink(ctx, c, slog.LevelWarn, func(ctx context.Context, s sinkTarget) error {
+		cl, err := openKafka(ctx, s.Kafka, s.log)
 		if err != nil {
 			return err
 		}
 		defer cl.Close()
 		return f.replay(ctx, c, from, ids, &replay.Replayer{
-			Client: cl, Topics: stream.NewTopics(cl, s.Kafka, log), Kafka: s.Kafka,
-			Store: cache.New(pool, s.Sink.Group, s.Cache, log), Reader: cache.NewReader(pool),
-		}, console.NewProgress(c.stderr, log))
+			Client: cl, Topics: stream.NewTopics(cl, s.Kafka, s.log), Kafka: s.Kafka, Store: s.store, Reader: cache.NewReader(s.pool),
+		}, console.NewProgress(c.stderr, s.log))
 	})
 }
 
