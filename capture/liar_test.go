@@ -132,7 +132,7 @@ func TestAnElementWithoutAnIDMayBeAnyRow(t *testing.T) {
 	liar.tell(func(_ oda.Window, lane oda.Lane, page oda.Page) (oda.Page, error) {
 		if lane == oda.Scan && len(page.Rows) > 0 {
 			page = without(page, 7)
-			page.Rejects = []oda.Reject{{Data: []byte(`null`), Reason: "is no JSON object"}}
+			page.Rejects = []oda.Reject{{Data: []byte(`null`), Reason: "is not a JSON object"}}
 		}
 		return page, nil
 	})

@@ -9,7 +9,7 @@ import (
 )
 
 // question is one request before it is sent.
-type question struct {
+type request struct {
 	set    string
 	url    string
 	accept string
@@ -20,8 +20,8 @@ type question struct {
 	check func(reply) error
 }
 
-// fails fills in f's set and address.
-func (q question) fails(f *Error) *Error {
+// fault fills in f's set and address.
+func (q request) fault(f *Error) *Error {
 	f.Set, f.URL, f.Tries = q.set, "", max(f.Tries, 1)
 	if u, err := url.Parse(q.url); err == nil {
 		f.URL = public(u)
@@ -29,8 +29,8 @@ func (q question) fails(f *Error) *Error {
 	return f
 }
 
-// ask sends a question until it is answered or another try cannot help.
-func (c *Client) ask(ctx context.Context, q question) error {
+// ask sends a request until it is answered or another try cannot help.
+func (c *Client) ask(ctx context.Context, q request) error {
 	tries := 0
 	err := c.retry.WithContext(ctx).Run(func() error {
 		tries++
@@ -49,31 +49,31 @@ func (c *Client) ask(ctx context.Context, q question) error {
 		return f
 	}
 	// The policy returns the context's own error if the context ended during a wait.
-	return q.fails(&Error{Kind: err, Tries: tries})
+	return q.fault(&Error{Kind: err, Tries: tries})
 }
 
-// try sends a question once, when the budget and the breaker allow it. It is the only
+// try sends a request once, when the budget and the breaker allow it. It is the only
 // function that sends, reads the whole body and checks it. Only a checked page is a
 // success, also for the breaker.
-func (c *Client) try(ctx context.Context, q question) *Error {
+func (c *Client) try(ctx context.Context, q request) *Error {
 	began := time.Now()
 	if err := c.budget.acquire(ctx, q.lane); err != nil {
-		return q.fails(&Error{Kind: err})
+		return q.fault(&Error{Kind: err})
 	}
 	defer c.budget.release()
 	c.metrics.waited.WithLabelValues(q.lane.String()).Observe(time.Since(began).Seconds())
 	if !c.breaker.TryAcquirePermit() {
-		return q.fails(c.open())
+		return q.fault(c.openError())
 	}
 	sent := time.Now()
-	f := c.judge(ctx, q, c.once(ctx, q))
-	c.record(f)
+	f := c.asError(ctx, q, c.once(ctx, q))
+	c.recordOutcome(f)
 	c.metrics.request(q.set, time.Since(sent), f)
 	return f
 }
 
-// once sends a question and checks the answer.
-func (c *Client) once(ctx context.Context, q question) error {
+// once sends a request and checks the answer.
+func (c *Client) once(ctx context.Context, q request) error {
 	r, err := c.exchange(ctx, q)
 	if err != nil {
 		return err
@@ -85,32 +85,32 @@ func (c *Client) once(ctx context.Context, q question) error {
 	return err
 }
 
-// judge makes every error an *Error of q. If the caller's context has ended, that is
+// asError makes every error an *Error of q. If the caller's context has ended, that is
 // the error's kind.
-func (c *Client) judge(ctx context.Context, q question, err error) *Error {
+func (c *Client) asError(ctx context.Context, q request, err error) *Error {
 	if err == nil {
 		return nil
 	}
 	if end := ctx.Err(); end != nil {
-		return q.fails(&Error{Kind: end})
+		return q.fault(&Error{Kind: end})
 	}
 	if f, ok := errors.AsType[*Error](err); ok {
-		return q.fails(f)
+		return q.fault(f)
 	}
-	return q.fails(&Error{Kind: ErrNotOData, Cause: err})
+	return q.fault(&Error{Kind: ErrNotOData, Cause: err})
 }
 
-// record reports the outcome to the breaker, and a Retry-After to the budget.
-func (c *Client) record(f *Error) {
+// recordOutcome reports the outcome to the breaker, and a Retry-After to the budget.
+func (c *Client) recordOutcome(f *Error) {
 	switch {
 	case f == nil:
 		c.breaker.RecordSuccess()
-	case f.passes():
+	case f.isTemporary():
 		last := *f // a copy: f is still being written to
 		c.failed.Store(&last)
 		c.breaker.RecordFailure()
 		if f.RetryAfter > 0 {
-			c.budget.hold(time.Now().Add(min(f.RetryAfter, maxRetryAfter)))
+			c.budget.blockUntil(time.Now().Add(min(f.RetryAfter, maxRetryAfter)))
 		}
 	case !isEnd(f.Kind):
 		c.breaker.RecordSuccess() // it answers, if only no
@@ -121,9 +121,9 @@ func (c *Client) record(f *Error) {
 	}
 }
 
-// open returns the error of a request that was not sent. It includes the last failure
+// openError returns the error of a request that was not sent. It includes the last failure
 // of a request that was.
-func (c *Client) open() *Error {
+func (c *Client) openError() *Error {
 	f := &Error{Kind: ErrOpen}
 	if last := c.failed.Load(); last != nil {
 		f.Cause = last

@@ -19,12 +19,12 @@ const tailRun = 4
 type budget struct {
 	limiter *rate.Limiter // nil: no limit
 
-	mu      sync.Mutex
-	free    int
-	waiting [lanes][]chan struct{} // in order of arrival; closed to grant
-	tails   int                    // grants to the tail since a waiting scan's last
-	held    time.Time              // no grant before
-	armed   bool                   // a timer will dispatch
+	mu           sync.Mutex
+	free         int
+	waiting      [lanes][]chan struct{} // in order of arrival; closed to grant
+	tails        int                    // grants to the tail since a waiting scan's last
+	blockedUntil time.Time              // no grant before
+	timerSet     bool                   // a timer will dispatch
 }
 
 // newBudget makes a budget of perSecond grants a second (0: no limit), without
@@ -75,12 +75,12 @@ func (b *budget) release() {
 	b.dispatch()
 }
 
-// hold stops all grants until t, because the source asked for a pause.
-func (b *budget) hold(t time.Time) {
+// blockUntil stops all grants until t, because the source asked for a pause.
+func (b *budget) blockUntil(t time.Time) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if t.After(b.held) {
-		b.held = t
+	if t.After(b.blockedUntil) {
+		b.blockedUntil = t
 	}
 }
 
@@ -88,8 +88,8 @@ func (b *budget) hold(t time.Time) {
 // they only wait for time. It is called with mu held.
 func (b *budget) dispatch() {
 	for b.free > 0 && len(b.waiting[Tail])+len(b.waiting[Scan]) > 0 {
-		if wait := b.due(time.Now()); wait > 0 {
-			b.arm(wait)
+		if wait := b.reserve(time.Now()); wait > 0 {
+			b.setTimer(wait)
 			return
 		}
 		b.free--
@@ -97,9 +97,9 @@ func (b *budget) dispatch() {
 	}
 }
 
-// due takes a token and returns 0, or returns how long until there is one.
-func (b *budget) due(now time.Time) time.Duration {
-	if wait := b.held.Sub(now); wait > 0 {
+// reserve takes a token and returns 0, or returns how long until there is one.
+func (b *budget) reserve(now time.Time) time.Duration {
+	if wait := b.blockedUntil.Sub(now); wait > 0 {
 		return wait
 	}
 	if b.limiter == nil {
@@ -128,17 +128,17 @@ func (b *budget) next() chan struct{} {
 	return granted
 }
 
-// arm dispatches again after wait. One timer is enough: it is set for the earliest
+// setTimer dispatches again after wait. One timer is enough: it is set for the earliest
 // grant, and dispatch sets it again if that has moved.
-func (b *budget) arm(wait time.Duration) {
-	if b.armed {
+func (b *budget) setTimer(wait time.Duration) {
+	if b.timerSet {
 		return
 	}
-	b.armed = true
+	b.timerSet = true
 	time.AfterFunc(wait, func() {
 		b.mu.Lock()
 		defer b.mu.Unlock()
-		b.armed = false
+		b.timerSet = false
 		b.dispatch()
 	})
 }

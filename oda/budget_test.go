@@ -22,8 +22,8 @@ func (o *order) add(l Lane) {
 	o.lanes = append(o.lanes, l)
 }
 
-// wish acquires, notes the grant, works for a while and releases.
-func (o *order) wish(t *testing.T, b *budget, lane Lane, work time.Duration) {
+// request acquires, notes the grant, works for a while and releases.
+func (o *order) request(t *testing.T, b *budget, lane Lane, work time.Duration) {
 	if err := b.acquire(t.Context(), lane); err != nil {
 		t.Errorf("acquire: %v", err)
 		return
@@ -39,7 +39,7 @@ func TestBudgetKeepsTheRate(t *testing.T) {
 		b, o := newBudget(5, 4), &order{}
 		start := time.Now()
 		for range 11 {
-			o.wish(t, b, Tail, 0)
+			o.request(t, b, Tail, 0)
 		}
 		if got := time.Since(start); got < 1999*time.Millisecond || got > 2001*time.Millisecond {
 			t.Errorf("11 grants at 5 a second took %s, want 2s", got)
@@ -47,7 +47,7 @@ func TestBudgetKeepsTheRate(t *testing.T) {
 		<-time.After(time.Minute) // idle time saves up no burst
 		start = time.Now()
 		for range 6 {
-			o.wish(t, b, Scan, 0)
+			o.request(t, b, Scan, 0)
 		}
 		if got := time.Since(start); got < 999*time.Millisecond || got > 1001*time.Millisecond {
 			t.Errorf("6 grants after a rest took %s, want 1s", got)
@@ -61,7 +61,7 @@ func TestBudgetWithoutRateGrantsAtOnce(t *testing.T) {
 		b, o := newBudget(0, 1), &order{}
 		start := time.Now()
 		for range 10_000 {
-			o.wish(t, b, Scan, 0)
+			o.request(t, b, Scan, 0)
 		}
 		if took := time.Since(start); took != 0 {
 			t.Errorf("10000 grants without a rate took %s", took)
@@ -106,13 +106,13 @@ func TestTailGoesFirst(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b, o := newBudget(0, 1), &order{}
 		var wg sync.WaitGroup
-		wg.Go(func() { o.wish(t, b, Scan, time.Second) })
+		wg.Go(func() { o.request(t, b, Scan, time.Second) })
 		synctest.Wait()
 		for range 3 {
-			wg.Go(func() { o.wish(t, b, Scan, time.Second) })
+			wg.Go(func() { o.request(t, b, Scan, time.Second) })
 		}
 		synctest.Wait()
-		wg.Go(func() { o.wish(t, b, Tail, time.Second) })
+		wg.Go(func() { o.request(t, b, Tail, time.Second) })
 		wg.Wait()
 		if want := []Lane{Scan, Tail, Scan, Scan, Scan}; !slices.Equal(o.lanes, want) {
 			t.Errorf("granted %v, want %v", o.lanes, want)
@@ -129,14 +129,14 @@ func TestWaitingScanGetsEveryFifthGrant(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				b, o := newBudget(perSecond, 1), &order{}
 				var wg sync.WaitGroup
-				wg.Go(func() { o.wish(t, b, Tail, time.Second) })
+				wg.Go(func() { o.request(t, b, Tail, time.Second) })
 				synctest.Wait()
 				for i := range 100 {
 					lane := Tail
 					if i < 20 {
 						lane = Scan
 					}
-					wg.Go(func() { o.wish(t, b, lane, 100*time.Millisecond) })
+					wg.Go(func() { o.request(t, b, lane, 100*time.Millisecond) })
 				}
 				wg.Wait()
 				for i, lane := range o.lanes[1:] {
@@ -178,7 +178,7 @@ func TestBusyTailLeavesTheScanAFifth(t *testing.T) {
 	})
 }
 
-func TestBudgetTakesBackAWish(t *testing.T) {
+func TestBudgetDropsACancelledRequest(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		b, o := newBudget(0, 1), &order{}
@@ -191,14 +191,14 @@ func TestBudgetTakesBackAWish(t *testing.T) {
 			t.Errorf("acquire: %v, want the context's end", err)
 		}
 		b.release()
-		o.wish(t, b, Scan, 0) // the slot did not go to the abandoned request
+		o.request(t, b, Scan, 0) // the slot did not go to the abandoned request
 		if b.free != 1 || len(b.waiting[Tail])+len(b.waiting[Scan]) != 0 {
 			t.Errorf("%d free, waiting %v, want 1 and none", b.free, b.waiting)
 		}
 	})
 }
 
-func TestGrantThatCrossesWithTheEndIsGivenBack(t *testing.T) {
+func TestAGrantToACancelledRequestIsReturned(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
@@ -213,16 +213,16 @@ func TestGrantThatCrossesWithTheEndIsGivenBack(t *testing.T) {
 	}
 }
 
-func TestHoldStopsBothLanes(t *testing.T) {
+func TestBlockUntilStopsBothLanes(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		b, o := newBudget(100, 4), &order{}
 		start := time.Now()
-		b.hold(start.Add(7 * time.Second))
-		b.hold(start.Add(3 * time.Second)) // does not shorten the hold before
+		b.blockUntil(start.Add(7 * time.Second))
+		b.blockUntil(start.Add(3 * time.Second)) // does not shorten the hold before
 		var wg sync.WaitGroup
 		for i := range 4 {
-			wg.Go(func() { o.wish(t, b, Lane(i%2), 0) })
+			wg.Go(func() { o.request(t, b, Lane(i%2), 0) })
 		}
 		wg.Wait()
 		if took := time.Since(start); took < 7*time.Second || took > 7100*time.Millisecond {

@@ -63,7 +63,7 @@ func New(cfg Config, log *slog.Logger, reg prometheus.Registerer) (*Client, erro
 	breaker := newBreaker(m, log)
 	return &Client{
 		base: base, agent: cfg.userAgent(), timeout: cfg.Timeout,
-		http:    &http.Client{Transport: newTransport(cfg), CheckRedirect: useLast},
+		http:    &http.Client{Transport: newTransport(cfg), CheckRedirect: returnRedirect},
 		budget:  newBudget(cfg.Rate, cfg.Concurrency),
 		breaker: breaker, retry: newRetry(breaker, m, log), metrics: m,
 	}, nil
@@ -76,7 +76,7 @@ func newTransport(cfg Config) *http.Transport {
 	protocols.SetHTTP1(true)
 	dialer := &net.Dialer{Timeout: min(cfg.Timeout, 10*time.Second), KeepAlive: 30 * time.Second}
 	return &http.Transport{
-		Proxy:                  discreet(http.ProxyFromEnvironment),
+		Proxy:                  hideProxyAddress(http.ProxyFromEnvironment),
 		DialContext:            dialer.DialContext,
 		TLSHandshakeTimeout:    10 * time.Second,
 		MaxConnsPerHost:        cfg.Concurrency,
@@ -88,20 +88,20 @@ func newTransport(cfg Config) *http.Transport {
 	}
 }
 
-// discreet returns the proxy that from returns, with an error that does not quote the
+// hideProxyAddress returns the proxy that from returns, with an error that does not quote the
 // environment: a proxy's address may hold a password.
-func discreet(from func(*http.Request) (*url.URL, error)) func(*http.Request) (*url.URL, error) {
+func hideProxyAddress(from func(*http.Request) (*url.URL, error)) func(*http.Request) (*url.URL, error) {
 	return func(req *http.Request) (*url.URL, error) {
 		u, err := from(req)
 		if err != nil {
-			return nil, errors.New("HTTP_PROXY or HTTPS_PROXY is set, but is no address")
+			return nil, errors.New("HTTP_PROXY or HTTPS_PROXY is set, but is not an address")
 		}
 		return u, nil
 	}
 }
 
-// useLast returns a redirect as an ordinary answer; follow handles it.
-func useLast(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+// returnRedirect returns a redirect as an ordinary answer; follow handles it.
+func returnRedirect(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 
 // Close closes idle connections. Running calls continue, and a closed Client can still
 // be used.
@@ -118,7 +118,7 @@ func (c *Client) Page(ctx context.Context, set string, w Window, lane Lane) (Pag
 		return Page{}, fmt.Errorf("ask for a page of %s: %w", set, err)
 	}
 	var page Page
-	err = c.ask(ctx, c.about(set, w.query(), lane, func(r reply) error {
+	err = c.ask(ctx, c.setRequest(set, w.query(), lane, func(r reply) error {
 		fresh := rule // a copy for each try, since it changes
 		s, err := c.split(set, r.body, &fresh)
 		page = Page{Rows: s.rows, Rejects: s.rejects, Date: r.date, Sent: r.sent, Received: r.received}
@@ -135,7 +135,7 @@ func (c *Client) Page(ctx context.Context, set string, w Window, lane Lane) (Pag
 // rows may come and go at any time.
 func (c *Client) Extent(ctx context.Context, set string, lane Lane) (Extent, error) {
 	var extent Extent
-	err := c.ask(ctx, c.about(set, "$orderby=id%20desc&$top=1&$inlinecount=allpages", lane, func(r reply) error {
+	err := c.ask(ctx, c.setRequest(set, "$orderby=id%20desc&$top=1&$inlinecount=allpages", lane, func(r reply) error {
 		s, err := c.split(set, r.body, nil)
 		if err != nil {
 			return err
@@ -152,7 +152,7 @@ func (c *Client) Extent(ctx context.Context, set string, lane Lane) (Extent, err
 // Metadata returns the service's $metadata document (EDMX) unchanged.
 func (c *Client) Metadata(ctx context.Context) ([]byte, error) {
 	var doc []byte
-	q := c.metadataQuestion(func(r reply) error {
+	q := c.metadataRequest(func(r reply) error {
 		doc = r.body
 		return checkMetadata(r.body)
 	})
@@ -166,38 +166,38 @@ func (c *Client) Metadata(ctx context.Context) ([]byte, error) {
 // answers, else an error for IsUnreachable. Limit it with ctx where Config.Timeout is
 // too long.
 func (c *Client) Reachable(ctx context.Context) error {
-	q := c.metadataQuestion(func(r reply) error { return checkMetadata(r.body) })
+	q := c.metadataRequest(func(r reply) error { return checkMetadata(r.body) })
 	if f := c.follow(ctx, q); f != nil {
 		return f
 	}
 	return nil
 }
 
-func (c *Client) metadataQuestion(check func(reply) error) question {
-	return question{set: metadataSet, url: c.base.String() + "$metadata", accept: typeXML, limit: maxMetadata, check: check}
+func (c *Client) metadataRequest(check func(reply) error) request {
+	return request{set: metadataSet, url: c.base.String() + "$metadata", accept: typeXML, limit: maxMetadata, check: check}
 }
 
 // checkMetadata checks that a document is a complete EDMX document.
 func checkMetadata(doc []byte) error {
 	if !bytes.Contains(doc, []byte("Edmx")) {
-		return fault(ErrNotOData, "$metadata is no EDMX document")
+		return fault(ErrNotOData, "$metadata is not an EDMX document")
 	}
 	if !bytes.HasSuffix(bytes.TrimSpace(doc), []byte("Edmx>")) {
-		return fault(ErrTruncated, "$metadata does not end")
+		return fault(ErrTruncated, "$metadata is cut off")
 	}
 	return nil
 }
 
-// about returns a question about a set.
-func (c *Client) about(set, query string, lane Lane, check func(reply) error) question {
-	return question{
+// setRequest returns a request for a set.
+func (c *Client) setRequest(set, query string, lane Lane, check func(reply) error) request {
+	return request{
 		set: set, url: c.base.String() + url.PathEscape(set) + "?" + query,
 		accept: typeJSON, lane: lane, limit: maxPage, check: check,
 	}
 }
 
 // split splits a page of set with a splitter from the pool.
-func (c *Client) split(set string, body []byte, r *rule) (sheet, error) {
+func (c *Client) split(set string, body []byte, r *rule) (content, error) {
 	s, ok := c.splitters.Get().(*splitter)
 	if !ok {
 		s = new(splitter)
@@ -205,16 +205,16 @@ func (c *Client) split(set string, body []byte, r *rule) (sheet, error) {
 	defer c.splitters.Put(s)
 	out, err := s.split(body, r)
 	if err != nil {
-		return sheet{}, err
+		return content{}, err
 	}
-	if !isOf(out.metadata, set) {
-		return sheet{}, fault(ErrNotHonoured, "the page is of %q", clip(out.metadata))
+	if !isMetadataOf(out.metadata, set) {
+		return content{}, fault(ErrNotHonoured, "the page is of %q", clip(out.metadata))
 	}
 	return out, nil
 }
 
-// takeBuffer returns a buffer for a body, from the pool if it has one.
-func (c *Client) takeBuffer() *[]byte {
+// getBuffer returns a buffer for a body, from the pool if it has one.
+func (c *Client) getBuffer() *[]byte {
 	if buf, ok := c.buffers.Get().(*[]byte); ok {
 		return buf
 	}

@@ -25,7 +25,7 @@ import (
 // aboveZero asks for all rows with an id above 0.
 var aboveZero = Window{IDs: schema.IDsAbove(0)}
 
-func TestPageAsksInTheSourcesWords(t *testing.T) {
+func TestPageSendsTheQueryOfItsWindow(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {
 		set  string
@@ -70,7 +70,7 @@ func TestPageAsksInTheSourcesWords(t *testing.T) {
 	}
 }
 
-func TestPageGivesRowsAsTheyAre(t *testing.T) {
+func TestPageReturnsRowsUnchanged(t *testing.T) {
 	t.Parallel()
 	rows := []string{
 		row(7, "2014-09-09T09:05:59.653"),
@@ -102,7 +102,7 @@ func TestPageGivesRowsAsTheyAre(t *testing.T) {
 	})
 }
 
-func TestPageTellsTimes(t *testing.T) {
+func TestPageHasTheTimesOfItsRequest(t *testing.T) {
 	t.Parallel()
 	slow := func(w http.ResponseWriter, r *http.Request) {
 		<-time.After(3 * time.Second)
@@ -124,7 +124,7 @@ func TestPageTellsTimes(t *testing.T) {
 	})
 }
 
-func TestPageIntroducesItself(t *testing.T) {
+func TestPageSendsAUserAgent(t *testing.T) {
 	t.Parallel()
 	var got http.Header
 	h := func(w http.ResponseWriter, r *http.Request) {
@@ -144,7 +144,7 @@ func TestPageIntroducesItself(t *testing.T) {
 	}
 }
 
-func TestGzipIsUndone(t *testing.T) {
+func TestGzipIsDecompressed(t *testing.T) {
 	t.Parallel()
 	body := pageOf("Sag", row(1, "2014-09-09T09:05:59.653"))
 	inBubble(t, Config{}, zipped(body, 0), func(t *testing.T, c *Client, _ *source) {
@@ -222,21 +222,21 @@ func faults() map[string]struct {
 		"an unknown set is 404 with HTML":          {status(404, "text/html", htmlPage), ErrNotFound, 404, 1},
 		"bad syntax is 400 with an empty body":     {status(400, "", ""), ErrBadQuery, 400, 1},
 		"501 with an odata.error":                  {status(501, typeJSON, errorBody), ErrRefused, 501, 1},
-		"a firewall says 403":                      {status(403, "text/html", htmlPage), ErrRefused, 403, 1},
+		"403 of a firewall":                        {status(403, "text/html", htmlPage), ErrRefused, 403, 1},
 		"500 with HTML":                            {status(500, "text/html", htmlPage), ErrServer, 500, 5},
 		"503 with an odata.error":                  {status(503, typeJSON, errorBody), ErrServer, 503, 5},
 		"429 with nothing":                         {status(429, "", ""), ErrServer, 429, 5},
-		"a status that is no answer":               {status(204, typeJSON, ""), ErrNotOData, 204, 5},
+		"an unexpected status":                     {status(204, typeJSON, ""), ErrNotOData, 204, 5},
 		"HTML with 200":                            {status(200, "text/html; charset=utf-8", htmlPage), ErrNotOData, 200, 5},
 		"HTML that says it is JSON":                {status(200, typeJSON, htmlPage), ErrNotOData, 200, 5},
 		"Atom with 200":                            {status(200, "application/atom+xml", "<feed/>"), ErrNotOData, 200, 5},
 		"a page that says it is text":              {status(200, "text/plain", good), ErrNotOData, 200, 5},
 		"no content type":                          {hijacked("HTTP/1.1 200 OK\r\n\r\n" + good), ErrNotOData, 200, 5},
-		"JSON that is no page":                     {status(200, typeJSON, `{"d":{"results":[]}}`), ErrNotOData, 200, 5},
+		"JSON that is not a page":                  {status(200, typeJSON, `{"d":{"results":[]}}`), ErrNotOData, 200, 5},
 		"a page without a value":                   {status(200, typeJSON, `{"odata.metadata":"x#Sag"}`), ErrNotOData, 200, 5},
 		"a page without odata.metadata":            {status(200, typeJSON, `{"value":[]}`), ErrNotOData, 200, 5},
 		"a value that is no array":                 {status(200, typeJSON, `{"odata.metadata":"x#Sag","value":{}}`), ErrNotOData, 200, 5},
-		"a page that goes on after its end":        {status(200, typeJSON, good+good), ErrNotOData, 200, 5},
+		"a page that continues after its end":      {status(200, typeJSON, good+good), ErrNotOData, 200, 5},
 		"an odata.error with 200":                  {status(200, typeJSON, errorBody), ErrServer, 200, 5},
 		"an encoding that was not asked for":       {encoded("br"), ErrNotOData, 200, 5},
 		"an empty body":                            {status(200, typeJSON, ""), ErrTruncated, 200, 5},
@@ -253,7 +253,7 @@ func faults() map[string]struct {
 		"rows above the window":                    {answer(pageOf("Sag", row(10, ""))), ErrNotHonoured, 200, 1},
 		"rows out of order":                        {answer(pageOf("Sag", row(5, ""), row(4, ""))), ErrNotHonoured, 200, 1},
 		"a row twice":                              {answer(pageOf("Sag", row(5, ""), row(5, ""))), ErrNotHonoured, 200, 1},
-		"an element out of order that is no row":   {answer(pageOf("Sag", row(5, ""), `{"id":4,"opdateringsdato":1}`)), ErrNotHonoured, 200, 1},
+		"a reject out of order":                    {answer(pageOf("Sag", row(5, ""), `{"id":4,"opdateringsdato":1}`)), ErrNotHonoured, 200, 1},
 		"a body above the limit, small in gzip":    {zipped(strings.Repeat(" ", maxPage+1), 0), ErrTooLarge, 0, 1},
 		"a broken value inside a row stops a page": {answer(pageOf("Sag", `{"id":4,"navn":nil}`)), ErrNotOData, 200, 5},
 	}
@@ -294,7 +294,7 @@ func TestFaultsHaveTheirKinds(t *testing.T) {
 	}
 }
 
-func TestFaultsThatPassAreRiddenOut(t *testing.T) {
+func TestTemporaryFaultsAreRetried(t *testing.T) {
 	t.Parallel()
 	for claim, tt := range faults() {
 		if tt.tries == 1 {
@@ -313,7 +313,7 @@ func TestFaultsThatPassAreRiddenOut(t *testing.T) {
 	}
 }
 
-func TestFaultKeepsTheSourcesWords(t *testing.T) {
+func TestFaultHasTheSourcesMessage(t *testing.T) {
 	t.Parallel()
 	inBubble(t, Config{}, status(501, typeJSON, errorBody), func(t *testing.T, c *Client, _ *source) {
 		_, err := c.Page(t.Context(), "Sag", aboveZero, Tail)
@@ -378,7 +378,7 @@ func TestStampsOutsideTheWindowAreNotHonoured(t *testing.T) {
 	}
 }
 
-func TestMoreRowsThanAskedForAreGoodRows(t *testing.T) {
+func TestMoreRowsThanAskedForAreAccepted(t *testing.T) {
 	t.Parallel()
 	rows := make([]string, 250)
 	for i := range rows {
@@ -416,21 +416,21 @@ func TestExtent(t *testing.T) {
 		want Extent
 		kind error
 	}{
-		"the count is a text":                   {counted(`"odata.count":"96538",`, row(107611, "")), Extent{107611, 96538}, nil},
-		"the count is a number":                 {counted(`"odata.count":5,`, row(5, "")), Extent{5, 5}, nil},
-		"no count is -1":                        {counted("", row(5, "")), Extent{5, -1}, nil},
-		"an empty set":                          {counted(`"odata.count":"0",`, ""), Extent{0, 0}, nil},
-		"a row too many":                        {counted(`"odata.count":"2",`, row(5, "")+","+row(4, "")), Extent{5, 2}, nil},
-		"rows in the wrong order":               {counted(`"odata.count":"2",`, row(4, "")+","+row(5, "")), Extent{}, ErrNotHonoured},
-		"rows that are counted but not there":   {counted(`"odata.count":"2",`, ""), Extent{}, ErrNotHonoured},
-		"a count that is none":                  {counted(`"odata.count":"many",`, ""), Extent{}, ErrNotOData},
-		"a highest row without an id to go by":  {counted(`"odata.count":"2",`, `{"id":"x"}`), Extent{schema.NoEnd, 2}, nil},
-		"a highest row with half an id":         {counted(`"odata.count":"2",`, `{"id":3.5}`), Extent{schema.NoEnd, 2}, nil},
-		"a highest id that is the last number":  {counted(`"odata.count":"2",`, row(math.MaxInt64, "")), Extent{schema.NoEnd, 2}, nil},
-		"a highest id above all numbers":        {counted(`"odata.count":"2",`, `{"id":9223372036854775808}`), Extent{schema.NoEnd, 2}, nil},
-		"ids below 1 alone":                     {counted(`"odata.count":"2",`, row(-5, "")), Extent{0, 2}, nil},
-		"a page of another set, empty or not":   {pageOf("Stemme"), Extent{}, ErrNotHonoured},
-		"a page that ends before its end comes": {counted("", row(5, ""))[:90], Extent{}, ErrTruncated},
+		"the count is a text":                  {counted(`"odata.count":"96538",`, row(107611, "")), Extent{107611, 96538}, nil},
+		"the count is a number":                {counted(`"odata.count":5,`, row(5, "")), Extent{5, 5}, nil},
+		"no count is -1":                       {counted("", row(5, "")), Extent{5, -1}, nil},
+		"an empty set":                         {counted(`"odata.count":"0",`, ""), Extent{0, 0}, nil},
+		"a row too many":                       {counted(`"odata.count":"2",`, row(5, "")+","+row(4, "")), Extent{5, 2}, nil},
+		"rows in the wrong order":              {counted(`"odata.count":"2",`, row(4, "")+","+row(5, "")), Extent{}, ErrNotHonoured},
+		"rows that are counted but not there":  {counted(`"odata.count":"2",`, ""), Extent{}, ErrNotHonoured},
+		"a count that is not a number":         {counted(`"odata.count":"many",`, ""), Extent{}, ErrNotOData},
+		"a highest row without an id":          {counted(`"odata.count":"2",`, `{"id":"x"}`), Extent{schema.NoEnd, 2}, nil},
+		"a highest row with half an id":        {counted(`"odata.count":"2",`, `{"id":3.5}`), Extent{schema.NoEnd, 2}, nil},
+		"a highest id that is the last number": {counted(`"odata.count":"2",`, row(math.MaxInt64, "")), Extent{schema.NoEnd, 2}, nil},
+		"a highest id above all numbers":       {counted(`"odata.count":"2",`, `{"id":9223372036854775808}`), Extent{schema.NoEnd, 2}, nil},
+		"ids below 1 alone":                    {counted(`"odata.count":"2",`, row(-5, "")), Extent{0, 2}, nil},
+		"a page of another set, empty or not":  {pageOf("Stemme"), Extent{}, ErrNotHonoured},
+		"a page that is cut off":               {counted("", row(5, ""))[:90], Extent{}, ErrTruncated},
 	}
 	for claim, tt := range tests {
 		t.Run(claim, func(t *testing.T) {
@@ -456,12 +456,12 @@ func TestMetadata(t *testing.T) {
 		h    http.HandlerFunc
 		kind error
 	}{
-		"as it came":      {status(200, "application/xml;charset=utf-8", doc), nil},
-		"cut off":         {status(200, "application/xml", doc[:40]), ErrTruncated},
-		"other XML":       {status(200, "application/xml", "<feed/>"), ErrNotOData},
-		"HTML":            {status(200, "text/html", htmlPage), ErrNotOData},
-		"not there":       {status(404, "text/html", htmlPage), ErrNotFound},
-		"source is broke": {status(500, "text/html", htmlPage), ErrServer},
+		"a complete document": {status(200, "application/xml;charset=utf-8", doc), nil},
+		"cut off":             {status(200, "application/xml", doc[:40]), ErrTruncated},
+		"other XML":           {status(200, "application/xml", "<feed/>"), ErrNotOData},
+		"HTML":                {status(200, "text/html", htmlPage), ErrNotOData},
+		"not there":           {status(404, "text/html", htmlPage), ErrNotFound},
+		"source is broke":     {status(500, "text/html", htmlPage), ErrServer},
 	}
 	for claim, tt := range tests {
 		t.Run(claim, func(t *testing.T) {
@@ -486,7 +486,7 @@ func TestMetadata(t *testing.T) {
 	}
 }
 
-func TestUnreachableIsTold(t *testing.T) {
+func TestIsUnreachable(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {
 		h    http.HandlerFunc
@@ -512,7 +512,7 @@ func TestUnreachableIsTold(t *testing.T) {
 	}
 }
 
-func TestCallersEndIsNoFaultOfTheSource(t *testing.T) {
+func TestACancelledCallIsNoFaultOfTheSource(t *testing.T) {
 	t.Parallel()
 	inBubble(t, Config{}, silent, func(t *testing.T, c *Client, _ *source) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
@@ -528,7 +528,7 @@ func TestCallersEndIsNoFaultOfTheSource(t *testing.T) {
 	})
 }
 
-func TestCallersEndIsCountedAsThat(t *testing.T) {
+func TestCancelledRequestsAreCountedAsCancelled(t *testing.T) {
 	t.Parallel()
 	inBubble(t, Config{}, silent, func(t *testing.T, c *Client, _ *source) {
 		for range 2 * breakerFailures {
@@ -578,7 +578,7 @@ func TestConnectionsAreKept(t *testing.T) {
 	}
 }
 
-func TestNobodyListens(t *testing.T) {
+func TestAClosedPortIsUnreachable(t *testing.T) {
 	t.Parallel()
 	server := httptest.NewServer(http.NotFoundHandler())
 	server.Close()

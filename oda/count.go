@@ -20,7 +20,7 @@ func (c *Client) Count(ctx context.Context, set string, w Window, lane Lane) (in
 	}
 	var count int64
 	query := strings.TrimSuffix(w.query(), strconv.Itoa(schema.PageSize)) + "1&$inlinecount=allpages"
-	err = c.ask(ctx, c.about(set, query, lane, func(r reply) error {
+	err = c.ask(ctx, c.setRequest(set, query, lane, func(r reply) error {
 		fresh := rule // a copy for each try, since it changes
 		s, err := c.split(set, r.body, &fresh)
 		if err != nil {
@@ -33,13 +33,13 @@ func (c *Client) Count(ctx context.Context, set string, w Window, lane Lane) (in
 }
 
 // countOf reads the answer to a request for one row and the count of all.
-func (s sheet) countOf() (int64, error) {
+func (s content) countOf() (int64, error) {
 	shown := int64(len(s.rows) + len(s.rejects))
 	switch {
 	case s.count < 0:
-		return 0, fault(ErrNotHonoured, "no number of rows")
+		return 0, fault(ErrNotHonoured, "answer without a number of rows")
 	case s.count < shown, shown == 0 && s.count > 0:
-		return 0, fault(ErrNotHonoured, "%d rows are shown of %d", shown, s.count)
+		return 0, fault(ErrNotHonoured, "%d rows returned of %d", shown, s.count)
 	}
 	return s.count, nil
 }

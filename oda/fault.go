@@ -54,7 +54,7 @@ func kinds() map[error]string {
 	return map[error]string{
 		ErrNotFound: "not_found", ErrBadQuery: "bad_query", ErrRefused: "refused", ErrNotOData: "not_odata",
 		ErrServer: "server", ErrTruncated: "truncated", ErrTooLarge: "too_large", ErrNotHonoured: "not_honoured",
-		ErrRedirected: "redirected", errMoved: "moved",
+		ErrRedirected: "redirected", errRedirect: "moved",
 		ErrTimeout: "timeout", ErrUnreachable: "unreachable", ErrOpen: "open",
 	}
 }
@@ -90,7 +90,7 @@ func (e *Error) Error() string {
 		fmt.Fprintf(&b, " (status %d)", e.Status)
 	}
 	if e.Code != "" || e.Message != "" {
-		fmt.Fprintf(&b, ", it says %q %q", clip(e.Code), clip(e.Message))
+		fmt.Fprintf(&b, ", odata.error %q %q", clip(e.Code), clip(e.Message))
 	}
 	if e.Tries > 1 {
 		fmt.Fprintf(&b, " after %d tries", e.Tries)
@@ -122,9 +122,9 @@ func (e *Error) Unwrap() []error {
 	return []error{e.Kind, e.Cause}
 }
 
-// passes reports whether the fault is temporary. Only temporary faults are retried and
+// isTemporary reports whether the fault is temporary. Only temporary faults are retried and
 // count for the circuit breaker.
-func (e *Error) passes() bool {
+func (e *Error) isTemporary() bool {
 	return slices.ContainsFunc([]error{ErrServer, ErrTruncated, ErrTimeout, ErrUnreachable, ErrNotOData, ErrOpen}, e.is)
 }
 

@@ -27,9 +27,9 @@ func newMetrics(reg prometheus.Registerer) (*metrics, error) {
 	latencies := []float64{.001, .005, .025, .1, .25, .5, 1, 2.5, 5, 10, 30, 60, 120}
 	m := &metrics{
 		requests: counter("requests_total", "Requests to the source, each try counted.", "set", "outcome"),
-		retries:  counter("retries_total", "Requests that were tried again, by what was wrong.", "outcome"),
+		retries:  counter("retries_total", "Requests that were retried, by kind of fault.", "outcome"),
 		rows:     counter("rows_total", "Rows received in pages that passed every check.", "set"),
-		rejects:  counter("rejects_total", "Elements of good pages that are no rows.", "set"),
+		rejects:  counter("rejects_total", "Elements of good pages that are not rows.", "set"),
 		seconds: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name: "odastream_source_request_seconds", Help: "Time from sending a request to the last byte of its answer.", Buckets: latencies,
 		}),
@@ -68,8 +68,8 @@ func (m *metrics) page(set string, rows, rejects int) {
 	}
 }
 
-// turned records the breaker's new state.
-func (m *metrics) turned(state circuitbreaker.State) {
+// setBreaker records the breaker's new state.
+func (m *metrics) setBreaker(state circuitbreaker.State) {
 	switch state {
 	case circuitbreaker.OpenState:
 		m.breaker.Set(1)

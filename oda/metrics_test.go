@@ -35,7 +35,7 @@ func counted(t *testing.T, m *metrics) map[string]float64 {
 	return out
 }
 
-func TestWhatAClientDoesIsCounted(t *testing.T) {
+func TestMetricsCountRequests(t *testing.T) {
 	t.Parallel()
 	h := first(
 		status(503, "", ""), answer(pageOf("Sag", row(1, ""), `7`, row(2, ""))), // a page at the second try
@@ -98,13 +98,13 @@ func TestFaultReadsAsOneLine(t *testing.T) {
 		Set: "Sag", URL: "https://oda.ft.dk/api/Sag", Status: http.StatusServiceUnavailable, Code: "E1", Message: "not\nnow",
 		Tries: 5, Kind: ErrServer, Cause: errors.New("because"),
 	}
-	want := `read Sag: source is out of order (status 503), it says "E1" "not\nnow" after 5 tries: GET https://oda.ft.dk/api/Sag: because`
+	want := `read Sag: source is out of order (status 503), odata.error "E1" "not\nnow" after 5 tries: GET https://oda.ft.dk/api/Sag: because`
 	if got := f.Error(); got != want {
 		t.Errorf("Error() = %s, want %s", got, want)
 	}
 }
 
-func TestLastIDGoesBeyondRejects(t *testing.T) {
+func TestLastIDIncludesRejects(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {
 		page Page

@@ -58,11 +58,11 @@ func TestEveryRowOfAParliamentIsRead(t *testing.T) {
 		options odasim.Options
 		faults  odasim.Faults
 	}{
-		"as it is believed to be": {},
+		"as documented":           {},
 		"stamps compared as text": {options: odasim.Options{Compare: odasim.CompareText}},
 		"pages of 20":             {options: odasim.Options{PageCap: 20}},
 		"gzip and escapes":        {options: odasim.Options{Gzip: true, EscapeUnicode: true}},
-		"everything goes wrong now and then": {
+		"every fault now and then": {
 			options: odasim.Options{PageCap: 20},
 			faults: odasim.Faults{
 				Seed: 7, ErrorRate: .05, HTMLRate: .05, TruncateRate: .05, ResetRate: .05, StallRate: .05, Stall: 2 * time.Minute,
@@ -101,7 +101,7 @@ func TestEveryRowOfAParliamentIsRead(t *testing.T) {
 
 // Both comparisons may include or omit a row with the bound's own stamp. Neither may
 // break a page, and beyond the tolerance no row may be missing.
-func TestBoundsThatAreStampsAreRightInBothWorlds(t *testing.T) {
+func TestStampBoundsHoldForTextAndTicks(t *testing.T) {
 	t.Parallel()
 	for _, compare := range []odasim.Compare{odasim.CompareTicks, odasim.CompareText} {
 		t.Run(string(compare), func(t *testing.T) {
@@ -133,7 +133,7 @@ func shifted(t *testing.T, text string, d time.Duration) string {
 	return out
 }
 
-func TestWhatAParliamentDoesNotHave(t *testing.T) {
+func TestAnUnknownSetIsNotFound(t *testing.T) {
 	t.Parallel()
 	sim := parliament(t, odasim.Options{})
 	inBubble(t, Config{}, sim.ServeHTTP, func(t *testing.T, c *Client, _ *source) {

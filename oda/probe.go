@@ -48,16 +48,16 @@ type prober struct {
 	report Report
 	clock  clockSpan
 
-	declared []Set  // by $metadata; nil if it could not be read
-	specimen string // a set with rows; "" if none was found
-	newest   sheet  // its rows with the highest ids
-	oldest   sheet  // its rows with the lowest stamps
+	declared []Set   // by $metadata; nil if it could not be read
+	specimen string  // a set with rows; "" if none was found
+	newest   content // its rows with the highest ids
+	oldest   content // its rows with the lowest stamps
 }
 
 // run sends all requests. It returns an error that ends the probe.
 func (p *prober) run(ctx context.Context) error {
 	for _, step := range []func(context.Context) error{
-		p.describe, p.choose, p.order, p.stamps, p.filters, p.unknownField, p.nulls,
+		p.readMetadata, p.chooseSpecimen, p.order, p.stamps, p.filters, p.unknownField, p.nulls,
 	} {
 		if err := step(ctx); err != nil {
 			return err
@@ -67,22 +67,22 @@ func (p *prober) run(ctx context.Context) error {
 		p.report.SkewLow, p.report.SkewHigh = p.clock.low, p.clock.high
 	}
 	p.report.add(p.clock.finding())
-	p.report.add(p.absence())
+	p.report.add(p.absentSets())
 	return nil
 }
 
 // ask sends a query about a set. The rows are not checked against a window, since they
 // are what the probe judges.
-func (p *prober) ask(ctx context.Context, set, query string) (sheet, error) {
-	var s sheet
+func (p *prober) ask(ctx context.Context, set, query string) (content, error) {
+	var s content
 	p.report.Requests++
-	err := p.client.ask(ctx, p.client.about(set, query, Tail, func(r reply) error {
+	err := p.client.ask(ctx, p.client.setRequest(set, query, Tail, func(r reply) error {
 		p.clock.observe(r.date, r.sent, r.received)
 		var err error
 		s, err = p.client.split(set, r.body, nil)
 		return err
 	}))
-	p.missed(set, err)
+	p.recordAbsent(set, err)
 	return s, err
 }
 
@@ -93,22 +93,22 @@ func (p *prober) page(ctx context.Context, set string, w Window) (Page, error) {
 	if err == nil {
 		p.clock.observe(page.Date, page.Sent, page.Received)
 	}
-	p.missed(set, err)
+	p.recordAbsent(set, err)
 	return page, err
 }
 
-// missed records a set that answers 404.
-func (p *prober) missed(set string, err error) {
+// recordAbsent records a set that answers 404.
+func (p *prober) recordAbsent(set string, err error) {
 	if errors.Is(err, ErrNotFound) && !slices.Contains(p.report.Absent, set) {
 		p.report.Absent = append(p.report.Absent, set)
 	}
 }
 
-// describe reads $metadata.
-func (p *prober) describe(ctx context.Context) error {
+// readMetadata reads $metadata.
+func (p *prober) readMetadata(ctx context.Context) error {
 	var doc []byte
 	p.report.Requests++
-	err := p.client.ask(ctx, p.client.metadataQuestion(func(r reply) error {
+	err := p.client.ask(ctx, p.client.metadataRequest(func(r reply) error {
 		p.clock.observe(r.date, r.sent, r.received)
 		doc = r.body
 		return checkMetadata(doc)
@@ -129,7 +129,7 @@ func (p *prober) describe(ctx context.Context) error {
 		Seen: fmt.Sprintf("%d sets, fingerprint %s", len(p.declared), p.report.Fingerprint),
 	}
 	if known := Fingerprint(knownSets()); p.report.Fingerprint != known {
-		f.Verdict, f.Seen, f.Means = VerdictNote, f.Seen+", known is "+known, "the schema has changed; the lines below name the difference"
+		f.Verdict, f.Seen, f.Means = VerdictNote, f.Seen+", known is "+known, "the schema has changed; the findings below name the differences"
 	}
 	p.report.add(f)
 	p.report.Findings = append(p.report.Findings, drift.findings(p.sets)...)
@@ -139,18 +139,18 @@ func (p *prober) describe(ctx context.Context) error {
 // failed records a request that failed, or returns the error if it ends the probe
 // because every further request would fail too.
 func (p *prober) failed(name string, err error) error {
-	if ends(err) {
+	if endsProbe(err) {
 		return err
 	}
 	p.report.add(Finding{
 		Name: name, Verdict: VerdictTrouble, Seen: err.Error(),
-		Means: "it could not be looked at", Remedy: remedy(err),
+		Means: "it could not be checked", Remedy: remedy(err),
 	})
 	return nil
 }
 
-// ends reports whether err ends a probe.
-func ends(err error) bool {
+// endsProbe reports whether err ends a probe.
+func endsProbe(err error) bool {
 	return isEnd(err) || errors.Is(err, ErrUnreachable) || errors.Is(err, ErrRedirected) || errors.Is(err, ErrOpen)
 }
 
@@ -158,21 +158,21 @@ func ends(err error) bool {
 func remedy(err error) string {
 	switch {
 	case errors.Is(err, ErrRefused):
-		return "ask the source's owner why it refuses us; ODA_CONTACT tells them whom to write to"
+		return "ask the source's owner why it refuses us; set ODA_CONTACT, so that they know whom to write to"
 	case errors.Is(err, ErrNotOData):
-		return "see what answers at ODA_URL: a proxy, maintenance, or another service"
+		return "check what answers at ODA_URL: a proxy, a maintenance page or another service"
 	case errors.Is(err, ErrServer), errors.Is(err, ErrTimeout), errors.Is(err, ErrTruncated):
-		return "run it again later; if it stays, the source is out of order and will be caught up with once it answers"
+		return "run it again later; if it stays, the source is out of order, and the poller catches up once it answers"
 	}
-	return "the source has changed its interface: tell odastream's maintainers, with this line"
+	return "the source has changed its interface: report this line to odastream's maintainers"
 }
 
-// absence reports which of the sets asked do not exist.
-func (p *prober) absence() Finding {
-	f := Finding{Name: "absent-sets", Verdict: VerdictOK, Seen: "no set that was asked answers 404", Means: "all that is followed is there"}
+// absentSets reports which of the sets asked do not exist.
+func (p *prober) absentSets() Finding {
+	f := Finding{Name: "absent-sets", Verdict: VerdictOK, Seen: "no set that was asked answers 404", Means: "all entity sets that are followed exist"}
 	if len(p.report.Absent) > 0 {
 		f.Verdict, f.Seen = VerdictNote, strings.Join(p.report.Absent, ", ")+" answers 404"
-		f.Means = "left alone until the source has it (again); nothing of it is deleted"
+		f.Means = "not read until the source has the set (again); none of its rows is deleted"
 	}
 	return f
 }

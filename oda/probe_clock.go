@@ -47,22 +47,22 @@ func (s *clockSpan) least() time.Duration {
 
 // finding says what the difference means.
 func (s *clockSpan) finding() Finding {
-	f := Finding{Name: "clock", Verdict: VerdictOK, Means: "our clock is right by the source's"}
+	f := Finding{Name: "clock", Verdict: VerdictOK, Means: "our clock agrees with the source's"}
 	if !s.known {
-		f.Verdict, f.Seen, f.Means = VerdictNote, "no answer has a Date header", "our own clock is trusted"
+		f.Verdict, f.Seen, f.Means = VerdictNote, "no answer has a Date header", "our own clock is used"
 		return f
 	}
-	f.Seen = fmt.Sprintf("the source's clock less ours is %s to %s", round(s.low), round(s.high))
+	f.Seen = fmt.Sprintf("the source's clock is ahead of ours by %s to %s", round(s.low), round(s.high))
 	if s.low > s.high {
 		f.Seen = fmt.Sprintf("the source's answers have several clocks, %s apart", round(s.low-s.high))
 	}
 	switch least := s.least(); {
 	case least >= skewTrouble:
 		f.Verdict = VerdictTrouble
-		f.Means = "seq and timestamp of every change are wrong by it; watermarks go by the source's clock and lose nothing"
-		f.Remedy = "set this machine's clock (NTP); if it is right, the source's is wrong and will be set right there"
+		f.Means = "seq and timestamp of every change are wrong by as much; watermarks use the source's clock and lose nothing"
+		f.Remedy = "set this machine's clock (NTP); if it is right, the source's is wrong and nothing needs to be done here"
 	case least >= skewNoted || s.low > s.high:
-		f.Verdict, f.Means = VerdictNote, "watermarks go by the source's clock and lose nothing"
+		f.Verdict, f.Means = VerdictNote, "watermarks use the source's clock and lose nothing"
 	}
 	return f
 }

@@ -120,17 +120,17 @@ func (d Drift) findings(followed []string) []Finding {
 			out = append(out, Finding{Name: name, Verdict: VerdictNote, Seen: strings.Join(what, "; "), Means: means})
 		}
 	}
-	list("new-sets", d.NewSets, "not copied: this version does not know them; a newer one may")
-	list("missing-sets", d.MissingSets, "they will answer 404: left alone, and nothing of them is deleted")
-	list("new-fields", texts(d.NewFields), "copied with their rows as they are; the views do not name them")
+	list("new-sets", d.NewSets, "not copied, since this version does not know them; a newer one may")
+	list("missing-sets", d.MissingSets, "they will answer 404: they are not read, and none of their rows is deleted")
+	list("new-fields", texts(d.NewFields), "copied unchanged with their rows; the views do not have them")
 	list("missing-fields", texts(d.MissingFields), "the rows lack them; the views show null")
-	list("retyped-fields", texts(d.Retyped), "copied as they are; what does not fit its type is null in the views")
+	list("retyped-fields", texts(d.Retyped), "copied unchanged; a value that does not fit the view's type is null there")
 	if broken := d.breaking(followed); len(broken) > 0 {
 		out = append(out, Finding{
 			Name: "key-and-stamp", Verdict: VerdictTrouble,
-			Seen:   strings.Join(broken, "; ") + ": gone, or declared otherwise",
-			Means:  "rows are told apart by id and followed by opdateringsdato: these sets cannot be",
-			Remedy: "leave these sets out with ODA_ENTITIES until a version of odastream knows their new form",
+			Seen:   strings.Join(broken, "; ") + ": missing, or declared differently",
+			Means:  "rows are identified by id and followed by opdateringsdato, which these sets do not allow",
+			Remedy: "leave these sets out of ODA_ENTITIES until a version of odastream knows their new form",
 		})
 	}
 	return out

@@ -11,7 +11,7 @@ import (
 	"odastream/schema"
 )
 
-func TestProbeNamesWhatTheSchemaHasNew(t *testing.T) {
+func TestProbeNamesWhatTheSourceHasAdded(t *testing.T) {
 	t.Parallel()
 	entities := schema.Entities()
 	for i, e := range entities {

@@ -12,7 +12,7 @@ import (
 
 // A temporary fault is retried and is no finding. A lasting one is a finding, and the
 // requests after it are still sent.
-func TestAProbeOfASourceThatStumbles(t *testing.T) {
+func TestProbeOfAnUnreliableSource(t *testing.T) {
 	t.Parallel()
 	sim := parliament(t, odasim.Options{})
 	sim.SetFaults(odasim.Faults{Seed: 3, ErrorRate: .1, HTMLRate: .1, TruncateRate: .1, ResetRate: .1})
@@ -25,7 +25,7 @@ func TestAProbeOfASourceThatStumbles(t *testing.T) {
 	}
 }
 
-func TestAQuestionThatFailsIsOneFinding(t *testing.T) {
+func TestAFailedRequestIsOneFinding(t *testing.T) {
 	t.Parallel()
 	for claim, tt := range map[string]struct {
 		status int
@@ -36,7 +36,7 @@ func TestAQuestionThatFailsIsOneFinding(t *testing.T) {
 		"$metadata refused":       {http.StatusForbidden, func(r *http.Request) bool { return strings.HasSuffix(r.URL.Path, "$metadata") }, "metadata", "ODA_CONTACT"},
 		"nulls out of order":      {http.StatusInternalServerError, inFilter("null"), "null-stamps", "later"},
 		"stamps out of order":     {http.StatusInternalServerError, inFilter(" eq datetime"), "stamp-comparison", "later"},
-		"far stamps refused":      {http.StatusBadRequest, inFilter("9999-"), "filter-by-stamp", "backs off"},
+		"far stamps refused":      {http.StatusBadRequest, inFilter("9999-"), "filter-by-stamp", "only its entity waits"},
 		"unknown field, rather":   {http.StatusInternalServerError, inFilter(unknownName), "unknown-field", "later"},
 		"thousand rows refused":   {http.StatusBadRequest, func(r *http.Request) bool { return r.URL.Query().Get("$top") == "1000" }, "page-cap", "maintainers"},
 		"order by stamp is a 400": {http.StatusBadRequest, func(r *http.Request) bool { return strings.HasPrefix(r.URL.Query().Get("$orderby"), "opd") }, "order-on-ties", "maintainers"},
@@ -70,7 +70,7 @@ func inFilter(part string) func(*http.Request) bool {
 	return func(r *http.Request) bool { return strings.Contains(r.URL.Query().Get("$filter"), part) }
 }
 
-func TestAProbeThatCannotGoOnSaysSo(t *testing.T) {
+func TestAProbeThatCannotContinueReturnsAnError(t *testing.T) {
 	t.Parallel()
 	sim := parliament(t, odasim.Options{})
 	sim.SetFaults(odasim.Faults{ResetRate: 1})

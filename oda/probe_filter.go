@@ -18,37 +18,37 @@ const (
 	// beyondStamps is a stamp after that of every row: the last day of the source's
 	// datetime.
 	beyondStamps = "9999-12-31T00:00:00.000"
-	// maxQuestions limits the requests of a probe that is not full, and
-	// maxNullQuestions those for rows without a stamp.
-	maxQuestions, maxNullQuestions = 12, 3
+	// maxProbeRequests limits the requests of a probe that is not full, and
+	// maxNullRequests those for rows without a stamp.
+	maxProbeRequests, maxNullRequests = 12, 3
 	// unknownName is a field that no set has.
 	unknownName = "odastreamprobe"
 )
 
-// tally is the result of one question to several sets.
+// tally is the result of one query of several sets.
 type tally struct {
-	asked  int      // sets that answered
-	broken []string // "Sag: why", for sets that did not honour it
-	failed []string // "Sag: why", for sets that did not answer
+	asked       int      // sets that answered
+	notHonoured []string // "Sag: why", for sets that did not honour it
+	failed      []string // "Sag: why", for sets that did not answer
 }
 
 // finding returns the tally as one finding.
-func (t tally) finding(name, question string) Finding {
+func (t tally) finding(name, query string) Finding {
 	f := Finding{
-		Name: name, Verdict: VerdictOK, Seen: fmt.Sprintf("%s gives none, as it must (sets asked: %d)", question, t.asked),
-		Means: "what is asked for is what comes",
+		Name: name, Verdict: VerdictOK, Seen: fmt.Sprintf("%s returns no row, as it must (sets asked: %d)", query, t.asked),
+		Means: "the source honours filters",
 	}
 	switch {
-	case len(t.broken) > 0:
+	case len(t.notHonoured) > 0:
 		f.Verdict = VerdictTrouble
-		f.Seen = fmt.Sprintf("%s gives rows: %s", question, strings.Join(t.broken, "; "))
-		f.Means = "an ignored filter would look like news: the entity is paused before damage, and its pages are refused"
-		f.Remedy = "tell the source's owner that $filter is ignored; the entity goes on by itself once it is honoured"
+		f.Seen = fmt.Sprintf("%s returns rows: %s", query, strings.Join(t.notHonoured, "; "))
+		f.Means = "without filters every row would look new: the pages are refused, and the entity waits"
+		f.Remedy = "tell the source's owner that $filter is ignored; the entity continues by itself once it is honoured"
 	case len(t.failed) > 0:
-		f.Verdict, f.Seen, f.Means = VerdictTrouble, strings.Join(t.failed, "; "), "it could not be looked at"
-		f.Remedy = "run it again later; if it stays, the set is out of order at the source, and its entity backs off alone"
+		f.Verdict, f.Seen, f.Means = VerdictTrouble, strings.Join(t.failed, "; "), "it could not be checked"
+		f.Remedy = "run it again later; if it stays, the source cannot serve this set, and only its entity waits"
 	case t.asked == 0:
-		f.Verdict, f.Seen, f.Means = VerdictNote, "no set could be asked", "it could not be looked at"
+		f.Verdict, f.Seen, f.Means = VerdictNote, "no set could be asked", "it could not be checked"
 	}
 	return f
 }
@@ -57,11 +57,11 @@ func (t tally) finding(name, question string) Finding {
 // as the tail does, to the specimen or to every set.
 func (p *prober) filters(ctx context.Context) error {
 	var byID, byStamp tally
-	for _, set := range p.filtered() {
-		if err := p.empty(ctx, set, Window{IDs: schema.IDsAbove(beyondIDs)}, &byID); err != nil {
+	for _, set := range p.setsToFilter() {
+		if err := p.askEmptyWindow(ctx, set, Window{IDs: schema.IDsAbove(beyondIDs)}, &byID); err != nil {
 			return err
 		}
-		if err := p.empty(ctx, set, Window{IDs: schema.AllIDs(), After: beyondStamps}, &byStamp); err != nil {
+		if err := p.askEmptyWindow(ctx, set, Window{IDs: schema.AllIDs(), After: beyondStamps}, &byStamp); err != nil {
 			return err
 		}
 	}
@@ -70,7 +70,7 @@ func (p *prober) filters(ctx context.Context) error {
 	return nil
 }
 
-func (p *prober) filtered() []string {
+func (p *prober) setsToFilter() []string {
 	switch {
 	case p.report.Full:
 		return p.sets
@@ -80,10 +80,10 @@ func (p *prober) filtered() []string {
 	return []string{p.specimen}
 }
 
-// empty asks for a window without rows. The client's check returns an error for a row
+// askEmptyWindow asks for a window without rows. The client's check returns an error for a row
 // that does not belong there (Invariant 7). A row that does belong, stamped on the last
 // possible day, is no fault.
-func (p *prober) empty(ctx context.Context, set string, w Window, t *tally) error {
+func (p *prober) askEmptyWindow(ctx context.Context, set string, w Window, t *tally) error {
 	_, err := p.page(ctx, set, w)
 	switch {
 	case err == nil:
@@ -93,18 +93,18 @@ func (p *prober) empty(ctx context.Context, set string, w Window, t *tally) erro
 		}
 	case errors.Is(err, ErrNotHonoured):
 		t.asked++
-		t.broken = append(t.broken, set+": "+cause(err))
+		t.notHonoured = append(t.notHonoured, set+": "+cause(err))
 		p.report.judge(set, err)
 	case errors.Is(err, ErrNotFound):
 	default:
-		return p.unanswered(set, err, t)
+		return p.recordFailure(set, err, t)
 	}
 	return nil
 }
 
-// unanswered records a set's error, or returns it if it ends the probe.
-func (p *prober) unanswered(set string, err error, t *tally) error {
-	if ends(err) {
+// recordFailure records a set's error, or returns it if it ends the probe.
+func (p *prober) recordFailure(set string, err error, t *tally) error {
+	if endsProbe(err) {
 		return err
 	}
 	t.failed = append(t.failed, set+": "+cause(err))
@@ -129,17 +129,17 @@ func (p *prober) unknownField(ctx context.Context) error {
 		return nil
 	}
 	s, err := p.ask(ctx, p.specimen, "$filter="+unknownName+"%20eq%201&$orderby=id&$top=1")
-	f := Finding{Name: "unknown-field", Verdict: VerdictOK, Seen: "400 for a field that is not there", Means: "a renamed field is seen at once"}
+	f := Finding{Name: "unknown-field", Verdict: VerdictOK, Seen: "400 for an unknown field", Means: "a renamed field is seen at once"}
 	switch {
 	case errors.Is(err, ErrBadQuery):
 	case err != nil:
 		return p.failed("unknown-field", err)
 	case len(s.rows) > 0:
-		f.Verdict, f.Seen = VerdictNote, "a filter with a field that is not there is ignored: every row comes"
-		f.Means = "a renamed opdateringsdato would bring everything: pages are checked, so such an entity stops and says so"
+		f.Verdict, f.Seen = VerdictNote, "a filter by an unknown field is ignored: every row is returned"
+		f.Means = "a renamed opdateringsdato would return all rows: pages are checked, so such an entity stops with an error"
 	default:
-		f.Verdict, f.Seen = VerdictNote, "a filter with a field that is not there gives no row, and no error"
-		f.Means = "a renamed opdateringsdato would look like rest; $metadata is compared at each probe and names it"
+		f.Verdict, f.Seen = VerdictNote, "a filter by an unknown field returns no row and no error"
+		f.Means = "a renamed opdateringsdato would look as if nothing changed; each probe compares $metadata and names the new field"
 	}
 	p.report.add(f)
 	return nil
@@ -149,25 +149,25 @@ func (p *prober) unknownField(ctx context.Context) error {
 // returned row with a stamp shows that the filter is ignored.
 func (p *prober) nulls(ctx context.Context) error {
 	var t tally
-	for _, set := range p.unstamped() {
+	for _, set := range p.setsToAskForNulls() {
 		s, err := p.ask(ctx, set, "$filter=opdateringsdato%20eq%20null&$orderby=id&$top="+strconv.Itoa(schema.PageSize))
 		if err != nil {
 			if errors.Is(err, ErrNotFound) {
 				continue
 			}
-			if err := p.unanswered(set, err, &t); err != nil {
+			if err := p.recordFailure(set, err, &t); err != nil {
 				return err
 			}
 			continue
 		}
 		t.asked++
-		p.nullsOf(set, s, &t)
+		p.judgeNulls(set, s, &t)
 	}
 	f := t.finding("null-stamps", "opdateringsdato eq null")
 	switch {
 	case f.Verdict == VerdictOK && len(p.report.NullStamps) > 0:
 		f.Verdict, f.Seen = VerdictNote, "rows without a stamp in "+strings.Join(p.report.NullStamps, ", ")
-		f.Means = "the tail cannot see them: their changes are found by the scan, within SCAN_EVERY"
+		f.Means = "the tail cannot find them; the scan finds their changes, within SCAN_EVERY"
 	case f.Verdict == VerdictOK:
 		f.Means = "every row can be followed by its stamp"
 	}
@@ -175,14 +175,14 @@ func (p *prober) nulls(ctx context.Context) error {
 	return nil
 }
 
-// unstamped returns the sets to ask for rows without a stamp: all of them, or, in a
+// setsToAskForNulls returns the sets to ask for rows without a stamp: all of them, or, in a
 // small probe, a limited number of those that may hold some, different ones each day.
-func (p *prober) unstamped() []string {
+func (p *prober) setsToAskForNulls() []string {
 	if p.report.Full {
 		return p.sets
 	}
 	sets := stampMayBeNull(p.declared, p.sets)
-	room := min(len(sets), maxNullQuestions, maxQuestions-p.report.Requests)
+	room := min(len(sets), maxNullRequests, maxProbeRequests-p.report.Requests)
 	if room <= 0 {
 		return nil
 	}
@@ -190,13 +190,13 @@ func (p *prober) unstamped() []string {
 	return slices.Concat(sets[first:], sets[:first])[:room]
 }
 
-// nullsOf judges a set's answer to the query for rows without a stamp.
-func (p *prober) nullsOf(set string, s sheet, t *tally) {
+// judgeNulls judges a set's answer to the query for rows without a stamp.
+func (p *prober) judgeNulls(set string, s content, t *tally) {
 	for _, r := range s.rows {
 		if r.Opdateringsdato != "" {
-			detail := fault(ErrNotHonoured, "id %d is stamped %s, and null was asked for", r.ID, r.Opdateringsdato)
+			detail := fault(ErrNotHonoured, "id %d is stamped %s, and null was requested", r.ID, r.Opdateringsdato)
 			detail.Set, detail.Tries = set, 1
-			t.broken = append(t.broken, set+": "+cause(detail))
+			t.notHonoured = append(t.notHonoured, set+": "+cause(detail))
 			p.report.judge(set, detail)
 			return
 		}

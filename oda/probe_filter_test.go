@@ -10,7 +10,7 @@ import (
 	"odastream/odasim"
 )
 
-func TestWhichFilterIsHonoured(t *testing.T) {
+func TestHonoured(t *testing.T) {
 	t.Parallel()
 	// All but Fil have rows, and with stamps; Sag is the specimen, Dagsordenspunkt is
 	// asked for nulls.
@@ -23,12 +23,12 @@ func TestWhichFilterIsHonoured(t *testing.T) {
 		"all are":                           {want: map[string]bool{"Sag": true, "Aktør": true, "Dagsordenspunkt": true}},
 		"one set's is not":                  {broken: []string{"Sag"}, want: map[string]bool{"Sag": false, "Aktør": true, "Dagsordenspunkt": true}},
 		"none is":                           {broken: sets, want: map[string]bool{"Sag": false, "Aktør": false, "Stemme": false}},
-		"one that only a full probe asks":   {full: true, broken: []string{"Aktør"}, want: map[string]bool{"Sag": true, "Aktør": false, "Dagsordenspunkt": true}},
-		"and the regular one says nothing":  {broken: []string{"Aktør"}, want: map[string]bool{"Sag": true, "Aktør": true}},
-		"none is, and all are asked":        {full: true, broken: sets, want: map[string]bool{"Sag": false, "Aktør": false, "Dagsordenspunkt": false, "Fil": false}},
-		"the nullable set's own is not":     {broken: []string{"Dagsordenspunkt"}, want: map[string]bool{"Sag": true, "Aktør": true, "Dagsordenspunkt": false}},
-		"all are, and all are asked":        {full: true, want: map[string]bool{"Sag": true, "Aktør": true, "Dagsordenspunkt": true, "Stemme": true}},
-		"one of two that were asked is not": {broken: []string{"Dagsordenspunkt"}, want: map[string]bool{"Stemme": true}},
+		"a set that only a full probe asks": {full: true, broken: []string{"Aktør"}, want: map[string]bool{"Sag": true, "Aktør": false, "Dagsordenspunkt": true}},
+		"a set that only a full probe asks, in a regular one": {broken: []string{"Aktør"}, want: map[string]bool{"Sag": true, "Aktør": true}},
+		"none is, and all are asked":                          {full: true, broken: sets, want: map[string]bool{"Sag": false, "Aktør": false, "Dagsordenspunkt": false, "Fil": false}},
+		"the nullable set's own is not":                       {broken: []string{"Dagsordenspunkt"}, want: map[string]bool{"Sag": true, "Aktør": true, "Dagsordenspunkt": false}},
+		"all are, and all are asked":                          {full: true, want: map[string]bool{"Sag": true, "Aktør": true, "Dagsordenspunkt": true, "Stemme": true}},
+		"one of two that were asked is not":                   {broken: []string{"Dagsordenspunkt"}, want: map[string]bool{"Stemme": true}},
 	}
 	for claim, tt := range tests {
 		t.Run(claim, func(t *testing.T) {
@@ -66,7 +66,7 @@ func ignoring(sim *odasim.Server, sets []string) http.HandlerFunc {
 }
 
 // The opposite fault: rows that must be returned are missing.
-func TestAFilterThatAlwaysGivesNothingIsTrouble(t *testing.T) {
+func TestAFilterThatNeverReturnsRowsIsTrouble(t *testing.T) {
 	t.Parallel()
 	sim := parliament(t, odasim.Options{})
 	inBubble(t, Config{}, func(w http.ResponseWriter, r *http.Request) {
@@ -83,7 +83,7 @@ func TestAFilterThatAlwaysGivesNothingIsTrouble(t *testing.T) {
 		if f := found(t, report, "filter-gives"); f.Verdict != VerdictTrouble {
 			t.Errorf("filter-gives is %+v, want trouble", f)
 		}
-		if f := found(t, report, "unknown-field"); f.Verdict != VerdictNote || !strings.Contains(f.Seen, "gives no row") {
+		if f := found(t, report, "unknown-field"); f.Verdict != VerdictNote || !strings.Contains(f.Seen, "returns no row") {
 			t.Errorf("unknown-field is %+v, want a note of no rows", f)
 		}
 		if err := report.Honoured("Sag"); !errors.Is(err, ErrNotHonoured) {

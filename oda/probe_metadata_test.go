@@ -88,7 +88,7 @@ func TestParseMetadataRefuses(t *testing.T) {
 	}
 }
 
-func TestFingerprintIsOfContentAndNotOfForm(t *testing.T) {
+func TestFingerprintIgnoresTheOrder(t *testing.T) {
 	t.Parallel()
 	sets := knownSets()
 	turned := slices.Clone(sets)

@@ -30,9 +30,9 @@ func specimens(sets []string) []string {
 	return out[:min(len(out), maxSpecimens)]
 }
 
-// choose finds a set with rows and judges a page that was asked for with a thousand
+// chooseSpecimen finds a set with rows and judges a page that was asked for with a thousand
 // rows, those with the highest ids.
-func (p *prober) choose(ctx context.Context) error {
+func (p *prober) chooseSpecimen(ctx context.Context) error {
 	var tried []string
 	for _, set := range specimens(p.sets) {
 		s, err := p.ask(ctx, set, "$orderby=id%20desc&$top=1000&$inlinecount=allpages")
@@ -51,7 +51,7 @@ func (p *prober) choose(ctx context.Context) error {
 	}
 	p.report.add(Finding{
 		Name: "specimen", Verdict: VerdictNote, Seen: "no rows in " + strings.Join(tried, ", "),
-		Means: "order, page cap and stamps could not be looked at",
+		Means: "order, page cap and stamps could not be checked",
 	})
 	return nil
 }
@@ -59,9 +59,9 @@ func (p *prober) choose(ctx context.Context) error {
 // pageCap judges how many of the thousand rows were returned.
 func (p *prober) pageCap() Finding {
 	n, count := len(p.newest.rows), p.newest.count
-	f := Finding{Name: "page-cap", Verdict: VerdictOK, Seen: fmt.Sprintf("%d rows of %s for $top=1000", n, p.specimen), Means: "pages are as large as believed"}
+	f := Finding{Name: "page-cap", Verdict: VerdictOK, Seen: fmt.Sprintf("%d rows of %s for $top=1000", n, p.specimen), Means: "pages are as large as expected"}
 	if count < 0 {
-		f.Verdict, f.Seen, f.Means = VerdictNote, f.Seen+", and no count of all", "only an empty page is taken for the end, so nothing rests on it"
+		f.Verdict, f.Seen, f.Means = VerdictNote, f.Seen+", and no count of all", "only an empty page ends a window, so nothing depends on it"
 		return f
 	}
 	if int64(n) >= count {
@@ -77,13 +77,13 @@ func (p *prober) pageCap() Finding {
 
 // orderByID judges the order of the page; its ids must descend.
 func (p *prober) orderByID() Finding {
-	f := Finding{Name: "order-by-id", Verdict: VerdictOK, Seen: "ids of " + p.specimen + " fall as asked", Means: "paging by id is safe"}
+	f := Finding{Name: "order-by-id", Verdict: VerdictOK, Seen: "ids of " + p.specimen + " fall as requested", Means: "paging by id is safe"}
 	for i, r := range p.newest.rows[1:] {
 		if before := p.newest.rows[i].ID; r.ID >= before {
 			f.Verdict = VerdictTrouble
-			f.Seen = fmt.Sprintf("$orderby=id desc of %s gives %d after %d", p.specimen, r.ID, before)
+			f.Seen = fmt.Sprintf("$orderby=id desc of %s returns %d after %d", p.specimen, r.ID, before)
 			f.Means = "paging by id would lose rows: pages out of order are refused, and the entity waits"
-			f.Remedy = "tell the source's owner that $orderby is not honoured; the entities go on by themselves once it is"
+			f.Remedy = "tell the source's owner that $orderby is not honoured; the entities continue by themselves once it is"
 			break
 		}
 	}
@@ -100,9 +100,9 @@ func (p *prober) order(ctx context.Context) error {
 		return p.failed("order-on-ties", err)
 	}
 	p.oldest = s
-	top := Finding{Name: "top", Verdict: VerdictOK, Seen: fmt.Sprintf("%d rows for $top=%d", len(s.rows), schema.PageSize), Means: "the size of a page can be asked for"}
+	top := Finding{Name: "top", Verdict: VerdictOK, Seen: fmt.Sprintf("%d rows for $top=%d", len(s.rows), schema.PageSize), Means: "the size of a page can be requested"}
 	if len(s.rows) > schema.PageSize {
-		top.Verdict, top.Means = VerdictNote, "$top is ignored: pages are larger than asked for, and read all the same"
+		top.Verdict, top.Means = VerdictNote, "$top is ignored: pages are larger than requested, and still read"
 	}
 	p.report.add(top)
 	p.report.add(orderOnTies(p.specimen, s.rows))

@@ -18,9 +18,9 @@ type samples struct {
 	control Row          // asked for by its id alone; ID 0: there is none
 }
 
-// gather takes one row for each digit, the oldest stamps first: those rows are the
+// chooseSamples takes one row for each digit, the oldest stamps first: those rows are the
 // least likely to change meanwhile.
-func gather(rows []Row) samples {
+func chooseSamples(rows []Row) samples {
 	s := samples{byDigit: map[byte]Row{}}
 	for _, r := range rows {
 		digit, ok := lastDigit(r.Opdateringsdato)
@@ -76,8 +76,8 @@ func (s samples) filter(op string) string {
 	return "$filter=" + url.PathEscape(strings.Join(parts, " or ")) + "&$orderby=id"
 }
 
-// stray returns a row that was not asked for.
-func (s samples) stray(rows []Row) (Row, bool) {
+// unexpected returns a row that was not asked for.
+func (s samples) unexpected(rows []Row) (Row, bool) {
 	for _, r := range rows {
 		if !s.asksFor(r.ID) {
 			return r, true
@@ -91,9 +91,9 @@ func (p *prober) stamps(ctx context.Context) error {
 	if p.specimen == "" {
 		return nil
 	}
-	s := gather(slices.Concat(p.oldest.rows, p.newest.rows))
+	s := chooseSamples(slices.Concat(p.oldest.rows, p.newest.rows))
 	if len(s.byDigit) == 0 {
-		p.report.add(untold("no row of " + p.specimen + " has a stamp of three decimals or fewer"))
+		p.report.add(comparisonUnknown("no row of " + p.specimen + " has a stamp of three decimals or fewer"))
 		return nil
 	}
 	var hits [2][]Row
@@ -104,20 +104,20 @@ func (p *prober) stamps(ctx context.Context) error {
 		}
 		hits[i] = answer.rows
 	}
-	if r, strange := s.stray(slices.Concat(hits[0], hits[1])); strange {
-		p.report.judge(p.specimen, fault(ErrNotHonoured, "id %d was not asked for", r.ID))
-		p.report.add(untold(fmt.Sprintf("a filter by id and stamp gives id %d, which was not asked for", r.ID)))
+	if r, found := s.unexpected(slices.Concat(hits[0], hits[1])); found {
+		p.report.judge(p.specimen, fault(ErrNotHonoured, "id %d was not requested", r.ID))
+		p.report.add(comparisonUnknown(fmt.Sprintf("a filter by id and stamp returns id %d, which was not requested", r.ID)))
 		return nil
 	}
 	p.control(s, hits)
-	s.forget(slices.Concat(hits[0], hits[1]))
-	p.report.add(p.comparison(s, hits))
+	s.dropChanged(slices.Concat(hits[0], hits[1]))
+	p.report.add(p.judgeComparison(s, hits))
 	return nil
 }
 
-// forget drops the samples that were returned with another stamp: they changed
+// dropChanged drops the samples that were returned with another stamp: they changed
 // meanwhile and show nothing.
-func (s samples) forget(rows []Row) {
+func (s samples) dropChanged(rows []Row) {
 	for _, r := range rows {
 		for digit, sample := range s.byDigit {
 			if sample.ID == r.ID && trimWall(sample.Opdateringsdato) != trimWall(r.Opdateringsdato) {
@@ -135,28 +135,28 @@ func (p *prober) control(s samples, hits [2][]Row) {
 		return
 	}
 	f := Finding{
-		Name: "filter-gives", Verdict: VerdictOK, Seen: fmt.Sprintf("id eq %d of %s gives that row", s.control.ID, p.specimen),
-		Means: "an empty page means that there is nothing",
+		Name: "filter-gives", Verdict: VerdictOK, Seen: fmt.Sprintf("id eq %d of %s returns that row", s.control.ID, p.specimen),
+		Means: "an empty page means that there are no rows",
 	}
-	if !holds(hits[0], s.control.ID) && !holds(hits[1], s.control.ID) {
-		f.Verdict, f.Seen = VerdictTrouble, fmt.Sprintf("id eq %d of %s does not give that row", s.control.ID, p.specimen)
-		f.Means = "a filter that leaves out what it must give looks like rest: changes would be missed"
-		f.Remedy = "run it again, since the row may just have gone; if it stays, tell the source's owner"
-		p.report.judge(p.specimen, fault(ErrNotHonoured, "id %d was asked for and did not come", s.control.ID))
+	if !hasRow(hits[0], s.control.ID) && !hasRow(hits[1], s.control.ID) {
+		f.Verdict, f.Seen = VerdictTrouble, fmt.Sprintf("id eq %d of %s does not return that row", s.control.ID, p.specimen)
+		f.Means = "a filter that leaves out matching rows hides changes: they would be missed"
+		f.Remedy = "run it again, since the row may just have been deleted; if it stays, tell the source's owner"
+		p.report.judge(p.specimen, fault(ErrNotHonoured, "id %d was requested and not returned", s.control.ID))
 	}
 	p.report.add(f)
 }
 
-func holds(rows []Row, id int64) bool {
+func hasRow(rows []Row, id int64) bool {
 	return slices.ContainsFunc(rows, func(r Row) bool { return r.ID == id })
 }
 
 // outcome is the result for a row asked for by its own stamp.
 type outcome struct{ eq, gt bool }
 
-// comparison tells text from ticks by the results of eq and gt.
-func (p *prober) comparison(s samples, hits [2][]Row) Finding {
-	worlds := map[Comparison]map[byte]outcome{
+// judgeComparison tells text from ticks by the results of eq and gt.
+func (p *prober) judgeComparison(s samples, hits [2][]Row) Finding {
+	expected := map[Comparison]map[byte]outcome{
 		CompareText:  {'0': {eq: true}, '3': {eq: true}, '7': {eq: true}},
 		CompareTicks: {'0': {eq: true}, '3': {gt: true}, '7': {}},
 	}
@@ -168,13 +168,13 @@ func (p *prober) comparison(s samples, hits [2][]Row) Finding {
 			seen = append(seen, fmt.Sprintf("…%c: no row to ask for", digit))
 			continue
 		}
-		got := outcome{eq: holds(hits[0], r.ID), gt: holds(hits[1], r.ID)}
+		got := outcome{eq: hasRow(hits[0], r.ID), gt: hasRow(hits[1], r.ID)}
 		seen = append(seen, got.String(digit))
-		for world, want := range worlds {
-			fits[world] = fits[world] && got == want[digit]
+		for comparison, want := range expected {
+			fits[comparison] = fits[comparison] && got == want[digit]
 		}
 	}
-	return p.compared(fits, strings.Join(seen, ", "))
+	return p.comparisonFinding(fits, strings.Join(seen, ", "))
 }
 
 // String returns the outcome in a few words: "…7: neither".
@@ -183,30 +183,30 @@ func (o outcome) String(digit byte) string {
 	return fmt.Sprintf("…%c: %s", digit, word)
 }
 
-// compared returns the finding for the comparisons that fit the answers.
-func (p *prober) compared(fits map[Comparison]bool, seen string) Finding {
-	f := Finding{Name: "stamp-comparison", Verdict: VerdictOK, Means: "odastream asks from 10 ms earlier and drops what it knows, which is right for text and for ticks"}
+// comparisonFinding returns the finding for the comparisons that fit the answers.
+func (p *prober) comparisonFinding(fits map[Comparison]bool, seen string) Finding {
+	f := Finding{Name: "stamp-comparison", Verdict: VerdictOK, Means: "odastream asks from 10 ms earlier and drops the rows that it knows, which is correct for text and for ticks"}
 	switch {
 	case fits[CompareText] && fits[CompareTicks]:
-		return untold("a row's own stamp gives " + seen)
+		return comparisonUnknown("filtering by a row's own stamp gives " + seen)
 	case fits[CompareText]:
 		p.report.Comparison = CompareText
 	case fits[CompareTicks]:
 		p.report.Comparison = CompareTicks
 	default:
-		f.Verdict, f.Seen = VerdictTrouble, "a row's own stamp gives "+seen+": neither text nor ticks of 1/300 s"
-		f.Means = "if stamps are compared in another zone or precision, the tail finds changes late or not; the scan still finds all of them"
-		f.Remedy = "run it again, since a row may just have changed; if it stays, tell odastream's maintainers, with this line"
+		f.Verdict, f.Seen = VerdictTrouble, "filtering by a row's own stamp gives "+seen+": neither text nor ticks of 1/300 s"
+		f.Means = "if stamps are compared in another zone or precision, the tail finds changes late or not at all; the scan still finds all of them"
+		f.Remedy = "run it again, since a row may just have changed; if it stays, report this line to odastream's maintainers"
 		return f
 	}
-	f.Seen = fmt.Sprintf("stamps are compared as %s: a row's own stamp gives %s", p.report.Comparison, seen)
+	f.Seen = fmt.Sprintf("stamps are compared as %s: filtering by a row's own stamp gives %s", p.report.Comparison, seen)
 	return f
 }
 
-// untold returns the finding for a comparison that is not known.
-func untold(seen string) Finding {
+// comparisonUnknown returns the finding for a comparison that is not known.
+func comparisonUnknown(seen string) Finding {
 	return Finding{
 		Name: "stamp-comparison", Verdict: VerdictNote, Seen: seen,
-		Means: "text or ticks could not be told; odastream is right with both",
+		Means: "text and ticks could not be distinguished; odastream is correct with both",
 	}
 }

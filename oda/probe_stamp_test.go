@@ -11,7 +11,7 @@ import (
 
 // The source may change while it is probed: a row that gets a new stamp between two
 // requests is no fault.
-func TestARowThatChangesMeanwhileIsNoTrouble(t *testing.T) {
+func TestARowThatChangesDuringAProbeIsNoTrouble(t *testing.T) {
 	t.Parallel()
 	for _, compare := range []odasim.Compare{odasim.CompareTicks, odasim.CompareText} {
 		for _, before := range []string{" eq datetime", " gt datetime"} {

@@ -51,7 +51,7 @@ func verdicts(r Report) map[string]Verdict {
 	return out
 }
 
-func TestProbeOfASourceTellsWhatItDoes(t *testing.T) {
+func TestProbeFindings(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {
 		options odasim.Options
@@ -61,16 +61,16 @@ func TestProbeOfASourceTellsWhatItDoes(t *testing.T) {
 		want    map[string]Verdict // of what is not ok
 		seen    map[string]string  // by finding: part of what was seen
 	}{
-		"as it is believed to be": {
+		"as documented": {
 			seen: map[string]string{
 				"metadata": "50 sets", "page-cap": "100 rows", "top": "100 rows for $top=100", "order-on-ties": "ties among 100 rows",
-				"stamp-comparison": "ticks: a row's own stamp gives …0: eq, …3: gt, …7: neither",
-				"unknown-field":    "400", "filter-by-id": "gives none", "filter-by-stamp": "gives none", "filter-gives": "gives that row",
+				"stamp-comparison": "ticks: filtering by a row's own stamp gives …0: eq, …3: gt, …7: neither",
+				"unknown-field":    "400", "filter-by-id": "returns no row", "filter-by-stamp": "returns no row", "filter-gives": "returns that row",
 			},
 		},
 		"stamps compared as text": {
 			options: odasim.Options{Compare: odasim.CompareText},
-			seen:    map[string]string{"stamp-comparison": "text: a row's own stamp gives …0: eq, …3: eq, …7: eq"},
+			seen:    map[string]string{"stamp-comparison": "text: filtering by a row's own stamp gives …0: eq, …3: eq, …7: eq"},
 		},
 		"pages of 20": {
 			options: odasim.Options{PageCap: 20},
@@ -87,7 +87,7 @@ func TestProbeOfASourceTellsWhatItDoes(t *testing.T) {
 		"unknown fields ignored": {
 			options: odasim.Options{IgnoreUnknownFields: true},
 			want:    map[string]Verdict{"unknown-field": VerdictNote},
-			seen:    map[string]string{"unknown-field": "every row comes"},
+			seen:    map[string]string{"unknown-field": "every row is returned"},
 		},
 		"gzip, escapes and Atom by default": {
 			options: odasim.Options{Gzip: true, EscapeUnicode: true, AtomDefault: true},
@@ -102,7 +102,7 @@ func TestProbeOfASourceTellsWhatItDoes(t *testing.T) {
 		"order ignored": {
 			faults: odasim.Faults{DisorderRate: 1},
 			want:   map[string]Verdict{"order-by-id": VerdictTrouble, "order-on-ties": VerdictNote},
-			seen:   map[string]string{"order-by-id": "$orderby=id desc of Sag gives"},
+			seen:   map[string]string{"order-by-id": "$orderby=id desc of Sag returns"},
 		},
 		"pages short": {
 			faults: odasim.Faults{ShortRate: 1},

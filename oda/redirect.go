@@ -13,25 +13,25 @@ import (
 // https and one to another path.
 const maxRedirects = 3
 
-// errMoved is the kind of a redirect to another address of the source. The client never
+// errRedirect is the kind of a redirect to another address of the source. The client never
 // returns it: follow follows the redirect.
-var errMoved = errors.New("source has moved")
+var errRedirect = errors.New("source has moved")
 
 // moved is the error of an answer that redirects to another address of the source.
-type moved struct{ to *url.URL }
+type redirectError struct{ to *url.URL }
 
 // Error names only the host: an address can hold credentials.
-func (m *moved) Error() string { return "moved to " + origin(m.to) }
+func (m *redirectError) Error() string { return "redirect to " + origin(m.to) }
 
-// follow sends a question once, and again where a redirect may be followed. Each
+// follow sends a request once, and again where a redirect may be followed. Each
 // request waits for the budget and counts for the breaker and the metrics.
-func (c *Client) follow(ctx context.Context, q question) *Error {
+func (c *Client) follow(ctx context.Context, q request) *Error {
 	for redirects := 1; ; redirects++ {
 		f := c.try(ctx, q)
-		if f == nil || !f.is(errMoved) {
+		if f == nil || !f.is(errRedirect) {
 			return f
 		}
-		m, _ := errors.AsType[*moved](f.Cause)
+		m, _ := errors.AsType[*redirectError](f.Cause)
 		if redirects > maxRedirects {
 			f.Kind = ErrRedirected
 			f.Cause = fmt.Errorf("%d redirects in a row, the last to %s: set ODA_URL to the address that answers", redirects, origin(m.to))
@@ -41,9 +41,9 @@ func (c *Client) follow(ctx context.Context, q question) *Error {
 	}
 }
 
-// redirected returns an answer's redirect as an error, nil if it is none. Only one of
-// the kind errMoved may be followed.
-func redirected(resp *http.Response) *Error {
+// redirectOf returns an answer's redirect as an error, nil if it is none. Only one of
+// the kind errRedirect may be followed.
+func redirectOf(resp *http.Response) *Error {
 	switch resp.StatusCode {
 	case http.StatusMovedPermanently, http.StatusFound, http.StatusSeeOther, http.StatusTemporaryRedirect, http.StatusPermanentRedirect:
 	default:
@@ -53,7 +53,7 @@ func redirected(resp *http.Response) *Error {
 	from := resp.Request.URL
 	to, err := resp.Location()
 	if err != nil {
-		f.Cause = errors.New("a redirect that names no address")
+		f.Cause = errors.New("a redirect without an address")
 		return f
 	}
 	if !sameSource(from, to) {
@@ -63,7 +63,7 @@ func redirected(resp *http.Response) *Error {
 	}
 	// The credentials come from the settings, never from the source.
 	to.User, to.Fragment, to.RawFragment = from.User, "", ""
-	f.Kind, f.Cause = errMoved, &moved{to}
+	f.Kind, f.Cause = errRedirect, &redirectError{to}
 	return f
 }
 

@@ -70,7 +70,7 @@ func TestRedirectFromHTTPSToHTTPIsRefused(t *testing.T) {
 	}{
 		"the same":                              {"https://source.test/api", "https://source.test/v2", true},
 		"the port of the scheme, written out":   {"https://source.test/api", "https://source.test:443/api", true},
-		"a name in other letters":               {"https://source.test/api", "https://SOURCE.test/api", true},
+		"a name in another case":                {"https://source.test/api", "https://SOURCE.test/api", true},
 		"from http to https":                    {"http://source.test/api", "https://source.test/api", true},
 		"from https to http":                    {"https://source.test/api", "http://source.test/api", false},
 		"from https to http on the port of TLS": {"https://source.test/api", "http://source.test:443/api", false},
@@ -83,8 +83,8 @@ func TestRedirectFromHTTPSToHTTPIsRefused(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			f := redirected(&http.Response{StatusCode: 301, Header: http.Header{"Location": {tt.to}}, Request: req})
-			if got := f.is(errMoved); got != tt.want {
+			f := redirectOf(&http.Response{StatusCode: 301, Header: http.Header{"Location": {tt.to}}, Request: req})
+			if got := f.is(errRedirect); got != tt.want {
 				t.Errorf("redirected from %s to %s: %v, want followed %t", tt.from, tt.to, f.Cause, tt.want)
 			}
 		})
@@ -94,11 +94,11 @@ func TestRedirectFromHTTPSToHTTPIsRefused(t *testing.T) {
 func TestRedirectsAtTheSourceAreFollowed(t *testing.T) {
 	t.Parallel()
 	for claim, location := range map[string]string{
-		"an absolute address":     "http://source.test/v2/Sag?$top=100",
-		"a path":                  "/v2/Sag?$top=100",
-		"the port of the scheme":  "http://source.test:80/v2/Sag?$top=100",
-		"a name in other letters": "http://Source.Test/v2/Sag?$top=100",
-		"somebody else's user":    "http://eve:pw@source.test/v2/Sag?$top=100#here",
+		"an absolute address":    "http://source.test/v2/Sag?$top=100",
+		"a path":                 "/v2/Sag?$top=100",
+		"the port of the scheme": "http://source.test:80/v2/Sag?$top=100",
+		"a name in another case": "http://Source.Test/v2/Sag?$top=100",
+		"somebody else's user":   "http://eve:pw@source.test/v2/Sag?$top=100#here",
 	} {
 		t.Run(claim, func(t *testing.T) {
 			t.Parallel()
@@ -153,7 +153,7 @@ func TestEachRedirectTakesFromTheBudget(t *testing.T) {
 	})
 }
 
-func TestRedirectsInACircleEnd(t *testing.T) {
+func TestCircularRedirectsEnd(t *testing.T) {
 	t.Parallel()
 	inBubble(t, Config{}, sendTo(302, "/api/Sag"), func(t *testing.T, c *Client, s *source) {
 		_, err := c.Page(t.Context(), "Sag", aboveZero, Tail)
@@ -166,7 +166,7 @@ func TestRedirectsInACircleEnd(t *testing.T) {
 	})
 }
 
-func TestARedirectToNowhereIsNoAnswer(t *testing.T) {
+func TestARedirectWithoutAnAddressIsNotOData(t *testing.T) {
 	t.Parallel()
 	for _, location := range []string{"", "http://%zz/"} {
 		inBubble(t, Config{}, sendTo(302, location), func(t *testing.T, c *Client, _ *source) {
@@ -177,7 +177,7 @@ func TestARedirectToNowhereIsNoAnswer(t *testing.T) {
 	}
 }
 
-func TestEveryQuestionRefusesARedirect(t *testing.T) {
+func TestEveryMethodRefusesARedirect(t *testing.T) {
 	t.Parallel()
 	inBubble(t, Config{}, sendTo(302, "http://other.test/"), func(t *testing.T, c *Client, _ *source) {
 		_, pageErr := c.Page(t.Context(), "Sag", aboveZero, Tail)

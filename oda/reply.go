@@ -43,7 +43,7 @@ type reply struct {
 
 // exchange sends one request and reads the whole answer. The error is an *Error without
 // the request's set and address.
-func (c *Client) exchange(ctx context.Context, q question) (reply, error) {
+func (c *Client) exchange(ctx context.Context, q request) (reply, error) {
 	ctx, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, q.url, nil)
@@ -60,7 +60,7 @@ func (c *Client) exchange(ctx context.Context, q question) (reply, error) {
 		return reply{}, sendFault(err)
 	}
 	defer func() { _ = resp.Body.Close() }()
-	if f := redirected(resp); f != nil {
+	if f := redirectOf(resp); f != nil {
 		_, _ = io.CopyN(io.Discard, resp.Body, maxFaultBody) // so that the connection can be reused
 		return reply{}, f
 	}
@@ -84,7 +84,7 @@ func (c *Client) exchange(ctx context.Context, q question) (reply, error) {
 
 // read reads a body of up to limit bytes into memory of exactly its size.
 func (c *Client) read(body io.Reader, limit int) ([]byte, error) {
-	buf := c.takeBuffer()
+	buf := c.getBuffer()
 	defer func() {
 		if cap(*buf) <= maxPooled {
 			c.buffers.Put(buf)
@@ -126,9 +126,9 @@ func sendFault(err error) *Error {
 	}
 	opErr, ok := errors.AsType[*net.OpError](err)
 	if dialing := ok && opErr.Op == "dial"; isTimeout(err) && !dialing {
-		return timedOut(err)
+		return timeoutError(err)
 	}
-	return &Error{Kind: ErrUnreachable, Cause: detach(err)}
+	return &Error{Kind: ErrUnreachable, Cause: textOnly(err)}
 }
 
 // bodyFault classifies an error of reading the body.
@@ -137,16 +137,16 @@ func bodyFault(err error) *Error {
 	case errors.Is(err, ErrTooLarge):
 		return &Error{Kind: ErrTooLarge}
 	case isTimeout(err):
-		return timedOut(err)
+		return timeoutError(err)
 	}
 	return &Error{Kind: ErrTruncated, Cause: err}
 }
 
-func timedOut(err error) *Error { return &Error{Kind: ErrTimeout, Cause: detach(err)} }
+func timeoutError(err error) *Error { return &Error{Kind: ErrTimeout, Cause: textOnly(err)} }
 
-// detach keeps only the text of an error of the try's own context. A caller that checks
+// textOnly keeps only the text of an error of the try's own context. A caller that checks
 // for context.DeadlineExceeded means its own context.
-func detach(err error) error {
+func textOnly(err error) error {
 	if isEnd(err) {
 		return errors.New(err.Error())
 	}
@@ -169,11 +169,11 @@ func statusFault(resp *http.Response) *Error {
 	}
 	// If the body cannot be read, the status still counts.
 	body, _ := io.ReadAll(io.LimitReader(resp.Body, maxFaultBody))
-	var said struct {
+	var answer struct {
 		Error jsontext.Value `json:"odata.error"`
 	}
-	if json.Unmarshal(body, &said) == nil && len(said.Error) > 0 {
-		return spoken(f, said.Error)
+	if json.Unmarshal(body, &answer) == nil && len(answer.Error) > 0 {
+		return addODataError(f, answer.Error)
 	}
 	return f
 }
@@ -195,26 +195,26 @@ func statusKind(status int) error {
 	return ErrNotOData
 }
 
-// spoken adds the text of an odata.error to f.
-func spoken(f *Error, odataError []byte) *Error {
-	var said struct {
+// addODataError adds the text of an odata.error to f.
+func addODataError(f *Error, odataError []byte) *Error {
+	var content struct {
 		Code    string `json:"code"`
 		Message struct {
 			Value string `json:"value"`
 		} `json:"message"`
 	}
-	if err := json.Unmarshal(odataError, &said); err != nil {
+	if err := json.Unmarshal(odataError, &content); err != nil {
 		f.Cause = fmt.Errorf("read odata.error: %w", err)
 		return f
 	}
-	f.Code, f.Message = clip(said.Code), clip(said.Message.Value)
+	f.Code, f.Message = clip(content.Code), clip(content.Message.Value)
 	return f
 }
 
 // checkType checks that an answer has the requested type and no other encoding.
 func checkType(h http.Header, accept string) *Error {
 	if encoding := h.Get("Content-Encoding"); encoding != "" && encoding != "identity" {
-		return fault(ErrNotOData, "content encoding %q was not asked for", encoding)
+		return fault(ErrNotOData, "content encoding %q was not requested", encoding)
 	}
 	kind, _, err := mime.ParseMediaType(h.Get("Content-Type"))
 	if err != nil || !strings.EqualFold(kind, accept) {

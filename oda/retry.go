@@ -41,7 +41,7 @@ func newBreaker(m *metrics, log *slog.Logger) circuitbreaker.CircuitBreaker[any]
 		WithDelay(breakerDelay).
 		WithJitterFactor(0.2).
 		OnStateChanged(func(e circuitbreaker.StateChangedEvent) {
-			m.turned(e.NewState)
+			m.setBreaker(e.NewState)
 			log.Warn("circuit breaker of the source changed", "from", e.OldState.String(), "to", e.NewState.String())
 		}).
 		Build()
@@ -52,7 +52,7 @@ func newRetry(breaker circuitbreaker.CircuitBreaker[any], m *metrics, log *slog.
 	policy := retrypolicy.NewBuilder[any]().
 		HandleIf(func(_ any, err error) bool {
 			f, ok := errors.AsType[*Error](err)
-			return ok && f.passes() && !f.final
+			return ok && f.isTemporary() && !f.final
 		}).
 		WithMaxAttempts(maxTries).
 		WithDelayFunc(func(try failsafe.ExecutionAttempt[any]) time.Duration {

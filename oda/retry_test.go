@@ -20,20 +20,20 @@ func TestRetryAfterHasTwoForms(t *testing.T) {
 		value string
 		want  time.Duration
 	}{
-		"none":                    {"", 0},
-		"seconds":                 {"120", 2 * time.Minute},
-		"seconds with spaces":     {" 3 ", 3 * time.Second},
-		"no wait":                 {"0", 0},
-		"a date":                  {"Mon, 23 Nov 2026 15:10:30 GMT", 30 * time.Second},
-		"a date of an older form": {"Monday, 23-Nov-26 15:10:30 GMT", 30 * time.Second},
-		"a date of C":             {"Mon Nov 23 15:10:30 2026", 30 * time.Second},
-		"a date that has passed":  {"Mon, 23 Nov 2026 15:09:30 GMT", 0},
-		"a date far away":         {"Mon, 23 Nov 2099 15:09:30 GMT", 24 * time.Hour},
-		"many seconds":            {"99999999", 24 * time.Hour},
-		"more than there are":     {"99999999999999999999999999", 0},
-		"below nothing":           {"-5", 0},
-		"a fraction":              {"1.5", 0},
-		"words":                   {"soon", 0},
+		"none":                             {"", 0},
+		"seconds":                          {"120", 2 * time.Minute},
+		"seconds with spaces":              {" 3 ", 3 * time.Second},
+		"no wait":                          {"0", 0},
+		"a date":                           {"Mon, 23 Nov 2026 15:10:30 GMT", 30 * time.Second},
+		"a date of an older form":          {"Monday, 23-Nov-26 15:10:30 GMT", 30 * time.Second},
+		"a date of C":                      {"Mon Nov 23 15:10:30 2026", 30 * time.Second},
+		"a date that has passed":           {"Mon, 23 Nov 2026 15:09:30 GMT", 0},
+		"a date far away":                  {"Mon, 23 Nov 2099 15:09:30 GMT", 24 * time.Hour},
+		"many seconds":                     {"99999999", 24 * time.Hour},
+		"more seconds than a Duration has": {"99999999999999999999999999", 0},
+		"a negative number":                {"-5", 0},
+		"a fraction":                       {"1.5", 0},
+		"words":                            {"soon", 0},
 	}
 	for claim, tt := range tests {
 		t.Run(claim, func(t *testing.T) {
@@ -61,7 +61,7 @@ func FuzzRetryAfter(f *testing.F) {
 	})
 }
 
-func TestDelayIsFullJitterOnTopOfWhatWasAsked(t *testing.T) {
+func TestDelayIsRetryAfterPlusFullJitter(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(rt *rapid.T) {
 		tries := rapid.IntRange(1, 100).Draw(rt, "tries")
@@ -88,10 +88,10 @@ func TestRetryAfterIsWaitedFor(t *testing.T) {
 		after func(now time.Time) string
 		want  time.Duration
 	}{
-		"seconds":         {func(time.Time) string { return "30" }, 30 * time.Second},
-		"a date":          {func(now time.Time) string { return now.UTC().Add(40 * time.Second).Format(http.TimeFormat) }, 40 * time.Second},
-		"no longer than":  {func(time.Time) string { return "100000" }, maxRetryAfter},
-		"nothing is said": {func(time.Time) string { return "" }, 0},
+		"seconds":        {func(time.Time) string { return "30" }, 30 * time.Second},
+		"a date":         {func(now time.Time) string { return now.UTC().Add(40 * time.Second).Format(http.TimeFormat) }, 40 * time.Second},
+		"no longer than": {func(time.Time) string { return "100000" }, maxRetryAfter},
+		"no Retry-After": {func(time.Time) string { return "" }, 0},
 	}
 	for claim, tt := range tests {
 		t.Run(claim, func(t *testing.T) {
@@ -113,7 +113,7 @@ func TestRetryAfterIsWaitedFor(t *testing.T) {
 	}
 }
 
-func TestRetryAfterHoldsTheOthersToo(t *testing.T) {
+func TestRetryAfterBlocksOtherRequests(t *testing.T) {
 	t.Parallel()
 	busy := func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Retry-After", "30")
@@ -133,7 +133,7 @@ func TestRetryAfterHoldsTheOthersToo(t *testing.T) {
 	})
 }
 
-func TestEndDuringAWaitEndsAtOnce(t *testing.T) {
+func TestCancelEndsAWaitAtOnce(t *testing.T) {
 	t.Parallel()
 	busy := func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Retry-After", "100")
@@ -194,7 +194,7 @@ func TestBreakerOpensAndCloses(t *testing.T) {
 	})
 }
 
-func TestBreakerLetsOneThroughAtATime(t *testing.T) {
+func TestHalfOpenBreakerAllowsOneRequestAtATime(t *testing.T) {
 	t.Parallel()
 	inBubble(t, Config{Concurrency: 20}, status(503, "", ""), func(t *testing.T, c *Client, s *source) {
 		start := time.Now()
@@ -234,7 +234,7 @@ func TestOneSetThatFailsDoesNotStopTheOthers(t *testing.T) {
 	})
 }
 
-func TestAnswersThatSayNoDoNotOpenTheBreaker(t *testing.T) {
+func TestRefusalsDoNotOpenTheBreaker(t *testing.T) {
 	t.Parallel()
 	tests := map[string]http.HandlerFunc{
 		"404":                       status(404, "text/html", htmlPage),
@@ -256,7 +256,7 @@ func TestAnswersThatSayNoDoNotOpenTheBreaker(t *testing.T) {
 	}
 }
 
-func TestTrialGivenUpOpensTheBreakerAgain(t *testing.T) {
+func TestACancelledTrialOpensTheBreakerAgain(t *testing.T) {
 	t.Parallel()
 	failures := make([]http.HandlerFunc, breakerFailures, breakerFailures+2)
 	for i := range failures {

@@ -62,7 +62,7 @@ func TestABrokenProxyIsNamedWithoutItsPassword(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c.http.Transport.(*http.Transport).Proxy = discreet(func(*http.Request) (*url.URL, error) {
+	c.http.Transport.(*http.Transport).Proxy = hideProxyAddress(func(*http.Request) (*url.URL, error) {
 		return nil, errors.New(`invalid proxy address "http://me:hunter22@pro%zzxy": parse`)
 	})
 	err = c.Reachable(t.Context())

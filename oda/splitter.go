@@ -24,21 +24,21 @@ const (
 // splitter splits pages in one pass over their bytes. It can be reused, by one
 // goroutine at a time.
 type splitter struct {
-	dec   *jsontext.Decoder
-	body  []byte
-	clean bool   // body is valid UTF-8 throughout
-	stamp string // the last row's, since many rows have one stamp
-	rule  *rule  // nil: rows are not checked
-	sheet sheet
+	dec     *jsontext.Decoder
+	body    []byte
+	clean   bool   // body is valid UTF-8 throughout
+	stamp   string // the last row's, since many rows have one stamp
+	rule    *rule  // nil: rows are not checked
+	content content
 }
 
 // split splits a page and checks its rows against r, unless that is nil. Rows share
 // memory with body. An error is an *Error: ErrTruncated if the body ends early,
 // ErrServer for an odata.error, ErrNotHonoured for a row that r does not admit, else
 // ErrNotOData.
-func (s *splitter) split(body []byte, r *rule) (sheet, error) {
+func (s *splitter) split(body []byte, r *rule) (content, error) {
 	s.body, s.clean, s.stamp, s.rule = body, utf8.Valid(body), "", r
-	s.sheet = sheet{count: -1}
+	s.content = content{count: -1}
 	// Allow duplicate names and bad UTF-8 here, so that one odd row is one reject and
 	// does not hold up the rows after it.
 	opts := []jsontext.Options{jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true)}
@@ -48,11 +48,11 @@ func (s *splitter) split(body []byte, r *rule) (sheet, error) {
 		s.dec.Reset(bytes.NewBuffer(body), opts...)
 	}
 	err := s.top()
-	out := s.sheet
-	s.body, s.rule, s.sheet = nil, nil, sheet{}
+	out := s.content
+	s.body, s.rule, s.content = nil, nil, content{}
 	s.dec.Reset(bytes.NewBuffer(nil)) // so that the pool keeps no page in memory
 	if err != nil {
-		return sheet{}, asFault(err)
+		return content{}, asFault(err)
 	}
 	return out, nil
 }
@@ -72,15 +72,15 @@ func asFault(err error) error {
 // top reads the page's object and checks that nothing follows it.
 func (s *splitter) top() error {
 	if kind := s.dec.PeekKind(); kind != jsontext.KindBeginObject && kind != jsontext.KindInvalid {
-		return fault(ErrNotOData, "page is no JSON object")
+		return fault(ErrNotOData, "page is not a JSON object")
 	}
 	if err := s.members(s.member); err != nil {
 		return err
 	}
 	if _, err := s.dec.ReadToken(); !errors.Is(err, io.EOF) {
-		return fault(ErrNotOData, "page goes on after its end")
+		return fault(ErrNotOData, "page continues after its end")
 	}
-	if s.sheet.metadata == "" || !s.sheet.listed {
+	if s.content.metadata == "" || !s.content.hasValue {
 		return fault(ErrNotOData, "page has no odata.metadata or no value")
 	}
 	return nil
@@ -119,7 +119,7 @@ func (s *splitter) member(name []byte) error {
 		if err != nil {
 			return err
 		}
-		return spoken(&Error{Kind: ErrServer}, value)
+		return addODataError(&Error{Kind: ErrServer}, value)
 	}
 	return s.dec.SkipValue()
 }
@@ -131,14 +131,14 @@ func (s *splitter) address() error {
 		return err
 	}
 	if value.Kind() != jsontext.KindString {
-		return fault(ErrNotOData, "odata.metadata is no text")
+		return fault(ErrNotOData, "odata.metadata is not a text")
 	}
 	if len(value) > maxAddress {
 		return fault(ErrNotOData, "odata.metadata has %d bytes, want %d at most", len(value), maxAddress)
 	}
-	// An error means bad UTF-8, which isOf handles.
+	// An error means bad UTF-8, which isMetadataOf handles.
 	text, _ := jsontext.AppendUnquote(nil, value)
-	s.sheet.metadata = string(text)
+	s.content.metadata = string(text)
 	return nil
 }
 
@@ -150,25 +150,25 @@ func (s *splitter) count() error {
 	}
 	n, err := strconv.ParseInt(strings.Trim(string(value), `"`), 10, 64)
 	if err != nil || n < 0 {
-		return fault(ErrNotOData, "odata.count is no number")
+		return fault(ErrNotOData, "odata.count is not a number")
 	}
-	s.sheet.count = n
+	s.content.count = n
 	return nil
 }
 
 // list reads the array of rows.
 func (s *splitter) list() error {
-	if s.sheet.listed {
+	if s.content.hasValue {
 		return fault(ErrNotOData, "page has value twice")
 	}
-	s.sheet.listed = true
+	s.content.hasValue = true
 	if kind := s.dec.PeekKind(); kind != jsontext.KindBeginArray && kind != jsontext.KindInvalid {
-		return fault(ErrNotOData, "value is no array")
+		return fault(ErrNotOData, "value is not an array")
 	}
 	if _, err := s.dec.ReadToken(); err != nil {
 		return err
 	}
-	s.sheet.rows = make([]Row, 0, schema.PageSize)
+	s.content.rows = make([]Row, 0, schema.PageSize)
 	for s.dec.PeekKind() != jsontext.KindEndArray {
 		if err := s.element(); err != nil {
 			return err
@@ -182,7 +182,7 @@ func (s *splitter) list() error {
 func (s *splitter) element() error {
 	// Invariant 7. Count before reading the element: millions of unused elements would
 	// fill the memory.
-	if len(s.sheet.rows)+len(s.sheet.rejects) == maxElements {
+	if len(s.content.rows)+len(s.content.rejects) == maxElements {
 		return fault(ErrNotHonoured, "page has more than %d elements, want %d at most", maxElements, schema.PageSize)
 	}
 	if s.dec.PeekKind() != jsontext.KindBeginObject {
@@ -191,7 +191,7 @@ func (s *splitter) element() error {
 			return err
 		}
 		end := int(s.dec.InputOffset())
-		return s.reject(0, s.body[end-len(value):end:end], "is no JSON object")
+		return s.reject(0, s.body[end-len(value):end:end], "is not a JSON object")
 	}
 	return s.object()
 }
@@ -237,7 +237,7 @@ func (s *splitter) field(f *fields) error {
 		}
 		f.ids++
 		if f.id, err = strconv.ParseInt(string(value), 10, 64); err != nil {
-			f.id, f.fault = 0, "has an id that is no integer"
+			f.id, f.fault = 0, "has an id that is not an integer"
 		}
 		return nil
 	case `"opdateringsdato"`:
@@ -260,7 +260,7 @@ func (s *splitter) readStamp(f *fields, value jsontext.Value) {
 		return
 	}
 	if value.Kind() != jsontext.KindString {
-		f.fault = "has an opdateringsdato that is no text"
+		f.fault = "has an opdateringsdato that is not a text"
 		return
 	}
 	if raw := value[1 : len(value)-1]; bytes.IndexByte(raw, '\\') < 0 {
@@ -272,7 +272,7 @@ func (s *splitter) readStamp(f *fields, value jsontext.Value) {
 	}
 	text, err := jsontext.AppendUnquote(nil, value)
 	if err != nil {
-		f.fault = "has an opdateringsdato that is no text"
+		f.fault = "has an opdateringsdato that is not a text"
 	}
 	f.stamp = string(text)
 }
@@ -294,7 +294,7 @@ func (s *splitter) add(f fields, data []byte) error {
 			return &Error{Kind: ErrNotHonoured, Cause: err}
 		}
 	}
-	s.sheet.rows = append(s.sheet.rows, Row{ID: f.id, Opdateringsdato: f.stamp, Data: data})
+	s.content.rows = append(s.content.rows, Row{ID: f.id, Opdateringsdato: f.stamp, Data: data})
 	return nil
 }
 
@@ -306,6 +306,6 @@ func (s *splitter) reject(id int64, data []byte, reason string) error {
 			return &Error{Kind: ErrNotHonoured, Cause: err}
 		}
 	}
-	s.sheet.rejects = append(s.sheet.rejects, Reject{ID: id, Data: data, Reason: reason})
+	s.content.rejects = append(s.content.rejects, Reject{ID: id, Data: data, Reason: reason})
 	return nil
 }

@@ -16,25 +16,25 @@ import (
 	"odastream/schema"
 )
 
-func TestElementsThatAreNoRowsAreSetAside(t *testing.T) {
+func TestElementsThatAreNotRowsAreRejects(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {
 		element string
 		want    Reject
 	}{
-		"null":                  {`null`, Reject{Reason: "is no JSON object"}},
-		"a number":              {`12`, Reject{Reason: "is no JSON object"}},
-		"a text":                {`"x"`, Reject{Reason: "is no JSON object"}},
-		"an array":              {`[ {"id":1} ]`, Reject{Reason: "is no JSON object"}},
+		"null":                  {`null`, Reject{Reason: "is not a JSON object"}},
+		"a number":              {`12`, Reject{Reason: "is not a JSON object"}},
+		"a text":                {`"x"`, Reject{Reason: "is not a JSON object"}},
+		"an array":              {`[ {"id":1} ]`, Reject{Reason: "is not a JSON object"}},
 		"no id":                 {`{"navn":"x"}`, Reject{Reason: "has no id, or several"}},
 		"an id in other case":   {`{"Id":2}`, Reject{Reason: "has no id, or several"}},
 		"two ids":               {`{"id":2,"id":3}`, Reject{Reason: "has no id, or several"}},
-		"an id that is null":    {`{"id":null}`, Reject{Reason: "has an id that is no integer"}},
-		"an id that is a text":  {`{"id":"2"}`, Reject{Reason: "has an id that is no integer"}},
-		"an id with a fraction": {`{"id":2.0}`, Reject{Reason: "has an id that is no integer"}},
-		"an id beyond 64 bits":  {`{"id":99999999999999999999}`, Reject{Reason: "has an id that is no integer"}},
-		"a stamp with a number": {`{"id":2,"opdateringsdato":5}`, Reject{ID: 2, Reason: "has an opdateringsdato that is no text"}},
-		"a stamp with an array": {`{"opdateringsdato":["x"],"id":2}`, Reject{ID: 2, Reason: "has an opdateringsdato that is no text"}},
+		"an id that is null":    {`{"id":null}`, Reject{Reason: "has an id that is not an integer"}},
+		"an id that is a text":  {`{"id":"2"}`, Reject{Reason: "has an id that is not an integer"}},
+		"an id with a fraction": {`{"id":2.0}`, Reject{Reason: "has an id that is not an integer"}},
+		"an id beyond 64 bits":  {`{"id":99999999999999999999}`, Reject{Reason: "has an id that is not an integer"}},
+		"a stamp with a number": {`{"id":2,"opdateringsdato":5}`, Reject{ID: 2, Reason: "has an opdateringsdato that is not a text"}},
+		"a stamp with an array": {`{"opdateringsdato":["x"],"id":2}`, Reject{ID: 2, Reason: "has an opdateringsdato that is not a text"}},
 		"two stamps":            {`{"id":2,"opdateringsdato":null,"opdateringsdato":null}`, Reject{ID: 2, Reason: "has several opdateringsdato"}},
 		"Latin-1":               {"{\"id\":2,\"navn\":\"Bj\xf8rn\"}", Reject{ID: 2, Reason: "is not UTF-8"}},
 	}
@@ -104,8 +104,8 @@ func TestPageIsOfItsSet(t *testing.T) {
 	for claim, tt := range tests {
 		t.Run(claim, func(t *testing.T) {
 			t.Parallel()
-			if got := isOf(tt.metadata, tt.set); got != tt.want {
-				t.Errorf("isOf(%q, %q) = %t", tt.metadata, tt.set, got)
+			if got := isMetadataOf(tt.metadata, tt.set); got != tt.want {
+				t.Errorf("isMetadataOf(%q, %q) = %t", tt.metadata, tt.set, got)
 			}
 		})
 	}
@@ -115,13 +115,13 @@ func TestMembersMayComeInAnyOrder(t *testing.T) {
 	t.Parallel()
 	body := `{"value":[{"id":1}],"odata.nextLink":"https://x","odata.count":"7","other":[{}],"odata.metadata":"x#Sag"}` + "\r\n"
 	got, err := new(splitter).split([]byte(body), &rule{window: aboveZero})
-	want := sheet{metadata: "x#Sag", count: 7, listed: true, rows: []Row{{ID: 1, Data: []byte(`{"id":1}`)}}}
-	if diff := cmp.Diff(want, got, cmp.AllowUnexported(sheet{})); diff != "" || err != nil {
+	want := content{metadata: "x#Sag", count: 7, hasValue: true, rows: []Row{{ID: 1, Data: []byte(`{"id":1}`)}}}
+	if diff := cmp.Diff(want, got, cmp.AllowUnexported(content{})); diff != "" || err != nil {
 		t.Errorf("split: %v (-want +got):\n%s", err, diff)
 	}
 }
 
-func TestSplitterHoldsNothingOver(t *testing.T) {
+func TestSplitterKeepsNothingOfThePreviousPage(t *testing.T) {
 	t.Parallel()
 	s := new(splitter)
 	pages := []struct {
@@ -174,8 +174,8 @@ func FuzzSplit(f *testing.F) {
 	})
 }
 
-// sameAsStandard compares a sheet with encoding/json's reading of the body.
-func sameAsStandard(t *testing.T, body []byte, got sheet) {
+// sameAsStandard compares content with encoding/json's reading of the body.
+func sameAsStandard(t *testing.T, body []byte, got content) {
 	t.Helper()
 	if !json.Valid(body) {
 		t.Fatalf("accepted what is no JSON: %q", body)
@@ -254,7 +254,7 @@ func bodyOf(set string, lines [][]byte) []byte {
 	return []byte(pageOf(set, string(bytes.Join(lines, []byte(",")))))
 }
 
-func TestRealRowsComeThroughByteForByte(t *testing.T) {
+func TestRealRowsAreReadByteForByte(t *testing.T) {
 	t.Parallel()
 	for _, capture := range []string{
 		"2014-10/sag", "2014-10/stemme", "2014-10/afstemning", "2014-12/aktoer", "2019-03/aktoer", "2019-03/dagsordenspunkt", "2019-03/debat",

@@ -35,7 +35,7 @@ func TestWall(t *testing.T) {
 	}
 }
 
-func TestWallOfASpan(t *testing.T) {
+func TestEarliestAndLatestWall(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct{ from, to, earliest, latest string }{
 		"a plain span has its ends": {
@@ -113,7 +113,7 @@ func walk(from, to time.Time) (lowest, highest string) {
 	return lowest, highest
 }
 
-func TestWallOfASpanIsWhatAWalkSees(t *testing.T) {
+func TestEarliestAndLatestWallAgainstAWalk(t *testing.T) {
 	t.Parallel()
 	changes := clockChanges(t)
 	rapid.Check(t, func(rt *rapid.T) {
@@ -153,7 +153,7 @@ func TestParseWall(t *testing.T) {
 	}
 }
 
-func TestParseWallFindsTheInstantAgain(t *testing.T) {
+func TestParseWallIsTheInverseOfWall(t *testing.T) {
 	t.Parallel()
 	changes := clockChanges(t)
 	rapid.Check(t, func(rt *rapid.T) {
@@ -199,7 +199,7 @@ func TestWallClockTextIsStrict(t *testing.T) {
 	}
 }
 
-func TestShiftWallKnowsNoClockChange(t *testing.T) {
+func TestShiftWallIgnoresClockChanges(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {
 		text string

@@ -19,7 +19,7 @@ type Fields []byte
 const fieldSize = 2 + 4
 
 // Fingerprint returns the row's ContentHash and its Fields in one pass. It returns an
-// error if row is no JSON object.
+// error if row is not a JSON object.
 func Fingerprint(row []byte) (Hash, Fields, error) {
 	r := readings.Get().(*reading)
 	defer r.done()

@@ -51,7 +51,7 @@ func postgresVersion(ctx context.Context, pool *pgxpool.Pool) oda.Finding {
 	var number int
 	err := pool.QueryRow(ctx, "SELECT current_setting('server_version'), current_setting('server_version_num')::int").Scan(&text, &number)
 	if err != nil {
-		return unreached("version", err, "it could not be looked at", "see what the server logs about it")
+		return unreached("version", err, "it could not be checked", "see what the server logs about it")
 	}
 	f := oda.Finding{Name: "version", Verdict: oda.VerdictOK, Seen: text, Means: fmt.Sprintf("%d or newer is wanted", oldestPostgres)}
 	if number/10_000 < oldestPostgres {
@@ -68,7 +68,7 @@ func (cfg Config) migrations(ctx context.Context) oda.Finding {
 		return unreached("migrations", err, "this version does not know the tables, and its programs do not start on them",
 			"use the newer version of odastream everywhere")
 	case err != nil:
-		return unreached("migrations", err, "it could not be looked at", "give the database's user the right to read its tables")
+		return unreached("migrations", err, "it could not be checked", "give the database's user the right to read its tables")
 	case len(pending) == 0:
 		return oda.Finding{Name: "migrations", Verdict: oda.VerdictOK, Seen: "all are applied", Means: "the tables are those of this version"}
 	}

@@ -27,7 +27,7 @@ func ofTheSource() []mutant {
 		},
 		{
 			invariant: 7, rule: "a page with far more elements than were asked for is refused", file: "oda/splitter.go",
-			old: "len(s.sheet.rejects) == maxElements {", new: "len(s.sheet.rejects) == -1 {",
+			old: "len(s.content.rejects) == maxElements {", new: "len(s.content.rejects) == -1 {",
 			pkg: "./oda", tests: "TestElementsOfAPageAreCounted",
 		},
 		{

@@ -8,17 +8,17 @@ import (
 	"odastream/schema"
 )
 
-// sheet is a page's content before it is checked against a window.
-type sheet struct {
+// content is a page's content before it is checked against a window.
+type content struct {
 	metadata string // value of odata.metadata
 	count    int64  // value of odata.count, -1 if there is none
-	listed   bool   // there was an array named "value"
+	hasValue bool   // there was an array named "value"
 	rows     []Row
 	rejects  []Reject
 }
 
 // extent returns the extent from the answer to a request for the last row.
-func (s sheet) extent() (Extent, error) {
+func (s content) extent() (Extent, error) {
 	extent := Extent{Count: s.count}
 	for _, r := range s.rejects {
 		if r.ID == 0 { // such as 3.5: no upper bound is known
@@ -33,14 +33,14 @@ func (s sheet) extent() (Extent, error) {
 		extent.MaxID = max(extent.MaxID, row.ID)
 	}
 	if len(s.rows)+len(s.rejects) == 0 && s.count > 0 {
-		return Extent{}, fault(ErrNotHonoured, "no row of %d", s.count)
+		return Extent{}, fault(ErrNotHonoured, "none of %d rows returned", s.count)
 	}
 	return extent, nil
 }
 
-// isOf reports whether an odata.metadata address is that of set. It compares only ASCII
+// isMetadataOf reports whether an odata.metadata address is that of set. It compares only ASCII
 // letters: how the source encodes others in an address is not known.
-func isOf(metadata, set string) bool {
+func isMetadataOf(metadata, set string) bool {
 	_, name, ok := strings.Cut(metadata, "#")
 	if !ok {
 		return false
