@@ -23,7 +23,7 @@ import (
 // settling at the end.
 const (
 	envSoak     = "ODASTREAM_SOAK"
-	soakLength  = time.Minute
+	soakLength  = 30 * time.Second
 	soakKillsIn = 20 * time.Second // on average, in a soak of half an hour or more
 	soakKills   = 12               // at least, in a shorter one
 )

@@ -28,7 +28,8 @@ func Empty(t testing.TB) string {
 
 // Migrated returns the DATABASE_URL of a new database with every table of package schema,
 // dropped when the test ends. It is a copy of a template that is made once for each state
-// of the migrations. A copy takes some 50 ms.
+// of the migrations. A copy has a thousand files: it takes some 50 ms in memory, and up to
+// a second on a disk.
 func Migrated(t testing.TB) string {
 	t.Helper()
 	admin := server(t)

@@ -4,7 +4,8 @@
 //	go run ./internal/test/testenv -- go test ./...
 //
 // Invariant: when it returns, the servers that it started have stopped, and its exit
-// status is the command's. Without Java the command still runs, and its tests are skipped
+// status is the command's. Their files, and those of the tests, lie in memory where the
+// machine has enough of it. Without Java the command still runs, and its tests are skipped
 // or fail as package kafkatest says. It knows nothing of tests.
 package main
 
@@ -37,7 +38,10 @@ Servers that these variables name already are used as they are.
 const stopTimeout = 10 * time.Second
 
 func main() {
-	os.Exit(run(context.Background(), os.Args[1:], os.Environ(), os.Stdout, os.Stderr))
+	environ, release := inMemory(os.Environ(), slog.New(slog.NewTextHandler(os.Stderr, nil)))
+	status := run(context.Background(), os.Args[1:], environ, os.Stdout, os.Stderr)
+	release()
+	os.Exit(status)
 }
 
 // run returns the command's exit status, 1 if no server can be started, or 2 for a bad
