@@ -1,34 +1,29 @@
 package stream
 
 import (
-	"log/slog"
 	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/twmb/franz-go/pkg/kadm"
-	"github.com/twmb/franz-go/pkg/kerr"
-	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"odastream/internal/test/kafkatest"
 )
 
+// auditBench gives a bench on a fake broker with the topics of Sag, a-sag and a-sag.dlq.
+func auditBench(t *testing.T) *bench {
+	t.Helper()
+	b := onFake(t)
+	b.cfg.TopicPrefix = "a-"
+	b.topics = NewTopics(b.cl, b.cfg, b.log.logger())
+	b.ensure(t, "Sag")
+	return b
+}
+
 func TestAuditJudgesTopicsAndTheirDeadLetters(t *testing.T) {
 	t.Parallel()
-	cluster := kafkatest.Cluster(t)
-	cfg := Config{Brokers: cluster.ListenAddrs(), TopicPrefix: "a-", Partitions: 3}
-	quiet := slog.New(slog.DiscardHandler)
-	cl, err := NewClient(cfg, quiet)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(cl.Close)
-	topics := NewTopics(cl, cfg, quiet)
-	adm := kadm.NewClient(cl)
-
-	if err := topics.Ensure(t.Context(), []string{"Sag"}); err != nil {
-		t.Fatal(err)
-	}
+	b := auditBench(t)
+	adm := kadm.NewClient(b.cl)
 	made := func(partitions int32, name string, config map[string]string) {
 		t.Helper()
 		values := map[string]*string{}
@@ -43,7 +38,7 @@ func TestAuditJudgesTopicsAndTheirDeadLetters(t *testing.T) {
 	made(3, "a-stemme.dlq", map[string]string{"cleanup.policy": "compact", "max.message.bytes": "2000000"})
 	made(3, "a-aktoer", map[string]string{"cleanup.policy": "delete"})
 
-	got, err := topics.Audit(t.Context(), []string{"Sag", "Stemme", "Aktør", "Fil"})
+	got, err := b.topics.Audit(t.Context(), []string{"Sag", "Stemme", "Aktør", "Fil"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -66,29 +61,9 @@ func TestAuditJudgesTopicsAndTheirDeadLetters(t *testing.T) {
 
 func TestAuditDoesNotJudgeSettingsThatItMayNotRead(t *testing.T) {
 	t.Parallel()
-	cluster := kafkatest.Cluster(t)
-	cfg := Config{Brokers: cluster.ListenAddrs(), TopicPrefix: "a-", Partitions: 3}
-	quiet := slog.New(slog.DiscardHandler)
-	cl, err := NewClient(cfg, quiet)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(cl.Close)
-	topics := NewTopics(cl, cfg, quiet)
-	if err := topics.Ensure(t.Context(), []string{"Sag"}); err != nil {
-		t.Fatal(err)
-	}
-	cluster.ControlKey(int16(kmsg.DescribeConfigs), func(req kmsg.Request) (kmsg.Response, error, bool) {
-		cluster.KeepControl()
-		resp := req.ResponseKind().(*kmsg.DescribeConfigsResponse)
-		for _, asked := range req.(*kmsg.DescribeConfigsRequest).Resources {
-			r := kmsg.NewDescribeConfigsResponseResource()
-			r.ResourceType, r.ResourceName, r.ErrorCode = asked.ResourceType, asked.ResourceName, kerr.TopicAuthorizationFailed.Code
-			resp.Resources = append(resp.Resources, r)
-		}
-		return resp, nil, true
-	})
-	got, err := topics.Audit(t.Context(), []string{"Sag"})
+	b := auditBench(t)
+	kafkatest.HideSettings(b.fake)
+	got, err := b.topics.Audit(t.Context(), []string{"Sag"})
 	if err != nil || !slices.Equal(got.Unreadable, []string{"a-sag", "a-sag.dlq"}) || got.Breaches != nil {
 		t.Errorf("Audit = %+v, %v, want two topics unreadable and no rule broken", got, err)
 	}

@@ -3,41 +3,12 @@ package cli
 import (
 	"bytes"
 	"encoding/json"
-	"net/http/httptest"
 	"strings"
 	"testing"
 
-	"odastream/internal/test/kafkatest"
-	"odastream/internal/test/pgtest"
+	"odastream/internal/test/stand"
 	"odastream/oda"
-	"odastream/odasim"
 )
-
-// ward is a database, brokers and a source to check.
-type ward struct {
-	sim      *odasim.Server
-	source   string
-	database string
-	brokers  []string
-	prefix   string
-}
-
-func newWard(t *testing.T, o odasim.Options) *ward {
-	t.Helper()
-	w := &ward{sim: odasim.New(o), database: pgtest.Migrated(t), brokers: kafkatest.Fake(t), prefix: kafkatest.Prefix(t)}
-	w.sim.Generate(3, 0.05)
-	server := httptest.NewServer(w.sim)
-	t.Cleanup(server.Close)
-	w.source = server.URL + odasim.Root
-	return w
-}
-
-func (w *ward) environ(more ...string) []string {
-	return append([]string{
-		"ODA_URL=" + w.source, "ODA_RATE=0", "DATABASE_URL=" + w.database,
-		"KAFKA_BROKERS=" + strings.Join(w.brokers, ","), "KAFKA_TOPIC_PREFIX=" + w.prefix,
-	}, more...)
-}
 
 // runDoctor runs the command and returns its exit status and output.
 func runDoctor(t *testing.T, environ []string, args ...string) (int, string) {
@@ -70,47 +41,47 @@ func lines(t *testing.T, environ []string, args ...string) (int, map[string]line
 
 func TestDoctorFindsAHealthyWorldHealthy(t *testing.T) {
 	t.Parallel()
-	w := newWard(t, odasim.Options{})
-	status, out := runDoctor(t, w.environ("ODA_ENTITIES=Sag,Stemme"))
+	s := stand.NewServers(t)
+	status, out := runDoctor(t, s.Environ("ODA_ENTITIES=Sag,Stemme"))
 	if status != 0 {
 		t.Fatalf("doctor = %d:\n%s", status, out)
 	}
 	for _, want := range []string{
-		"postgres postgres", "all are applied", "kafka 127.0.0.1", "4 of 4 are missing: " + w.prefix + "sag", "source http://127.0.0.1",
+		"postgres postgres", "all are applied", "kafka 127.0.0.1", "4 of 4 are missing: " + s.Kafka.TopicPrefix + "sag", "source http://127.0.0.1",
 		"page-cap", "stamps are compared as ticks", " 0 trouble\n",
 	} {
 		if !strings.Contains(out, want) {
 			t.Errorf("output lacks %q:\n%s", want, out)
 		}
 	}
-	if n := w.sim.Requests(); n > 12 {
+	if n := s.Sim.Requests(); n > 12 {
 		t.Errorf("%d requests to the source, want about ten", n)
 	}
 }
 
 func TestDoctorFullAsksEverySet(t *testing.T) {
 	t.Parallel()
-	w := newWard(t, odasim.Options{})
-	status, found := lines(t, w.environ(), "--full")
+	s := stand.NewServers(t)
+	status, found := lines(t, s.Environ(), "--full")
 	if status != 0 || !strings.Contains(found["source filter-by-stamp"].Seen, "sets asked: 45") {
 		t.Errorf("doctor --full = %d, %+v, want 0 and 45 sets asked", status, found["source filter-by-stamp"])
 	}
-	if n := w.sim.Requests(); n < 3*45 {
+	if n := s.Sim.Requests(); n < 3*45 {
 		t.Errorf("%d requests, want three for each set", n)
 	}
 }
 
 func TestTroubleIsAFault(t *testing.T) {
 	t.Parallel()
-	w := newWard(t, odasim.Options{})
-	status, out := runDoctor(t, w.environ("ODA_ENTITIES=Sag", "DATABASE_URL=postgres://u:secret@127.0.0.1:1/x", "MIGRATE=off"))
+	s := stand.NewServers(t)
+	status, out := runDoctor(t, s.Environ("ODA_ENTITIES=Sag", "DATABASE_URL=postgres://u:secret@127.0.0.1:1/x", "MIGRATE=off"))
 	if status != 1 || !strings.Contains(out, "  trouble  reachable") || !strings.Contains(out, "to do: start Postgres") || !strings.Contains(out, " 1 trouble\n") {
 		t.Errorf("doctor = %d, want 1 and what to do:\n%s", status, out)
 	}
 	if strings.Contains(out, "secret") {
 		t.Errorf("the password is shown:\n%s", out)
 	}
-	status, found := lines(t, w.environ("ODA_ENTITIES=Sag", "DATABASE_URL="))
+	status, found := lines(t, s.Environ("ODA_ENTITIES=Sag", "DATABASE_URL="))
 	if f := found["postgres settings"]; status != 1 || f.Verdict != oda.VerdictTrouble {
 		t.Errorf("doctor --json = %d, %+v, want 1 and the trouble", status, f)
 	}

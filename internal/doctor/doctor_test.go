@@ -3,7 +3,6 @@ package doctor_test
 import (
 	"context"
 	"log/slog"
-	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -11,41 +10,21 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/jackc/pgx/v5"
 	"github.com/twmb/franz-go/pkg/kadm"
-	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
-	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"odastream/internal/doctor"
 	"odastream/internal/test/kafkatest"
 	"odastream/internal/test/pgtest"
+	"odastream/internal/test/stand"
 	"odastream/oda"
 	"odastream/odasim"
 	"odastream/schema"
 	"odastream/stream"
 )
 
-// ward is a database, brokers and a source to check.
-type ward struct {
-	sim      *odasim.Server
-	source   string
-	database string
-	brokers  []string
-	prefix   string
-}
-
-func newWard(t *testing.T, o odasim.Options) *ward {
-	t.Helper()
-	w := &ward{sim: odasim.New(o), database: pgtest.Migrated(t), brokers: kafkatest.Fake(t), prefix: kafkatest.Prefix(t)}
-	w.sim.Generate(3, 0.05)
-	server := httptest.NewServer(w.sim)
-	t.Cleanup(server.Close)
-	w.source = server.URL + odasim.Root
-	return w
-}
-
-// config returns a Config of the ward for all entities.
-func (w *ward) config() doctor.Config {
-	cfg := doctor.Config{DatabaseURL: w.database, Migrate: true, Kafka: w.kafka(), Source: oda.Config{URL: w.source}}
+// configOf returns a Config of servers for all entities.
+func configOf(s *stand.Servers) doctor.Config {
+	cfg := doctor.Config{DatabaseURL: s.DatabaseURL, Migrate: true, Kafka: s.Kafka, Source: oda.Config{URL: s.SourceURL}}
 	for _, e := range schema.Entities() {
 		if !e.Subset {
 			cfg.Entities = append(cfg.Entities, e.Name)
@@ -66,13 +45,9 @@ func look(t *testing.T, cfg doctor.Config) map[string]oda.Finding {
 	return found
 }
 
-func (w *ward) kafka() stream.Config {
-	return stream.Config{Brokers: w.brokers, TopicPrefix: w.prefix, Partitions: 3}
-}
-
-func (w *ward) client(t *testing.T) *kgo.Client {
+func client(t *testing.T, s *stand.Servers) *kgo.Client {
 	t.Helper()
-	cl, err := kgo.NewClient(kgo.SeedBrokers(w.brokers...))
+	cl, err := kgo.NewClient(kgo.SeedBrokers(s.Kafka.Brokers...))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -101,43 +76,43 @@ func troubles(t *testing.T, found map[string]oda.Finding) map[string]bool {
 func TestDoctorNamesTroubleAndWhatToDo(t *testing.T) {
 	t.Parallel()
 	for claim, tt := range map[string]struct {
-		arrange func(t *testing.T, w *ward, cfg *doctor.Config)
+		arrange func(t *testing.T, s *stand.Servers, cfg *doctor.Config)
 		want    []string
 	}{
-		"filters ignored": {func(_ *testing.T, w *ward, _ *doctor.Config) {
-			w.sim.SetFaults(odasim.Faults{UnfilteredRate: 1})
+		"filters ignored": {func(_ *testing.T, s *stand.Servers, _ *doctor.Config) {
+			s.Sim.SetFaults(odasim.Faults{UnfilteredRate: 1})
 		}, []string{"source filter-by-id", "source filter-by-stamp", "source null-stamps"}},
-		"no source": {func(_ *testing.T, w *ward, cfg *doctor.Config) {
-			w.sim.SetFaults(odasim.Faults{ErrorRate: 1, ErrorStatus: 403})
+		"no source": {func(_ *testing.T, s *stand.Servers, cfg *doctor.Config) {
+			s.Sim.SetFaults(odasim.Faults{ErrorRate: 1, ErrorStatus: 403})
 			cfg.Entities = []string{"Sag"}
 		}, []string{"source metadata", "source page-cap"}},
-		"no Postgres": {func(_ *testing.T, _ *ward, cfg *doctor.Config) {
+		"no Postgres": {func(_ *testing.T, _ *stand.Servers, cfg *doctor.Config) {
 			cfg.DatabaseURL = "postgres://u:secret@127.0.0.1:1/x"
 		}, []string{"postgres reachable"}},
-		"no database is named": {func(_ *testing.T, _ *ward, cfg *doctor.Config) { cfg.DatabaseURL = "" }, []string{"postgres settings"}},
-		"a database that cannot store every text": {func(t *testing.T, _ *ward, cfg *doctor.Config) {
+		"no database is named": {func(_ *testing.T, _ *stand.Servers, cfg *doctor.Config) { cfg.DatabaseURL = "" }, []string{"postgres settings"}},
+		"a database that cannot store every text": {func(t *testing.T, _ *stand.Servers, cfg *doctor.Config) {
 			cfg.DatabaseURL = pgtest.Latin1(t)
 		}, []string{"postgres encoding"}},
-		"tables left to a person": {func(t *testing.T, _ *ward, cfg *doctor.Config) {
+		"tables left to a person": {func(t *testing.T, _ *stand.Servers, cfg *doctor.Config) {
 			cfg.DatabaseURL, cfg.Migrate = pgtest.Empty(t), false
 		}, []string{"postgres migrations"}},
-		"tables of a newer version": {func(t *testing.T, w *ward, _ *doctor.Config) { newer(t, w.database) }, []string{"postgres migrations"}},
-		"no Kafka": {func(_ *testing.T, _ *ward, cfg *doctor.Config) {
+		"tables of a newer version": {func(t *testing.T, s *stand.Servers, _ *doctor.Config) { newer(t, s.DatabaseURL) }, []string{"postgres migrations"}},
+		"no Kafka": {func(_ *testing.T, _ *stand.Servers, cfg *doctor.Config) {
 			cfg.Kafka.Brokers = []string{"127.0.0.1:1"}
 		}, []string{"kafka reachable"}},
-		"a topic that loses rows by age": {func(t *testing.T, w *ward, _ *doctor.Config) {
-			topic(t, w, "cleanup.policy", "delete")
+		"a topic that loses rows by age": {func(t *testing.T, s *stand.Servers, _ *doctor.Config) {
+			topic(t, s, "cleanup.policy", "delete")
 		}, []string{"kafka compaction"}},
-		"two clocks": {func(t *testing.T, w *ward, _ *doctor.Config) {
-			w.sim.SetNow(at(t, "2011-01-01T00:00:00Z"))
+		"two clocks": {func(t *testing.T, s *stand.Servers, _ *doctor.Config) {
+			s.Sim.SetNow(at(t, "2011-01-01T00:00:00Z"))
 		}, []string{"source clock"}},
-		"healthy, rather": {func(*testing.T, *ward, *doctor.Config) {}, nil},
+		"healthy, rather": {func(*testing.T, *stand.Servers, *doctor.Config) {}, nil},
 	} {
 		t.Run(claim, func(t *testing.T) {
 			t.Parallel()
-			w := newWard(t, odasim.Options{})
-			cfg := w.config()
-			tt.arrange(t, w, &cfg)
+			s := stand.NewServers(t)
+			cfg := configOf(s)
+			tt.arrange(t, s, &cfg)
 			found := look(t, cfg)
 			want := map[string]bool{}
 			for _, name := range tt.want {
@@ -167,23 +142,23 @@ func newer(t *testing.T, url string) {
 }
 
 // topic creates the topic of Sag with one setting, as if by hand.
-func topic(t *testing.T, w *ward, setting, value string) {
+func topic(t *testing.T, s *stand.Servers, setting, value string) {
 	t.Helper()
-	adm := kadm.NewClient(w.client(t))
+	adm := kadm.NewClient(client(t, s))
 	config := map[string]*string{"cleanup.policy": new("compact"), setting: &value}
-	if _, err := adm.CreateTopic(t.Context(), 5, 1, config, w.kafka().Topic("Sag")); err != nil {
+	if _, err := adm.CreateTopic(t.Context(), 5, 1, config, s.Kafka.Topic("Sag")); err != nil {
 		t.Fatal(err)
 	}
 }
 
 func TestDoctorJudgesTopicsByTheContract(t *testing.T) {
 	t.Parallel()
-	w := newWard(t, odasim.Options{})
-	if err := stream.NewTopics(w.client(t), w.kafka(), discard()).Ensure(t.Context(), []string{"Sag"}); err != nil {
+	s := stand.NewServers(t)
+	if err := stream.NewTopics(client(t, s), s.Kafka, discard()).Ensure(t.Context(), []string{"Sag"}); err != nil {
 		t.Fatal(err)
 	}
 	want := []string{"kafka topics", "kafka leaders", "kafka compaction", "kafka tombstones", "kafka partitions", "kafka dead-letters"}
-	cfg := w.config()
+	cfg := configOf(s)
 	cfg.Entities = []string{"Sag"}
 	found := look(t, cfg)
 	for _, name := range want {
@@ -198,13 +173,13 @@ func TestDoctorJudgesTopicsByTheContract(t *testing.T) {
 	} {
 		t.Run(claim, func(t *testing.T) {
 			t.Parallel()
-			w := newWard(t, odasim.Options{})
-			topic(t, w, tt.setting, tt.value)
+			s := stand.NewServers(t)
+			topic(t, s, tt.setting, tt.value)
 			dead := map[string]*string{"cleanup.policy": new("delete"), "max.message.bytes": new("1048588")}
-			if _, err := kadm.NewClient(w.client(t)).CreateTopic(t.Context(), 3, 1, dead, w.kafka().DeadLetterTopic("Sag")); err != nil {
+			if _, err := kadm.NewClient(client(t, s)).CreateTopic(t.Context(), 3, 1, dead, s.Kafka.DeadLetterTopic("Sag")); err != nil {
 				t.Fatal(err)
 			}
-			cfg := w.config()
+			cfg := configOf(s)
 			cfg.Entities = []string{"Sag"}
 			if f := look(t, cfg)[tt.finding]; f.Verdict != oda.VerdictNote || !strings.Contains(f.Seen, tt.seen) {
 				t.Errorf("%s is %+v, want a note of %q", tt.finding, f, tt.seen)
@@ -215,21 +190,12 @@ func TestDoctorJudgesTopicsByTheContract(t *testing.T) {
 
 func TestDoctorSaysWhichSettingsItMayNotRead(t *testing.T) {
 	t.Parallel()
-	w := newWard(t, odasim.Options{})
+	s := stand.NewServers(t)
 	cluster := kafkatest.Cluster(t)
-	w.brokers = cluster.ListenAddrs()
-	topic(t, w, "cleanup.policy", "delete")
-	cluster.ControlKey(int16(kmsg.DescribeConfigs), func(req kmsg.Request) (kmsg.Response, error, bool) {
-		cluster.KeepControl()
-		resp := req.ResponseKind().(*kmsg.DescribeConfigsResponse)
-		for _, asked := range req.(*kmsg.DescribeConfigsRequest).Resources {
-			r := kmsg.NewDescribeConfigsResponseResource()
-			r.ResourceType, r.ResourceName, r.ErrorCode = asked.ResourceType, asked.ResourceName, kerr.TopicAuthorizationFailed.Code
-			resp.Resources = append(resp.Resources, r)
-		}
-		return resp, nil, true
-	})
-	cfg := w.config()
+	s.Kafka.Brokers = cluster.ListenAddrs()
+	topic(t, s, "cleanup.policy", "delete")
+	kafkatest.HideSettings(cluster)
+	cfg := configOf(s)
 	cfg.Entities = []string{"Sag"}
 	if f := look(t, cfg)["kafka settings"]; f.Verdict != oda.VerdictNote || !strings.Contains(f.Seen, "those of 1 topics") {
 		t.Errorf("settings %+v, want a note of one topic", f)

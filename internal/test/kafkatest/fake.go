@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
@@ -44,6 +45,20 @@ func wantNoMetrics(cluster *kfake.Cluster) {
 		cluster.KeepControl()
 		res := req.ResponseKind().(*kmsg.GetTelemetrySubscriptionsResponse)
 		res.PushIntervalMillis = int32(time.Hour.Milliseconds())
+		return res, nil, true
+	})
+}
+
+// HideSettings has the broker refuse to tell the settings of topics.
+func HideSettings(cluster *kfake.Cluster) {
+	cluster.ControlKey(int16(kmsg.DescribeConfigs), func(req kmsg.Request) (kmsg.Response, error, bool) {
+		cluster.KeepControl()
+		res := req.ResponseKind().(*kmsg.DescribeConfigsResponse)
+		for _, asked := range req.(*kmsg.DescribeConfigsRequest).Resources {
+			r := kmsg.NewDescribeConfigsResponseResource()
+			r.ResourceType, r.ResourceName, r.ErrorCode = asked.ResourceType, asked.ResourceName, kerr.TopicAuthorizationFailed.Code
+			res.Resources = append(res.Resources, r)
+		}
 		return res, nil, true
 	})
 }
