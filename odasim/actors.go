@@ -40,7 +40,7 @@ func (c *chronicle) electActors(others int) {
 
 // election is the day on which the members join their parties and committees, before
 // anything else happens.
-func election() time.Time { return foundation().AddDate(8, 1, 0) }
+func election() time.Time { return referenceStamp().AddDate(8, 1, 0) }
 
 // electMember writes a member and what the member belongs to, stamped within 200
 // days of the election.

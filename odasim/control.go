@@ -131,7 +131,7 @@ func (s *Server) controlFaults(r *http.Request) (any, error) {
 func (s *Server) controlNow(r *http.Request) (any, error) {
 	now, err := time.Parse(time.RFC3339, r.FormValue("now"))
 	if err != nil {
-		return nil, errors.New("set clock: now is no time as 2026-11-23T16:00:00+01:00")
+		return nil, errors.New("set clock: now is not a time such as 2026-11-23T16:00:00+01:00")
 	}
 	s.SetNow(now)
 	return nil, nil

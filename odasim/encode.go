@@ -44,7 +44,7 @@ func (o *Options) read(r *row) error {
 		}
 	}
 	if !identified {
-		return errors.New("encode row: no object with an id")
+		return errors.New("encode row: not an object with an id")
 	}
 	return nil
 }

@@ -11,7 +11,7 @@ import (
 )
 
 // Faults are the settings for what goes wrong. A rate is the share of requests that are
-// spoilt, 0 to 1. They are chosen by the seed: the same requests in the same order meet
+// spoiled, 0 to 1. They are chosen by the seed: the same requests in the same order meet
 // the same faults. The zero value is a service without fault or delay.
 type Faults struct {
 	// Seed of the randomness.
@@ -88,22 +88,22 @@ func (f Faults) Validate() error {
 // -error-rate, -latency and so on. Seed has no flag: the program has one seed for
 // everything.
 func (f *Faults) Flags(set *flag.FlagSet) {
-	set.DurationVar(&f.Latency, "latency", 0, "of each answer")
-	set.DurationVar(&f.Jitter, "jitter", 0, "added to the latency at most")
-	set.Float64Var(&f.ErrorRate, "error-rate", 0, "share of requests at which a burst of errors begins, 0 to 1")
-	set.IntVar(&f.ErrorBurst, "error-burst", 1, "errors a burst")
-	set.IntVar(&f.ErrorStatus, "error-status", 500, "status of the errors")
-	set.DurationVar(&f.RetryAfter, "retry-after", 0, "Retry-After of the errors; 0: none")
+	set.DurationVar(&f.Latency, "latency", 0, "latency of each answer")
+	set.DurationVar(&f.Jitter, "jitter", 0, "highest random addition to the latency")
+	set.Float64Var(&f.ErrorRate, "error-rate", 0, "share of requests that begin a burst of errors, 0 to 1")
+	set.IntVar(&f.ErrorBurst, "error-burst", 1, "errors in a burst")
+	set.IntVar(&f.ErrorStatus, "error-status", 500, "HTTP status of the errors")
+	set.DurationVar(&f.RetryAfter, "retry-after", 0, "Retry-After header of the errors; 0: none")
 	set.Float64Var(&f.HTMLRate, "html-rate", 0, "share of answers that are a web page with 200")
 	set.Float64Var(&f.TruncateRate, "truncate-rate", 0, "share of bodies that end early")
 	set.Float64Var(&f.ResetRate, "reset-rate", 0, "share of connections that are reset")
 	set.Float64Var(&f.StallRate, "stall-rate", 0, "share of bodies that stop halfway")
-	set.DurationVar(&f.Stall, "stall", time.Minute, "for how long they stop")
+	set.DurationVar(&f.Stall, "stall", time.Minute, "how long a stalled body stops")
 	set.Float64Var(&f.UnfilteredRate, "unfiltered-rate", 0, "share of answers that ignore $filter")
 	set.Float64Var(&f.DisorderRate, "disorder-rate", 0, "share of pages in a wrong order")
 	set.Float64Var(&f.ShortRate, "short-rate", 0, "share of pages with fewer rows than they could hold")
 	set.Float64Var(&f.RedirectRate, "redirect-rate", 0, "share of requests that are redirected")
-	set.StringVar(&f.RedirectTo, "redirect-to", "", "`address` that they are sent to; empty: the one that was asked, without end")
+	set.StringVar(&f.RedirectTo, "redirect-to", "", "`address` that requests are redirected to; empty: the requested one, again and again")
 	set.Float64Var(&f.BombRate, "bomb-rate", 0, "share of pages of twelve million elements, 23 kB in gzip")
 }
 
@@ -136,8 +136,8 @@ const (
 	errorFault
 	htmlFault
 	resetFault
-	cutFault   // the connection closes before the announced length
-	shearFault // the body is short, and its length says so
+	abortFault     // the connection closes before the announced length
+	shortBodyFault // the body is short, and its length says so
 	stallFault
 	redirectFault
 	bombFault
@@ -152,25 +152,25 @@ type fault struct {
 	stall      time.Duration
 	unfiltered bool
 	location   string  // of a redirect
-	turn       int     // rows are rotated by this; 0 for none
+	rotate     int     // rows are rotated by this; 0 for none
 	short      float64 // share of the page that is served; 0 for all
 }
 
 // faultSource draws the faults.
 type faultSource struct {
-	mu      sync.Mutex
-	knobs   Faults
-	random  *rand.Rand
-	hostile *rand.Rand // its own, so that the other faults do not move
-	burst   int        // errors still to come
-	sheared bool
-	counts  FaultCounts
+	mu        sync.Mutex
+	rates     Faults
+	random    *rand.Rand
+	hostile   *rand.Rand // its own, so that the other faults do not move
+	burst     int        // errors still to come
+	shortened bool
+	counts    FaultCounts
 }
 
 func (s *faultSource) set(f Faults) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.knobs, s.burst = f, 0
+	s.rates, s.burst = f, 0
 	s.random = rand.New(rand.NewPCG(f.Seed, 0x0da))
 	s.hostile = rand.New(rand.NewPCG(f.Seed, 0x0db))
 }
@@ -183,12 +183,12 @@ func (s *faultSource) draw() fault {
 	if s.random == nil {
 		return fault{}
 	}
-	k := s.knobs
+	k := s.rates
 	f := fault{latency: k.Latency, stall: k.Stall}
 	if k.Jitter > 0 {
 		f.latency += time.Duration(s.random.Int64N(int64(k.Jitter) + 1))
 	}
-	s.drawWhole(&f)
+	s.drawFault(&f)
 	s.drawContent(&f)
 	s.drawHostile(&f)
 	return f
@@ -196,26 +196,26 @@ func (s *faultSource) draw() fault {
 
 // drawHostile draws what an attacker would send, if nothing else is wrong.
 func (s *faultSource) drawHostile(f *fault) {
-	redirect, bomb := s.hostile.Float64() < s.knobs.RedirectRate, s.hostile.Float64() < s.knobs.BombRate
+	redirect, bomb := s.hostile.Float64() < s.rates.RedirectRate, s.hostile.Float64() < s.rates.BombRate
 	switch {
 	case f.kind != noFault:
 	case redirect:
 		s.counts.Redirected++
-		f.kind, f.location = redirectFault, s.knobs.RedirectTo
+		f.kind, f.location = redirectFault, s.rates.RedirectTo
 	case bomb:
 		s.counts.Bombs++
 		f.kind = bombFault
 	}
 }
 
-// drawWhole draws what spoils the answer as a whole. If several do, the first one counts.
-func (s *faultSource) drawWhole(f *fault) {
-	k := s.knobs
-	begins := s.hits(k.ErrorRate)
+// drawFault draws what spoils the answer as a whole. If several do, the first one counts.
+func (s *faultSource) drawFault(f *fault) {
+	k := s.rates
+	begins := s.chance(k.ErrorRate)
 	if begins && s.burst == 0 {
 		s.burst = max(1, k.ErrorBurst)
 	}
-	reset, html, cut, stall := s.hits(k.ResetRate), s.hits(k.HTMLRate), s.hits(k.TruncateRate), s.hits(k.StallRate)
+	reset, html, cut, stall := s.chance(k.ResetRate), s.chance(k.HTMLRate), s.chance(k.TruncateRate), s.chance(k.StallRate)
 	switch {
 	case s.burst > 0:
 		s.burst--
@@ -229,9 +229,9 @@ func (s *faultSource) drawWhole(f *fault) {
 		f.kind = htmlFault
 	case cut:
 		s.counts.Truncated++
-		f.kind = cutFault
-		if s.sheared = !s.sheared; !s.sheared {
-			f.kind = shearFault
+		f.kind = abortFault
+		if s.shortened = !s.shortened; !s.shortened {
+			f.kind = shortBodyFault
 		}
 	case stall:
 		s.counts.Stalled++
@@ -244,20 +244,20 @@ func (s *faultSource) drawWhole(f *fault) {
 
 // fail makes the fault an error answer.
 func (s *faultSource) fail(f *fault) {
-	f.kind, f.status = errorFault, s.knobs.ErrorStatus
+	f.kind, f.status = errorFault, s.rates.ErrorStatus
 	if f.status == 0 {
 		f.status = http.StatusInternalServerError
 	}
-	if after := s.knobs.RetryAfter; after > 0 {
+	if after := s.rates.RetryAfter; after > 0 {
 		f.retryAfter = strconv.Itoa(int((after + time.Second - 1) / time.Second))
 	}
 }
 
 // drawContent draws what makes a good-looking answer wrong.
 func (s *faultSource) drawContent(f *fault) {
-	k := s.knobs
-	unfiltered, disorder, short := s.hits(k.UnfilteredRate), s.hits(k.DisorderRate), s.hits(k.ShortRate)
-	share, turn := s.random.Float64(), 1+s.random.IntN(1000)
+	k := s.rates
+	unfiltered, disorder, short := s.chance(k.UnfilteredRate), s.chance(k.DisorderRate), s.chance(k.ShortRate)
+	share, rotate := s.random.Float64(), 1+s.random.IntN(1000)
 	if f.kind != noFault {
 		return
 	}
@@ -267,7 +267,7 @@ func (s *faultSource) drawContent(f *fault) {
 	}
 	if disorder {
 		s.counts.Disordered++
-		f.turn = turn
+		f.rotate = rotate
 	}
 	if short {
 		s.counts.Short++
@@ -275,5 +275,5 @@ func (s *faultSource) drawContent(f *fault) {
 	}
 }
 
-// hits reports whether a fault of this rate occurs now.
-func (s *faultSource) hits(rate float64) bool { return s.random.Float64() < rate }
+// chance reports whether a fault of this rate occurs now.
+func (s *faultSource) chance(rate float64) bool { return s.random.Float64() < rate }

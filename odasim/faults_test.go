@@ -17,8 +17,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// spoilt starts a server with three rows, each of whose answers meets f.
-func spoilt(t *testing.T, f Faults) (*Server, *httptest.Server) {
+// faultyServer starts a server with three rows, each of whose answers meets f.
+func faultyServer(t *testing.T, f Faults) (*Server, *httptest.Server) {
 	t.Helper()
 	s := newSim(Options{})
 	votes(t, s, map[int]string{1: "2019-03-20T19:21:12", 2: "2019-03-20T19:21:12", 3: "2019-03-20T19:21:12"})
@@ -51,7 +51,7 @@ const threeRows = `{"odata.metadata":"https://oda.ft.dk/api/$metadata#Stemme","v
 
 func TestErrorFault(t *testing.T) {
 	t.Parallel()
-	_, server := spoilt(t, Faults{ErrorRate: 1, ErrorStatus: 503, RetryAfter: 1500 * time.Millisecond})
+	_, server := faultyServer(t, Faults{ErrorRate: 1, ErrorStatus: 503, RetryAfter: 1500 * time.Millisecond})
 	a, body, err := get(t.Context(), server, "/Stemme")
 	if err != nil || a.StatusCode != 503 || body != errorPage || a.Header.Get("Retry-After") != "2" || a.Header.Get("Content-Type") != "text/html" {
 		t.Errorf("got %v %v %q, want 503 with a web page and Retry-After: 2", err, a, body)
@@ -60,7 +60,7 @@ func TestErrorFault(t *testing.T) {
 
 func TestHTMLFault(t *testing.T) {
 	t.Parallel()
-	_, server := spoilt(t, Faults{HTMLRate: 1})
+	_, server := faultyServer(t, Faults{HTMLRate: 1})
 	a, body, err := get(t.Context(), server, "/Stemme")
 	if err != nil || a.StatusCode != 200 || body != noticePage || a.Header.Get("Content-Type") != "text/html" {
 		t.Errorf("got %v %v %q, want 200 with a web page", err, a, body)
@@ -69,7 +69,7 @@ func TestHTMLFault(t *testing.T) {
 
 func TestTruncateFault(t *testing.T) {
 	t.Parallel()
-	s, server := spoilt(t, Faults{TruncateRate: 1})
+	s, server := faultyServer(t, Faults{TruncateRate: 1})
 	for n, want := range []error{io.ErrUnexpectedEOF, nil, io.ErrUnexpectedEOF, nil} {
 		_, body, err := get(t.Context(), server, "/Stemme")
 		if !errors.Is(err, want) || body != threeRows[:len(threeRows)/2] {
@@ -83,7 +83,7 @@ func TestTruncateFault(t *testing.T) {
 
 func TestResetFault(t *testing.T) {
 	t.Parallel()
-	_, server := spoilt(t, Faults{ResetRate: 1})
+	_, server := faultyServer(t, Faults{ResetRate: 1})
 	if _, body, err := get(t.Context(), server, "/Stemme"); !errors.Is(err, syscall.ECONNRESET) {
 		t.Errorf("got %v and %q, want a reset connection", err, body)
 	}
@@ -91,7 +91,7 @@ func TestResetFault(t *testing.T) {
 
 func TestUnfilteredFault(t *testing.T) {
 	t.Parallel()
-	_, server := spoilt(t, Faults{UnfilteredRate: 1})
+	_, server := faultyServer(t, Faults{UnfilteredRate: 1})
 	if _, body, err := get(t.Context(), server, "/Stemme?$filter=id+gt+3&$top=3"); err != nil || body != threeRows {
 		t.Errorf("got %v and %s, want everything", err, body)
 	}
@@ -191,7 +191,7 @@ func TestSeedRepeatsFaults(t *testing.T) {
 	}
 	s.SetFaults(Faults{})
 	if w := ask(t, s, "/Stemme"); w.Code != 200 {
-		t.Errorf("knobs turned back: status %d, want 200", w.Code)
+		t.Errorf("faults removed: status %d, want 200", w.Code)
 	}
 }
 
@@ -205,12 +205,12 @@ func TestDelays(t *testing.T) {
 		most     time.Duration
 		whole    bool
 	}{
-		"latency":                       {Faults{Latency: time.Second}, time.Hour, time.Second, time.Second, true},
-		"latency and jitter":            {Faults{Latency: time.Second, Jitter: time.Second}, time.Hour, time.Second, 2 * time.Second, true},
-		"a client without patience":     {Faults{Latency: time.Hour}, time.Second, time.Second, time.Second, false},
-		"a stall that ends":             {Faults{StallRate: 1, Stall: time.Minute}, time.Hour, time.Minute, time.Minute, true},
-		"a stall of a minute":           {Faults{StallRate: 1}, time.Hour, time.Minute, time.Minute, true},
-		"a stall that nobody waits for": {Faults{StallRate: 1, Stall: time.Hour}, time.Second, time.Second, time.Second, false},
+		"latency":                                      {Faults{Latency: time.Second}, time.Hour, time.Second, time.Second, true},
+		"latency and jitter":                           {Faults{Latency: time.Second, Jitter: time.Second}, time.Hour, time.Second, 2 * time.Second, true},
+		"a client with a short timeout":                {Faults{Latency: time.Hour}, time.Second, time.Second, time.Second, false},
+		"a stall that ends":                            {Faults{StallRate: 1, Stall: time.Minute}, time.Hour, time.Minute, time.Minute, true},
+		"a stall of a minute":                          {Faults{StallRate: 1}, time.Hour, time.Minute, time.Minute, true},
+		"a stall that is longer than the client waits": {Faults{StallRate: 1, Stall: time.Hour}, time.Second, time.Second, time.Second, false},
 	} {
 		t.Run(claim, func(t *testing.T) {
 			t.Parallel()
@@ -263,7 +263,7 @@ func TestFaultsValidate(t *testing.T) {
 	}
 }
 
-func TestBadKnobsPanic(t *testing.T) {
+func TestBadSettingsPanic(t *testing.T) {
 	t.Parallel()
 	for claim, do := range map[string]func(){
 		"faults":   func() { newSim(Options{}).SetFaults(Faults{ErrorRate: 2}) },

@@ -17,7 +17,7 @@ func fieldsOfSag() map[string]string {
 	}
 }
 
-func TestFilterFinds(t *testing.T) {
+func TestFilterMatches(t *testing.T) {
 	t.Parallel()
 	s := newSim(Options{})
 	put(t, s, "Sag",
@@ -66,35 +66,35 @@ func TestFilterFinds(t *testing.T) {
 	}
 }
 
-func TestFilterRefuses(t *testing.T) {
+func TestParseFilterRefuses(t *testing.T) {
 	t.Parallel()
 	for claim, text := range map[string]string{
-		"nothing":                  "",
-		"only a field":             "id",
-		"no value":                 "id gt",
-		"no operator":              "id 5",
-		"an unknown operator":      "id has 5",
-		"an operator's other case": "id GT 5",
-		"two comparisons unjoined": "id gt 5 id lt 6",
-		"an open end":              "(id gt 5",
-		"an end too many":          "id gt 5)",
-		"empty parentheses":        "()",
-		"a quote without an end":   "titel eq 'x",
-		"a date without quotes":    "opdateringsdato gt 2019-03-20T19:21:12",
-		"a date that is text":      "opdateringsdato gt '2019-03-20T19:21:12'",
-		"a date that is none":      "opdateringsdato gt datetime'2019-03-20'",
-		"a number with a point":    "id gt 1.5",
-		"a number too large":       "id gt 9223372036854775808",
-		"a lone minus":             "id gt -",
-		"two fields":               "id gt typeid",
-		"two values":               "1 eq 1",
-		"null compared":            "titel gt null",
-		"a function":               "substringof('x',titel)",
-		"a joint without a side":   "id gt 5 and",
-		"stray signs":              "id gt 5 & id lt 6",
-		"a broken letter":          "id\xff gt 5",
-		"nesting without end":      strings.Repeat("(", 5000) + "id gt 1" + strings.Repeat(")", 5000),
-		"not without end":          strings.Repeat("not ", 5000) + "id gt 1",
+		"nothing":                       "",
+		"only a field":                  "id",
+		"no value":                      "id gt",
+		"no operator":                   "id 5",
+		"an unknown operator":           "id has 5",
+		"an operator in upper case":     "id GT 5",
+		"two comparisons unjoined":      "id gt 5 id lt 6",
+		"an open parenthesis":           "(id gt 5",
+		"a parenthesis too many":        "id gt 5)",
+		"empty parentheses":             "()",
+		"a quote without an end":        "titel eq 'x",
+		"a date without quotes":         "opdateringsdato gt 2019-03-20T19:21:12",
+		"a date that is text":           "opdateringsdato gt '2019-03-20T19:21:12'",
+		"a date that is not a time":     "opdateringsdato gt datetime'2019-03-20'",
+		"a number with a point":         "id gt 1.5",
+		"a number too large":            "id gt 9223372036854775808",
+		"a lone minus":                  "id gt -",
+		"two fields":                    "id gt typeid",
+		"two values":                    "1 eq 1",
+		"null compared":                 "titel gt null",
+		"a function":                    "substringof('x',titel)",
+		"and without a right side":      "id gt 5 and",
+		"stray signs":                   "id gt 5 & id lt 6",
+		"invalid UTF-8":                 "id\xff gt 5",
+		"parentheses nested too deeply": strings.Repeat("(", 5000) + "id gt 1" + strings.Repeat(")", 5000),
+		"not nested too deeply":         strings.Repeat("not ", 5000) + "id gt 1",
 	} {
 		t.Run(claim, func(t *testing.T) {
 			t.Parallel()
@@ -136,9 +136,9 @@ func drawFilter(r *rapid.T, depth int, top int64) filter {
 	}
 }
 
-// TestBoundsLeaveNothingOut checks what the indexes rely on: a row that matches lies
+// TestBoundsContainEveryMatch checks what the indexes rely on: a row that matches lies
 // within the bounds, and exact bounds contain no other row.
-func TestBoundsLeaveNothingOut(t *testing.T) {
+func TestBoundsContainEveryMatch(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(r *rapid.T) {
 		f := drawFilter(r, 3, 30)
@@ -152,9 +152,9 @@ func TestBoundsLeaveNothingOut(t *testing.T) {
 				inside := b.holds(one.id, one.stamp) && compareKeys(stampKey{one.stamp, one.id}, b.first) >= 0
 				switch matches := f.match(one); {
 				case matches && !inside:
-					r.Fatalf("%+v matches %+v and lies outside of %+v", one, f, b)
+					r.Fatalf("%+v matches %+v, which is outside %+v", one, f, b)
 				case !matches && b.exact && b.holds(one.id, one.stamp):
-					r.Fatalf("%+v does not match %+v and lies inside of exact %+v", one, f, b)
+					r.Fatalf("%+v does not match %+v, which is inside the exact %+v", one, f, b)
 				}
 			}
 		}
@@ -182,7 +182,7 @@ func FuzzParseFilter(f *testing.F) {
 		b := got.bounds()
 		for _, r := range rows {
 			if got.match(r) && !b.holds(r.id, r.stamp) {
-				t.Errorf("%q matches row %d outside of its bounds", text, r.id)
+				t.Errorf("%q matches row %d outside its bounds", text, r.id)
 			}
 		}
 	})

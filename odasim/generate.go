@@ -2,8 +2,8 @@ package odasim
 
 import "time"
 
-// happeningsPerScale is the number of events in a generated parliament of scale 1.
-const happeningsPerScale = 1500
+// eventsPerScale is the number of events in a generated parliament of scale 1.
+const eventsPerScale = 1500
 
 // Generate fills the sets with a plausible parliament: every set that the service polls
 // has rows, references lead to rows, text is Danish, each vote has 179 tied rows in
@@ -19,20 +19,20 @@ func (s *Server) Generate(seed uint64, scale float64) {
 		return
 	}
 	c := s.chronicle
-	c.lay()
+	c.addReferenceRows()
 	c.electActors(int(300 * scale))
-	total := max(20, int(happeningsPerScale*scale))
+	total := max(20, int(eventsPerScale*scale))
 	begin := time.Date(2022, time.October, 4, 8, 0, 0, 0, time.UTC)
 	end := time.Date(2025, time.September, 30, 14, 0, 0, 0, time.UTC)
 	// One event of each kind comes first, so that no set is empty at a small scale.
-	first := work()
+	first := regularEvents()
 	for n := range total {
 		c.now = c.workingHour(begin.Add(end.Sub(begin) / time.Duration(total) * time.Duration(n)))
 		if n < len(first) {
 			first[n].do(c)
 			continue
 		}
-		c.happen(first)
+		c.runEvent(first)
 	}
 }
 

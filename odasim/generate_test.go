@@ -39,7 +39,7 @@ func object(t *testing.T, data []byte) map[string]any {
 	return m
 }
 
-func TestGenerateIsItsSeed(t *testing.T) {
+func TestGenerateDependsOnlyOnTheSeed(t *testing.T) {
 	t.Parallel()
 	at := time.Date(2031, 1, 1, 0, 0, 0, 0, time.UTC)
 	a, b, other := newSim(Options{}), newSim(Options{Now: func() time.Time { return at }}), newSim(Options{})
@@ -47,10 +47,10 @@ func TestGenerateIsItsSeed(t *testing.T) {
 	b.Generate(3, 0.05)
 	other.Generate(4, 0.05)
 	if d := diff.Diff(everyRow(a), everyRow(b)); d != "" {
-		t.Errorf("one seed, two parliaments:\n%s", d)
+		t.Errorf("the same seed generates different rows:\n%s", d)
 	}
 	if diff.Equal(everyRow(a), everyRow(other)) {
-		t.Error("two seeds, one parliament")
+		t.Error("two seeds generate the same rows")
 	}
 }
 
@@ -140,7 +140,7 @@ func checkRow(t *testing.T, s *Server, e schema.Entity, m map[string]any) {
 		}
 		id, err := value.(json.Number).Int64()
 		if err != nil || s.Row(set, id) == nil {
-			t.Fatalf("%s %v: %s refers to %s(%v), which is not there", e.Name, m["id"], f.Name, set, value)
+			t.Fatalf("%s %v: %s refers to %s(%v), which does not exist", e.Name, m["id"], f.Name, set, value)
 		}
 	}
 }
@@ -221,13 +221,13 @@ func TestNobodyVotesBeforeBelongingToAParty(t *testing.T) {
 		}
 	}
 	if len(votes) == 0 {
-		t.Error("nobody votes")
+		t.Error("there are no votes")
 	}
 }
 
-// TestLiveWorks checks that a live parliament adds, moves, restamps, silently edits and
+// TestLiveChangesRows checks that a live parliament adds, moves, restamps, silently edits and
 // deletes rows, with stamps of its own clock.
-func TestLiveWorks(t *testing.T) {
+func TestLiveChangesRows(t *testing.T) {
 	t.Parallel()
 	at := time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
 	s := newSim(Options{Now: func() time.Time { return at }})
@@ -235,26 +235,26 @@ func TestLiveWorks(t *testing.T) {
 	before := objects(t, s)
 	for range 600 {
 		if s.Step() == "" {
-			t.Fatal("a step says nothing")
+			t.Fatal("a step returned no text")
 		}
 	}
-	fates := map[string]int{}
+	changes := map[string]int{}
 	after := objects(t, s)
 	for key, m := range after {
-		fate, stamped := fateOf(before[key], m)
-		fates[fate]++
+		change, stamped := changeOf(before[key], m)
+		changes[change]++
 		if stamp, _ := m[stampField].(string); stamped && !strings.HasPrefix(stamp, "2026-11-24T13:00:00") {
 			t.Fatalf("%s is stamped %v, want the clock's 13:00 in Denmark", key, stamp)
 		}
 	}
 	for key := range before {
 		if after[key] == nil {
-			fates["vanished"]++
+			changes["vanished"]++
 		}
 	}
-	for _, fate := range []string{"created", "changed", "restamped", "silently edited", "vanished", "left alone"} {
-		if fates[fate] == 0 {
-			t.Errorf("no row was %s in 600 happenings: %v", fate, fates)
+	for _, change := range []string{"created", "changed", "restamped", "silently edited", "vanished", "left alone"} {
+		if changes[change] == 0 {
+			t.Errorf("no row was %s in 600 events: %v", change, changes)
 		}
 	}
 }
@@ -272,8 +272,8 @@ func objects(t *testing.T, s *Server) map[string]map[string]any {
 	return all
 }
 
-// fateOf returns what happened to a row, and whether it has a new stamp.
-func fateOf(before, after map[string]any) (fate string, stamped bool) {
+// changeOf returns what happened to a row, and whether it has a new stamp.
+func changeOf(before, after map[string]any) (change string, stamped bool) {
 	if before == nil {
 		return "created", true
 	}
@@ -329,8 +329,8 @@ func TestLivePace(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second+time.Millisecond)
 		defer cancel()
 		s.Live(ctx, Pace{Every: 2 * time.Second, Log: slog.New(slog.NewTextHandler(&log, nil))})
-		if got := strings.Count(log.String(), "parliament worked"); got != 5 {
-			t.Errorf("%d happenings in 10 s at one every 2 s, want 5: %s", got, &log)
+		if got := strings.Count(log.String(), "event in the parliament"); got != 5 {
+			t.Errorf("%d events in 10 s at one every 2 s, want 5: %s", got, &log)
 		}
 	})
 }

@@ -35,7 +35,7 @@ func (s *Server) Live(ctx context.Context, p Pace) {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
-			p.Log.InfoContext(ctx, "parliament worked", "what", s.step(p.Late))
+			p.Log.InfoContext(ctx, "event in the parliament", "what", s.step(p.Late))
 		}
 	}
 }
@@ -54,8 +54,8 @@ func (s *Server) step(late time.Duration) string {
 	c.now = s.Now()
 	c.late = 0
 	// Captured rows may lack what new rows refer to.
-	c.lay()
+	c.addReferenceRows()
 	c.electActors(0)
 	c.late = late
-	return c.happen(append(work(), surprises()...))
+	return c.runEvent(append(regularEvents(), oddEvents()...))
 }

@@ -50,9 +50,9 @@ func TestLoadRealCaptures(t *testing.T) {
 	}
 }
 
-// TestRealRowsAreServedAsTheyWere compares each row of a capture with the row that is
+// TestRealRowsAreServedUnchanged compares each row of a capture with the row that is
 // served: the same members in the same order, only without blanks.
-func TestRealRowsAreServedAsTheyWere(t *testing.T) {
+func TestRealRowsAreServedUnchanged(t *testing.T) {
 	t.Parallel()
 	dir := captures(t, "2019-03")
 	s := newSim(Options{})
@@ -83,8 +83,8 @@ func TestRealRowsAreServedAsTheyWere(t *testing.T) {
 	}
 }
 
-// TestRealTiesArriveComplete pages through the 267,174 tied votes of 2014.
-func TestRealTiesArriveComplete(t *testing.T) {
+// TestRealTiesAreServedCompletely pages through the 267,174 tied votes of 2014.
+func TestRealTiesAreServedCompletely(t *testing.T) {
 	t.Parallel()
 	s := newSim(Options{})
 	if err := s.Load(captures(t, "2014-10")); err != nil {
@@ -156,14 +156,14 @@ func TestLoadReplacesSets(t *testing.T) {
 func TestLoadRefuses(t *testing.T) {
 	t.Parallel()
 	for claim, c := range map[string]struct{ name, text, want string }{
-		"a file of no set":       {"nope.ndjson", `{"id":1}`, `no set has the suffix "nope"`},
-		"a line that is no JSON": {"sag.ndjson", `{"id":1}` + "\n{", "line 2"},
-		"a row without an id":    {"sag.ndjson", `{"ID":1}`, "no object with an id"},
-		"a row that is no row":   {"sag.ndjson", `[1]`, "no object with an id"},
-		"an id that is no id":    {"sag.ndjson", `{"id":"1"}`, "line 1"},
-		"a stamp that is none":   {"sag.ndjson", `{"id":1,"opdateringsdato":"today"}`, "opdateringsdato"},
-		"an id twice":            {"sag.ndjson", `{"id":1}` + "\n" + `{"id":1}`, "id 1 twice"},
-		"a folder without rows":  {"x.txt", "", "no .ndjson"},
+		"a file of an unknown set":     {"nope.ndjson", `{"id":1}`, `no set has the suffix "nope"`},
+		"a line that is not JSON":      {"sag.ndjson", `{"id":1}` + "\n{", "line 2"},
+		"a row without an id":          {"sag.ndjson", `{"ID":1}`, "not an object with an id"},
+		"a row that is not an object":  {"sag.ndjson", `[1]`, "not an object with an id"},
+		"an id that is not an integer": {"sag.ndjson", `{"id":"1"}`, "line 1"},
+		"a stamp that is not a time":   {"sag.ndjson", `{"id":1,"opdateringsdato":"today"}`, "opdateringsdato"},
+		"an id twice":                  {"sag.ndjson", `{"id":1}` + "\n" + `{"id":1}`, "id 1 twice"},
+		"a folder without rows":        {"x.txt", "", "no .ndjson"},
 	} {
 		t.Run(claim, func(t *testing.T) {
 			t.Parallel()

@@ -8,13 +8,13 @@ import (
 // meet holds a meeting with its agenda.
 func (c *chronicle) meet() string {
 	number := fmt.Sprint(c.count("Møde") + 1)
-	id := c.add("Møde", c.soon(), values{
+	id := c.add("Møde", c.stampSoon(), values{
 		"titel": "Møde nr. " + number, "lokale": "Folketingssalen", "nummer": number, "dagsordenurl": "", "starttidsbemærkning": "kl. 10.00",
 		"offentlighedskode": "O", "dato": c.now.Format("2006-01-02") + "T10:00:00", "statusid": 2, "typeid": 1 + c.random.IntN(4),
 		"periodeid": c.recentPeriod(),
 	})
 	for range 3 + c.random.IntN(15) {
-		c.add("MødeAktør", c.soon(), values{"mødeid": id, "aktørid": c.any("Aktør")})
+		c.add("MødeAktør", c.stampSoon(), values{"mødeid": id, "aktørid": c.any("Aktør")})
 	}
 	items := 3 + c.random.IntN(6)
 	var first int64
@@ -39,12 +39,12 @@ func (c *chronicle) addItem(meeting int64, n int, super int64) int64 {
 	if step := c.recent("Sagstrin"); step > 0 {
 		v["sagstrinid"] = step
 	}
-	id := c.add("Dagsordenspunkt", c.soon(), v)
+	id := c.add("Dagsordenspunkt", c.stampSoon(), v)
 	if sag := c.recent("Sag"); sag > 0 {
-		c.add("DagsordenspunktSag", c.soon(), values{"dagsordenspunktid": id, "sagid": sag})
+		c.add("DagsordenspunktSag", c.stampSoon(), values{"dagsordenspunktid": id, "sagid": sag})
 	}
 	if doc := c.recent("Dokument"); doc > 0 {
-		c.add("DagsordenspunktDokument", c.soon(), values{"dokumentid": doc, "dagsordenspunktid": id, "note": ""})
+		c.add("DagsordenspunktDokument", c.stampSoon(), values{"dokumentid": doc, "dagsordenspunktid": id, "note": ""})
 	}
 	return id
 }
@@ -70,7 +70,7 @@ func (c *chronicle) vote() string {
 	if step := c.recent("Sagstrin"); step > 0 {
 		v["sagstrinid"] = step
 	}
-	c.add("Afstemning", c.soon(), v)
+	c.add("Afstemning", c.stampSoon(), v)
 	return fmt.Sprintf("vote %d: %d for, %d against", id, tally[0], tally[1])
 }
 
@@ -89,8 +89,8 @@ func (c *chronicle) reprint() string {
 	if doc == 0 {
 		return c.receiveDocument()
 	}
-	c.add("Omtryk", c.soon(), values{"dokumentid": doc, "dato": day(c.now), "begrundelse": "Rettelse af trykfejl"})
-	c.edit("Dokument", doc, c.soon(), values{"statusid": 3})
+	c.add("Omtryk", c.stampSoon(), values{"dokumentid": doc, "dato": day(c.now), "begrundelse": "Rettelse af trykfejl"})
+	c.edit("Dokument", doc, c.stampSoon(), values{"statusid": 3})
 	return fmt.Sprintf("document %d reprinted", doc)
 }
 
@@ -100,14 +100,14 @@ func (c *chronicle) joinSteps() string {
 	if a == 0 {
 		return c.openCase()
 	}
-	c.add("Sambehandlinger", c.soon(), values{"førstesagstrinid": a, "andetsagstrinid": b})
+	c.add("Sambehandlinger", c.stampSoon(), values{"førstesagstrinid": a, "andetsagstrinid": b})
 	return fmt.Sprintf("steps %d and %d debated together", a, b)
 }
 
 // restamp changes only the stamp of an actor.
 func (c *chronicle) restamp() string {
 	id := c.any("Aktør")
-	c.edit("Aktør", id, c.soon(), values{})
+	c.edit("Aktør", id, c.stampSoon(), values{})
 	return fmt.Sprintf("actor %d stamped again, unchanged", id)
 }
 

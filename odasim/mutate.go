@@ -14,7 +14,7 @@ func (s *Server) named(name string) (*set, error) {
 	if t, known := s.sets[name]; known {
 		return t, nil
 	}
-	return nil, fmt.Errorf("find set %q: the service has none of that name", name)
+	return nil, fmt.Errorf("find set %q: no such set", name)
 }
 
 // Put adds a row, or replaces the one with its id. It may have any stamp: the same as

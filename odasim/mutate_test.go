@@ -64,15 +64,15 @@ func TestMutationsRefuse(t *testing.T) {
 	s := newSim(Options{})
 	put(t, s, "Aktør", `{"id":1}`)
 	for claim, err := range map[string]error{
-		"a row of an unknown set":      s.Put("Nope", []byte(`{"id":1}`)),
-		"a row that is no JSON":        s.Put("Aktør", []byte(`{"id":2`)),
-		"a late row of an unknown set": s.PutLate("Nope", []byte(`{"id":1}`), time.Now()),
-		"a late row that is none":      s.PutLate("Aktør", []byte(`1`), time.Now()),
-		"an edit of no row":            s.Edit("Aktør", 2, "navn", "Bo"),
-		"an edit in no set":            s.Edit("Nope", 1, "navn", "Bo"),
-		"a value that is no JSON":      s.Edit("Aktør", 1, "navn", func() {}),
-		"a stamp that is none":         s.Edit("Aktør", 1, "opdateringsdato", "today"),
-		"a set that is unknown":        s.SetMissing("Nope", true),
+		"a row of an unknown set":          s.Put("Nope", []byte(`{"id":1}`)),
+		"a row that is not JSON":           s.Put("Aktør", []byte(`{"id":2`)),
+		"a late row of an unknown set":     s.PutLate("Nope", []byte(`{"id":1}`), time.Now()),
+		"a late row that is not an object": s.PutLate("Aktør", []byte(`1`), time.Now()),
+		"an edit of an unknown row":        s.Edit("Aktør", 2, "navn", "Bo"),
+		"an edit in an unknown set":        s.Edit("Nope", 1, "navn", "Bo"),
+		"a value that is not JSON":         s.Edit("Aktør", 1, "navn", func() {}),
+		"a stamp that is not a time":       s.Edit("Aktør", 1, "opdateringsdato", "today"),
+		"a set that is unknown":            s.SetMissing("Nope", true),
 	} {
 		if err == nil {
 			t.Errorf("%s: no error", claim)

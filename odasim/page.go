@@ -26,7 +26,7 @@ func (p *page) fill(limit int, values url.Values, f fault) {
 	if !linked {
 		limit = p.query.top
 	}
-	limit = f.shorten(limit)
+	limit = f.rowLimit(limit)
 	p.found = p.set.run(p.query, limit)
 	f.disorder(p.found.rows)
 	if linked && p.found.more {

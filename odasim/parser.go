@@ -163,12 +163,12 @@ func (p *parser) compare(field token, op operator, value literal) (filter, error
 	}
 	if value.kind == nullLiteral {
 		if op != equal && op != notEqual {
-			return nil, fmt.Errorf("parse filter: null compared with %s", op)
+			return nil, fmt.Errorf("parse filter: null compared by %s", op)
 		}
 		return nullFilter{field: field.text, op: op}, nil
 	}
 	if kind, ok := kindOf(edm); !ok || kind != value.kind {
-		return nil, fmt.Errorf("parse filter: %s is %s, and not what it is compared with", field.text, edm)
+		return nil, fmt.Errorf("parse filter: %s is %s, and compared with another type", field.text, edm)
 	}
 	switch field.text {
 	case "id":

@@ -80,7 +80,7 @@ func (q *query) read(name, value string, fields map[string]string) (err error) {
 func parseCount(value string) (int, error) {
 	n, err := strconv.ParseInt(value, 10, 32)
 	if err != nil || n < 0 {
-		return 0, fmt.Errorf("parse query: %q is no count", value)
+		return 0, fmt.Errorf("parse query: %q is not a count", value)
 	}
 	return int(n), nil
 }

@@ -34,13 +34,13 @@ func references() []reference {
 	}
 }
 
-// foundation is the stamp of the reference rows.
-func foundation() time.Time { return time.Date(2014, 8, 6, 12, 43, 17, 187e6, time.UTC) }
+// referenceStamp is the stamp of the reference rows.
+func referenceStamp() time.Time { return time.Date(2014, 8, 6, 12, 43, 17, 187e6, time.UTC) }
 
-// lay writes reference rows, periods, descriptions and keywords, into sets that have no
+// addReferenceRows writes reference rows, periods, descriptions and keywords, into sets that have no
 // rows yet.
-func (c *chronicle) lay() {
-	at := foundation()
+func (c *chronicle) addReferenceRows() {
+	at := referenceStamp()
 	for _, r := range references() {
 		if c.count(r.set) > 0 {
 			continue

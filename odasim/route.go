@@ -10,7 +10,7 @@ import (
 
 // reply returns the answer to a request.
 func (s *Server) reply(r *http.Request, f fault) reply {
-	if a, spoilt := f.instead(); spoilt {
+	if a, faulty := f.replacement(); faulty {
 		return a
 	}
 	if r.Method != http.MethodGet && r.Method != http.MethodHead {
@@ -75,7 +75,7 @@ func (s *Server) page(r *http.Request, t *set, f fault) reply {
 	if unknown != nil {
 		q.filter = nil
 	}
-	f.loosen(&q)
+	f.dropFilter(&q)
 	p := page{set: t, base: s.base(r), query: q}
 	p.fill(s.options.PageCap, values, f)
 	if s.wantsAtom(r) {

@@ -44,7 +44,7 @@ func New(o Options) *Server {
 	return s
 }
 
-// Requests returns the number of requests that were answered or spoilt so far.
+// Requests returns the number of requests that were answered or spoiled so far.
 func (s *Server) Requests() int64 { return s.served.Load() }
 
 // ServeHTTP answers as the service would, or as a fault demands.

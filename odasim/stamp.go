@@ -90,7 +90,7 @@ func Stamp(t time.Time) string {
 var denmark = sync.OnceValue(func() *time.Location {
 	zone, err := time.LoadLocation("Europe/Copenhagen")
 	if err != nil {
-		panic("odasim: the embedded zone data has no Europe/Copenhagen: " + err.Error())
+		panic("odasim: the embedded time zone data has no Europe/Copenhagen: " + err.Error())
 	}
 	return zone
 })

@@ -129,24 +129,24 @@ func TestWireErrors(t *testing.T) {
 		contentType    string
 		body           string
 	}{
-		"an unknown set is a web page":        {"GET", "/api/Nope", 404, "text/html", notFoundPage},
-		"a set's ASCII form is unknown":       {"GET", "/api/Aktoer", 404, "text/html", notFoundPage},
-		"names have one case":                 {"GET", "/api/stemme", 404, "text/html", notFoundPage},
-		"outside of the service":              {"GET", "/apiStemme", 404, "text/html", notFoundPage},
-		"an unknown id has no body":           {"GET", "/api/Stemme(2)", 404, "", ""},
-		"a key that is no number has no body": {"GET", "/api/Stemme(x)", 400, "", ""},
-		"bad syntax has no body":              {"GET", "/api/Stemme?$filter=id+gt", 400, "", ""},
-		"an unknown field has no body":        {"GET", "/api/Stemme?$filter=nope+eq+1", 400, "", ""},
-		"a wrong type has no body":            {"GET", "/api/Stemme?$filter=id+eq+'1'", 400, "", ""},
-		"an unknown order has no body":        {"GET", "/api/Stemme?$orderby=nope", 400, "", ""},
-		"an unknown $select has no body":      {"GET", "/api/Stemme?$select=nope", 400, "", ""},
-		"an unknown option has no body":       {"GET", "/api/Stemme?$search=x", 400, "", ""},
-		"an option twice has no body":         {"GET", "/api/Stemme?$top=1&$top=2", 400, "", ""},
-		"a negative $top has no body":         {"GET", "/api/Stemme?$top=-1", 400, "", ""},
-		"a bad escape has no body":            {"GET", "/api/Stemme?$top=%zz", 400, "", ""},
-		"a bad $inlinecount has no body":      {"GET", "/api/Stemme?$inlinecount=all", 400, "", ""},
-		"writes are an OData error":           {"POST", "/api/Stemme", 501, jsonType, writeError},
-		"deletes too":                         {"DELETE", "/api/Stemme(1)", 501, jsonType, writeError},
+		"an unknown set is a web page":           {"GET", "/api/Nope", 404, "text/html", notFoundPage},
+		"a set's ASCII form is unknown":          {"GET", "/api/Aktoer", 404, "text/html", notFoundPage},
+		"names are case-sensitive":               {"GET", "/api/stemme", 404, "text/html", notFoundPage},
+		"outside of the service":                 {"GET", "/apiStemme", 404, "text/html", notFoundPage},
+		"an unknown id has no body":              {"GET", "/api/Stemme(2)", 404, "", ""},
+		"a key that is not a number has no body": {"GET", "/api/Stemme(x)", 400, "", ""},
+		"bad syntax has no body":                 {"GET", "/api/Stemme?$filter=id+gt", 400, "", ""},
+		"an unknown field has no body":           {"GET", "/api/Stemme?$filter=nope+eq+1", 400, "", ""},
+		"a wrong type has no body":               {"GET", "/api/Stemme?$filter=id+eq+'1'", 400, "", ""},
+		"an unknown order has no body":           {"GET", "/api/Stemme?$orderby=nope", 400, "", ""},
+		"an unknown $select has no body":         {"GET", "/api/Stemme?$select=nope", 400, "", ""},
+		"an unknown option has no body":          {"GET", "/api/Stemme?$search=x", 400, "", ""},
+		"an option twice has no body":            {"GET", "/api/Stemme?$top=1&$top=2", 400, "", ""},
+		"a negative $top has no body":            {"GET", "/api/Stemme?$top=-1", 400, "", ""},
+		"a bad escape has no body":               {"GET", "/api/Stemme?$top=%zz", 400, "", ""},
+		"a bad $inlinecount has no body":         {"GET", "/api/Stemme?$inlinecount=all", 400, "", ""},
+		"writes are an OData error":              {"POST", "/api/Stemme", 501, jsonType, writeError},
+		"deletes are an OData error":             {"DELETE", "/api/Stemme(1)", 501, jsonType, writeError},
 	} {
 		t.Run(claim, func(t *testing.T) {
 			t.Parallel()
@@ -160,7 +160,7 @@ func TestWireErrors(t *testing.T) {
 	}
 }
 
-func TestDollarMayBeEscaped(t *testing.T) {
+func TestEscapedDollarIsAccepted(t *testing.T) {
 	t.Parallel()
 	s := newSim(Options{})
 	votes(t, s, map[int]string{1: "2014-09-09T09:05:59", 2: "2014-09-09T09:05:59"})
@@ -344,16 +344,16 @@ func TestFormats(t *testing.T) {
 		accept, path string
 		want         string
 	}{
-		"JSON for a client that names none": {false, "", "/Stemme", jsonType},
-		"Atom by default":                   {true, "", "/Stemme", atomType},
-		"Atom by default for */*":           {true, "*/*", "/Stemme", atomType},
-		"JSON that is asked for":            {true, "application/json", "/Stemme", jsonType},
-		"Atom that is asked for":            {false, "application/atom+xml", "/Stemme", atomType},
-		"$format=json":                      {true, "", "/Stemme?$format=json", jsonType},
-		"$format=atom":                      {false, "", "/Stemme?$format=atom", atomType},
-		"an entry":                          {true, "", "/Stemme(1)", entryType},
-		"the service document":              {true, "", "/", atomSvcType},
-		"metadata is XML whatever is asked": {false, "application/json", "/$metadata", xmlType},
+		"JSON for a client that names none":    {false, "", "/Stemme", jsonType},
+		"Atom by default":                      {true, "", "/Stemme", atomType},
+		"Atom by default for */*":              {true, "*/*", "/Stemme", atomType},
+		"JSON for a client that asks for it":   {true, "application/json", "/Stemme", jsonType},
+		"Atom that is asked for":               {false, "application/atom+xml", "/Stemme", atomType},
+		"$format=json":                         {true, "", "/Stemme?$format=json", jsonType},
+		"$format=atom":                         {false, "", "/Stemme?$format=atom", atomType},
+		"an entry":                             {true, "", "/Stemme(1)", entryType},
+		"the service document":                 {true, "", "/", atomSvcType},
+		"metadata is XML whatever Accept says": {false, "application/json", "/$metadata", xmlType},
 	} {
 		t.Run(claim, func(t *testing.T) {
 			t.Parallel()

@@ -29,7 +29,7 @@ func TestDecodeRefuses(t *testing.T) {
 		"no key":                             {&kgo.Record{Value: []byte(good)}, ClassDecode},
 		"a key without an id":                {rec("Sag", good), ClassDecode},
 		"a key whose id is no number":        {rec("Sag:x", good), ClassDecode},
-		"a value that is no JSON":            {rec("Sag:7", "no JSON"), ClassDecode},
+		"a value that is not JSON":           {rec("Sag:7", "no JSON"), ClassDecode},
 		"a value that is empty, not null":    {rec("Sag:7", ""), ClassDecode},
 		"a value that is cut off":            {rec("Sag:7", good[:40]), ClassDecode},
 		"a value with something behind it":   {rec("Sag:7", good+"x"), ClassDecode},

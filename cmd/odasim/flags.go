@@ -36,9 +36,9 @@ func parseFlags(args []string, stdout io.Writer) (flags, error) {
 	set.Usage = func() {}
 	if err := set.Parse(args); errors.Is(err, flag.ErrHelp) {
 		fmt.Fprint(stdout, "odasim serves a simulated parliament: the open data of oda.ft.dk, from captures or from a seed.\n\n"+
-			"  odasim                          a small parliament on http://127.0.0.1:8380/api\n"+
-			"  odasim -live -pace 200ms        one in which something happens five times a second\n"+
-			"  odasim -load captures/2019-03   rows from gzipped NDJSON files, one a set\n\nFlags:\n")
+			"  odasim                          serve a small parliament on http://127.0.0.1:8380/api\n"+
+			"  odasim -live -pace 200ms        serve one that changes five times a second\n"+
+			"  odasim -load captures/2019-03   serve rows from gzipped NDJSON files, one for each set\n\nFlags:\n")
 		set.SetOutput(stdout)
 		set.PrintDefaults()
 		return f, err
@@ -53,21 +53,21 @@ func parseFlags(args []string, stdout io.Writer) (flags, error) {
 func (f *flags) declareServer(set *flag.FlagSet) {
 	set.StringVar(&f.addr, "addr", "127.0.0.1:8380", "`host:port` to listen on; port 0 takes any")
 	set.StringVar(&f.load, "load", "", "`folder` of captures (aktoer.ndjson.gz, …) to serve instead of generated rows")
-	set.Uint64Var(&f.seed, "seed", 1, "of the generated rows, of what happens with -live, and of the faults")
+	set.Uint64Var(&f.seed, "seed", 1, "seed of the generated rows, of the events with -live and of the faults")
 	set.Float64Var(&f.scale, "scale", 1, "size of the generated parliament; 1 is about 20,000 rows, 0 none")
-	set.BoolVar(&f.live, "live", false, "let the parliament work: cases move, votes happen, documents arrive")
-	set.DurationVar(&f.pace, "pace", time.Second, "between two happenings, with -live")
-	set.DurationVar(&f.late, "late", 0, "how long after its stamp a late row shows, with -live; 0: none is late")
-	set.StringVar(&f.now, "now", "", "what the clock shows at the start, as `RFC 3339`; empty: the real time")
-	set.IntVar(&f.options.PageCap, "page-cap", schema.PageSize, "rows a page; the service had 20 in 2016")
+	set.BoolVar(&f.live, "live", false, "change rows all the time: cases move, votes happen, documents arrive")
+	set.DurationVar(&f.pace, "pace", time.Second, "time between two events, with -live")
+	set.DurationVar(&f.late, "late", 0, "how long after its stamp a late row is served, with -live; 0: no row is late")
+	set.StringVar(&f.now, "now", "", "time of the clock at the start, as `RFC 3339`; empty: the real time")
+	set.IntVar(&f.options.PageCap, "page-cap", schema.PageSize, "rows in a page; the service had 20 in 2016")
 	set.StringVar(&f.compare, "compare", string(odasim.CompareTicks), "how stamps are compared: ticks (1/300 s, as SQL Server) or text")
-	set.StringVar(&f.options.PublicURL, "public-url", "", "`address` in odata.metadata and odata.nextLink; empty: as the client asked")
-	set.BoolVar(&f.options.EmptyMissing, "empty-missing", false, "404 for a set without rows, instead of an empty page")
-	set.BoolVar(&f.options.IgnoreUnknownFields, "ignore-unknown-fields", false, "everything with 200 for a filter on an unknown field, instead of 400")
+	set.StringVar(&f.options.PublicURL, "public-url", "", "`address` in odata.metadata and odata.nextLink; empty: the one that the client used")
+	set.BoolVar(&f.options.EmptyMissing, "empty-missing", false, "answer 404 for a set without rows, instead of an empty page")
+	set.BoolVar(&f.options.IgnoreUnknownFields, "ignore-unknown-fields", false, "answer all rows with 200 to a filter on an unknown field, instead of 400")
 	set.BoolVar(&f.options.EscapeUnicode, "escape-unicode", false, `serve æ as \u00e6`)
-	set.BoolVar(&f.options.Gzip, "gzip", false, "compress for clients that take it")
+	set.BoolVar(&f.options.Gzip, "gzip", false, "compress answers for clients that accept gzip")
 	set.BoolVar(&f.options.AtomDefault, "atom-default", false, "Atom for clients that name no format")
-	set.BoolVar(&f.options.NoDate, "no-date", false, "leave the Date header out")
+	set.BoolVar(&f.options.NoDate, "no-date", false, "leave out the Date header")
 }
 
 // check returns an error that names all values that are out of range.
@@ -87,7 +87,7 @@ func (f *flags) check(rest []string) error {
 		bad = append(bad, fmt.Errorf("late is %s, want 0s or more", f.late))
 	}
 	if _, err := time.Parse(time.RFC3339, f.now); f.now != "" && err != nil {
-		bad = append(bad, fmt.Errorf("now is %q, want a time as 2026-11-23T16:00:00+01:00", f.now))
+		bad = append(bad, fmt.Errorf("now is %q, want a time such as 2026-11-23T16:00:00+01:00", f.now))
 	}
 	return errors.Join(bad...)
 }

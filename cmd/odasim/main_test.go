@@ -88,7 +88,7 @@ func TestServesGeneratedRows(t *testing.T) {
 	}
 }
 
-func TestKnobsReachTheParliament(t *testing.T) {
+func TestFlagsReachTheServer(t *testing.T) {
 	t.Parallel()
 	address := start(t, "-scale", "0.01", "-page-cap", "20", "-error-rate", "1", "-error-status", "503", "-retry-after", "9s")
 	if a, _ := get(t, address+"/Sag"); a.StatusCode != 503 || a.Header.Get("Retry-After") != "9" {
@@ -99,7 +99,7 @@ func TestKnobsReachTheParliament(t *testing.T) {
 func TestLiveAdds(t *testing.T) {
 	t.Parallel()
 	address := start(t, "-scale", "0", "-live", "-pace", "1ms")
-	machine.Until(t, "a case, at one happening a millisecond", func() bool { return count(t, address, "Sag") != "0" })
+	machine.Until(t, "a case, at one event a millisecond", func() bool { return count(t, address, "Sag") != "0" })
 }
 
 func TestBadFlags(t *testing.T) {
@@ -108,7 +108,7 @@ func TestBadFlags(t *testing.T) {
 		args []string
 		want []string
 	}{
-		"all are named at once": {
+		"all faults are named at once": {
 			[]string{"-page-cap", "-1", "-error-rate", "2", "-scale", "-3", "-pace", "0s", "-late", "-1s", "-now", "today", "more"},
 			[]string{"page cap is -1", "error rate is 2", "scale is -3", "pace is 0s", "late is -1s", `now is "today"`, `"more"`},
 		},

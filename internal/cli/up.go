@@ -63,7 +63,7 @@ func (f *upFlags) declare(set *flag.FlagSet) {
 		}
 		return err
 	})
-	set.DurationVar(&f.cfg.Pace, "pace", time.Second, "time between two happenings in the simulated parliament")
+	set.DurationVar(&f.cfg.Pace, "pace", time.Second, "time between two events in the simulated parliament")
 }
 
 // run starts the trial and stops it at the first signal.

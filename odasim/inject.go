@@ -14,8 +14,8 @@ import (
 	"odastream/internal/pause"
 )
 
-// instead returns the answer that a fault sends in place of the true one.
-func (f fault) instead() (reply, bool) {
+// replacement returns the answer that a fault sends in place of the true one.
+func (f fault) replacement() (reply, bool) {
 	switch f.kind {
 	case errorFault:
 		return reply{status: f.status, contentType: htmlType, retryAfter: f.retryAfter, body: []byte(errorPage)}, true
@@ -46,15 +46,15 @@ var bomb = sync.OnceValue(func() []byte {
 	return b.Bytes()
 })
 
-// loosen removes the filter if the fault says so.
-func (f fault) loosen(q *query) {
+// dropFilter removes the filter if the fault says so.
+func (f fault) dropFilter(q *query) {
 	if f.unfiltered {
 		q.filter = nil
 	}
 }
 
-// shorten returns the number of rows that a page with this limit may hold.
-func (f fault) shorten(limit int) int {
+// rowLimit returns the number of rows that a page with this limit may hold.
+func (f fault) rowLimit(limit int) int {
 	if f.short == 0 || limit < 2 {
 		return limit
 	}
@@ -63,10 +63,10 @@ func (f fault) shorten(limit int) int {
 
 // disorder puts rows in a wrong order: each one moves.
 func (f fault) disorder(rows [][]byte) {
-	if f.turn == 0 || len(rows) < 2 {
+	if f.rotate == 0 || len(rows) < 2 {
 		return
 	}
-	n := 1 + f.turn%(len(rows)-1)
+	n := 1 + f.rotate%(len(rows)-1)
 	slices.Reverse(rows[:n])
 	slices.Reverse(rows[n:])
 	slices.Reverse(rows)
@@ -78,14 +78,14 @@ func (f fault) send(w http.ResponseWriter, r *http.Request, a reply) {
 	case resetFault:
 		reset(w)
 		return
-	case shearFault:
+	case shortBodyFault:
 		a.body = a.body[:len(a.body)/2]
 	}
 	w.Header().Set("Content-Length", strconv.Itoa(len(a.body)))
 	w.WriteHeader(a.status)
 	half := len(a.body) / 2
 	switch f.kind {
-	case cutFault:
+	case abortFault:
 		push(w, a.body[:half])
 		panic(http.ErrAbortHandler) // net/http's own way to cut a connection
 	case stallFault:

@@ -8,14 +8,14 @@ import (
 
 // happening is a kind of event in the parliament, and its share of all events. Its
 // function returns what was done.
-type happening struct {
+type event struct {
 	weight int
 	do     func(*chronicle) string
 }
 
-// work are the usual events of a parliament.
-func work() []happening {
-	return []happening{
+// regularEvents are the usual events of a parliament.
+func regularEvents() []event {
+	return []event{
 		{30, (*chronicle).openCase},
 		{28, (*chronicle).moveCase},
 		{30, (*chronicle).receiveDocument},
@@ -26,18 +26,18 @@ func work() []happening {
 	}
 }
 
-// surprises are the other events: a new stamp without a change, a change without a new
+// oddEvents are the other events: a new stamp without a change, a change without a new
 // stamp, a row that vanishes.
-func surprises() []happening {
-	return []happening{
+func oddEvents() []event {
+	return []event{
 		{2, (*chronicle).restamp},
 		{1, (*chronicle).correctSilently},
 		{1, (*chronicle).withdraw},
 	}
 }
 
-// happen runs one of the happenings, chosen at random by weight.
-func (c *chronicle) happen(all []happening) string {
+// runEvent runs one of the events, chosen at random by weight.
+func (c *chronicle) runEvent(all []event) string {
 	total := 0
 	for _, h := range all {
 		total += h.weight
@@ -51,9 +51,9 @@ func (c *chronicle) happen(all []happening) string {
 	return ""
 }
 
-// soon returns a moment just after the event's: the rows of one job are stamped within a
+// stampSoon returns a moment just after the event's: the rows of one job are stamped within a
 // fraction of a second.
-func (c *chronicle) soon() time.Time {
+func (c *chronicle) stampSoon() time.Time {
 	return c.now.Add(time.Duration(c.random.Int64N(int64(200 * time.Millisecond))))
 }
 
@@ -63,7 +63,7 @@ func (c *chronicle) openCase() string {
 	kind := []int{3, 5, 10, 10, 10, 4, 6, 8, 11, 1}[c.random.IntN(10)]
 	prefix := map[int]string{1: "Alm. del", 3: "L", 4: "Aktstk.", 5: "B", 6: "Rådsmøde", 8: "F", 10: "S", 11: "R"}[kind]
 	number := c.count("Sag") + 1
-	id := c.add("Sag", c.soon(), values{
+	id := c.add("Sag", c.stampSoon(), values{
 		"typeid": kind, "kategoriid": 1 + c.random.IntN(6), "statusid": 1,
 		"titel": caseTitle(kind) + subject + ".", "titelkort": "Om " + subject + ".", "offentlighedskode": "O",
 		"nummer": fmt.Sprintf("%s %d", prefix, number), "nummerprefix": prefix, "nummernumerisk": fmt.Sprint(number), "nummerpostfix": "",
@@ -71,10 +71,10 @@ func (c *chronicle) openCase() string {
 		"begrundelse": "", "paragraf": "", "afgørelse": "", "lovnummer": "",
 	})
 	for range 1 + c.random.IntN(3) {
-		c.add("SagAktør", c.soon(), values{"aktørid": c.any("Aktør"), "sagid": id, "rolleid": 1 + c.random.IntN(10)})
+		c.add("SagAktør", c.stampSoon(), values{"aktørid": c.any("Aktør"), "sagid": id, "rolleid": 1 + c.random.IntN(10)})
 	}
 	for range 1 + c.random.IntN(2) {
-		c.add("EmneordSag", c.soon(), values{"emneordid": c.any("Emneord"), "sagid": id})
+		c.add("EmneordSag", c.stampSoon(), values{"emneordid": c.any("Emneord"), "sagid": id})
 	}
 	c.addStep(id, 1)
 	return fmt.Sprintf("case %d opened: %s", id, subject)
@@ -113,15 +113,15 @@ func (c *chronicle) recentPeriod() int64 {
 
 // addStep adds a step to a case.
 func (c *chronicle) addStep(sag int64, kind int) int64 {
-	id := c.add("Sagstrin", c.soon(), values{
+	id := c.add("Sagstrin", c.stampSoon(), values{
 		"titel": references()[12].words[kind-1], "dato": day(c.now), "sagid": sag, "typeid": kind, "statusid": 1 + c.random.IntN(3),
 		"folketingstidendeurl": "", "folketingstidende": "", "folketingstidendesidenummer": "",
 	})
 	for range c.random.IntN(3) {
-		c.add("SagstrinAktør", c.soon(), values{"sagstrinid": id, "aktørid": c.any("Aktør"), "rolleid": 1 + c.random.IntN(4)})
+		c.add("SagstrinAktør", c.stampSoon(), values{"sagstrinid": id, "aktørid": c.any("Aktør"), "rolleid": 1 + c.random.IntN(4)})
 	}
 	if doc := c.recent("Dokument"); doc > 0 {
-		c.add("SagstrinDokument", c.soon(), values{"sagstrinid": id, "dokumentid": doc})
+		c.add("SagstrinDokument", c.stampSoon(), values{"sagstrinid": id, "dokumentid": doc})
 	}
 	return id
 }
@@ -134,30 +134,30 @@ func (c *chronicle) moveCase() string {
 	}
 	step := c.addStep(id, 1+c.random.IntN(6))
 	status := 1 + c.random.IntN(8)
-	c.edit("Sag", id, c.soon(), values{"statusid": status})
+	c.edit("Sag", id, c.stampSoon(), values{"statusid": status})
 	return fmt.Sprintf("case %d moved: step %d, status %d", id, step, status)
 }
 
 // receiveDocument adds a document with its files, its case and its people.
 func (c *chronicle) receiveDocument() string {
 	subject := c.word(subjects())
-	id := c.add("Dokument", c.soon(), values{
+	id := c.add("Dokument", c.stampSoon(), values{
 		"typeid": 1 + c.random.IntN(7), "kategoriid": 1 + c.random.IntN(4), "statusid": 2, "offentlighedskode": "O",
 		"titel": "Henvendelse om " + subject, "dato": day(c.now), "modtagelsesdato": day(c.now), "frigivelsesdato": day(c.now),
 		"paragraf": "", "paragrafnummer": "", "spørgsmålsordlyd": "", "spørgsmålstitel": "", "procedurenummer": "", "grundnotatstatus": "",
 	})
 	for range 1 + c.random.IntN(2) {
-		c.add("Fil", c.soon(), values{
+		c.add("Fil", c.stampSoon(), values{
 			"dokumentid": id, "titel": subject + ".pdf", "versionsdato": day(c.now), "variantkode": "P", "format": "PDF",
 			"filurl": fmt.Sprintf("https://www.ft.dk/samling/bilag/%d.pdf", id),
 		})
 	}
 	for role := range 2 {
-		c.add("DokumentAktør", c.soon(), values{"dokumentid": id, "aktørid": c.any("Aktør"), "rolleid": role + 1})
+		c.add("DokumentAktør", c.stampSoon(), values{"dokumentid": id, "aktørid": c.any("Aktør"), "rolleid": role + 1})
 	}
-	c.add("EmneordDokument", c.soon(), values{"emneordid": c.any("Emneord"), "dokumentid": id})
+	c.add("EmneordDokument", c.stampSoon(), values{"emneordid": c.any("Emneord"), "dokumentid": id})
 	if sag := c.recent("Sag"); sag > 0 {
-		c.add("SagDokument", c.soon(), values{
+		c.add("SagDokument", c.stampSoon(), values{
 			"sagid": sag, "dokumentid": id, "bilagsnummer": fmt.Sprint(1 + c.random.IntN(40)), "frigivelsesdato": day(c.now), "rolleid": 1 + c.random.IntN(5),
 		})
 	}
