@@ -1,10 +1,11 @@
 package cache
 
 import (
-	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
+
+	"odastream/schema"
 )
 
 // A record that fails again keeps its state, unless the topic was recreated and the
@@ -27,15 +28,9 @@ func queueDeadLetters(b *pgx.Batch, dead []DeadLetter) {
 	var failed []time.Time
 	for _, l := range dead {
 		topics, partitions, offsets = append(topics, l.Topic), append(partitions, l.Partition), append(offsets, l.Offset)
-		keys, classes, states = append(keys, storable(l.Key)), append(classes, l.Class), append(states, l.SQLState)
-		errs, failed = append(errs, storable(l.Error)), append(failed, l.FailedAt)
+		keys, classes, states = append(keys, schema.StorableText(l.Key)), append(classes, l.Class), append(states, l.SQLState)
+		errs, failed = append(errs, schema.StorableText(l.Error)), append(failed, l.FailedAt)
 		seqs = append(seqs, l.Seq)
 	}
 	b.Queue(insertDeadLetters, topics, partitions, offsets, keys, classes, states, errs, failed, seqs)
-}
-
-// storable replaces what a text column refuses, so that a dead letter of any record
-// can be stored.
-func storable(text string) string {
-	return strings.ReplaceAll(strings.ToValidUTF8(text, "\uFFFD"), "\x00", "\uFFFD")
 }

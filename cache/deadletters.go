@@ -34,7 +34,7 @@ type DeadLetterRow struct {
 
 // HasKey reports whether a record with this key may be the dead letter's own: a recreated
 // topic has other records at the same offsets.
-func (l DeadLetterRow) HasKey(key []byte) bool { return storable(string(key)) == l.Key }
+func (l DeadLetterRow) HasKey(key []byte) bool { return schema.StorableText(string(key)) == l.Key }
 
 // DeadLetterFilter selects dead letters; an empty or zero field selects all.
 type DeadLetterFilter struct {
@@ -160,7 +160,7 @@ WHERE topic = $1 AND partition = $2 AND "offset" = $3 AND (state = 'open' OR sta
 func (s *Store) FailAgain(ctx context.Context, l DeadLetter) error {
 	const query = `UPDATE dead_letters SET class = $4, sqlstate = NULLIF($5, ''), error = $6, changed_at = now()
 WHERE topic = $1 AND partition = $2 AND "offset" = $3 AND state = 'open'`
-	if _, err := s.pool.Exec(ctx, query, l.Topic, l.Partition, l.Offset, l.Class, l.SQLState, storable(l.Error)); err != nil {
+	if _, err := s.pool.Exec(ctx, query, l.Topic, l.Partition, l.Offset, l.Class, l.SQLState, schema.StorableText(l.Error)); err != nil {
 		return fmt.Errorf("store the new error of dead letter %s: %w", l.ID(), err)
 	}
 	return nil

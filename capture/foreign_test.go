@@ -37,3 +37,18 @@ func TestTheFoldIgnoresRecordsOfOtherEntities(t *testing.T) {
 		t.Errorf("topic holds %d records, want 14: ten rows and four foreign records, none published for them", got)
 	}
 }
+
+// What a record holds stops neither the fold nor the entity, and its row is published
+// again as the source has it.
+func TestANULInAStampStopsNobody(t *testing.T) {
+	t.Parallel()
+	w := loaded(t)
+	w.cfg.ScanEvery = time.Nanosecond
+	w.publishBehind(schema.Change{
+		Entity: "Sag", ID: 3, Action: schema.Update, Seq: time.Now().UnixMicro(), Timestamp: time.Now(), Opdateringsdato: "2020-01-01T08:00:00\x00",
+		Origin: schema.OriginTail, Data: sagRow(3, "forkert", stampAt(w.sim.Now())),
+	})
+	w.mustOnce()
+	w.checkLast(3)
+	w.checkTopic("Sag")
+}

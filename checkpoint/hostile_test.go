@@ -40,3 +40,24 @@ func TestSettingsOfTheDatabaseChangeNoResult(t *testing.T) {
 		}
 	}
 }
+
+// A topic's record may hold any text as its stamp: neither a save nor a fold fails.
+func TestStampsThatPostgresRefusesAreStored(t *testing.T) {
+	t.Parallel()
+	s := open(t)
+	lease := acquire(t, s, entity, "me")
+	for i, stamp := range []string{"2020-01-01T08:00:00\x00", "\xff", "\xed\xa0\x80"} {
+		id := int64(3 * i)
+		row := func(id int64, fresh bool) []Entry {
+			return []Entry{{ID: id, Seq: 5, Hash: hashOf(5), Stamp: stamp, New: fresh}, live(100+id, 5)}
+		}
+		mustFold(t, s, lease, Progress{Entries: row(id, false)})
+		mustSave(t, s, lease, Progress{Entries: row(id+1, false)})
+		mustSave(t, s, lease, Progress{Entries: row(id+2, true)})
+		for id := id; id < int64(3*i+3); id++ {
+			if got := entries(t, s, entity, id)[id]; got.Hash != hashOf(5) {
+				t.Errorf("entry of a row stamped %q = %+v, want its hash", stamp, got)
+			}
+		}
+	}
+}

@@ -52,6 +52,10 @@ func (e Entry) hashBytes() []byte {
 	return e.Hash[:]
 }
 
+// storedStamp returns the column stamp of an entry. Invariant 5: a fold fails on no
+// record, so what Postgres refuses is replaced.
+func (e Entry) storedStamp() string { return schema.StorableText(e.Stamp) }
+
 func entryOf(id, seq int64, hash []byte, checksum schema.Checksum, stamp *string, fields []byte) Entry {
 	e := Entry{ID: id, Seq: seq}
 	switch {
@@ -154,7 +158,7 @@ func writeEntries(ctx context.Context, tx pgx.Tx, query, entity string, entries 
 	ids, seqs, checksums := make([]int64, len(known)), make([]int64, len(known)), make([]schema.Checksum, len(known))
 	hashes, stamps, fields := make([][]byte, len(known)), make([]string, len(known)), make([][]byte, len(known))
 	for i, e := range known {
-		ids[i], seqs[i], hashes[i], checksums[i], stamps[i], fields[i] = e.ID, e.Seq, e.hashBytes(), e.Checksum, e.Stamp, e.Fields
+		ids[i], seqs[i], hashes[i], checksums[i], stamps[i], fields[i] = e.ID, e.Seq, e.hashBytes(), e.Checksum, e.storedStamp(), e.Fields
 	}
 	_, err := tx.Exec(ctx, query, entity, ids, seqs, hashes, checksums, stamps, fields)
 	return err
@@ -178,7 +182,7 @@ func copyNew(ctx context.Context, tx pgx.Tx, entity string, entries []Entry) err
 	_, err := tx.CopyFrom(ctx, pgx.Identifier{"poller_ledger"}, []string{"entity_type", "entity_id", "seq", "hash", "spelling", "stamp", "fields"},
 		pgx.CopyFromSlice(len(entries), func(i int) ([]any, error) {
 			e := &entries[i]
-			return []any{entity, e.ID, e.Seq, e.hashBytes(), int64(e.Checksum), e.Stamp, []byte(e.Fields)}, nil
+			return []any{entity, e.ID, e.Seq, e.hashBytes(), int64(e.Checksum), e.storedStamp(), []byte(e.Fields)}, nil
 		}))
 	return err
 }

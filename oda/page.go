@@ -46,7 +46,7 @@ type Row struct {
 }
 
 // Reject is an element of a page that cannot be a row: no JSON object, no integer id, a
-// stamp that is not a text, or bytes that are no UTF-8. It belongs in a dead-letter topic.
+// stamp that is not a text or has a NUL, or bytes that are no UTF-8. It belongs in a dead-letter topic.
 type Reject struct {
 	// ID is the key, 0 if it could not be read.
 	ID int64

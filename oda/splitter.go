@@ -274,6 +274,9 @@ func (s *splitter) readStamp(f *fields, value jsontext.Value) {
 	if err != nil {
 		f.fault = "has an opdateringsdato that is not a text"
 	}
+	if bytes.IndexByte(text, 0) >= 0 {
+		f.fault = "has an opdateringsdato with a NUL"
+	}
 	f.stamp = string(text)
 }
 

@@ -22,21 +22,23 @@ func TestElementsThatAreNotRowsAreRejects(t *testing.T) {
 		element string
 		want    Reject
 	}{
-		"null":                  {`null`, Reject{Reason: "is not a JSON object"}},
-		"a number":              {`12`, Reject{Reason: "is not a JSON object"}},
-		"a text":                {`"x"`, Reject{Reason: "is not a JSON object"}},
-		"an array":              {`[ {"id":1} ]`, Reject{Reason: "is not a JSON object"}},
-		"no id":                 {`{"navn":"x"}`, Reject{Reason: "has no id, or several"}},
-		"an id in other case":   {`{"Id":2}`, Reject{Reason: "has no id, or several"}},
-		"two ids":               {`{"id":2,"id":3}`, Reject{Reason: "has no id, or several"}},
-		"an id that is null":    {`{"id":null}`, Reject{Reason: "has an id that is not an integer"}},
-		"an id that is a text":  {`{"id":"2"}`, Reject{Reason: "has an id that is not an integer"}},
-		"an id with a fraction": {`{"id":2.0}`, Reject{Reason: "has an id that is not an integer"}},
-		"an id beyond 64 bits":  {`{"id":99999999999999999999}`, Reject{Reason: "has an id that is not an integer"}},
-		"a stamp with a number": {`{"id":2,"opdateringsdato":5}`, Reject{ID: 2, Reason: "has an opdateringsdato that is not a text"}},
-		"a stamp with an array": {`{"opdateringsdato":["x"],"id":2}`, Reject{ID: 2, Reason: "has an opdateringsdato that is not a text"}},
-		"two stamps":            {`{"id":2,"opdateringsdato":null,"opdateringsdato":null}`, Reject{ID: 2, Reason: "has several opdateringsdato"}},
-		"Latin-1":               {"{\"id\":2,\"navn\":\"Bj\xf8rn\"}", Reject{ID: 2, Reason: "is not UTF-8"}},
+		"null":                          {`null`, Reject{Reason: "is not a JSON object"}},
+		"a number":                      {`12`, Reject{Reason: "is not a JSON object"}},
+		"a text":                        {`"x"`, Reject{Reason: "is not a JSON object"}},
+		"an array":                      {`[ {"id":1} ]`, Reject{Reason: "is not a JSON object"}},
+		"no id":                         {`{"navn":"x"}`, Reject{Reason: "has no id, or several"}},
+		"an id in other case":           {`{"Id":2}`, Reject{Reason: "has no id, or several"}},
+		"two ids":                       {`{"id":2,"id":3}`, Reject{Reason: "has no id, or several"}},
+		"an id that is null":            {`{"id":null}`, Reject{Reason: "has an id that is not an integer"}},
+		"an id that is a text":          {`{"id":"2"}`, Reject{Reason: "has an id that is not an integer"}},
+		"an id with a fraction":         {`{"id":2.0}`, Reject{Reason: "has an id that is not an integer"}},
+		"an id beyond 64 bits":          {`{"id":99999999999999999999}`, Reject{Reason: "has an id that is not an integer"}},
+		"a stamp with a number":         {`{"id":2,"opdateringsdato":5}`, Reject{ID: 2, Reason: "has an opdateringsdato that is not a text"}},
+		"a stamp with an array":         {`{"opdateringsdato":["x"],"id":2}`, Reject{ID: 2, Reason: "has an opdateringsdato that is not a text"}},
+		"a stamp with a NUL":            {`{"id":2,"opdateringsdato":"2020-01-01T08:00:00\u0000"}`, Reject{ID: 2, Reason: "has an opdateringsdato with a NUL"}},
+		"a stamp with a lone surrogate": {`{"id":2,"opdateringsdato":"\udc00"}`, Reject{ID: 2, Reason: "has an opdateringsdato that is not a text"}},
+		"two stamps":                    {`{"id":2,"opdateringsdato":null,"opdateringsdato":null}`, Reject{ID: 2, Reason: "has several opdateringsdato"}},
+		"Latin-1":                       {"{\"id\":2,\"navn\":\"Bj\xf8rn\"}", Reject{ID: 2, Reason: "is not UTF-8"}},
 	}
 	for claim, tt := range tests {
 		t.Run(claim, func(t *testing.T) {

@@ -13,5 +13,15 @@ func ofForeignData() []mutant {
 			old: "if c.Entity != f.entity {", new: "if c.Entity == \"\" {",
 			pkg: "./capture", tests: "TestTheFoldIgnoresRecordsOfOtherEntities",
 		},
+		{
+			invariant: 5, rule: "a stamp that Postgres refuses ends no fold", file: "checkpoint/ledger.go",
+			old: "return schema.StorableText(e.Stamp)", new: "return e.Stamp",
+			pkg: "./capture", tests: "TestANULInAStampStopsNobody",
+		},
+		{
+			invariant: 5, rule: "a row whose stamp has a NUL is set aside", file: "oda/splitter.go",
+			old: "if bytes.IndexByte(text, 0) >= 0 {", new: "if bytes.IndexByte(text, 0) >= len(text) {",
+			pkg: "./oda", tests: "TestElementsThatAreNotRowsAreRejects",
+		},
 	}
 }
