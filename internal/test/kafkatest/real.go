@@ -5,14 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
-	"strconv"
 	"strings"
 	"sync"
 	"testing"
 
-	"odastream/internal/host/flock"
 	"odastream/internal/test/kafkaserver"
+	"odastream/internal/test/slot"
 )
 
 const (
@@ -24,8 +22,7 @@ const (
 	// does the same.
 	EnvRequire = "ODASTREAM_REQUIRE_KAFKA"
 
-	none  = "none"
-	slots = 64
+	none = "none"
 )
 
 // real is the one broker of this process. Tests cannot change it, and package testing has
@@ -45,7 +42,7 @@ func Real(t testing.TB) []string {
 	if err != nil {
 		t.Fatalf("kafkatest: %v", err)
 	}
-	return server.Brokers()
+	return server.Running.Brokers()
 }
 
 // Own returns an Apache Kafka for this test alone, which may be killed and started again.
@@ -92,45 +89,20 @@ func required(getenv func(string) string) bool {
 }
 
 // Server is a broker for tests, in its own slot below the temporary directory.
-type Server struct {
-	*kafkaserver.Server
-	slot *flock.Lock
-}
-
-// Stop stops the broker and frees its slot.
-func (s *Server) Stop() error {
-	defer s.slot.Unlock()
-	return s.Server.Stop()
-}
+type Server = slot.Server[*kafkaserver.Server]
 
 // Start starts a broker with empty data, which ends with this process at the latest. It
 // removes what earlier brokers left in the slot.
-func Start(ctx context.Context) (*Server, error) {
-	root := filepath.Join(os.TempDir(), "odastream-test-"+strconv.Itoa(os.Getuid()))
-	// pgtest's servers of other accounts are there too.
-	if err := os.MkdirAll(root, 0o755); err != nil {
-		return nil, fmt.Errorf("make directory for test servers: %w", err)
-	}
-	slot, dir, err := flock.Slot(filepath.Join(root, "kafka-"), slots)
-	if err != nil {
-		return nil, err
-	}
-	server, err := startIn(ctx, dir)
-	if err != nil {
-		slot.Unlock()
-		return nil, err
-	}
-	return &Server{Server: server, slot: slot}, nil
-}
+func Start(ctx context.Context) (*Server, error) { return slot.Start(ctx, "kafka", startIn) }
 
-func startIn(ctx context.Context, slot string) (*kafkaserver.Server, error) {
+func startIn(ctx context.Context, root string) (*kafkaserver.Server, error) {
 	// The broker of an earlier process may be just ending. It keeps its directory, and
 	// this one gets another.
-	_ = os.RemoveAll(slot)
-	if err := os.MkdirAll(slot, 0o750); err != nil {
+	_ = os.RemoveAll(root)
+	if err := os.MkdirAll(root, 0o750); err != nil {
 		return nil, fmt.Errorf("make test broker's slot: %w", err)
 	}
-	dir, err := os.MkdirTemp(slot, "run-")
+	dir, err := os.MkdirTemp(root, "run-")
 	if err != nil {
 		return nil, fmt.Errorf("make test broker's directory: %w", err)
 	}

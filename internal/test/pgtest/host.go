@@ -45,7 +45,7 @@ func connect() (*host, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &host{url: running.URL(), running: running}, nil
+	return &host{url: running.Running.URL(), running: running}, nil
 }
 
 // urlOf returns the address of another database of the server, in the same form as that

@@ -5,50 +5,20 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
-	"strconv"
 
 	"github.com/jackc/pgx/v5"
 
-	"odastream/internal/host/flock"
 	"odastream/internal/host/pgserver"
+	"odastream/internal/test/slot"
 )
-
-// slots is how many servers for tests one user may run at once.
-const slots = 64
 
 // Server is a Postgres for tests, in its own slot. Its directory stays for the next test
 // process: an existing cluster starts in 50 ms, and already has the template.
-type Server struct {
-	*pgserver.Server
-	slot *flock.Lock
-}
-
-// Stop stops the server and frees its slot.
-func (s *Server) Stop() error {
-	defer s.slot.Unlock()
-	return s.Server.Stop()
-}
+type Server = slot.Server[*pgserver.Server]
 
 // Start starts a server in the first free slot below the temporary directory. It ends
 // with this process at the latest. Start drops databases that earlier tests left.
-func Start(ctx context.Context) (*Server, error) {
-	root := filepath.Join(os.TempDir(), "odastream-test-"+strconv.Itoa(os.Getuid()))
-	// The account that runs Postgres for root must be able to enter.
-	if err := os.MkdirAll(root, 0o755); err != nil {
-		return nil, fmt.Errorf("make directory for test servers: %w", err)
-	}
-	slot, dir, err := flock.Slot(filepath.Join(root, "pg-"), slots)
-	if err != nil {
-		return nil, err
-	}
-	running, err := startIn(ctx, dir)
-	if err != nil {
-		slot.Unlock()
-		return nil, err
-	}
-	return &Server{Server: running, slot: slot}, nil
-}
+func Start(ctx context.Context) (*Server, error) { return slot.Start(ctx, "pg", startIn) }
 
 // startIn starts a server in dir, on a new cluster if the old one cannot be used: another
 // version made it, or the machine crashed while it ran.

@@ -82,7 +82,7 @@ func (s *servers) start(ctx context.Context, withKafka bool) error {
 		if err != nil {
 			return err
 		}
-		s.started("postgres", pgtest.EnvURL, server.URL(), server.Stop)
+		s.started("postgres", pgtest.EnvURL, server.Running.URL(), server.Stop)
 	}
 	if !withKafka {
 		s.environ = append(s.environ, kafkatest.EnvBrokers+"=none")
@@ -100,7 +100,7 @@ func (s *servers) start(ctx context.Context, withKafka bool) error {
 	if err != nil {
 		return err
 	}
-	s.started("kafka", kafkatest.EnvBrokers, strings.Join(server.Brokers(), ","), server.Stop)
+	s.started("kafka", kafkatest.EnvBrokers, strings.Join(server.Running.Brokers(), ","), server.Stop)
 	return nil
 }
 
