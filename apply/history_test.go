@@ -6,7 +6,6 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"os"
-	"strconv"
 	"sync"
 	"testing"
 	"time"
@@ -19,15 +18,13 @@ import (
 	"odastream/internal/test/checker"
 	"odastream/internal/test/machine"
 	"odastream/internal/test/pgtest"
+	"odastream/internal/test/stand"
 	"odastream/stream"
 )
 
-// How many histories run, and which. envHistories is their number; envSeed replays the
-// one of a failure. A replay has the same events in the same order, but not the same
-// timing.
+// How many histories run. envHistories is their number.
 const (
 	envHistories = "ODASTREAM_HISTORIES"
-	envSeed      = "ODASTREAM_SEED"
 
 	manyHistories = 40
 	fewHistories  = 16 // with -short
@@ -42,10 +39,14 @@ const (
 //	ODASTREAM_SEED=17 go test ./apply -run TestAnyHistoryOfSinksIsExactlyOnce -v
 func TestAnyHistoryOfSinksIsExactlyOnce(t *testing.T) {
 	t.Parallel()
-	seeds := make(chan uint64)
+	n := manyHistories
+	if testing.Short() {
+		n = fewHistories
+	}
+	drawn, seeds := checker.Seeds(t, envHistories, n), make(chan uint64)
 	go func() {
 		defer close(seeds)
-		for _, seed := range drawSeeds(t) {
+		for _, seed := range drawn {
 			seeds <- seed
 		}
 	}()
@@ -61,32 +62,6 @@ func TestAnyHistoryOfSinksIsExactlyOnce(t *testing.T) {
 		})
 	}
 	worlds.Wait()
-}
-
-func drawSeeds(t *testing.T) (seeds []uint64) {
-	t.Helper()
-	if text := os.Getenv(envSeed); text != "" {
-		seed, err := strconv.ParseUint(text, 10, 64)
-		if err != nil {
-			t.Errorf("%s is %q, want a number", envSeed, text)
-		}
-		return []uint64{seed}
-	}
-	n := manyHistories
-	if testing.Short() {
-		n = fewHistories
-	}
-	if text := os.Getenv(envHistories); text != "" {
-		var err error
-		if n, err = strconv.Atoi(text); err != nil {
-			t.Errorf("%s is %q, want a number", envHistories, text)
-		}
-	}
-	first := rand.Uint64N(1e9)
-	for i := range n {
-		seeds = append(seeds, first+uint64(i))
-	}
-	return seeds
 }
 
 // sinkWorld is a database that histories use one after the other, each with its own ids.
@@ -140,22 +115,19 @@ func (w *sinkWorld) live(t *testing.T, seed uint64) {
 	}
 	h.author = &checker.Author{Rand: h.rand, Entities: historyEntities(), FirstID: h.scope.FirstID, IDs: 12, Seq: 1_795_445_400_000_000}
 	h.open()
-	ctx, enough := context.WithCancel(t.Context())
-	seen := make(chan []checker.Look, 1)
-	go func() { seen <- checker.Watch(ctx, w.pool, h.scope, machine.Stretch(3*time.Millisecond)) }()
+	watched := checker.Watch(t.Context(), w.pool, h.scope, machine.Stretch(3*time.Millisecond))
 	h.run()
-	log := h.log()
+	log := stand.Log(t, h.topics, h.records, historyEntities()...)
 	last, err := h.restore(log)
 	h.close()
-	enough()
-	looks := append(<-seen, last)
+	looks := append(watched(), last)
 	if err != nil {
 		h.fail(seed, err.Error())
 	}
 	if len(looks) < 2 {
 		t.Errorf("%d looks: the history was not watched", len(looks))
 	}
-	if os.Getenv(envSeed) != "" {
+	if os.Getenv(checker.EnvSeed) != "" {
 		t.Log(h.events)
 	}
 	if faults := checker.Judge(log, looks); len(faults) > 0 {
@@ -165,7 +137,7 @@ func (w *sinkWorld) live(t *testing.T, seed uint64) {
 
 func (h *sinkHistory) fail(seed uint64, why string) {
 	h.t.Helper()
-	h.t.Fatalf("%s\n\nevents:\n%s\n\n%s=%d replays it", why, h.events, envSeed, seed)
+	h.t.Fatalf("%s\n\nevents:\n%s\n\n%s=%d replays it", why, h.events, checker.EnvSeed, seed)
 }
 
 func (h *sinkHistory) note(format string, args ...any) {
@@ -218,29 +190,6 @@ func (h *sinkHistory) startBroker(port int) {
 	if h.broker, err = kfake.NewCluster(opts...); err != nil {
 		h.t.Fatal(err)
 	}
-}
-
-// log reads everything on the topics.
-func (h *sinkHistory) log() *checker.Log {
-	h.t.Helper()
-	var all []checker.Record
-	for _, entity := range historyEntities() {
-		_, err := h.topics.ReadLog(h.t.Context(), entity, nil, func(records []*kgo.Record) error {
-			for _, rec := range records {
-				m, err := stream.Decode(rec)
-				at := checker.Place{Partition: checker.Partition{Topic: rec.Topic, Number: rec.Partition}, Offset: rec.Offset}
-				all = append(all, checker.RecordOf(at, m.Change, err))
-			}
-			return nil
-		})
-		if err != nil {
-			h.t.Fatal(err)
-		}
-	}
-	if len(all) != h.records {
-		h.t.Fatalf("%d records on the topics, %d were acknowledged", len(all), h.records)
-	}
-	return checker.NewLog(all)
 }
 
 func (h *sinkHistory) close() {

@@ -71,12 +71,8 @@ func TestWatchKeepsEachStateOnce(t *testing.T) {
 	t.Parallel()
 	url := pgtest.Migrated(t)
 	pool, watched := open(t, url), open(t, url)
-	ctx, stop := context.WithCancel(t.Context())
-	defer stop()
-	seen := make(chan []checker.Look, 1)
-	go func() {
-		seen <- checker.Watch(ctx, watched, checker.Scope{Group: "g", TopicPrefix: "t-"}, time.Millisecond)
-	}()
+	end := checker.Watch(t.Context(), watched, checker.Scope{Group: "g", TopicPrefix: "t-"}, time.Millisecond)
+	defer end()
 	store := cache.New(pool, "g", cache.Config{}, slog.New(slog.DiscardHandler))
 	for next := range int64(3) {
 		from := schema.Position{TopicID: [16]byte{1}, Next: next}
@@ -90,8 +86,7 @@ func TestWatchKeepsEachStateOnce(t *testing.T) {
 	// The next look sees the last state, and has ended when the one after it begins.
 	begun := watched.Stat().AcquireCount()
 	machine.Until(t, "two looks more", func() bool { return watched.Stat().AcquireCount() >= begun+2 })
-	stop()
-	looks := <-seen
+	looks := end()
 	for i := 1; i < len(looks); i++ {
 		if looks[i].Offsets[sag] <= looks[i-1].Offsets[sag] {
 			t.Errorf("look %d is at %d, the one before at %d", i, looks[i].Offsets[sag], looks[i-1].Offsets[sag])

@@ -1,10 +1,7 @@
 package e2e
 
 import (
-	"context"
 	"fmt"
-	"math/rand/v2"
-	"os"
 	"strconv"
 	"strings"
 	"testing"
@@ -15,14 +12,12 @@ import (
 	"odastream/internal/test/checker"
 	"odastream/internal/test/machine"
 	"odastream/internal/test/program"
+	"odastream/internal/test/stand"
 	"odastream/stream"
 )
 
-// The number of histories of real processes, and their seeds. Each takes a minute or two.
-const (
-	envHistories = "ODASTREAM_E2E_HISTORIES"
-	envSeed      = "ODASTREAM_SEED"
-)
+// envHistories is the number of histories of real processes. Each takes a minute or two.
+const envHistories = "ODASTREAM_E2E_HISTORIES"
 
 // Real sinks, a real broker and a real Postgres are killed, frozen and started again. No
 // look finds a row that is lost, doubled or regressed, or an offset that moved without
@@ -32,27 +27,24 @@ const (
 //	ODASTREAM_SEED=17 go test ./internal/test/e2e -run TestSinksUnderDuressAreExactlyOnce -v
 func TestSinksUnderDuressAreExactlyOnce(t *testing.T) {
 	t.Parallel()
-	for _, seed := range duressSeeds(t) {
+	for _, seed := range checker.Seeds(t, envHistories, 1) {
 		t.Run(fmt.Sprintf("seed %d", seed), func(t *testing.T) {
 			d := newDuress(t, seed)
 			t.Cleanup(func() {
 				t.Logf("%d records; what had happened:\n%s", d.records, strings.Join(d.tale, "\n"))
 				if t.Failed() {
-					t.Logf("%s=%d replays it", envSeed, seed)
+					t.Logf("%s=%d replays it", checker.EnvSeed, seed)
 				}
 			})
-			ctx, enough := context.WithCancel(t.Context())
-			defer enough()
-			seen := make(chan []checker.Look, 1)
-			go func() { seen <- checker.Watch(ctx, d.pool, d.scope, 40*time.Millisecond) }()
+			watched := checker.Watch(t.Context(), d.pool, d.scope, 40*time.Millisecond)
+			defer watched()
 			d.live()
-			log := d.log()
+			log := stand.Log(t, d.topics, d.records, duressEntities()...)
 			last := d.settle(log)
 			for len(d.sinks) > 0 {
 				d.stop(d.sinks[0])
 			}
-			enough()
-			looks := append(<-seen, last)
+			looks := append(watched(), last)
 			t.Logf("%d looks", len(looks))
 			for _, f := range checker.Judge(log, looks) {
 				t.Error(f)
@@ -60,28 +52,6 @@ func TestSinksUnderDuressAreExactlyOnce(t *testing.T) {
 			d.checkLetters(last)
 		})
 	}
-}
-
-func duressSeeds(t *testing.T) (seeds []uint64) {
-	t.Helper()
-	if text := os.Getenv(envSeed); text != "" {
-		seed, err := strconv.ParseUint(text, 10, 64)
-		if err != nil {
-			t.Fatalf("%s is %q, want a number", envSeed, text)
-		}
-		return []uint64{seed}
-	}
-	n := 1
-	if text := os.Getenv(envHistories); text != "" {
-		var err error
-		if n, err = strconv.Atoi(text); err != nil {
-			t.Fatalf("%s is %q, want a number", envHistories, text)
-		}
-	}
-	for range n {
-		seeds = append(seeds, rand.Uint64N(1e9))
-	}
-	return seeds
 }
 
 // live runs one sink, then four, then two. All kinds of faults happen in some order, and
@@ -129,29 +99,6 @@ func (d *duress) settle(log *checker.Log) (last checker.Look) {
 	}, d.running()...)
 	d.tell("all is applied")
 	return last
-}
-
-// log returns all records on the topics.
-func (d *duress) log() *checker.Log {
-	d.t.Helper()
-	var all []checker.Record
-	for _, entity := range duressEntities() {
-		_, err := d.topics.ReadLog(d.t.Context(), entity, nil, func(records []*kgo.Record) error {
-			for _, rec := range records {
-				m, err := stream.Decode(rec)
-				at := checker.Place{Partition: checker.Partition{Topic: rec.Topic, Number: rec.Partition}, Offset: rec.Offset}
-				all = append(all, checker.RecordOf(at, m.Change, err))
-			}
-			return nil
-		})
-		if err != nil {
-			d.t.Fatal(err)
-		}
-	}
-	if len(all) != d.records {
-		d.t.Fatalf("%d records on the topics, %d were acknowledged", len(all), d.records)
-	}
-	return checker.NewLog(all)
 }
 
 // checkLetters fails unless each dead letter of the database is on its topic at least

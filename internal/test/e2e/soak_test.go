@@ -7,11 +7,11 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
 
+	"odastream/internal/test/checker"
 	"odastream/internal/test/kafkatest"
 	"odastream/internal/test/machine"
 	"odastream/internal/test/program"
@@ -42,7 +42,7 @@ func TestSoak(t *testing.T) {
 	t.Logf("seed %d, %s, a kill every %s on average", seed, length, s.killEvery)
 	t.Cleanup(func() {
 		if t.Failed() {
-			t.Logf("%s=%d %s=%s replays it", envSeed, seed, envSoak, length)
+			t.Logf("%s=%d %s=%s replays it", checker.EnvSeed, seed, envSoak, length)
 		}
 	})
 	s.start()
@@ -65,16 +65,11 @@ func TestSoak(t *testing.T) {
 
 func soakSettings(t *testing.T) (length time.Duration, seed uint64) {
 	t.Helper()
-	length, seed = soakLength, rand.Uint64N(1e9)
+	length, seed = soakLength, checker.Seeds(t, "", 1)[0]
 	var err error
 	if text := os.Getenv(envSoak); text != "" {
 		if length, err = time.ParseDuration(text); err != nil || length <= 0 {
 			t.Fatalf("%s is %q, want a length as 1h", envSoak, text)
-		}
-	}
-	if text := os.Getenv(envSeed); text != "" {
-		if seed, err = strconv.ParseUint(text, 10, 64); err != nil {
-			t.Fatalf("%s is %q, want a number", envSeed, text)
 		}
 	}
 	return length, seed
