@@ -143,6 +143,32 @@ func TestTenMinutesWithoutADatabaseDeadLetterNothing(t *testing.T) {
 	}
 }
 
+// A sink with nothing to write asks now and then, so that the next record is not the
+// first to find the trouble.
+func TestAnIdleSinkIsNotReadyWithoutADatabase(t *testing.T) {
+	t.Parallel()
+	for claim, o := range outages() {
+		t.Run("the database "+claim, func(t *testing.T) {
+			t.Parallel()
+			r := newRig(t, kafkatest.Cluster(t).ListenAddrs(), "Sag")
+			user := r.ordinary()
+			s := r.sinkOf(r.as(user), prometheus.NewRegistry())
+			apply.LookEvery(s, 20*time.Millisecond)
+			stop := r.run(s)
+			r.publish(20)
+			r.awaitModel()
+			r.await("readiness", func() bool { ok, _ := s.Ready(); return ok })
+			o.begin(r, user)
+			r.checkSaysWhy(s, o.says)
+			o.end(r, user)
+			r.await("readiness after the outage", func() bool { ok, _ := s.Ready(); return ok })
+			if err := stop(); err != nil {
+				t.Errorf("Run ended with %v", err)
+			}
+		})
+	}
+}
+
 // checkSaysWhy fails unless the sink is not ready and gives a reason with says in it.
 func (r *rig) checkSaysWhy(s *apply.Sink, says string) {
 	r.t.Helper()

@@ -162,6 +162,7 @@ func (r *rig) sink(url string, cfg apply.Config, reg prometheus.Registerer) *app
 
 type store interface {
 	Apply(ctx context.Context, b cache.Batch) (cache.Result, error)
+	CanWrite(ctx context.Context) error
 	Positions(ctx context.Context) (map[schema.TopicPartition]schema.Position, error)
 	Reset(ctx context.Context, tp schema.TopicPartition, was, now schema.Position) error
 	OpenShadow(ctx context.Context, topic cache.ShadowTopic) (*cache.ShadowTable, error)

@@ -37,6 +37,7 @@ type consumer interface {
 // offsets, all or nothing.
 type store interface {
 	Apply(ctx context.Context, b cache.Batch) (cache.Result, error)
+	CanWrite(ctx context.Context) error
 	offsets
 }
 
@@ -161,8 +162,8 @@ func (s *Sink) run(ctx context.Context, consumer consumer) error {
 	return nil
 }
 
-// watch updates the lag and whether brokers answer, for Ready and Status, and checks
-// the stored offsets.
+// watch updates the lag and whether brokers and the database answer, for Ready and
+// Status, and checks the stored offsets.
 func (s *Sink) watch(ctx context.Context) error {
 	tick := time.NewTicker(s.lookEvery)
 	defer tick.Stop()
@@ -186,8 +187,9 @@ func (s *Sink) refresh(ctx context.Context) {
 	}
 }
 
-// audit compares the stored offsets with what this sink has written. It reads those
-// partitions again whose offset another writer changed. Without it, a partition
+// audit asks whether the next record could be written, and compares the stored offsets
+// with what this sink has written. It reads those partitions again whose offset another
+// writer changed. Without it, a partition
 // without new records would not notice that the database was restored from a backup,
 // and would keep the gap until a restart.
 func (s *Sink) audit(ctx context.Context) {
@@ -199,9 +201,12 @@ func (s *Sink) audit(ctx context.Context) {
 	defer func() { <-s.writing }()
 	asked, cancel := context.WithTimeout(ctx, watchEvery/2)
 	defer cancel()
+	if !s.canWrite(asked) {
+		return
+	}
 	stored, err := s.store.Positions(asked)
 	if err != nil {
-		return // work reports outages
+		return // the next audit reports it
 	}
 	changed := s.changedOffsets(stored)
 	if len(changed) == 0 {
@@ -215,6 +220,27 @@ func (s *Sink) audit(ctx context.Context) {
 		return
 	}
 	s.state.drop(changed)
+}
+
+// canWrite asks whether the next record could be written. Without it, a sink with
+// nothing to write would be ready without a database.
+func (s *Sink) canWrite(ctx context.Context) bool {
+	err := s.store.CanWrite(ctx)
+	if errors.Is(err, context.Canceled) || s.state.outageTime() > 0 {
+		return err == nil // work reports outages, and their end
+	}
+	switch changed := s.state.probed(err); {
+	case err != nil && changed:
+		s.log.Warn("cache cannot be written; nothing waits to be", "err", err)
+	case err == nil && changed:
+		s.log.Info("cache can be written again")
+	}
+	if err != nil {
+		s.metrics.outage.Set(1)
+		return false
+	}
+	s.metrics.outage.Set(0)
+	return true
 }
 
 // changedOffsets returns the owned partitions whose stored offset differs from what

@@ -10,10 +10,27 @@ import (
 // state is what Ready and Status report of work.
 type state struct {
 	mu      sync.Mutex
-	outage  error     // why the database cannot be written; nil if it can
-	since   time.Time // of outage
+	outage  trouble // why the last attempt to write failed
+	probe   trouble // why the next attempt would fail, found while there is nothing to write
 	paused  map[schema.TopicPartition]error
 	applied map[schema.TopicPartition]progress
+}
+
+// trouble is an error that lasts; the zero value is none.
+type trouble struct {
+	err   error
+	since time.Time
+}
+
+// meet notes what an attempt returned. It returns true if the trouble began or ended
+// with it.
+func (t *trouble) meet(err error) (changed bool) {
+	changed = (t.err == nil) != (err == nil)
+	if changed {
+		t.since = time.Now()
+	}
+	t.err = err
+	return changed
 }
 
 type progress struct {
@@ -25,34 +42,30 @@ func newState() *state {
 	return &state{paused: map[schema.TopicPartition]error{}, applied: map[schema.TopicPartition]progress{}}
 }
 
-// beginOutage notes an error of an outage; it returns true for the first one.
-func (s *state) beginOutage(err error) (first bool) {
+// attempted notes what an attempt to write returned. It returns true if an outage began
+// or ended with it.
+func (s *state) attempted(err error) (changed bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if first = s.outage == nil; first {
-		s.since = time.Now()
-	}
-	s.outage = err
-	return first
+	s.probe = trouble{} // the attempt knows better
+	return s.outage.meet(err)
 }
 
-// endOutage returns false if there was no outage.
-func (s *state) endOutage() bool {
+// probed notes what the next attempt would meet. It returns true if that has changed.
+func (s *state) probed(err error) (changed bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	was := s.outage != nil
-	s.outage = nil
-	return was
+	return s.probe.meet(err)
 }
 
 // outageTime is how long the outage has lasted; 0 without one.
 func (s *state) outageTime() time.Duration {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.outage == nil {
+	if s.outage.err == nil {
 		return 0
 	}
-	return time.Since(s.since)
+	return time.Since(s.outage.since)
 }
 
 func (s *state) pause(partitions []schema.TopicPartition, err error) {
@@ -112,8 +125,12 @@ func (s *state) of(tp schema.TopicPartition) (p progress, known bool, reason err
 	return p, known, s.paused[tp]
 }
 
+// trouble returns why the database cannot be written, and since when; nil if it can.
 func (s *state) trouble() (since time.Time, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.since, s.outage
+	if s.outage.err != nil {
+		return s.outage.since, s.outage.err
+	}
+	return s.probe.since, s.probe.err
 }

@@ -198,7 +198,7 @@ func (s *Sink) reachable(ctx context.Context) bool {
 }
 
 func (s *Sink) outage(err error) {
-	if s.state.beginOutage(err) {
+	if s.state.attempted(err) {
 		s.log.Warn("cache cannot be written, retrying", "err", err)
 	}
 	s.metrics.outage.Set(1)
@@ -206,10 +206,10 @@ func (s *Sink) outage(err error) {
 }
 
 func (s *Sink) recovered() {
-	if s.state.endOutage() {
-		s.metrics.outage.Set(0)
+	if s.state.attempted(nil) {
 		s.log.Info("cache can be written again")
 	}
+	s.metrics.outage.Set(0)
 }
 
 // revoked waits for the transaction in flight before partitions go to another sink.

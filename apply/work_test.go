@@ -81,17 +81,17 @@ func TestPausedTopicsWaitForTheirNextTry(t *testing.T) {
 func TestStateTellsTheFirstErrorOfAnOutageFromTheNext(t *testing.T) {
 	t.Parallel()
 	s := newState()
-	if s.endOutage() || s.outageTime() != 0 {
+	if s.attempted(nil) || s.outageTime() != 0 {
 		t.Error("an outage before the first error")
 	}
-	if !s.beginOutage(context.DeadlineExceeded) || s.beginOutage(context.DeadlineExceeded) {
-		t.Error("beginOutage does not tell the first error from the next")
+	if !s.attempted(context.DeadlineExceeded) || s.attempted(context.DeadlineExceeded) {
+		t.Error("attempted does not tell the first error from the next")
 	}
 	if _, err := s.trouble(); err == nil {
 		t.Error("no trouble during an outage")
 	}
-	if !s.endOutage() {
-		t.Error("endOutage returned false after an outage")
+	if !s.attempted(nil) {
+		t.Error("attempted does not tell the end of an outage")
 	}
 	if _, err := s.trouble(); err != nil {
 		t.Errorf("trouble after the outage = %v", err)

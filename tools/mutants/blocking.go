@@ -34,6 +34,11 @@ func ofWhoBlocks() []mutant {
 			pkg: "./internal/connect", tests: "TestADatabaseMadeAnewIsGivenItsTables|TestADatabaseThatStaysEmptyIsNamed",
 		},
 		{
+			rule: "a sink with nothing to write asks whether it could", file: "apply/sink.go",
+			old: "\tif !s.canWrite(asked) {\n\t\treturn\n\t}\n", new: "",
+			pkg: "./apply", tests: "TestAnIdleSinkIsNotReadyWithoutADatabase",
+		},
+		{
 			rule: "the history's months are the same from whatever session", file: "schema/migrations/00011_history_zone.sql",
 			// Either setting alone is enough.
 			old: "ALTER FUNCTION parliamentary_history_ahead(integer) SET TimeZone = 'UTC';\nALTER FUNCTION parliamentary_history_ahead(integer) SET DateStyle = 'ISO, YMD';\n", new: "",
