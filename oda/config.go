@@ -95,7 +95,7 @@ func (c Config) base() (*url.URL, error) {
 	u, err := url.Parse(c.URL)
 	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" || u.RawQuery != "" || u.Fragment != "" ||
 		strings.Contains(u.Path, "@") { // the rest of a password with a slash in it
-		return nil, fmt.Errorf("URL is set, but wrong; want an http or https address without a query, such as %s", defaultURL)
+		return nil, fmt.Errorf("URL is set, but not right, want an http or https address without a query, such as %s", defaultURL)
 	}
 	if !strings.HasSuffix(u.Path, "/") {
 		u.Path += "/"
