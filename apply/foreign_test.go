@@ -1,6 +1,7 @@
 package apply_test
 
 import (
+	"math"
 	"slices"
 	"strings"
 	"testing"
@@ -62,5 +63,33 @@ func TestRecordsOnTheTopicOfAnotherEntityChangeNoRow(t *testing.T) {
 	}
 	if got := r.value(`SELECT count(*) FROM pg_class WHERE relname ~ 'nyhed' OR relname ~ 'SAG'`); got != "0" {
 		t.Errorf("%s tables were made for entities without a topic", got)
+	}
+}
+
+// One forged record must not hide every later change of its row.
+func TestAForgedSeqIsDeadLettered(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, kafkatest.Fake(t), "Sag")
+	good := r.change()
+	for good.Action == schema.Delete {
+		good = r.change()
+	}
+	r.produceOn("Sag", good)
+	forged, gone := good, good
+	forged.Seq, forged.Data = 9e18, []byte(`{"id":0,"titel":"forged"}`)
+	gone.Action, gone.Seq = schema.Delete, math.MaxInt64
+	want := []string{at(r.produceOn("Sag", forged), "schema "), at(r.produceOn("Sag", gone), "schema ")}
+	good.Seq, good.Data = good.Seq+1, []byte(`{"id":0,"titel":"later"}`)
+	r.produceOn("Sag", good)
+	r.rows = map[string]string{good.Key(): string(good.Data)}
+	r.once(r.sink(r.url, r.config(), nil))
+	if diff := cmp.Diff(want, strings.Split(r.dead(), "\n")); diff != "" {
+		t.Errorf("dead letters (-want +got):\n%s", diff)
+	}
+	if diff := r.differ(); diff != "" {
+		t.Errorf("cache: %s", diff)
+	}
+	if got := r.value(`SELECT parliament.as_of('Sag', $1, now())->>'titel'`, good.ID); got != "later" {
+		t.Errorf("as_of now gives the title %q, want %q", got, "later")
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
@@ -60,6 +61,9 @@ func (f *folder) fold(ctx context.Context, at checkpoint.Checkpoint) (*positions
 		return nil, at, fmt.Errorf("topic of %s has %d partitions, its keys were spread over %d: "+
 			"delete the topic, and it is made anew and filled: %w", f.entity, state.Partitions(), at.Partitions, stream.ErrPartitionsChanged)
 	}
+	if schema.SeqAhead(at.Seq, time.Now()) {
+		return nil, at, fmt.Errorf("fold topic of %s: %w: it is %d", f.entity, errSeqAhead, at.Seq)
+	}
 	f.seq.raise(at.Seq)
 	p, err := f.foldFrom(ctx, at.Positions, state)
 	if err != nil {
@@ -70,6 +74,10 @@ func (f *folder) fold(ctx context.Context, at checkpoint.Checkpoint) (*positions
 
 // errTopicChanged ends a session. The next one resets the ledger.
 var errTopicChanged = errors.New("topic is not the one the ledger knows any more")
+
+// errSeqAhead stops the entity: sinks would refuse what is published above such a seq. It
+// was forged before forged ones were refused, or this machine's clock is wrong.
+var errSeqAhead = errors.New("highest seq is more than a day ahead of the clock: set the clock right, or see operations.md for a forged seq")
 
 // refold folds the records that are on the topic after acked: another poller wrote
 // them. It returns the positions after them.
@@ -111,7 +119,9 @@ func (f *folder) topicState(ctx context.Context) (stream.TopicState, error) {
 
 // foldRecords stores all records in their order: an older record after a newer one
 // makes the row Dirty, also if they are in different batches. A record that is no
-// change is left to the sink, which dead-letters it.
+// change of this entity, or whose seq is too far ahead, is left to the sink, which
+// dead-letters it. It raises no seq. If its key is that of a known row, compaction may
+// remove the row's right record, so the row becomes Dirty and is published again.
 func (f *folder) foldRecords(ctx context.Context, topicID [16]byte, records []*kgo.Record) error {
 	p := checkpoint.Progress{Positions: map[int32]schema.Position{}, Entries: make([]checkpoint.Entry, 0, len(records))}
 	for _, rec := range records {
@@ -119,6 +129,9 @@ func (f *folder) foldRecords(ctx context.Context, topicID [16]byte, records []*k
 		entry, err := f.entryOf(rec)
 		if err != nil {
 			f.log.Warn("record on the entity's topic is no change of the entity", "partition", rec.Partition, "offset", rec.Offset, "err", err)
+			if hidden, ok := f.hiddenBy(rec); ok {
+				p.Entries = append(p.Entries, hidden)
+			}
 			continue
 		}
 		f.seq.raise(entry.Seq)
@@ -136,8 +149,11 @@ func (f *folder) entryOf(rec *kgo.Record) (checkpoint.Entry, error) {
 		return checkpoint.Entry{}, err
 	}
 	c := message.Change
-	if c.Entity != f.entity {
+	switch {
+	case c.Entity != f.entity:
 		return checkpoint.Entry{}, fmt.Errorf("record is of entity %q", c.Entity)
+	case schema.SeqAhead(c.Seq, time.Now()):
+		return checkpoint.Entry{}, fmt.Errorf("seq %d is more than %s ahead of the clock", c.Seq, schema.MaxAhead)
 	}
 	entry := checkpoint.Entry{ID: c.ID, Seq: c.Seq, State: checkpoint.Deleted}
 	if c.Action == schema.Delete {
@@ -146,6 +162,12 @@ func (f *folder) entryOf(rec *kgo.Record) (checkpoint.Entry, error) {
 	entry.State, entry.Stamp, entry.Checksum = checkpoint.Live, c.Opdateringsdato, schema.ChecksumOf(c.Data)
 	entry.Hash, entry.Fields, err = schema.Fingerprint(c.Data)
 	return entry, err
+}
+
+// hiddenBy returns the entry of the row whose record a refused one hides.
+func (f *folder) hiddenBy(rec *kgo.Record) (entry checkpoint.Entry, ok bool) {
+	entity, id, err := schema.ParseKey(string(rec.Key))
+	return checkpoint.Entry{ID: id, State: checkpoint.Dirty}, err == nil && entity == f.entity
 }
 
 // mismatch says why the topic cannot be the one that the positions belong to. It

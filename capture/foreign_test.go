@@ -1,6 +1,8 @@
 package capture
 
 import (
+	"os"
+	"strings"
 	"testing"
 	"time"
 
@@ -51,4 +53,83 @@ func TestANULInAStampStopsNobody(t *testing.T) {
 	w.mustOnce()
 	w.checkLast(3)
 	w.checkTopic("Sag")
+}
+
+// lastRecord returns the last change of a row that a sink would apply, and whether a
+// record that it refuses is behind it.
+func (w *world) lastRecord(id int64) (last schema.Change, hidden bool) {
+	w.t.Helper()
+	_, err := w.topics.ReadLog(w.t.Context(), "Sag", nil, func(records []*kgo.Record) error {
+		for _, rec := range records {
+			if string(rec.Key) != schema.Key("Sag", id) {
+				continue
+			}
+			m, err := w.kafka.Decode(rec)
+			if hidden = err != nil; !hidden {
+				last = m.Change
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return last, hidden
+}
+
+// Compaction keeps the last record of a key only, so that a record which sinks refuse
+// would in time be all that the topic has of its row.
+func TestRowsHiddenByRefusedRecordsArePublishedAgain(t *testing.T) {
+	t.Parallel()
+	w := loaded(t)
+	forged := schema.Change{
+		Entity: "Sag", ID: 3, Action: schema.Update, Seq: 9e18, Timestamp: time.Now(), Origin: schema.OriginTail, Data: sagRow(3, "falsk", stampAt(w.sim.Now())),
+	}
+	w.publishBehind(forged)
+	w.produce("Sag:4", "no JSON")
+	w.produce("Sag:5", "") // no tombstone: it has no ce_id
+	w.produce("Sag:900001", "no JSON")
+	w.mustOnce()
+	for _, id := range []int64{3, 4, 5} {
+		last, hidden := w.lastRecord(id)
+		if want := w.sim.Row("Sag", id); hidden || string(last.Data) != string(want) {
+			t.Errorf("topic ends with %s for row %d (hidden %v), want %s", last.Data, id, hidden, want)
+		}
+		if schema.SeqAhead(last.Seq, time.Now()) {
+			t.Errorf("row %d has seq %d, raised by the forged one", id, last.Seq)
+		}
+	}
+	if got := w.load("Sag").Seq; schema.SeqAhead(got, time.Now()) {
+		t.Errorf("the counter is at %d, raised by the forged one", got)
+	}
+	if last, _ := w.lastRecord(900_001); last.Seq != 0 {
+		t.Errorf("published %+v for a row that never was", last)
+	}
+}
+
+// An earlier version took a forged seq for its own. The entity waits until a person
+// repairs it as docs/operations.md says.
+func TestAForgedSeqOfAnEarlierVersionIsRepairedByHand(t *testing.T) {
+	t.Parallel()
+	w := loaded(t)
+	w.exec(`UPDATE poller_watermarks SET seq = 9e18::bigint; UPDATE poller_ledger SET seq = 9e18::bigint WHERE entity_id = 3`)
+	if err := w.once(); err == nil || !strings.Contains(err.Error(), "operations.md") {
+		t.Fatalf("poller --once = %v, want an error that names the repair", err)
+	}
+	text, err := os.ReadFile("../docs/operations.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, repair, _ := strings.Cut(string(text), "```sql\n")
+	repair, _, found := strings.Cut(repair, "```")
+	if !found {
+		t.Fatal("docs/operations.md has no repair in SQL")
+	}
+	w.exec(repair)
+	w.put("Sag", 3, "ændret", stampAt(w.sim.Now()))
+	w.mustOnce()
+	w.checkLast(3)
+	if seq := w.lastOf(3).Seq; schema.SeqAhead(seq, time.Now()) {
+		t.Errorf("row 3 has seq %d after the repair", seq)
+	}
 }

@@ -10,7 +10,8 @@ import (
 // order of their partition, with a row as often as it was read. p.Positions are
 // the offsets after them. A row becomes Dirty if its last record is older than
 // the newest one known, from the ledger or from an earlier record: a previous
-// holder of the lease wrote it. It makes no difference how the records are spread
+// holder of the lease wrote it. A record that is no change is a Dirty entry with seq 0;
+// of a row that is not known it changes nothing. It makes no difference how the records are spread
 // over calls. Errors are those of Save.
 func (s *Store) Fold(ctx context.Context, lease Lease, p Progress) error {
 	// Invariant 8: the topic decides what the ledger holds.

@@ -36,6 +36,9 @@ func TestFoldComparesTheTopicWithTheLedger(t *testing.T) {
 		"an older one behind a newer one":              {[]Entry{live(1, 5)}, []Entry{live(1, 9), live(1, 6)}, dirty(1, 9)},
 		"an older one behind one not known until then": {nil, []Entry{live(1, 9), live(1, 6)}, dirty(1, 9)},
 		"a tombstone behind its delete":                {[]Entry{live(1, 5)}, []Entry{deleted(1, 6), deleted(1, 6)}, deleted(1, 6)},
+		"no change behind a record":                    {[]Entry{live(1, 5)}, []Entry{dirty(1, 0)}, dirty(1, 5)},
+		"no change and a record in a fold":             {nil, []Entry{live(1, 5), dirty(1, 0)}, dirty(1, 5)},
+		"a record behind no change heals":              {[]Entry{live(1, 5)}, []Entry{dirty(1, 0), live(1, 6)}, live(1, 6)},
 		"older twice, then newer than the first":       {nil, []Entry{live(1, 9), live(1, 6), live(1, 8)}, dirty(1, 9)},
 	} {
 		for way, apart := range map[string]bool{"at once": false, "one by one": true} {
@@ -60,6 +63,16 @@ func chunk(apart bool, all int) int {
 		return 1
 	}
 	return all
+}
+
+func TestARecordThatIsNoChangeMakesNoRow(t *testing.T) {
+	t.Parallel()
+	s := open(t)
+	lease := acquire(t, s, entity, "a")
+	mustFold(t, s, lease, Progress{Entries: []Entry{dirty(1, 0), live(2, 5)}})
+	if diff := cmp.Diff(map[int64]Entry{2: live(2, 5)}, entries(t, s, entity, 1, 2)); diff != "" {
+		t.Errorf("ledger (-want +got):\n%s", diff)
+	}
 }
 
 func TestADirtyRowIsLiveOncePublishedAgain(t *testing.T) {

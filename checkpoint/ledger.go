@@ -139,10 +139,12 @@ WHERE l.seq < excluded.seq OR l.seq = excluded.seq AND l.hash = excluded.hash`
 // foldLedgerQuery writes the last record of each row that was read back from the
 // topic. If it is older than the ledger's entry, a previous holder of the lease
 // wrote it: the row becomes Dirty, until the record that the ledger knows, or a
-// newer one, is read from the topic.
+// newer one, is read from the topic. An entry with seq 0 makes only a row Dirty of which
+// the ledger knows a record.
 const foldLedgerQuery = `
 INSERT INTO poller_ledger AS l (entity_type, entity_id, seq, hash, spelling, stamp, fields)
-SELECT $1, * FROM unnest($2::bigint[], $3::bigint[], $4::bytea[], $5::bigint[], $6::text[], $7::bytea[])
+SELECT $1, e.* FROM unnest($2::bigint[], $3::bigint[], $4::bytea[], $5::bigint[], $6::text[], $7::bytea[]) AS e (id, seq)
+WHERE e.seq > 0 OR (SELECT k.seq FROM poller_ledger k WHERE k.entity_type = $1 AND k.entity_id = e.id) > 0
 ON CONFLICT (entity_type, entity_id) DO UPDATE
 SET seq = greatest(l.seq, excluded.seq), spelling = excluded.spelling, stamp = excluded.stamp, fields = excluded.fields,
     hash = CASE WHEN excluded.seq >= l.seq THEN excluded.hash ELSE ''::bytea END`

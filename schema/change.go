@@ -43,6 +43,13 @@ type Change struct {
 	Data            []byte   // the row, a JSON object exactly as the source gave it; nil for a delete
 }
 
+// MaxAhead is how far a Change's Seq may be ahead of the clock. Clocks differ by less, so
+// that such a Seq was forged, or the reader's clock is wrong.
+const MaxAhead = 24 * time.Hour
+
+// SeqAhead reports whether seq is more than MaxAhead ahead of now.
+func SeqAhead(seq int64, now time.Time) bool { return seq > now.Add(MaxAhead).UnixMicro() }
+
 // Key is the record's key: "Sag:98765".
 func (c Change) Key() string { return Key(c.Entity, c.ID) }
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
@@ -57,7 +58,8 @@ func Decode(rec *kgo.Record) (Message, error) {
 }
 
 // Decode is the function Decode for a record of one of c's topics. It also refuses a
-// record whose entity's topic is not the one that it lies on, with ClassSchema.
+// record whose entity's topic is not the one that it lies on, and one whose seq is more
+// than schema.MaxAhead ahead of now, with ClassSchema.
 func (c Config) Decode(rec *kgo.Record) (Message, error) {
 	m, err := Decode(rec)
 	if err != nil {
@@ -67,6 +69,10 @@ func (c Config) Decode(rec *kgo.Record) (Message, error) {
 	suffix, ours := strings.CutPrefix(rec.Topic, c.TopicPrefix)
 	if !ours || !schema.HasSuffix(m.Change.Entity, suffix) {
 		return Message{}, &DecodeError{ClassSchema, fmt.Errorf("topic %s is not that of entity %q", rec.Topic, m.Change.Entity)}
+	}
+	// Invariant 3: a seq far ahead would hide every later change of its row.
+	if schema.SeqAhead(m.Change.Seq, time.Now()) {
+		return Message{}, &DecodeError{ClassSchema, fmt.Errorf("seq %d is more than %s ahead of the clock", m.Change.Seq, schema.MaxAhead)}
 	}
 	return m, nil
 }

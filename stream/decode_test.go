@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"math"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/santhosh-tekuri/jsonschema/v6"
@@ -92,6 +94,35 @@ func TestARecordOnTheWrongTopicIsRefused(t *testing.T) {
 				t.Errorf("Decode on topic %s = %v, want no error: %v", tc.rec.Topic, err, tc.ok)
 			}
 		})
+	}
+}
+
+func TestARecordFromTheFutureIsRefused(t *testing.T) {
+	t.Parallel()
+	now := time.Now()
+	for claim, tc := range map[string]struct {
+		seq int64
+		ok  bool
+	}{
+		"an hour ago":             {now.Add(-time.Hour).UnixMicro(), true},
+		"a clock that is ahead":   {now.Add(23 * time.Hour).UnixMicro(), true},
+		"more than a day ahead":   {now.Add(24*time.Hour + time.Minute).UnixMicro(), false},
+		"nanoseconds, not micros": {now.UnixNano(), false},
+		"the highest of all":      {math.MaxInt64, false},
+	} {
+		for kind, rec := range map[string]*kgo.Record{
+			"update":    newEncoder(Config{}).records(update("Sag", 1, tc.seq))[0],
+			"tombstone": newEncoder(Config{}).records(remove("Sag", 1, tc.seq))[1],
+		} {
+			t.Run(claim+" "+kind, func(t *testing.T) {
+				t.Parallel()
+				_, err := Config{}.Decode(rec)
+				var bad *DecodeError
+				if refused := errors.As(err, &bad) && bad.Class == ClassSchema; refused == tc.ok || tc.ok && err != nil {
+					t.Errorf("Decode of seq %d = %v, want no error: %v", tc.seq, err, tc.ok)
+				}
+			})
+		}
 	}
 }
 

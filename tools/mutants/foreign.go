@@ -10,7 +10,7 @@ func ofForeignData() []mutant {
 		},
 		{
 			invariant: 8, rule: "a record of another entity is not folded into the ledger", file: "capture/fold.go",
-			old: "if c.Entity != f.entity {", new: "if c.Entity == \"\" {",
+			old: "case c.Entity != f.entity:", new: "case c.Entity == \"\":",
 			pkg: "./capture", tests: "TestTheFoldIgnoresRecordsOfOtherEntities",
 		},
 		{
@@ -22,6 +22,21 @@ func ofForeignData() []mutant {
 			invariant: 5, rule: "a row whose stamp has a NUL is set aside", file: "oda/splitter.go",
 			old: "if bytes.IndexByte(text, 0) >= 0 {", new: "if bytes.IndexByte(text, 0) >= len(text) {",
 			pkg: "./oda", tests: "TestElementsThatAreNotRowsAreRejects",
+		},
+		{
+			invariant: 3, rule: "a record whose seq is a day ahead is dead-lettered", file: "stream/decode.go",
+			old: "if schema.SeqAhead(m.Change.Seq, time.Now()) {", new: "if schema.SeqAhead(m.Change.Seq, time.Now()) && m.Change.Seq < 0 {",
+			pkg: "./apply", tests: "TestAForgedSeqIsDeadLettered",
+		},
+		{
+			invariant: 3, rule: "a record whose seq is a day ahead never raises the counter", file: "capture/fold.go",
+			old: "case schema.SeqAhead(c.Seq, time.Now()):", new: "case schema.SeqAhead(c.Seq, time.Now()) && c.Seq < 0:",
+			pkg: "./capture", tests: "TestRowsHiddenByRefusedRecordsArePublishedAgain",
+		},
+		{
+			invariant: 8, rule: "a row that a refused record hides is published again", file: "capture/fold.go",
+			old: "err == nil && entity == f.entity", new: "err == nil && entity == \"\"",
+			pkg: "./capture", tests: "TestRowsHiddenByRefusedRecordsArePublishedAgain",
 		},
 	}
 }
