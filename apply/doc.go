@@ -1,10 +1,10 @@
 // Package apply is the sink's loop: it reads records from the topics and writes
 // them to the cache in batches. It retries for as long as an outage lasts.
 //
-// It keeps Invariant 2, apply, then move: rows, dead-letter entries and offsets
-// change in one transaction, and a dead letter is acknowledged by Kafka before
-// the offset passes its record. It also keeps Invariant 5, nothing is dropped,
-// and Invariant 6, an outage is not a bad record.
+// Invariant 2: rows, dead-letter entries and offsets change in one transaction, and a
+// dead letter is acknowledged by Kafka before the offset passes its record. The package
+// also keeps Invariant 5, nothing is dropped, and Invariant 6, an outage is not a bad
+// record.
 //
 // One goroutine polls and decodes the next batch while another one writes the last
 // batch to the database. So at most three batches are in memory, and nothing is

@@ -1,9 +1,8 @@
 // Package dlq lists, shows, retries and discards the records that could not be applied.
 //
-// It keeps one invariant: it changes only the cache and the table of dead letters. A
-// record never replaces a newer version of its key (Invariant 3), no offset moves, no
-// topic is written, and an error of the environment is no fault of a record (Invariant
-// 6).
+// Invariant: it changes only the cache and the table of dead letters. A record never
+// replaces a newer version of its key (Invariant 3), no offset moves, no topic is
+// written, and an error of the environment is no fault of a record (Invariant 6).
 //
 // It knows nothing of SQL, of the source, and of who calls it.
 package dlq

@@ -1,4 +1,6 @@
 // Package examples tests the use of odastream as a library that README.md shows.
+//
+// Invariant: what is built and run is README's own text.
 package examples
 
 import (

@@ -1,7 +1,7 @@
 // Package export writes an entity's current rows as a file or a stream.
 //
-// It keeps one invariant: the rows are those of one moment, and a file is replaced as a
-// whole or not at all.
+// Invariant: the rows are those of one moment, and a file is replaced as a whole or
+// not at all.
 //
 // It knows nothing of SQL, Kafka and the source.
 package export

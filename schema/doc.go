@@ -2,8 +2,8 @@
 // parliament's open data, the change and its JSON encoding, the names of topics and
 // keys, the hash of a row's content, and the migrations of the tables.
 //
-// It keeps one invariant: an encoded change decodes to the same change, and its row
-// stays byte for byte as the source gave it.
+// Invariant: an encoded change decodes to the same change, and its row stays byte for
+// byte as the source gave it.
 //
 // It does no I/O and knows nothing of HTTP, Kafka or Postgres.
 package schema

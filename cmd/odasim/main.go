@@ -1,6 +1,8 @@
 // Command odasim serves a simulated parliament: the open data of oda.ft.dk with
-// rows from captures or from a seed, and a flag for each fault of the service. It
-// stores nothing: each start serves the same parliament.
+// rows from captures or from a seed, and a flag for each fault of the service.
+//
+// Invariant: it stores nothing, so each start with the same flags serves the same
+// parliament.
 package main
 
 import (

@@ -1,5 +1,7 @@
 // Command odastream is the command for people: a trial of everything in one
 // process, and what one asks and does about running daemons.
+//
+// Invariant: it only calls package cli.
 package main
 
 import (

@@ -2,7 +2,7 @@
 // it to one Kafka topic for each entity set. With --once it brings the topics up
 // to what the source has and exits.
 //
-// It wires packages together and knows nothing by itself.
+// Invariant: it only reads settings and wires packages together.
 package main
 
 import (

@@ -2,7 +2,7 @@
 // was deleted, what could not be applied, and how far each partition is. With
 // --once it applies what there is and exits.
 //
-// It wires packages together and knows nothing by itself.
+// Invariant: it only reads settings and wires packages together.
 package main
 
 import (

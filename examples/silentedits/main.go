@@ -1,8 +1,8 @@
 // Command silentedits alerts when a row was changed without a new stamp. No poll by
 // stamps shows such an update; only a scan finds it (origin scan).
 //
-// It remembers its place under the group silent-edits, so that no edit is missed while it
-// does not run. A scan finds late rows too: look at the stamp.
+// Invariant: no edit is missed while it does not run, since it remembers its place
+// under the group silent-edits. A scan finds late rows too: look at the stamp.
 package main
 
 import (

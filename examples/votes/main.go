@@ -1,7 +1,7 @@
 // Command votes prints the parliament's votes as they happen, a line each.
 //
-// It reads the topic of Afstemning at KAFKA_BROKERS (localhost:9092) and keeps no state:
-// it does not print votes that happen while it does not run.
+// Invariant: it keeps no state, so it does not print votes that happen while it does not
+// run. It reads the topic of Afstemning at KAFKA_BROKERS (localhost:9092).
 package main
 
 import (

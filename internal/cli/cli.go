@@ -2,8 +2,8 @@
 // commands to inspect and repair what running daemons keep. Each file is one command:
 // its flags, the call of an engine, and its output.
 //
-// It keeps one invariant: a command says what it will change before it changes
-// anything, and connects only to what it was told to (resolve), or fails.
+// Invariant: a command says what it will change before it changes anything, and
+// connects only to what it was told to (resolve), or fails.
 //
 // It knows nothing of how the engines work, or of SQL.
 package cli

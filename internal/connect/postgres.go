@@ -1,7 +1,7 @@
-// Package connect connects to Postgres and Kafka. If one cannot be reached, its error
-// says in one line what to do.
+// Package connect connects to Postgres and Kafka.
 //
-// It knows nothing of what connections are used for.
+// Invariant: if one cannot be reached, the error says in one line what to do. The package
+// knows nothing of what connections are used for.
 package connect
 
 import (

@@ -1,8 +1,8 @@
 // Package doctor looks for trouble in the database, in Kafka and at the source, and
 // says for each finding what it means and what to do.
 //
-// It keeps one invariant: it changes nothing, and what it cannot check is a finding and
-// does not stop the other checks.
+// Invariant: it changes nothing, and what it cannot check is a finding and does not
+// stop the other checks.
 //
 // It knows nothing of who prints the findings. Package stream knows the topics' rules,
 // and package oda the source's.

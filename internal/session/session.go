@@ -1,7 +1,8 @@
-// Package session makes all sessions of a program with Postgres the same, whatever a
-// database, a role or a URL sets. They have the settings that statements depend on, the
-// timeouts after which the server ends frozen work, and connections that notice when the
-// other end is gone.
+// Package session opens sessions with Postgres.
+//
+// Invariant: all sessions of a program are the same, whatever a database, a role or a
+// URL sets. They have the settings that statements depend on, the timeouts after which
+// the server ends frozen work, and connections that notice when the other end is gone.
 //
 // It knows nothing of what sessions are used for.
 package session

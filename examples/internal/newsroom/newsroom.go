@@ -1,7 +1,7 @@
 // Package newsroom provides a broker in this process for the examples' tests, with topics
 // as the poller makes them.
 //
-// It knows nothing of the examples.
+// Invariant: no two tests share a broker. The package knows nothing of the examples.
 package newsroom
 
 import (

@@ -1,7 +1,8 @@
 // Package stand provides a broker with topics and a database with the cache of a sink,
 // for tests of code between the two.
 //
-// It knows nothing of the code under test.
+// Invariant: no two stands share a database. The package knows nothing of the code under
+// test.
 package stand
 
 import (

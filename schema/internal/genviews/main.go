@@ -1,9 +1,9 @@
 // Command genviews writes the migration with the typed view of each entity, from
 // the entities that package schema knows.
 //
-// The invariant it keeps: a value that does not fit its column's type is null in
-// the view, never an error, so that one odd row cannot spoil a reader's query.
-// It knows nothing of a running database.
+// Invariant: a value that does not fit its column's type is null in the view, never an
+// error, so that one odd row cannot spoil a reader's query. It knows nothing of a
+// running database.
 package main
 
 import (
