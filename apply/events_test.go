@@ -29,7 +29,7 @@ func (h *sinkHistory) run() {
 
 // between draws a time in milliseconds, and stretches it on a slow machine.
 func (h *sinkHistory) between(from, to int) time.Duration {
-	return machine.Stretch(time.Duration(from+h.rand.IntN(to-from)) * time.Millisecond)
+	return machine.Scale(time.Duration(from+h.rand.IntN(to-from)) * time.Millisecond)
 }
 
 // event makes one random event happen to sinks, brokers or the database.

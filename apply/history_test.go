@@ -115,22 +115,22 @@ func (w *sinkWorld) live(t *testing.T, seed uint64) {
 	}
 	h.author = &checker.Author{Rand: h.rand, Entities: historyEntities(), FirstID: h.scope.FirstID, IDs: 12, Seq: 1_795_445_400_000_000}
 	h.open()
-	watched := checker.Watch(t.Context(), w.pool, h.scope, machine.Stretch(3*time.Millisecond))
+	watched := checker.Watch(t.Context(), w.pool, h.scope, machine.Scale(3*time.Millisecond))
 	h.run()
 	log := stand.Log(t, h.topics, h.records, historyEntities()...)
 	last, err := h.restore(log)
 	h.close()
-	looks := append(watched(), last)
+	snapshots := append(watched(), last)
 	if err != nil {
 		h.fail(seed, err.Error())
 	}
-	if len(looks) < 2 {
-		t.Errorf("%d looks: the history was not watched", len(looks))
+	if len(snapshots) < 2 {
+		t.Errorf("%d snapshots: the history was not watched", len(snapshots))
 	}
 	if os.Getenv(checker.EnvSeed) != "" {
 		t.Log(h.events)
 	}
-	if faults := checker.Judge(log, looks); len(faults) > 0 {
+	if faults := checker.Judge(log, snapshots); len(faults) > 0 {
 		h.fail(seed, fmt.Sprint(faults))
 	}
 }

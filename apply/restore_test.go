@@ -9,7 +9,7 @@ import (
 )
 
 // restore ends all faults and waits until everything is applied.
-func (h *sinkHistory) restore(log *checker.Log) (last checker.Look, err error) {
+func (h *sinkHistory) restore(log *checker.Log) (last checker.Snapshot, err error) {
 	for _, p := range h.sinks {
 		p.link.after(0, nil)
 		p.link.thaw()
@@ -23,17 +23,17 @@ func (h *sinkHistory) restore(log *checker.Log) (last checker.Look, err error) {
 	}
 	looked := machine.Served()
 	wait := machine.Wait{
-		For:   "everything to be applied",
-		Moved: func() any { return last.Applied() },
-		Tell:  func() string { return fmt.Sprintf("offsets %v", last.Offsets) },
+		For:      "everything to be applied",
+		Progress: func() any { return last.Applied() },
+		Details:  func() string { return fmt.Sprintf("offsets %v", last.Offsets) },
 	}
 	err = wait.Done(h.t.Context(), func() (bool, error) {
-		look, err := checker.Take(h.t.Context(), h.pool, h.scope)
+		snapshot, err := checker.TakeSnapshot(h.t.Context(), h.pool, h.scope)
 		if err != nil {
 			return false, nil // the database may be away
 		}
-		last = look
-		if log.Applied(look) {
+		last = snapshot
+		if log.Applied(snapshot) {
 			h.note("all is applied")
 			return true, nil
 		}

@@ -223,7 +223,7 @@ func (r *rig) await(what string, done func() bool) {
 }
 
 func (r *rig) wait(what string) machine.Wait {
-	return machine.Wait{For: what, Moved: r.applied, Tell: func() string { return "rows differ by:\n" + r.differ() }}
+	return machine.Wait{For: what, Progress: r.applied, Details: func() string { return "rows differ by:\n" + r.differ() }}
 }
 
 // applied is a value that changes with everything a sink writes; nil while the database

@@ -52,7 +52,7 @@ func TestWriteLongerThanTheSessionEvictsNobody(t *testing.T) {
 				return r.value("SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'parliamentary_data'::regclass") >= "2"
 			})
 			began := time.Now()
-			twice := machine.Wait{For: "the session to be over twice", Moved: func() any { return time.Since(began).Truncate(time.Second) }}
+			twice := machine.Wait{For: "the session to be over twice", Progress: func() any { return time.Since(began).Truncate(time.Second) }}
 			twice.Until(t, func() bool {
 				if got := r.members(); !slices.Equal(got, before) {
 					t.Fatalf("members %s after the write began = %v, want %v", time.Since(began), got, before)

@@ -19,7 +19,7 @@ func TestListStoresWhatIsSupersededAndShowsThePollersOwn(t *testing.T) {
 	r := newRig(t)
 	r.Add(t, 1, stand.ChangeOf(1, 10, `{}`), stream.ClassData, "22P05")
 	r.Add(t, 2, stand.ChangeOf(2, 10, `{}`), stream.ClassData, "23514")
-	r.Hold(t, stand.ChangeOf(2, 11, `{}`))
+	r.Put(t, stand.ChangeOf(2, 11, `{}`))
 	if err := r.Publisher.DeadLetter(t.Context(), stream.DeadLetter{
 		Record: &kgo.Record{Topic: "parliament-sag", Key: []byte("Sag:3"), Value: []byte("{}")}, Group: "poller",
 		Class: stream.ClassTooLarge, Err: "above the limit", Attempts: 1, FailedAt: stand.FailedAt,
@@ -47,14 +47,14 @@ func TestListStoresWhatIsSupersededAndShowsThePollersOwn(t *testing.T) {
 			t.Errorf("%s: List, %v (-want +got):\n%s", claim, err, diff)
 		}
 	}
-	r.Holds(t, stand.DeadLetterStates, "1 open, 2 superseded")
+	r.Want(t, stand.DeadLetterStates, "1 open, 2 superseded")
 }
 
 func TestShowFindsTheRecordOfADeadLetter(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	r.Add(t, 1, stand.ChangeOf(1, 10, `{"titel":"<b>"}`), stream.ClassData, "23514")
-	r.Hold(t, stand.ChangeOf(1, 9, `{}`))
+	r.Put(t, stand.ChangeOf(1, 9, `{}`))
 	r.Add(t, 3, stand.ChangeOf(3, 10, `{}`), stream.ClassTooLarge, "")
 	r.Exec(t, `UPDATE dead_letters SET key = 'Sag:33' WHERE "offset" = 3`)
 
@@ -102,8 +102,8 @@ func TestDiscardLeavesWhatGotAnotherStateMeanwhile(t *testing.T) {
 	if diff := cmp.Diff([]string{"parliament-sag/0@1"}, skipped); diff != "" {
 		t.Errorf("skipped (-want +got):\n%s", diff)
 	}
-	r.Holds(t, stand.DeadLetterStates, "0 discarded, 1 retried, 2 discarded")
-	r.Holds(t, `SELECT changed_at > failed_at + interval '1 hour' FROM dead_letters WHERE "offset" = 0`, "true")
+	r.Want(t, stand.DeadLetterStates, "0 discarded, 1 retried, 2 discarded")
+	r.Want(t, `SELECT changed_at > failed_at + interval '1 hour' FROM dead_letters WHERE "offset" = 0`, "true")
 }
 
 func TestParseID(t *testing.T) {

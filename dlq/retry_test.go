@@ -22,21 +22,21 @@ func TestRetryOfAnOldRecordOverANewerRowChangesNothing(t *testing.T) {
 	r := newRig(t)
 	r.Add(t, 4, stand.ChangeOf(1, 10, `{"v":1}`), stream.ClassData, "23514")
 	r.Add(t, 5, stand.ChangeOf(2, 10, `{"v":1}`), stream.ClassData, "23514")
-	r.Hold(t, stand.ChangeOf(1, 11, `{"v": 2}`))
-	r.Hold(t, stand.ChangeOf(2, 11, `{"v": 2}`))
+	r.Put(t, stand.ChangeOf(1, 11, `{"v": 2}`))
+	r.Put(t, stand.ChangeOf(2, 11, `{"v": 2}`))
 	r.Exec(t, `UPDATE dead_letters SET seq = NULL WHERE "offset" = 5`)
 
 	totals, lines, err := r.retry(t, cache.DeadLetterFilter{}, dlq.Options{DryRun: true})
 	if totals != (dlq.Totals{Retried: 1}) || lines != "parliament-sag/0@5 Sag:2 would be retried" || err != nil {
 		t.Errorf("dry run = %+v, %v:\n%s", totals, err, lines)
 	}
-	r.Holds(t, stand.DeadLetterStates, "4 open, 5 open")
+	r.Want(t, stand.DeadLetterStates, "4 open, 5 open")
 	totals, lines, err = r.retry(t, cache.DeadLetterFilter{}, dlq.Options{})
 	if totals != (dlq.Totals{Superseded: 1}) || lines != "parliament-sag/0@5 Sag:2 superseded" || err != nil {
 		t.Errorf("retry = %+v, %v:\n%s", totals, err, lines)
 	}
-	r.Holds(t, stand.Rows, `1 11 {"v": 2}, 2 11 {"v": 2}`)
-	r.Holds(t, stand.DeadLetterStates, "4 superseded, 5 superseded")
+	r.Want(t, stand.Rows, `1 11 {"v": 2}, 2 11 {"v": 2}`)
+	r.Want(t, stand.DeadLetterStates, "4 superseded, 5 superseded")
 	if _, _, err := r.retry(t, cache.DeadLetterFilter{At: at(4)}, dlq.Options{}); err == nil || !strings.Contains(err.Error(), "parliament-sag/0@4 is superseded: only an open one") {
 		t.Errorf("retry of a superseded one = %v", err)
 	}
@@ -52,24 +52,24 @@ func TestRetryAfterTheCauseWasMendedApplies(t *testing.T) {
 	r.Add(t, 4, stand.ChangeOf(1, 10, `{"bad":1}`), stream.ClassData, "23000")
 	r.Add(t, 4, stand.ChangeOf(1, 10, `{"bad":1}`), stream.ClassData, "23000") // at least once
 	r.Add(t, 5, schema.Change{Entity: "Sag", ID: 2, Action: schema.Delete, Seq: 10, Timestamp: stand.FailedAt, Origin: schema.OriginScan}, stream.ClassData, "23000")
-	r.Hold(t, stand.ChangeOf(2, 9, `{}`))
+	r.Put(t, stand.ChangeOf(2, 9, `{}`))
 
 	totals, lines, err := r.retry(t, cache.DeadLetterFilter{Key: "Sag:1"}, dlq.Options{})
 	if totals != (dlq.Totals{Open: 1}) || err != nil {
 		t.Errorf("retry before = %+v, %v", totals, err)
 	}
 	has(t, lines, "Sag:1 failed: apply 1 records:")
-	r.Holds(t, `SELECT state || ' ' || sqlstate || ' ' || (error ~ 'no_bad') || ' ' || (changed_at > failed_at) FROM dead_letters WHERE "offset" = 4`, "open 23514 true true")
+	r.Want(t, `SELECT state || ' ' || sqlstate || ' ' || (error ~ 'no_bad') || ' ' || (changed_at > failed_at) FROM dead_letters WHERE "offset" = 4`, "open 23514 true true")
 	r.Exec(t, `ALTER TABLE parliamentary_data DROP CONSTRAINT no_bad`)
 	totals, lines, err = r.retry(t, cache.DeadLetterFilter{Class: "data", Since: stand.FailedAt}, dlq.Options{})
 	if want := "parliament-sag/0@4 Sag:1 retried\nparliament-sag/0@5 Sag:2 retried"; totals != (dlq.Totals{Retried: 2}) || lines != want || err != nil {
 		t.Errorf("retry after = %+v, %v, want each once:\n%s", totals, err, lines)
 	}
-	r.Holds(t, stand.Rows, `1 10 {"bad": 1}`)
-	r.Holds(t, `SELECT entity_id || ' ' || seq FROM parliamentary_deleted`, "2 10")
-	r.Holds(t, stand.DeadLetterStates, "4 retried, 5 retried")
-	r.Holds(t, `SELECT bool_and(changed_at > failed_at + interval '1 hour') FROM dead_letters`, "true")
-	r.Holds(t, `SELECT count(*) FROM sink_offsets`, "0") // no offset moves
+	r.Want(t, stand.Rows, `1 10 {"bad": 1}`)
+	r.Want(t, `SELECT entity_id || ' ' || seq FROM parliamentary_deleted`, "2 10")
+	r.Want(t, stand.DeadLetterStates, "4 retried, 5 retried")
+	r.Want(t, `SELECT bool_and(changed_at > failed_at + interval '1 hour') FROM dead_letters`, "true")
+	r.Want(t, `SELECT count(*) FROM sink_offsets`, "0") // no offset moves
 }
 
 func TestCanaryStopsAtTheFirstFailure(t *testing.T) {
@@ -82,8 +82,8 @@ func TestCanaryStopsAtTheFirstFailure(t *testing.T) {
 	if _, lines, err := r.retry(t, cache.DeadLetterFilter{}, dlq.Options{Canary: 2}); !errors.Is(err, dlq.ErrCanary) {
 		t.Errorf("retry = %v, want %v:\n%s", err, dlq.ErrCanary, lines)
 	}
-	r.Holds(t, stand.DeadLetterStates, "1 retried, 2 open, 3 open")
-	r.Holds(t, stand.Rows, "1 10 {}")
+	r.Want(t, stand.DeadLetterStates, "1 retried, 2 open, 3 open")
+	r.Want(t, stand.Rows, "1 10 {}")
 
 	r.Add(t, 4, stand.ChangeOf(4, 10, `{}`), stream.ClassData, "23514")
 	r.Exec(t, `UPDATE dead_letters SET state = 'discarded' WHERE "offset" = 3`)
@@ -93,7 +93,7 @@ func TestCanaryStopsAtTheFirstFailure(t *testing.T) {
 	if totals, _, err := r.retry(t, cache.DeadLetterFilter{}, dlq.Options{Canary: 1}); totals != (dlq.Totals{Retried: 2, Open: 1}) || err != nil {
 		t.Errorf("retry with a failure behind the canary = %+v, %v, want 2 retried, 1 open", totals, err)
 	}
-	r.Holds(t, stand.DeadLetterStates, "1 retried, 2 discarded, 3 discarded, 4 retried, 5 open, 6 retried")
+	r.Want(t, stand.DeadLetterStates, "1 retried, 2 discarded, 3 discarded, 4 retried, 5 open, 6 retried")
 }
 
 func TestWhatCannotBeRetriedStaysOpen(t *testing.T) {
@@ -115,9 +115,9 @@ func TestWhatCannotBeRetriedStaysOpen(t *testing.T) {
 	has(t, lines, "Sag:1 failed: decode record (decode)", "Sag:2 cut: only 65536 of its 131072 bytes were kept",
 		"Sag:33 missing: the topic parliament-sag.dlq does not hold",
 		`Stemme:4 failed: decode record (schema): topic parliament-sag is not that of entity "Stemme"`)
-	r.Holds(t, stand.DeadLetterStates, "1 open, 2 open, 3 open, 4 open")
-	r.Holds(t, `SELECT class FROM dead_letters WHERE "offset" = 1`, "decode")
-	r.Holds(t, stand.Rows, "")
+	r.Want(t, stand.DeadLetterStates, "1 open, 2 open, 3 open, 4 open")
+	r.Want(t, `SELECT class FROM dead_letters WHERE "offset" = 1`, "decode")
+	r.Want(t, stand.Rows, "")
 }
 
 // Invariant 6: an outage is not a bad record.
@@ -130,5 +130,5 @@ CREATE TRIGGER refuse BEFORE INSERT ON parliamentary_data FOR EACH ROW EXECUTE F
 	if _, lines, err := r.retry(t, cache.DeadLetterFilter{}, dlq.Options{}); err == nil || !strings.Contains(err.Error(), "53100") || lines != "" {
 		t.Errorf("retry = %v, want the outage and no result:\n%s", err, lines)
 	}
-	r.Holds(t, `SELECT state || ' ' || sqlstate || ' ' || error FROM dead_letters`, "open 22P05 apply: refused")
+	r.Want(t, `SELECT state || ' ' || sqlstate || ' ' || error FROM dead_letters`, "open 22P05 apply: refused")
 }

@@ -59,7 +59,7 @@ DELETE FROM parliamentary_deleted`)
 			t.Errorf("mended (dry run %v) = %d, want %d", dry, got.Mended, want)
 		}
 		if dry {
-			r.Holds(t, stand.Rows, damaged)
+			r.Want(t, stand.Rows, damaged)
 		}
 	}
 	if got := mustRun(t, r, true); got.Damage() != 0 {
@@ -107,7 +107,7 @@ func TestRebuildRefusesWhatItCannotJudge(t *testing.T) {
 	if _, err := b.DeleteAbsent(t.Context(), "Sag"); !errors.Is(err, stream.ErrNotCompacted) {
 		t.Errorf("DeleteAbsent by a topic that loses rows by age = %v, want %v", err, stream.ErrNotCompacted)
 	}
-	r.Holds(t, `SELECT count(*) FROM parliamentary_data`, "6")
+	r.Want(t, `SELECT count(*) FROM parliamentary_data`, "6")
 }
 
 func TestARowThatPostgresRefusesDoesNotHoldUpTheOthers(t *testing.T) {
@@ -118,7 +118,7 @@ func TestARowThatPostgresRefusesDoesNotHoldUpTheOthers(t *testing.T) {
 	if got := mustRun(t, r, false); got.Missing.Count != 9 || got.Mended != 8 || !cmp.Equal(got.Refused.IDs, []int64{4}) {
 		t.Errorf("rebuild = %+v, want 9 missing, 8 mended, 4 refused", got)
 	}
-	r.Holds(t, `SELECT string_agg(entity_id::text, ' ' ORDER BY entity_id) FROM parliamentary_data`, "1 2 3 5 6 7 8 9")
+	r.Want(t, `SELECT string_agg(entity_id::text, ' ' ORDER BY entity_id) FROM parliamentary_data`, "1 2 3 5 6 7 8 9")
 }
 
 // rebuildRows is the number of rows of the large test: $ODASTREAM_REBUILD_ROWS, such as

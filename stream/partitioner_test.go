@@ -72,7 +72,7 @@ func TestARecreatedTopicIsPublishedToByTheSamePublisher(t *testing.T) {
 		b.awaitNoTopic(t, "Sag")
 		b.ensure(t, "Sag")
 		var err error
-		wait := machine.Wait{For: "Publish to work in the end", Tell: func() string { return fmt.Sprint(err) }}
+		wait := machine.Wait{For: "Publish to work in the end", Details: func() string { return fmt.Sprint(err) }}
 		wait.Until(t, func() bool {
 			_, err = p.Publish(t.Context(), []schema.Change{update("Sag", 1, 2)})
 			return err == nil

@@ -249,7 +249,7 @@ func TestReadLogOverACompactedTopic(t *testing.T) {
 
 func (b *bench) awaitCompaction(t *testing.T) (offsets []int64) {
 	t.Helper()
-	wait := machine.Wait{For: "the topic to be compacted", Tell: func() string { return fmt.Sprint("offsets ", offsets) }}
+	wait := machine.Wait{For: "the topic to be compacted", Details: func() string { return fmt.Sprint("offsets ", offsets) }}
 	wait.Until(t, func() bool {
 		b.fake.Compact()
 		offsets, _ = b.read(t, nil)

@@ -77,9 +77,9 @@ func records(ts *testscript.TestScript, _ bool, args []string) {
 	defer cl.Close()
 	var got []*kgo.Record
 	wait := machine.Wait{
-		For:   fmt.Sprintf("%d records of %s", want, args[0]),
-		Moved: func() any { return len(got) },
-		Tell:  func() string { return fmt.Sprintf("it holds %d", len(got)) },
+		For:      fmt.Sprintf("%d records of %s", want, args[0]),
+		Progress: func() any { return len(got) },
+		Details:  func() string { return fmt.Sprintf("it holds %d", len(got)) },
 	}
 	ts.Check(program.Script(wait, ts.BackgroundCmds(), func() (bool, error) {
 		ctx, cancel := context.WithTimeout(context.Background(), 50*time.Millisecond)

@@ -31,9 +31,9 @@ func (r *rig) killAfter(ctx context.Context, t *testing.T, further int64, args .
 	}
 	goal := now.at.sum() + further
 	wait := machine.Wait{
-		For:   fmt.Sprintf("%d records to be applied", goal),
-		Moved: func() any { return now.at.sum() },
-		Tell:  func() string { return fmt.Sprint("offsets ", now.at) },
+		For:      fmt.Sprintf("%d records to be applied", goal),
+		Progress: func() any { return now.at.sum() },
+		Details:  func() string { return fmt.Sprint("offsets ", now.at) },
 	}
 	p := r.start(t, args...)
 	program.Await(t, wait, func() bool {

@@ -223,9 +223,9 @@ func (r *rig) awaitModel(ctx context.Context, sinks ...*exec.Cmd) error {
 	want := modelAt(log, nil)
 	var applied int64
 	wait := machine.Wait{
-		For:   "all records to be applied",
-		Moved: func() any { return applied },
-		Tell:  func() string { return fmt.Sprint(err) },
+		For:      "all records to be applied",
+		Progress: func() any { return applied },
+		Details:  func() string { return fmt.Sprint(err) },
 	}
 	return program.Script(wait, sinks, func() (bool, error) {
 		var now snapshot

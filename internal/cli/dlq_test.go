@@ -40,7 +40,7 @@ func TestRetrySaysWhatBecameOfEachDeadLetter(t *testing.T) {
 	d.Add(t, 1, stand.ChangeOf(1, 10, `{"bad":1}`), stream.ClassData, "23514")
 	d.Add(t, 2, stand.ChangeOf(2, 10, `{}`), stream.ClassData, "23514")
 	d.Add(t, 3, stand.ChangeOf(3, 10, `{"v":1}`), stream.ClassData, "23514")
-	d.Hold(t, stand.ChangeOf(3, 11, `{"v": 2}`))
+	d.Put(t, stand.ChangeOf(3, 11, `{"v": 2}`))
 	d.Exec(t, `UPDATE dead_letters SET seq = NULL WHERE "offset" = 3`)
 
 	status, out := runDLQ(t, d, "retry", "--dry-run")
@@ -74,16 +74,16 @@ func TestDiscardLeavesTheReceipt(t *testing.T) {
 	want(t, status, out, 2, "to discard: parliament-sag/0@1  Sag:1  data", "nothing was discarded: --yes does it")
 	status, out = runDLQ(t, d, "discard", "--topic", "parliament-sag", "--yes", "--dry-run")
 	want(t, status, out, 0, "3 dead letters would be discarded")
-	d.Holds(t, stand.DeadLetterStates, "0 open, 1 open, 2 open")
+	d.Want(t, stand.DeadLetterStates, "0 open, 1 open, 2 open")
 
 	status, out = runDLQ(t, d, "discard", "--letter", "parliament-sag/0@1", "--yes")
 	want(t, status, out, 0, "discarded at 20", "parliament-sag/0@1  Sag:1  seq 10  data 22P05: apply: refused")
-	d.Holds(t, stand.DeadLetterStates, "0 open, 1 discarded, 2 open")
-	d.Holds(t, `SELECT changed_at > failed_at + interval '1 hour' FROM dead_letters WHERE "offset" = 1`, "true")
-	d.Hold(t, stand.ChangeOf(2, 11, `{}`))
+	d.Want(t, stand.DeadLetterStates, "0 open, 1 discarded, 2 open")
+	d.Want(t, `SELECT changed_at > failed_at + interval '1 hour' FROM dead_letters WHERE "offset" = 1`, "true")
+	d.Put(t, stand.ChangeOf(2, 11, `{}`))
 	status, out = runDLQ(t, d, "discard", "--since", "2026-01-01T00:00:00Z", "--yes", "--json")
 	want(t, status, out, 0, `{"letter":"parliament-sag/0@0","key":"Sag:0","class":"data","sqlstate":"22P05","state":"discarded","seq":10,`, "parliament-sag/0@2")
-	d.Holds(t, stand.DeadLetterStates, "0 discarded, 1 discarded, 2 discarded")
+	d.Want(t, stand.DeadLetterStates, "0 discarded, 1 discarded, 2 discarded")
 	status, out = runDLQ(t, d, "retry", "--letter", "parliament-sag/0@1")
 	want(t, status, out, 1, "is discarded")
 }
@@ -92,7 +92,7 @@ func TestShow(t *testing.T) {
 	t.Parallel()
 	d := stand.NewDeadLetters(t)
 	d.Add(t, 1, stand.ChangeOf(1, 10, `{"titel":"<b>"}`), stream.ClassData, "23514")
-	d.Hold(t, stand.ChangeOf(1, 9, `{}`))
+	d.Put(t, stand.ChangeOf(1, 9, `{}`))
 	d.AddRecord(t, 2, &kgo.Record{Topic: "parliament-sag", Offset: 2, Key: []byte("Sag:2")}, stream.ClassSchema, "")
 	d.Add(t, 3, stand.ChangeOf(3, 10, `{}`), stream.ClassTooLarge, "")
 	d.Exec(t, `UPDATE dead_letters SET key = 'Sag:33' WHERE "offset" = 3`)
@@ -154,7 +154,7 @@ func TestDLQScripts(t *testing.T) {
 			d := stand.NewDeadLetters(t)
 			d.Add(t, 41, stand.ChangeOf(1, 10, `{"titel":"x"}`), stream.ClassData, "22P05")
 			d.Add(t, 42, stand.ChangeOf(2, 10, `{}`), stream.ClassData, "23514")
-			d.Hold(t, stand.ChangeOf(2, 11, `{}`))
+			d.Put(t, stand.ChangeOf(2, 11, `{}`))
 			err := d.Publisher.DeadLetter(t.Context(), stream.DeadLetter{
 				Record: &kgo.Record{Topic: "parliament-sag", Key: []byte("Sag:3"), Value: []byte("{}")}, Group: "poller",
 				Class: stream.ClassTooLarge, Err: "above the limit", Attempts: 1, FailedAt: stand.FailedAt,

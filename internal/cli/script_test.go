@@ -89,9 +89,9 @@ func waitFor(ts *testscript.TestScript, neg bool, args []string) {
 		return last
 	}
 	wait := machine.Wait{
-		For:   fmt.Sprintf("%s to match %q", args[0], args[1]),
-		Moved: func() any { return fmt.Sprint(len(text), load()) },
-		Tell:  func() string { return fmt.Sprintf("last load: %s\n%s holds:\n%s", load(), args[0], text) },
+		For:      fmt.Sprintf("%s to match %q", args[0], args[1]),
+		Progress: func() any { return fmt.Sprint(len(text), load()) },
+		Details:  func() string { return fmt.Sprintf("last load: %s\n%s holds:\n%s", load(), args[0], text) },
 	}
 	ts.Check(program.Script(wait, ts.BackgroundCmds(), func() (bool, error) {
 		text, _ = os.ReadFile(path) // it may not exist yet

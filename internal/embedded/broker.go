@@ -27,9 +27,9 @@ const (
 
 // Broker is a running fake of Kafka on 127.0.0.1.
 type Broker struct {
-	cluster *kfake.Cluster
-	addr    string
-	was     string
+	cluster  *kfake.Cluster
+	addr     string
+	previous string
 }
 
 // StartBroker starts a broker that keeps its topics in dir, which is made if it is
@@ -37,10 +37,10 @@ type Broker struct {
 // taken, it chooses any other and keeps it from then on.
 func StartBroker(dir string, log *slog.Logger) (*Broker, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, fmt.Errorf("make directory of the embedded broker: %w", err)
+		return nil, fmt.Errorf("create directory of the embedded broker: %w", err)
 	}
 	memory := filepath.Join(dir, "port")
-	want, known := rememberedPort(memory)
+	want, known := savedPort(memory)
 	cluster, err := newCluster(dir, want, log)
 	if errors.Is(err, syscall.EADDRINUSE) {
 		cluster, err = newCluster(dir, 0, log)
@@ -50,12 +50,12 @@ func StartBroker(dir string, log *slog.Logger) (*Broker, error) {
 	}
 	b := &Broker{cluster: cluster, addr: cluster.ListenAddrs()[0]}
 	if known {
-		b.was = net.JoinHostPort("127.0.0.1", strconv.Itoa(want))
+		b.previous = net.JoinHostPort("127.0.0.1", strconv.Itoa(want))
 	}
 	_, port, _ := net.SplitHostPort(b.addr) // the address comes from a listener
 	if err := os.WriteFile(memory, []byte(port+"\n"), 0o600); err != nil {
 		cluster.Close()
-		return nil, fmt.Errorf("remember the embedded broker's port: %w", err)
+		return nil, fmt.Errorf("save the embedded broker's port: %w", err)
 	}
 	return b, nil
 }
@@ -63,12 +63,12 @@ func StartBroker(dir string, log *slog.Logger) (*Broker, error) {
 // Addr returns the broker's address, for KAFKA_BROKERS.
 func (b *Broker) Addr() string { return b.addr }
 
-// MovedFrom returns the address of the last start if it was different, else "".
-func (b *Broker) MovedFrom() string {
-	if b.was == b.addr {
+// PreviousAddr returns the address of the last start if it was different, else "".
+func (b *Broker) PreviousAddr() string {
+	if b.previous == b.addr {
 		return ""
 	}
-	return b.was
+	return b.previous
 }
 
 // Close flushes to disk and stops. Close clients first: those that still produce get
@@ -86,8 +86,8 @@ func newCluster(dir string, port int, log *slog.Logger) (*kfake.Cluster, error) 
 	)
 }
 
-// rememberedPort returns the port of the last start, or the one to try first.
-func rememberedPort(path string) (port int, known bool) {
+// savedPort returns the port of the last start, or the one to try first.
+func savedPort(path string) (port int, known bool) {
 	text, err := os.ReadFile(path)
 	if err != nil {
 		return firstPort, false

@@ -13,12 +13,12 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
-func TestBrokerComesBackWithItsRecordsAtItsAddress(t *testing.T) {
+func TestBrokerKeepsItsRecordsAndItsAddress(t *testing.T) {
 	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "kafka")
 	first := startBroker(t, dir)
-	if first.MovedFrom() != "" {
-		t.Errorf("MovedFrom of a first start = %q, want none", first.MovedFrom())
+	if first.PreviousAddr() != "" {
+		t.Errorf("PreviousAddr of a first start = %q, want none", first.PreviousAddr())
 	}
 	cl := brokerClient(t, first)
 	if _, err := kadm.NewClient(cl).CreateTopic(t.Context(), 1, -1, nil, "kept"); err != nil {
@@ -33,8 +33,8 @@ func TestBrokerComesBackWithItsRecordsAtItsAddress(t *testing.T) {
 	first.Close() // a second call is no error
 
 	again := startBroker(t, dir)
-	if again.Addr() != first.Addr() || again.MovedFrom() != "" {
-		t.Errorf("address after a restart = %s (moved from %q), want %s", again.Addr(), again.MovedFrom(), first.Addr())
+	if again.Addr() != first.Addr() || again.PreviousAddr() != "" {
+		t.Errorf("address after a restart = %s (previous %q), want %s", again.Addr(), again.PreviousAddr(), first.Addr())
 	}
 	cl = brokerClient(t, again)
 	ends, err := kadm.NewClient(cl).ListEndOffsets(t.Context(), "kept")
@@ -49,7 +49,7 @@ func TestBrokerComesBackWithItsRecordsAtItsAddress(t *testing.T) {
 	}
 }
 
-func TestBrokerTakesAnotherPortWhereItsOwnIsTaken(t *testing.T) {
+func TestBrokerUsesAnotherPortIfItsOwnIsInUse(t *testing.T) {
 	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "kafka")
 	first := startBroker(t, dir)
@@ -57,12 +57,12 @@ func TestBrokerTakesAnotherPortWhereItsOwnIsTaken(t *testing.T) {
 	var lc net.ListenConfig
 	stranger, err := lc.Listen(t.Context(), "tcp", first.Addr())
 	if err != nil {
-		t.Skipf("somebody else was faster: %v", err)
+		t.Skipf("another process took the port: %v", err)
 	}
 	t.Cleanup(func() { _ = stranger.Close() })
 	again := startBroker(t, dir)
-	if again.Addr() == first.Addr() || again.MovedFrom() != first.Addr() {
-		t.Errorf("address = %s, moved from %q, want another than %s and that named", again.Addr(), again.MovedFrom(), first.Addr())
+	if again.Addr() == first.Addr() || again.PreviousAddr() != first.Addr() {
+		t.Errorf("address = %s, previous %q, want another than %s, which is the previous one", again.Addr(), again.PreviousAddr(), first.Addr())
 	}
 	again.Close()
 	third := startBroker(t, dir)
@@ -71,7 +71,7 @@ func TestBrokerTakesAnotherPortWhereItsOwnIsTaken(t *testing.T) {
 	}
 }
 
-func TestBrokerSaysWhichDirectoryItCannotUse(t *testing.T) {
+func TestStartBrokerNamesADirectoryThatItCannotUse(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "file")
 	if err := os.WriteFile(file, nil, 0o600); err != nil {

@@ -35,21 +35,21 @@ func openJournal(path string, fresh Origin) (*journal, []time.Time, error) {
 		err = os.WriteFile(path, text, 0o600)
 	}
 	if err != nil {
-		return nil, nil, fmt.Errorf("open memory of the simulated parliament: %w", err)
+		return nil, nil, fmt.Errorf("open journal of the simulated parliament: %w", err)
 	}
 	whole := text[:bytes.LastIndexByte(text, '\n')+1]
 	j := &journal{}
-	past, err := j.parse(whole)
+	events, err := j.parse(whole)
 	if err != nil {
-		return nil, nil, fmt.Errorf("read memory of the simulated parliament %s: %w (without the file it begins anew)", path, err)
+		return nil, nil, fmt.Errorf("read journal of the simulated parliament %s: %w (without the file it starts again)", path, err)
 	}
 	if j.file, err = os.OpenFile(path, os.O_WRONLY|os.O_APPEND, 0o600); err == nil {
 		err = j.file.Truncate(int64(len(whole)))
 	}
 	if err != nil {
-		return nil, nil, fmt.Errorf("open memory of the simulated parliament: %w", err)
+		return nil, nil, fmt.Errorf("open journal of the simulated parliament: %w", err)
 	}
-	return j, past, nil
+	return j, events, nil
 }
 
 func (j *journal) parse(text []byte) ([]time.Time, error) {
@@ -57,30 +57,30 @@ func (j *journal) parse(text []byte) ([]time.Time, error) {
 	if _, err := fmt.Sscanf(string(head)+"\n", journalHead, &j.origin.Seed, &j.origin.Scale); err != nil {
 		return nil, fmt.Errorf("first line: %w", err)
 	}
-	var past []time.Time
+	var events []time.Time
 	for line := range bytes.Lines(rest) {
 		ns, err := strconv.ParseInt(string(bytes.TrimSpace(line)), 10, 64)
 		if err != nil {
-			return nil, fmt.Errorf("line %d: %w", len(past)+2, err)
+			return nil, fmt.Errorf("line %d: %w", len(events)+2, err)
 		}
-		past = append(past, time.Unix(0, ns))
+		events = append(events, time.Unix(0, ns))
 	}
-	return past, nil
+	return events, nil
 }
 
 // add writes a moment before its event happens.
 func (j *journal) add(at time.Time) error {
 	if _, err := j.file.WriteString(strconv.FormatInt(at.UnixNano(), 10) + "\n"); err != nil {
-		return fmt.Errorf("remember what happens in the simulated parliament: %w", err)
+		return fmt.Errorf("write journal of the simulated parliament: %w", err)
 	}
 	return nil
 }
 
 func (j *journal) close() error { return j.file.Close() }
 
-// RememberedOrigin returns the origin of the parliament of the journal at path; ok is
+// SavedOrigin returns the origin of the parliament of the journal at path; ok is
 // false if there is no journal yet.
-func RememberedOrigin(path string) (origin Origin, ok bool) {
+func SavedOrigin(path string) (origin Origin, ok bool) {
 	file, err := os.Open(path)
 	if err != nil {
 		return Origin{}, false

@@ -24,20 +24,20 @@ type Parliament struct {
 	clock   *clock
 	http    *http.Server
 	addr    string
-	past    int
+	events  int
 }
 
 // StartParliament opens the parliament of the journal at path, and serves it. If there is
 // no journal, it makes a new parliament from fresh. No event happens until Run.
 func StartParliament(ctx context.Context, path string, fresh Origin) (*Parliament, error) {
-	j, past, err := openJournal(path, fresh)
+	j, events, err := openJournal(path, fresh)
 	if err != nil {
 		return nil, err
 	}
-	p := &Parliament{journal: j, clock: &clock{}, past: len(past)}
+	p := &Parliament{journal: j, clock: &clock{}, events: len(events)}
 	p.sim = odasim.New(odasim.Options{Now: p.clock.now})
 	p.sim.Generate(j.origin.Seed, j.origin.Scale)
-	for _, at := range past {
+	for _, at := range events {
 		p.step(at)
 	}
 	if err := p.serve(ctx); err != nil {
@@ -53,8 +53,8 @@ func (p *Parliament) URL() string { return "http://" + p.addr + odasim.Root }
 // Origin returns the input from which the parliament was generated.
 func (p *Parliament) Origin() Origin { return p.journal.origin }
 
-// Past returns the number of events before this start.
-func (p *Parliament) Past() int { return p.past }
+// Events returns the number of events before this start.
+func (p *Parliament) Events() int { return p.events }
 
 // Run makes an event happen at each interval until ctx ends. The error is the journal's:
 // an event that cannot be written there does not happen.

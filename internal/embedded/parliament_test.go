@@ -13,13 +13,13 @@ import (
 	"odastream/schema"
 )
 
-func TestParliamentComesBackByteForByte(t *testing.T) {
+func TestParliamentHasTheSameRowsAfterARestart(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "journal")
 	first := open(t, path, Origin{Seed: 7, Scale: 0.05})
 	at := time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
 	for i := range 400 {
-		happen(t, first, at.Add(time.Duration(i)*1234567890))
+		runEvents(t, first, at.Add(time.Duration(i)*1234567890))
 	}
 	want := rows(first)
 	if err := first.Close(); err != nil {
@@ -30,19 +30,19 @@ func TestParliamentComesBackByteForByte(t *testing.T) {
 	if got := again.Origin(); got != (Origin{Seed: 7, Scale: 0.05}) {
 		t.Errorf("origin after a restart = %+v, want that of the first start", got)
 	}
-	if again.Past() != 400 {
-		t.Errorf("Past() = %d, want 400", again.Past())
+	if again.Events() != 400 {
+		t.Errorf("Events() = %d, want 400", again.Events())
 	}
 	if diff := cmp.Diff(want, rows(again)); diff != "" {
 		t.Errorf("rows after a restart (-want +got):\n%s", diff)
 	}
-	happen(t, again, at.Add(time.Hour))
+	runEvents(t, again, at.Add(time.Hour))
 	if cmp.Equal(want, rows(again)) {
-		t.Error("nothing happened after the restart")
+		t.Error("no event after the restart")
 	}
 }
 
-func TestRunRemembersWhatHappens(t *testing.T) {
+func TestRunWritesEventsToTheJournal(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "journal")
 	p := open(t, path, Origin{Seed: 1, Scale: 0.02})
@@ -50,7 +50,7 @@ func TestRunRemembersWhatHappens(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() { done <- p.Run(ctx, time.Millisecond) }()
-	machine.Until(t, "something to happen", func() bool { return !cmp.Equal(before, rows(p)) })
+	machine.Until(t, "an event", func() bool { return !cmp.Equal(before, rows(p)) })
 	cancel()
 	if err := <-done; err != nil {
 		t.Fatalf("Run: %v", err)
@@ -64,7 +64,7 @@ func TestRunRemembersWhatHappens(t *testing.T) {
 	}
 }
 
-func TestJournalCutOffByACrashLosesTheLastHappeningOnly(t *testing.T) {
+func TestATruncatedJournalLosesOnlyItsLastEvent(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "journal")
 	if err := os.WriteFile(path, []byte("odasim seed 3 scale 0.5\n1700000000000000000\n17000"), 0o600); err != nil {
@@ -75,7 +75,7 @@ func TestJournalCutOffByACrashLosesTheLastHappeningOnly(t *testing.T) {
 		t.Fatal(err)
 	}
 	if want := []time.Time{time.Unix(1700000000, 0)}; !cmp.Equal(past, want) {
-		t.Errorf("past = %v, want %v", past, want)
+		t.Errorf("events = %v, want %v", past, want)
 	}
 	if err := j.add(time.Unix(1700000001, 0)); err != nil {
 		t.Fatal(err)
@@ -85,7 +85,7 @@ func TestJournalCutOffByACrashLosesTheLastHappeningOnly(t *testing.T) {
 	}
 	_, past, err = openJournal(path, Origin{})
 	if err != nil || len(past) != 2 {
-		t.Errorf("after one more: %d moments, error %v; want 2", len(past), err)
+		t.Errorf("after another event: %d events, error %v; want 2", len(past), err)
 	}
 }
 
@@ -93,7 +93,7 @@ func TestBrokenJournalIsNamed(t *testing.T) {
 	t.Parallel()
 	for claim, text := range map[string]string{
 		"a first line of something else": "hello\n",
-		"a moment that is none":          "odasim seed 1 scale 1\nyesterday\n",
+		"an event that is not a time":    "odasim seed 1 scale 1\nyesterday\n",
 	} {
 		t.Run(claim, func(t *testing.T) {
 			t.Parallel()
@@ -111,18 +111,18 @@ func TestBrokenJournalIsNamed(t *testing.T) {
 	}
 }
 
-func TestOriginIsKnownBeforeTheStart(t *testing.T) {
+func TestSavedOrigin(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "journal")
-	if _, ok := RememberedOrigin(path); ok {
-		t.Error("RememberedOrigin of a missing file is ok")
+	if _, ok := SavedOrigin(path); ok {
+		t.Error("SavedOrigin of a missing file is ok")
 	}
 	want := Origin{Seed: 42, Scale: 0.01}
 	if err := open(t, path, want).Close(); err != nil {
 		t.Fatal(err)
 	}
-	if got, ok := RememberedOrigin(path); !ok || got != want {
-		t.Errorf("RememberedOrigin = %+v, %v, want %+v", got, ok, want)
+	if got, ok := SavedOrigin(path); !ok || got != want {
+		t.Errorf("SavedOrigin = %+v, %v, want %+v", got, ok, want)
 	}
 }
 
@@ -136,7 +136,7 @@ func open(t *testing.T, path string, fresh Origin) *Parliament {
 	return p
 }
 
-func happen(t *testing.T, p *Parliament, at time.Time) {
+func runEvents(t *testing.T, p *Parliament, at time.Time) {
 	t.Helper()
 	if err := p.journal.add(at); err != nil {
 		t.Fatal(err)

@@ -61,8 +61,8 @@ type Entity struct {
 	DeadLetters int64         `json:"dead_letters"`        // open ones
 }
 
-// askWithin bounds each request to a daemon.
-const askWithin = 3 * time.Second
+// statusTimeout bounds each request to a daemon.
+const statusTimeout = 3 * time.Second
 
 // Take returns the state of everything. Without the database there is no report: Take
 // returns its error, which cache.IsMissingTable may recognise.
@@ -100,7 +100,7 @@ func (d *Daemon) ask(ctx context.Context, into any) {
 }
 
 func fetch(ctx context.Context, url string, into any) error {
-	ctx, cancel := context.WithTimeout(ctx, askWithin)
+	ctx, cancel := context.WithTimeout(ctx, statusTimeout)
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
@@ -112,10 +112,10 @@ func fetch(ctx context.Context, url string, into any) error {
 	}
 	defer func() { _ = resp.Body.Close() }()
 	if resp.StatusCode != http.StatusOK {
-		return fmt.Errorf("status %d from %s: is it odastream's?", resp.StatusCode, url)
+		return fmt.Errorf("status %d from %s, which may not be odastream's", resp.StatusCode, url)
 	}
 	if err := json.NewDecoder(io.LimitReader(resp.Body, 16<<20)).Decode(into); err != nil {
-		return fmt.Errorf("what %s answers is not odastream's: %w", url, err)
+		return fmt.Errorf("decode the answer of %s, which may not be odastream's: %w", url, err)
 	}
 	return nil
 }

@@ -46,7 +46,7 @@ UPDATE dead_letters SET state = 'retried' WHERE "offset" = 4`)
 		names = append(names, e.Entity)
 	}
 	if got, want := strings.Join(names, " "), "Aktør Sag Fil ny"; got != want {
-		t.Errorf("entities = %s, want %s: in load order, the unknown one last", got, want)
+		t.Errorf("entities = %s, want %s: in load order, unknown entities last", got, want)
 	}
 	var text strings.Builder
 	if err := r.WriteText(&text); err != nil {
@@ -57,7 +57,7 @@ UPDATE dead_letters SET state = 'retried' WHERE "offset" = 4`)
 		"Sag: partition 2 is held up: a table is locked", "Fil: time-out", "3 h ago", "10 s ago",
 	} {
 		if !strings.Contains(text.String(), want) {
-			t.Errorf("text does not hold %q:\n%s", want, &text)
+			t.Errorf("text lacks %q:\n%s", want, &text)
 		}
 	}
 	if strings.Contains(text.String(), "gone") {
@@ -65,7 +65,7 @@ UPDATE dead_letters SET state = 'retried' WHERE "offset" = 4`)
 	}
 }
 
-func TestWhatDoesNotAnswerHidesNothing(t *testing.T) {
+func TestAnUnreachableDaemonHidesNothing(t *testing.T) {
 	t.Parallel()
 	stranger := httptest.NewServer(http.NotFoundHandler())
 	t.Cleanup(stranger.Close)
@@ -80,7 +80,7 @@ func TestWhatDoesNotAnswerHidesNothing(t *testing.T) {
 	}
 }
 
-func TestADatabaseWithoutTablesIsSaidToBeOne(t *testing.T) {
+func TestADatabaseWithoutTablesIsNamed(t *testing.T) {
 	t.Parallel()
 	if _, err := survey.Take(t.Context(), survey.Target{Pool: pool(t, pgtest.Empty(t))}); !cache.IsMissingTable(err) {
 		t.Errorf("Take of an empty database = %v, want that a table is missing", err)

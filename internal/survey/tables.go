@@ -10,8 +10,8 @@ import (
 	"odastream/schema"
 )
 
-// countWithin bounds the count of all rows, which takes too long in a complete cache.
-const countWithin = 4 * time.Second
+// countTimeout bounds the count of all rows, which takes too long in a complete cache.
+const countTimeout = 4 * time.Second
 
 // readTables reads the state of each entity from the tables.
 func readTables(ctx context.Context, t Target) (*entities, error) {
@@ -45,7 +45,7 @@ func readTables(ctx context.Context, t Target) (*entities, error) {
 
 // count counts the rows of each entity, if that does not take too long.
 func (k *entities) count(ctx context.Context, reader *cache.Reader) {
-	ctx, cancel := context.WithTimeout(ctx, countWithin)
+	ctx, cancel := context.WithTimeout(ctx, countTimeout)
 	defer cancel()
 	counted, err := reader.CountRows(ctx)
 	if err != nil {

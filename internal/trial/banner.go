@@ -46,7 +46,7 @@ func (t *trial) sourceLine() string {
 
 func (t *trial) topicsLine() string {
 	line := t.servers.broker.Addr() + ", embedded broker: a single-process fake of the Kafka protocol, for trials only"
-	if was := t.servers.broker.MovedFrom(); was != "" {
+	if was := t.servers.broker.PreviousAddr(); was != "" {
 		line += " (it was at " + was + ", which another program has taken)"
 	}
 	return line

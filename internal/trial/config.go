@@ -70,7 +70,7 @@ func (c Config) settings(simulated bool) (Settings, error) {
 // origin returns the origin of a journal's simulated parliament, or an error if the
 // journal is of another one.
 func (c Config) origin(journal string) (embedded.Origin, error) {
-	origin, exists := embedded.RememberedOrigin(journal)
+	origin, exists := embedded.SavedOrigin(journal)
 	if !exists {
 		origin = embedded.Origin{Seed: 1, Scale: 1}
 	}

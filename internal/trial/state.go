@@ -105,11 +105,11 @@ func openState(dir string, simulated bool) (*state, error) {
 	s := &state{dir: filepath.Join(dir, kind)}
 	// If we are root, Postgres runs as another account, which must be able to enter.
 	if err := os.MkdirAll(s.dir, 0o755); err != nil { //nolint:gosec // what is private lies in directories of its own below
-		return nil, fmt.Errorf("make state directory: %w (--dir chooses another)", err)
+		return nil, fmt.Errorf("create state directory: %w (--dir chooses another)", err)
 	}
 	var err error
 	s.lock, err = flock.Try(s.path(lockFile))
-	if errors.Is(err, flock.ErrHeld) {
+	if errors.Is(err, flock.ErrLocked) {
 		other, _ := readPlace(s.dir)
 		return nil, &BusyError{Dir: s.dir, PID: other.PID}
 	}

@@ -85,7 +85,7 @@ func (p *Process) Stop() error {
 		return nil
 	}
 	p.Kill()
-	return fmt.Errorf("stop %s (process %d): it ignored every signal and was killed", filepath.Base(p.spec.Path), p.PID())
+	return fmt.Errorf("stop %s (process %d): it ignored each signal and was killed", filepath.Base(p.spec.Path), p.PID())
 }
 
 // Kill ends the process and its group with SIGKILL, like a crash, and returns once it has

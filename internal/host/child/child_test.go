@@ -72,10 +72,10 @@ func TestStopGoesStepByStep(t *testing.T) {
 		script string
 		killed bool
 	}{
-		"the first signal is enough for most":      {`trap 'exit 0' INT; echo ready; while :; do sleep 0.01; done`, false},
-		"the second ends what ignores the first":   {`trap '' INT; trap 'exit 0' TERM; echo ready; while :; do sleep 0.01; done`, false},
-		"a kill ends what ignores both, and tells": {`trap '' INT TERM; echo ready; while :; do sleep 0.01; done`, true},
-		"one that has ended is no error":           {`echo ready`, false},
+		"the first signal ends a process":                         {`trap 'exit 0' INT; echo ready; while :; do sleep 0.01; done`, false},
+		"the second signal ends a process that ignores the first": {`trap '' INT; trap 'exit 0' TERM; echo ready; while :; do sleep 0.01; done`, false},
+		"a process that ignores both is killed, with an error":    {`trap '' INT TERM; echo ready; while :; do sleep 0.01; done`, true},
+		"a process that has ended is not an error":                {`echo ready`, false},
 	} {
 		t.Run(claim, func(t *testing.T) {
 			t.Parallel()

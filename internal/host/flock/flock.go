@@ -12,15 +12,15 @@ import (
 	"strconv"
 )
 
-// ErrHeld is returned by Try when another process, or another Lock of this
+// ErrLocked is returned by Try when another process, or another Lock of this
 // one, holds the lock.
-var ErrHeld = errors.New("lock is held by another process")
+var ErrLocked = errors.New("lock is held by another process")
 
 // Lock is a held lock. It ends with Unlock or with the process.
 type Lock struct{ file *os.File }
 
 // Try takes the lock at path, and makes the file if it is missing. If the lock is held,
-// it returns ErrHeld at once. On systems without flock(2) it always succeeds. Unlock does
+// it returns ErrLocked at once. On systems without flock(2) it always succeeds. Unlock does
 // not remove the file: then two holders would be possible.
 func Try(path string) (*Lock, error) { return open(path, false) }
 
@@ -44,7 +44,7 @@ func open(path string, wait bool) (*Lock, error) {
 }
 
 // Slot takes the first free one of n locks and returns its directory, "<prefix>0" to
-// "<prefix>n-1", which it does not make. If none is free, the error wraps ErrHeld.
+// "<prefix>n-1", which it does not make. If none is free, the error wraps ErrLocked.
 func Slot(prefix string, n int) (*Lock, string, error) {
 	for i := range n {
 		dir := prefix + strconv.Itoa(i)
@@ -52,9 +52,9 @@ func Slot(prefix string, n int) (*Lock, string, error) {
 		if err == nil {
 			return slot, dir, nil
 		}
-		if !errors.Is(err, ErrHeld) {
+		if !errors.Is(err, ErrLocked) {
 			return nil, "", err
 		}
 	}
-	return nil, "", fmt.Errorf("take one of %d slots at %s: %w", n, prefix, ErrHeld)
+	return nil, "", fmt.Errorf("take one of %d slots at %s: %w", n, prefix, ErrLocked)
 }

@@ -8,14 +8,14 @@ import (
 	"odastream/internal/host/flock"
 )
 
-func TestOneHolderAtATime(t *testing.T) {
+func TestOnlyOneProcessHasTheLock(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "lock")
 	held, err := flock.Try(path)
 	if err != nil {
 		t.Fatalf("Try of a free lock: %v", err)
 	}
-	if _, err := flock.Try(path); !errors.Is(err, flock.ErrHeld) {
+	if _, err := flock.Try(path); !errors.Is(err, flock.ErrLocked) {
 		t.Fatalf("Try of a held lock = %v, want ErrHeld", err)
 	}
 
@@ -42,12 +42,12 @@ func TestOneHolderAtATime(t *testing.T) {
 func TestTryNamesTheFileItCannotOpen(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "missing", "lock")
-	if _, err := flock.Try(path); err == nil || errors.Is(err, flock.ErrHeld) {
+	if _, err := flock.Try(path); err == nil || errors.Is(err, flock.ErrLocked) {
 		t.Errorf("Try(%s) = %v, want an error of the file system", path, err)
 	}
 }
 
-func TestSlotsAreTakenInOrderAndGivenBack(t *testing.T) {
+func TestSlotsAreTakenInOrderAndReturned(t *testing.T) {
 	t.Parallel()
 	prefix := filepath.Join(t.TempDir(), "s-")
 	first, dir := slot(t, prefix)
@@ -57,7 +57,7 @@ func TestSlotsAreTakenInOrderAndGivenBack(t *testing.T) {
 	if _, dir := slot(t, prefix); dir != prefix+"1" {
 		t.Errorf("second slot = %s, want %s1", dir, prefix)
 	}
-	if _, _, err := flock.Slot(prefix, 2); !errors.Is(err, flock.ErrHeld) {
+	if _, _, err := flock.Slot(prefix, 2); !errors.Is(err, flock.ErrLocked) {
 		t.Errorf("third of two slots = %v, want ErrHeld", err)
 	}
 	first.Unlock()

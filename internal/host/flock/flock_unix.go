@@ -18,7 +18,7 @@ func lock(file *os.File, wait bool) error {
 		switch {
 		case errors.Is(err, syscall.EINTR):
 		case errors.Is(err, syscall.EWOULDBLOCK):
-			return ErrHeld
+			return ErrLocked
 		default:
 			return err
 		}

@@ -13,7 +13,7 @@ import (
 )
 
 // oldest is the lowest major version that odastream's SQL runs on.
-const oldest = 15
+const minVersion = 15
 
 // Version is a Postgres version; Minor is -1 for a beta or development one.
 type Version struct{ Major, Minor int }
@@ -46,9 +46,9 @@ type NoBinariesError struct {
 
 // Error returns what to install.
 func (e *NoBinariesError) Error() string {
-	text := "find Postgres: no server programs of version " + strconv.Itoa(oldest) + " or newer on this machine"
+	text := "find Postgres: no server programs of version " + strconv.Itoa(minVersion) + " or newer on this machine"
 	if e.Major != "" {
-		text = "find Postgres: the data directory was made by version " + e.Major + ", which this machine does not have"
+		text = "find Postgres: the data directory was created by version " + e.Major + ", which is not installed"
 	}
 	if len(e.Found) > 0 {
 		text += " (found " + strings.Join(e.Found, ", ") + ")"
@@ -101,7 +101,7 @@ func fetch(ctx context.Context, major string) (Binaries, error) {
 }
 
 // newest returns the best of dirs, and a line for each that cannot be used.
-func newest(ctx context.Context, dirs []string, major string) (best Binaries, unfit []string) {
+func newest(ctx context.Context, dirs []string, major string) (best Binaries, unusable []string) {
 	seen := map[string]bool{}
 	for _, dir := range dirs {
 		if real, err := filepath.EvalSymlinks(filepath.Join(dir, "postgres")); err == nil {
@@ -114,13 +114,13 @@ func newest(ctx context.Context, dirs []string, major string) (best Binaries, un
 		version, err := versionOf(ctx, dir)
 		switch {
 		case err != nil:
-		case version.Major < oldest || major != "" && strconv.Itoa(version.Major) != major:
-			unfit = append(unfit, version.String()+" in "+dir)
+		case version.Major < minVersion || major != "" && strconv.Itoa(version.Major) != major:
+			unusable = append(unusable, version.String()+" in "+dir)
 		case best.Dir == "" || version.newer(best.Version):
 			best = Binaries{Dir: dir, Version: version}
 		}
 	}
-	return best, unfit
+	return best, unusable
 }
 
 // candidates returns where the programs may be; only is true if the user named the one

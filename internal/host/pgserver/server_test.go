@@ -40,8 +40,8 @@ func TestFsyncIsOnUnlessVolatile(t *testing.T) {
 		volatile bool
 		want     string
 	}{
-		"a server that keeps data syncs": {false, "on"},
-		"one for tests does not":         {true, "off"},
+		"a server that keeps data has fsync": {false, "on"},
+		"a volatile server has none":         {true, "off"},
 	} {
 		t.Run(claim, func(t *testing.T) {
 			t.Parallel()
@@ -68,7 +68,7 @@ func TestSecondStartUsesTheRunningServer(t *testing.T) {
 		t.Fatalf("Stop of the guest: %v", err)
 	}
 	if got := query(t, guest.URL(), "SELECT current_database()"); got != "other" {
-		t.Errorf("database after the guest's Stop = %q, want it to be there still", got)
+		t.Errorf("database after the guest's Stop = %q, want it to still exist", got)
 	}
 }
 
@@ -83,7 +83,7 @@ func TestExclusiveStopsTheRunningServer(t *testing.T) {
 	}
 }
 
-func TestLeftoverPidFileOfACrashIsNoObstacle(t *testing.T) {
+func TestAStalePIDFileIsIgnored(t *testing.T) {
 	t.Parallel()
 	dir := stateDir(t)
 	first := start(t, pgserver.Options{Dir: dir})
@@ -104,7 +104,7 @@ func TestLeftoverPidFileOfACrashIsNoObstacle(t *testing.T) {
 	start(t, pgserver.Options{Dir: dir})
 }
 
-func TestUsersEnvironmentDoesNotLeadElsewhere(t *testing.T) {
+func TestVariablesOfLibpqAreIgnored(t *testing.T) {
 	for name, value := range map[string]string{
 		"PGPORT": "1", "PGDATA": "/nowhere", "PGOPTIONS": "-c fsync=off", "LC_ALL": "xx_XX", "LANG": "xx_XX",
 	} {
@@ -117,10 +117,10 @@ func TestUsersEnvironmentDoesNotLeadElsewhere(t *testing.T) {
 	}
 }
 
-func TestDirectoryOfRootSaysWhoMustEnter(t *testing.T) {
+func TestAnErrorNamesTheAccountThatCannotEnterTheDirectory(t *testing.T) {
 	t.Parallel()
 	if os.Geteuid() != 0 {
-		t.Skip("NOT ROOT: Postgres runs as ourselves")
+		t.Skip("NOT ROOT: Postgres runs as the current user")
 	}
 	_, err := pgserver.Start(t.Context(), pgserver.Options{Dir: filepath.Join(t.TempDir(), "state")})
 	if err == nil || !strings.Contains(err.Error(), "allowed to enter") {
@@ -128,7 +128,7 @@ func TestDirectoryOfRootSaysWhoMustEnter(t *testing.T) {
 	}
 }
 
-func TestLongDirectoryStillGetsASocket(t *testing.T) {
+func TestALongDirectoryHasASocket(t *testing.T) {
 	t.Parallel()
 	s := start(t, pgserver.Options{Dir: filepath.Join(stateDir(t), strings.Repeat("d", 90))})
 	if got := query(t, s.URL(), "SELECT 'here'"); got != "here" {
@@ -149,7 +149,7 @@ func TestPsqlReadsTheURL(t *testing.T) {
 	}
 }
 
-func TestErrorsAreOneLineThatSaysWhatToDo(t *testing.T) {
+func TestErrorsAreOneLineWithTheRemedy(t *testing.T) {
 	t.Setenv("PG_BIN_DIR", t.TempDir())
 	_, err := pgserver.Start(t.Context(), pgserver.Options{Dir: stateDir(t)})
 	if _, ok := errors.AsType[*pgserver.NoBinariesError](err); !ok {
@@ -163,7 +163,7 @@ func TestErrorsAreOneLineThatSaysWhatToDo(t *testing.T) {
 	}
 }
 
-func TestClusterOfAnotherVersionIsNotTouched(t *testing.T) {
+func TestAClusterOfAnotherVersionIsNotChanged(t *testing.T) {
 	t.Parallel()
 	dir := stateDir(t)
 	data := filepath.Join(dir, "data")
@@ -180,7 +180,7 @@ func TestClusterOfAnotherVersionIsNotTouched(t *testing.T) {
 	}
 }
 
-func TestStartErrorEndsWithTheServersOwnWords(t *testing.T) {
+func TestStartErrorEndsWithTheServersLog(t *testing.T) {
 	t.Parallel()
 	_, err := pgserver.Start(t.Context(), pgserver.Options{Dir: stateDir(t), Settings: map[string]string{"no_such": "1"}})
 	if err == nil || !strings.Contains(err.Error(), "no_such") {

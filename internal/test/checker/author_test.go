@@ -10,7 +10,7 @@ import (
 	"odastream/schema"
 )
 
-func TestAnAuthorsChangesGrowAndAreOfItsRows(t *testing.T) {
+func TestAnAuthorsChangesHaveGrowingSeqs(t *testing.T) {
 	t.Parallel()
 	a := Author{Rand: rand.New(rand.NewPCG(1, 2)), Entities: []string{"Sag", "Stemme"}, FirstID: 50, IDs: 3, Seq: 7}
 	seen := map[schema.Action]bool{}
@@ -29,7 +29,7 @@ func TestAnAuthorsChangesGrowAndAreOfItsRows(t *testing.T) {
 	}
 }
 
-func TestWhatIsBrokenIsJudgedSo(t *testing.T) {
+func TestBrokenRecordsAreJudgedBroken(t *testing.T) {
 	t.Parallel()
 	a := Author{Rand: rand.New(rand.NewPCG(1, 2)), Entities: []string{"Sag"}, FirstID: 1, IDs: 9}
 	kinds := map[bool]bool{}
@@ -40,14 +40,14 @@ func TestWhatIsBrokenIsJudgedSo(t *testing.T) {
 		}
 		c, err := schema.ParseChange([]byte(value))
 		if kinds[err == nil] = true; !RecordOf(Place{}, c, err).Broken {
-			t.Errorf("%s counts as sound", value)
+			t.Errorf("%s counts as a good record", value)
 		}
 		if err == nil && !json.Valid(c.Data) {
-			t.Errorf("%s is no JSON: it would not reach Postgres", c.Data)
+			t.Errorf("%s is not JSON: it would not reach Postgres", c.Data)
 		}
 	}
 	if len(kinds) != 2 {
-		t.Error("want both what is no change and what Postgres refuses")
+		t.Error("want both records without a change and those that Postgres refuses")
 	}
 }
 
@@ -61,9 +61,9 @@ func TestARecordIsJudgedByItsChange(t *testing.T) {
 		err    error
 		want   Record
 	}{
-		"a row is its content":      {row, nil, Record{Place: at, Key: Key{"Sag", 3}, Seq: 9, Data: `{"id":3}`, Create: true}},
-		"a delete takes it away":    {gone, nil, Record{Place: at, Key: Key{"Sag", 3}, Seq: 10}},
-		"what has an error is none": {row, errors.New("no change"), Record{Place: at, Broken: true}},
+		"a row has its content":                {row, nil, Record{Place: at, Key: Key{"Sag", 3}, Seq: 9, Data: `{"id":3}`, Create: true}},
+		"a delete has no content":              {gone, nil, Record{Place: at, Key: Key{"Sag", 3}, Seq: 10}},
+		"a record with an error has no change": {row, errors.New("no change"), Record{Place: at, Broken: true}},
 	} {
 		if got := RecordOf(at, tt.change, tt.err); got != tt.want {
 			t.Errorf("%s: RecordOf = %+v, want %+v", claim, got, tt.want)

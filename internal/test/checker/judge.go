@@ -19,38 +19,38 @@ const (
 	Ahead Rule = "ahead"
 	// Regressed: a seq or an offset decreased.
 	Regressed Rule = "regressed"
-	// Doubled: a row both exists and is deleted, or a change is in the history twice.
-	Doubled Rule = "doubled"
+	// Duplicated: a row both exists and is deleted, or a change is in the history twice.
+	Duplicated Rule = "doubled"
 	// Wrong: the content of a row, or an action in the history, does not match the
 	// records.
 	Wrong Rule = "wrong"
 )
 
-// Fault is one broken rule in one look.
+// Fault is one broken rule in one snapshot.
 type Fault struct {
 	Rule
-	Look int // index of the look
-	What string
+	Snapshot int // index of the snapshot
+	What     string
 }
 
 // String returns one line.
-func (f Fault) String() string { return fmt.Sprintf("look %d: %s: %s", f.Look, f.Rule, f.What) }
+func (f Fault) String() string { return fmt.Sprintf("snapshot %d: %s: %s", f.Snapshot, f.Rule, f.What) }
 
-// most bounds the faults that are reported of one look, since they have one cause.
-const most = 10
+// maxFaults bounds the faults that are reported of one snapshot, since they have one cause.
+const maxFaults = 10
 
-// Judge compares each look with the result of applying the records before its offsets to
-// empty tables, and with the previous look. Looks are in order of time. Judge stops at
-// the first look with faults, since later looks would only repeat them.
-func Judge(log *Log, looks []Look) []Fault {
-	j := judge{log: log, read: map[Partition]int{}, want: map[Key]*row{}, letters: map[Place]bool{}, history: map[Entry]bool{}}
-	for i, look := range looks {
-		j.look, j.faults = i, nil
-		j.judge(look)
+// Judge compares each snapshot with the result of applying the records before its offsets to
+// empty tables, and with the previous snapshot. Snapshots are in order of time. Judge stops at
+// the first snapshot with faults, since later snapshots would only repeat them.
+func Judge(log *Log, snapshots []Snapshot) []Fault {
+	j := judge{log: log, read: map[Partition]int{}, want: map[Key]*row{}, deadLetters: map[Place]bool{}, history: map[Entry]bool{}}
+	for i, snapshot := range snapshots {
+		j.snapshot, j.faults = i, nil
+		j.judge(snapshot)
 		if len(j.faults) > 0 {
-			return j.faults[:min(len(j.faults), most)]
+			return j.faults[:min(len(j.faults), maxFaults)]
 		}
-		j.before = look
+		j.before = snapshot
 	}
 	return nil
 }
@@ -59,14 +59,14 @@ func Judge(log *Log, looks []Look) []Fault {
 type judge struct {
 	log    *Log
 	read   map[Partition]int // how many of its records are before the offset
-	before Look
+	before Snapshot
 
-	want    map[Key]*row
-	history map[Entry]bool
-	letters map[Place]bool
+	want        map[Key]*row
+	history     map[Entry]bool
+	deadLetters map[Place]bool
 
-	look   int
-	faults []Fault
+	snapshot int
+	faults   []Fault
 }
 
 // row is the result of the records of a key.
@@ -79,24 +79,24 @@ type row struct {
 }
 
 func (j *judge) fault(rule Rule, format string, args ...any) {
-	j.faults = append(j.faults, Fault{rule, j.look, fmt.Sprintf(format, args...)})
+	j.faults = append(j.faults, Fault{rule, j.snapshot, fmt.Sprintf(format, args...)})
 }
 
-func (j *judge) judge(look Look) {
+func (j *judge) judge(snapshot Snapshot) {
 	for p, was := range j.before.Offsets {
-		if look.Offsets[p] < was {
-			j.fault(Regressed, "the offset of %s/%d went from %d to %d", p.Topic, p.Number, was, look.Offsets[p])
+		if snapshot.Offsets[p] < was {
+			j.fault(Regressed, "the offset of %s/%d went from %d to %d", p.Topic, p.Number, was, snapshot.Offsets[p])
 		}
 	}
 	if len(j.faults) > 0 {
 		return // the other checks would make no sense
 	}
-	for p, next := range look.Offsets {
+	for p, next := range snapshot.Offsets {
 		j.advance(p, next)
 	}
-	j.judgeRows(look)
-	j.judgeHistory(look)
-	j.judgeLetters(look)
+	j.judgeRows(snapshot)
+	j.judgeHistory(snapshot)
+	j.judgeDeadLetters(snapshot)
 }
 
 // advance applies the records of p before next.
@@ -110,7 +110,7 @@ func (j *judge) advance(p Partition, next int64) {
 
 func (j *judge) take(r Record) {
 	if r.Broken {
-		j.letters[r.Place] = true
+		j.deadLetters[r.Place] = true
 		return
 	}
 	w := j.want[r.Key]
@@ -155,25 +155,25 @@ func same(a, b string) bool {
 	return errX == nil && errY == nil && x == y
 }
 
-func (j *judge) judgeRows(look Look) {
-	for key := range look.Rows {
-		if _, also := look.Deleted[key]; also {
-			j.fault(Doubled, "%s is there and deleted", key)
+func (j *judge) judgeRows(snapshot Snapshot) {
+	for key := range snapshot.Rows {
+		if _, also := snapshot.Deleted[key]; also {
+			j.fault(Duplicated, "%s both exists and is deleted", key)
 		}
 	}
 	for key, w := range j.want {
-		j.judgeRow(key, *w, look)
+		j.judgeRow(key, *w, snapshot)
 	}
-	for key, seq := range allSeqs(look) {
+	for key, seq := range allSeqs(snapshot) {
 		if j.want[key] == nil {
-			j.fault(Ahead, "%s is there with seq %d, and no record of it lies before the offset", key, seq)
+			j.fault(Ahead, "%s exists with seq %d, and no record of it is below the offset", key, seq)
 		}
 	}
 }
 
-func (j *judge) judgeRow(key Key, w row, look Look) {
-	got, there := look.Rows[key]
-	deleted, gone := look.Deleted[key]
+func (j *judge) judgeRow(key Key, w row, snapshot Snapshot) {
+	got, there := snapshot.Rows[key]
+	deleted, gone := snapshot.Deleted[key]
 	if there && !gone && got == j.before.Rows[key] && got.Seq == w.seq {
 		return // judged before
 	}
@@ -183,48 +183,50 @@ func (j *judge) judgeRow(key Key, w row, look Look) {
 	}
 	switch {
 	case seq < w.seq:
-		j.fault(Lost, "%s has seq %d (0: it is not there), a record before the offset has %d", key, seq, w.seq)
+		j.fault(Lost, "%s has seq %d (0: it does not exist), a record below the offset has %d", key, seq, w.seq)
 	case seq > w.seq:
-		j.fault(Ahead, "%s has seq %d, the last record before the offset has %d", key, seq, w.seq)
+		j.fault(Ahead, "%s has seq %d, the last record below the offset has %d", key, seq, w.seq)
 	case there && !w.is(got.Data):
 		j.fault(Wrong, "%s of seq %d is %s, want %q", key, seq, got.Data, w.data)
 	case !there && w.data != "":
-		j.fault(Wrong, "%s is deleted with seq %d, whose record has it as %s", key, seq, w.data)
+		j.fault(Wrong, "%s is deleted with seq %d, but its record says %s", key, seq, w.data)
 	}
 }
 
 // is reports whether data is the row's content. A row that must be deleted has none.
 func (w row) is(data string) bool { return w.data != "" && same(data, w.data) }
 
-func seqOf(look Look, key Key) int64 { return max(look.Rows[key].Seq, look.Deleted[key]) }
+func seqOf(snapshot Snapshot, key Key) int64 {
+	return max(snapshot.Rows[key].Seq, snapshot.Deleted[key])
+}
 
-func allSeqs(look Look) map[Key]int64 {
-	seqs := maps.Clone(look.Deleted)
+func allSeqs(snapshot Snapshot) map[Key]int64 {
+	seqs := maps.Clone(snapshot.Deleted)
 	if seqs == nil {
 		seqs = map[Key]int64{}
 	}
-	for key, r := range look.Rows {
+	for key, r := range snapshot.Rows {
 		seqs[key] = r.Seq
 	}
 	return seqs
 }
 
-func (j *judge) judgeHistory(look Look) {
+func (j *judge) judgeHistory(snapshot Snapshot) {
 	type change struct {
 		Key
 		seq int64
 	}
 	seen := map[change]bool{}
-	for _, e := range look.History {
+	for _, e := range snapshot.History {
 		c := change{e.Key, e.Seq}
 		w := j.want[e.Key]
 		switch {
 		case seen[c]:
-			j.fault(Doubled, "the history has %s of seq %d twice", e.Key, e.Seq)
+			j.fault(Duplicated, "the history has %s of seq %d twice", e.Key, e.Seq)
 		case w == nil || e.Seq > w.seq:
-			j.fault(Ahead, "the history has %s of seq %d, and no such record lies before the offset", e.Key, e.Seq)
+			j.fault(Ahead, "the history has %s of seq %d, and no such record is below the offset", e.Key, e.Seq)
 		case !w.unordered && !j.history[e]:
-			j.fault(Wrong, "the history has a %s of %s with seq %d that the records do not give", e.Action, e.Key, e.Seq)
+			j.fault(Wrong, "the history has a %s of %s with seq %d that follows from no record", e.Action, e.Key, e.Seq)
 		}
 		seen[c] = true
 	}
@@ -235,21 +237,21 @@ func (j *judge) judgeHistory(look Look) {
 	}
 }
 
-func (j *judge) judgeLetters(look Look) {
-	for place := range j.letters {
-		if !look.DeadLetters[place] {
+func (j *judge) judgeDeadLetters(snapshot Snapshot) {
+	for place := range j.deadLetters {
+		if !snapshot.DeadLetters[place] {
 			j.fault(Lost, "the broken record at %s is not among the dead letters", place)
 		}
 	}
-	for place := range look.DeadLetters {
-		if j.letters[place] {
+	for place := range snapshot.DeadLetters {
+		if j.deadLetters[place] {
 			continue
 		}
 		if j.isBroken(place) {
-			j.fault(Ahead, "the dead letter of %s is there, and the offset lies before it", place)
+			j.fault(Ahead, "the dead letter of %s exists, and the offset is below it", place)
 			continue
 		}
-		j.fault(Wrong, "the record at %s is dead-lettered, and nothing is wrong with it", place)
+		j.fault(Wrong, "the good record at %s is dead-lettered", place)
 	}
 }
 

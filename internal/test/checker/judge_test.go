@@ -38,14 +38,14 @@ func topics() *checker.Log {
 	})
 }
 
-// honest are looks at a sink that works correctly.
-func honest() []checker.Look {
+// correctSnapshots are snapshots of the tables of a sink that works correctly.
+func correctSnapshots() []checker.Snapshot {
 	created := checker.Entry{Key: one, Seq: 10, Action: "create"}
 	updated := checker.Entry{Key: one, Seq: 11, Action: "update"}
 	deleted := checker.Entry{Key: one, Seq: 12, Action: "delete"}
 	again := checker.Entry{Key: one, Seq: 14, Action: "create"}
 	late := checker.Entry{Key: two, Seq: 21, Action: "update"}
-	return []checker.Look{
+	return []checker.Snapshot{
 		{},
 		{
 			Offsets: map[checker.Partition]int64{sag: 2},
@@ -68,89 +68,89 @@ func honest() []checker.Look {
 	}
 }
 
-func TestAnHonestSinkIsBelieved(t *testing.T) {
+func TestACorrectSinkHasNoFaults(t *testing.T) {
 	t.Parallel()
-	if faults := checker.Judge(topics(), honest()); len(faults) > 0 {
-		t.Errorf("Judge(what a sink without fault shows) = %v, want none", faults)
+	if faults := checker.Judge(topics(), correctSnapshots()); len(faults) > 0 {
+		t.Errorf("Judge(snapshots of a correct sink) = %v, want none", faults)
 	}
-	if looks := honest(); topics().Applied(looks[2]) || !topics().Applied(looks[3]) {
-		t.Error("Applied does not tell the last look from the one before")
+	if snapshots := correctSnapshots(); topics().Applied(snapshots[2]) || !topics().Applied(snapshots[3]) {
+		t.Error("Applied is the same for the last snapshot and the one before")
 	}
 }
 
-func TestEachLieIsFound(t *testing.T) {
+func TestEachFaultIsFound(t *testing.T) {
 	t.Parallel()
 	for claim, c := range map[string]struct {
-		lie  func(looks []checker.Look)
-		want []checker.Rule
+		spoil func(snapshots []checker.Snapshot)
+		want  []checker.Rule
 	}{
-		"an offset that moved without its row": {func(looks []checker.Look) {
-			looks[1].Offsets[other] = 1
+		"an offset that moved without its row": {func(snapshots []checker.Snapshot) {
+			snapshots[1].Offsets[other] = 1
 		}, []checker.Rule{checker.Lost}},
-		"an offset that moved without the last version of its row": {func(looks []checker.Look) {
-			looks[2].Offsets[other] = 2
+		"an offset that moved without the last version of its row": {func(snapshots []checker.Snapshot) {
+			snapshots[2].Offsets[other] = 2
 		}, []checker.Rule{checker.Lost, checker.Lost}}, // and its history
-		"a delete that was not made": {func(looks []checker.Look) {
-			looks[2].Rows[one] = checker.Row{Seq: 11, Data: `{"v":2}`}
-			delete(looks[2].Deleted, one)
+		"a delete that was not applied": {func(snapshots []checker.Snapshot) {
+			snapshots[2].Rows[one] = checker.Row{Seq: 11, Data: `{"v":2}`}
+			delete(snapshots[2].Deleted, one)
 		}, []checker.Rule{checker.Lost}},
-		"a row whose offset did not move": {func(looks []checker.Look) {
-			delete(looks[2].Offsets, other)
+		"a row whose offset did not move": {func(snapshots []checker.Snapshot) {
+			delete(snapshots[2].Offsets, other)
 		}, []checker.Rule{checker.Ahead}},
-		"a version whose offset did not move": {func(looks []checker.Look) {
-			looks[1].Offsets[sag] = 1
+		"a version whose offset did not move": {func(snapshots []checker.Snapshot) {
+			snapshots[1].Offsets[sag] = 1
 		}, []checker.Rule{checker.Ahead, checker.Ahead}},
-		"an offset that went back": {func(looks []checker.Look) {
-			looks[3].Offsets[other] = 0
+		"an offset that went back": {func(snapshots []checker.Snapshot) {
+			snapshots[3].Offsets[other] = 0
 		}, []checker.Rule{checker.Regressed}},
-		"a row that an old version overwrote": {func(looks []checker.Look) {
-			looks[3].Rows[one] = checker.Row{Seq: 9, Data: `{"v":0}`}
+		"a row that an old version overwrote": {func(snapshots []checker.Snapshot) {
+			snapshots[3].Rows[one] = checker.Row{Seq: 9, Data: `{"v":0}`}
 		}, []checker.Rule{checker.Lost, checker.Regressed}},
-		"a row that vanished": {func(looks []checker.Look) {
-			delete(looks[3].Rows, two)
+		"a row that vanished": {func(snapshots []checker.Snapshot) {
+			delete(snapshots[3].Rows, two)
 		}, []checker.Rule{checker.Lost, checker.Regressed}},
-		"a row that is there and deleted": {func(looks []checker.Look) {
-			looks[3].Deleted = map[checker.Key]int64{one: 12}
-		}, []checker.Rule{checker.Doubled}},
-		"a deleted row that is still there": {func(looks []checker.Look) {
-			looks[2].Rows[one] = checker.Row{Seq: 12, Data: `{"v":2}`}
-			delete(looks[2].Deleted, one)
+		"a row that both exists and is deleted": {func(snapshots []checker.Snapshot) {
+			snapshots[3].Deleted = map[checker.Key]int64{one: 12}
+		}, []checker.Rule{checker.Duplicated}},
+		"a deleted row that is still there": {func(snapshots []checker.Snapshot) {
+			snapshots[2].Rows[one] = checker.Row{Seq: 12, Data: `{"v":2}`}
+			delete(snapshots[2].Deleted, one)
 		}, []checker.Rule{checker.Wrong}},
-		"a row that was deleted and should be there": {func(looks []checker.Look) {
-			delete(looks[3].Rows, one)
-			looks[3].Deleted = map[checker.Key]int64{one: 14}
+		"a row that was deleted and should exist": {func(snapshots []checker.Snapshot) {
+			delete(snapshots[3].Rows, one)
+			snapshots[3].Deleted = map[checker.Key]int64{one: 14}
 		}, []checker.Rule{checker.Wrong}},
-		"a row with the content of another version": {func(looks []checker.Look) {
-			looks[3].Rows[two] = checker.Row{Seq: 21, Data: `{"v":1}`}
+		"a row with the content of another version": {func(snapshots []checker.Snapshot) {
+			snapshots[3].Rows[two] = checker.Row{Seq: 21, Data: `{"v":1}`}
 		}, []checker.Rule{checker.Wrong}},
-		"a change that is twice in the history": {func(looks []checker.Look) {
-			looks[1].History = append(looks[1].History, looks[1].History[1])
-		}, []checker.Rule{checker.Doubled}},
-		"a change that is not in the history": {func(looks []checker.Look) {
-			looks[1].History = looks[1].History[:1]
+		"a change that is twice in the history": {func(snapshots []checker.Snapshot) {
+			snapshots[1].History = append(snapshots[1].History, snapshots[1].History[1])
+		}, []checker.Rule{checker.Duplicated}},
+		"a change that is not in the history": {func(snapshots []checker.Snapshot) {
+			snapshots[1].History = snapshots[1].History[:1]
 		}, []checker.Rule{checker.Lost}},
-		"a history of what has not come yet": {func(looks []checker.Look) {
-			looks[1].History = looks[2].History
+		"a history of a record above the offset": {func(snapshots []checker.Snapshot) {
+			snapshots[1].History = snapshots[2].History
 		}, []checker.Rule{checker.Ahead}},
-		"a history of what did not happen": {func(looks []checker.Look) {
-			looks[1].History[1].Action = "create"
+		"a history with a wrong action": {func(snapshots []checker.Snapshot) {
+			snapshots[1].History[1].Action = "create"
 		}, []checker.Rule{checker.Wrong}},
-		"an offset that moved without its dead letter": {func(looks []checker.Look) {
-			clear(looks[2].DeadLetters)
+		"an offset that moved without its dead letter": {func(snapshots []checker.Snapshot) {
+			clear(snapshots[2].DeadLetters)
 		}, []checker.Rule{checker.Lost}},
-		"a dead letter whose offset did not move": {func(looks []checker.Look) {
-			looks[1].DeadLetters = map[checker.Place]bool{at(sag, 4): true}
+		"a dead letter whose offset did not move": {func(snapshots []checker.Snapshot) {
+			snapshots[1].DeadLetters = map[checker.Place]bool{at(sag, 4): true}
 		}, []checker.Rule{checker.Ahead}},
-		"a dead letter of a good record": {func(looks []checker.Look) {
-			looks[1].DeadLetters = map[checker.Place]bool{at(sag, 0): true}
+		"a dead letter of a good record": {func(snapshots []checker.Snapshot) {
+			snapshots[1].DeadLetters = map[checker.Place]bool{at(sag, 0): true}
 		}, []checker.Rule{checker.Wrong}},
 	} {
 		t.Run(claim, func(t *testing.T) {
 			t.Parallel()
-			looks := honest()
-			c.lie(looks)
+			snapshots := correctSnapshots()
+			c.spoil(snapshots)
 			rules := map[checker.Rule]int{}
-			for _, f := range checker.Judge(topics(), looks) {
+			for _, f := range checker.Judge(topics(), snapshots) {
 				rules[f.Rule]++
 			}
 			want := map[checker.Rule]int{}
@@ -166,7 +166,7 @@ func TestEachLieIsFound(t *testing.T) {
 
 // A late record, with a seq below that of earlier records, is in the history or not,
 // depending on whether it was in one batch with them. Both are correct.
-func TestHistoryOfWhatCameOutOfOrderMayDiffer(t *testing.T) {
+func TestHistoryOfOutOfOrderRecordsMayDiffer(t *testing.T) {
 	t.Parallel()
 	log := checker.NewLog([]checker.Record{
 		{Place: at(sag, 0), Key: one, Seq: 5, Data: `{"v":1}`, Create: true},
@@ -175,15 +175,15 @@ func TestHistoryOfWhatCameOutOfOrderMayDiffer(t *testing.T) {
 	})
 	entries := []checker.Entry{{Key: one, Seq: 5, Action: "create"}, {Key: one, Seq: 6, Action: "update"}, {Key: one, Seq: 7, Action: "update"}}
 	for _, history := range [][]checker.Entry{entries, slices.Delete(slices.Clone(entries), 1, 2)} {
-		look := checker.Look{
+		snapshot := checker.Snapshot{
 			Offsets: map[checker.Partition]int64{sag: 3}, Rows: map[checker.Key]checker.Row{one: {Seq: 7, Data: `{"v":3}`}}, History: history,
 		}
-		if faults := checker.Judge(log, []checker.Look{look}); len(faults) > 0 {
+		if faults := checker.Judge(log, []checker.Snapshot{snapshot}); len(faults) > 0 {
 			t.Errorf("Judge(history %v) = %v, want none", history, faults)
 		}
-		look.Rows = maps.Clone(look.Rows)
-		look.Rows[one] = checker.Row{Seq: 6, Data: `{"v":2}`}
-		if faults := checker.Judge(log, []checker.Look{look}); len(faults) == 0 {
+		snapshot.Rows = maps.Clone(snapshot.Rows)
+		snapshot.Rows[one] = checker.Row{Seq: 6, Data: `{"v":2}`}
+		if faults := checker.Judge(log, []checker.Snapshot{snapshot}); len(faults) == 0 {
 			t.Error("a row that an old version overwrote was not found")
 		}
 	}

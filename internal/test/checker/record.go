@@ -53,10 +53,10 @@ func NewLog(records []Record) *Log {
 	return l
 }
 
-// Applied reports whether look is at the end of each partition.
-func (l *Log) Applied(look Look) bool {
+// Applied reports whether snapshot is at the end of each partition.
+func (l *Log) Applied(snapshot Snapshot) bool {
 	for p, rs := range l.partitions {
-		if look.Offsets[p] <= rs[len(rs)-1].Offset {
+		if snapshot.Offsets[p] <= rs[len(rs)-1].Offset {
 			return false
 		}
 	}

@@ -20,7 +20,7 @@ import (
 const envHistories = "ODASTREAM_E2E_HISTORIES"
 
 // Real sinks, a real broker and a real Postgres are killed, frozen and started again. No
-// look finds a row that is lost, doubled or regressed, or an offset that moved without
+// snapshot has a row that is lost, duplicated or regressed, or an offset that moved without
 // its rows.
 //
 //	ODASTREAM_E2E_HISTORIES=20 go test ./internal/test/e2e -run TestSinksUnderDuressAreExactlyOnce -timeout 2h
@@ -31,7 +31,7 @@ func TestSinksUnderDuressAreExactlyOnce(t *testing.T) {
 		t.Run(fmt.Sprintf("seed %d", seed), func(t *testing.T) {
 			d := newDuress(t, seed)
 			t.Cleanup(func() {
-				t.Logf("%d records; what had happened:\n%s", d.records, strings.Join(d.tale, "\n"))
+				t.Logf("%d records; events:\n%s", d.records, strings.Join(d.events, "\n"))
 				if t.Failed() {
 					t.Logf("%s=%d replays it", checker.EnvSeed, seed)
 				}
@@ -40,16 +40,16 @@ func TestSinksUnderDuressAreExactlyOnce(t *testing.T) {
 			defer watched()
 			d.live()
 			log := stand.Log(t, d.topics, d.records, duressEntities()...)
-			last := d.settle(log)
+			last := d.awaitApplied(log)
 			for len(d.sinks) > 0 {
 				d.stop(d.sinks[0])
 			}
-			looks := append(watched(), last)
-			t.Logf("%d looks", len(looks))
-			for _, f := range checker.Judge(log, looks) {
+			snapshots := append(watched(), last)
+			t.Logf("%d snapshots", len(snapshots))
+			for _, f := range checker.Judge(log, snapshots) {
 				t.Error(f)
 			}
-			d.checkLetters(last)
+			d.checkDeadLetters(last)
 		})
 	}
 }
@@ -80,30 +80,30 @@ func (d *duress) live() {
 		d.publish(60)
 		event()
 		d.publish(60)
-		d.pause(machine.Stretch(time.Duration(d.rand.IntN(1500)) * time.Millisecond))
+		d.pause(machine.Scale(time.Duration(d.rand.IntN(1500)) * time.Millisecond))
 		awake()
 	}
 }
 
-// settle waits until all is applied.
-func (d *duress) settle(log *checker.Log) (last checker.Look) {
+// awaitApplied waits until all is applied.
+func (d *duress) awaitApplied(log *checker.Log) (last checker.Snapshot) {
 	d.t.Helper()
 	offsets := func() string { return fmt.Sprint("offsets ", last.Offsets) }
-	applied := machine.Wait{For: "everything to be applied", Moved: func() any { return offsets() }, Tell: offsets}
+	applied := machine.Wait{For: "everything to be applied", Progress: func() any { return offsets() }, Details: offsets}
 	program.Await(d.t, applied, func() bool {
-		look, err := checker.Take(d.t.Context(), d.pool, d.scope)
+		snapshot, err := checker.TakeSnapshot(d.t.Context(), d.pool, d.scope)
 		if err == nil {
-			last = look
+			last = snapshot
 		}
-		return err == nil && log.Applied(look)
+		return err == nil && log.Applied(snapshot)
 	}, d.running()...)
-	d.tell("all is applied")
+	d.note("all is applied")
 	return last
 }
 
-// checkLetters fails unless each dead letter of the database is on its topic at least
+// checkDeadLetters fails unless each dead letter of the database is on its topic at least
 // once.
-func (d *duress) checkLetters(last checker.Look) {
+func (d *duress) checkDeadLetters(last checker.Snapshot) {
 	d.t.Helper()
 	client, err := stream.NewClient(d.kafka, quiet())
 	if err != nil {
@@ -114,7 +114,7 @@ func (d *duress) checkLetters(last checker.Look) {
 	// A dead-letter topic is read like any other, by its name without the prefix.
 	_, err = d.topics.ReadLog(d.t.Context(), "sag.dlq", nil, func(records []*kgo.Record) error {
 		for _, rec := range records {
-			found[letterPlace(rec)] = true
+			found[deadLetterPlace(rec)] = true
 		}
 		return nil
 	})
@@ -127,11 +127,11 @@ func (d *duress) checkLetters(last checker.Look) {
 		}
 	}
 	if len(last.DeadLetters) == 0 {
-		d.t.Error("no dead letter: the history shows nothing of them")
+		d.t.Error("no dead letter: the test shows nothing of them")
 	}
 }
 
-func letterPlace(rec *kgo.Record) (place checker.Place) {
+func deadLetterPlace(rec *kgo.Record) (place checker.Place) {
 	for _, h := range rec.Headers {
 		switch h.Key {
 		case "dlq.topic":

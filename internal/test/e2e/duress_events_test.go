@@ -50,7 +50,7 @@ func (d *duress) scale(n int) {
 // any returns a sink that is not frozen.
 func (d *duress) any() *sinkProcess {
 	for {
-		if s := d.sinks[d.rand.IntN(len(d.sinks))]; !s.froze {
+		if s := d.sinks[d.rand.IntN(len(d.sinks))]; !s.frozen {
 			return s
 		}
 	}
@@ -58,7 +58,7 @@ func (d *duress) any() *sinkProcess {
 
 func (d *duress) kill() {
 	s := d.any()
-	d.tell("sink %d is killed", s.n)
+	d.note("sink %d is killed", s.n)
 	if !s.Kill(d.t) {
 		d.t.Errorf("ended by itself before it was killed: %s", s)
 	}
@@ -70,21 +70,21 @@ func (d *duress) kill() {
 // by itself.
 func (d *duress) freeze() (awake func()) {
 	s := d.any()
-	d.tell("sink %d is frozen", s.n)
+	d.note("sink %d is frozen", s.n)
 	s.Signal(syscall.SIGSTOP)
-	s.froze = true
+	s.frozen = true
 	until := time.Now().Add(beyondSession)
 	return func() {
 		d.pause(time.Until(until))
-		d.tell("sink %d goes on", s.n)
+		d.note("sink %d continues", s.n)
 		s.Signal(syscall.SIGCONT)
-		s.froze = false
+		s.frozen = false
 	}
 }
 
 // restartPostgres shuts the server down, which cuts off all sessions.
 func (d *duress) restartPostgres() {
-	d.tell("Postgres restarts")
+	d.note("Postgres restarts")
 	if err := d.postgres.Stop(); err != nil {
 		d.t.Fatal(err)
 	}
@@ -97,7 +97,7 @@ func (d *duress) restartPostgres() {
 // crashPostgres kills one of its processes with SIGKILL: the server then ends all
 // others and recovers from its log.
 func (d *duress) crashPostgres() {
-	d.tell("a process of Postgres is killed")
+	d.note("a process of Postgres is killed")
 	conn, err := pgx.Connect(d.t.Context(), d.postgres.URL())
 	if err != nil {
 		d.t.Fatal(err)
@@ -113,7 +113,7 @@ func (d *duress) crashPostgres() {
 }
 
 func (d *duress) restartKafka() {
-	d.tell("the broker restarts")
+	d.note("the broker restarts")
 	if err := d.broker.Stop(); err != nil {
 		d.t.Fatal(err)
 	}
@@ -121,7 +121,7 @@ func (d *duress) restartKafka() {
 }
 
 func (d *duress) killKafka() {
-	d.tell("the broker is killed")
+	d.note("the broker is killed")
 	d.broker.Kill()
 	d.startKafka()
 }
@@ -131,7 +131,7 @@ func (d *duress) killKafka() {
 func (d *duress) reset() {
 	s := d.any()
 	bytes := 1 + d.rand.IntN(20_000)
-	d.tell("connections are reset, sink %d's to Postgres after %d bytes", s.n, bytes)
+	d.note("connections are reset, sink %d's to Postgres after %d bytes", s.n, bytes)
 	tripped := s.proxy.DownAfter(bytes)
 	d.kafkaProxy.Down()
 	if err := d.kafkaProxy.Up(d.t.Context()); err != nil {
@@ -152,7 +152,7 @@ func (d *duress) reset() {
 // slow makes the links slow for a while.
 func (d *duress) slow() {
 	s := d.any()
-	d.tell("the links to the broker and sink %d's to Postgres are slow", s.n)
+	d.note("the links to the broker and sink %d's to Postgres are slow", s.n)
 	d.kafkaProxy.Delay(30 * time.Millisecond)
 	s.proxy.Delay(100 * time.Millisecond)
 	d.publish(100)

@@ -37,7 +37,7 @@ type duress struct {
 	kafkaProxy *faultproxy.Proxy
 	postgres   *pgserver.Server
 	pgOptions  pgserver.Options
-	pool       *pgxpool.Pool // for looks, without a proxy
+	pool       *pgxpool.Pool // for snapshots, without a proxy
 
 	kafka  stream.Config
 	raw    *kgo.Client
@@ -45,20 +45,20 @@ type duress struct {
 	topics *stream.Topics
 	scope  checker.Scope
 
-	sinks   []*sinkProcess
-	started int
-	author  *checker.Author
-	records int // acknowledged
-	begun   time.Time
-	tale    []string
+	sinks     []*sinkProcess
+	started   int
+	author    *checker.Author
+	records   int // acknowledged
+	startedAt time.Time
+	events    []string
 }
 
 // sinkProcess is the real program with its own proxy to Postgres.
 type sinkProcess struct {
 	*program.Process
-	n     int
-	proxy *faultproxy.Proxy
-	froze bool
+	n      int
+	proxy  *faultproxy.Proxy
+	frozen bool
 }
 
 func newDuress(t *testing.T, seed uint64) *duress {
@@ -69,7 +69,7 @@ func newDuress(t *testing.T, seed uint64) *duress {
 		t.Fatal(err)
 	}
 	d := &duress{
-		t: t, dir: dir, rand: rand.New(rand.NewPCG(seed, 0xd00)), kafkaDir: t.TempDir(), begun: time.Now(),
+		t: t, dir: dir, rand: rand.New(rand.NewPCG(seed, 0xd00)), kafkaDir: t.TempDir(), startedAt: time.Now(),
 		scope: checker.Scope{Group: "duress-sink", FirstID: 1, LastID: 1 << 40, TopicPrefix: "duress-"},
 	}
 	d.author = &checker.Author{Rand: d.rand, Entities: duressEntities(), FirstID: d.scope.FirstID, IDs: 100, Seq: 1_795_445_400_000_000}
@@ -143,8 +143,8 @@ func (d *duress) startKafka() {
 
 func duressEntities() []string { return []string{"Sag", "Stemme"} }
 
-func (d *duress) tell(format string, args ...any) {
-	d.tale = append(d.tale, fmt.Sprintf("%6.1f s  ", time.Since(d.begun).Seconds())+fmt.Sprintf(format, args...))
+func (d *duress) note(format string, args ...any) {
+	d.events = append(d.events, fmt.Sprintf("%6.1f s  ", time.Since(d.startedAt).Seconds())+fmt.Sprintf(format, args...))
 }
 
 // start starts one more sink.
@@ -164,7 +164,7 @@ func (d *duress) start() {
 	}
 	s.Process = program.Start(d.t, fmt.Sprintf("sink %d", s.n), cmd)
 	d.sinks = append(d.sinks, s)
-	d.tell("sink %d starts, as one of %d", s.n, len(d.sinks))
+	d.note("sink %d starts, as one of %d", s.n, len(d.sinks))
 }
 
 // end removes a sink from the list.
@@ -183,7 +183,7 @@ func (d *duress) running() (all []*program.Process) {
 // stop ends a sink in order, and fails unless it exits 0.
 func (d *duress) stop(s *sinkProcess) {
 	d.t.Helper()
-	d.tell("sink %d is told to stop", s.n)
+	d.note("sink %d gets SIGTERM", s.n)
 	d.end(s)
 	s.Stop(d.t)
 }

@@ -94,7 +94,7 @@ func (r *rig) vote(id int64, kind int, stamp string) {
 func (r *rig) peakMemory(name string, args ...string) (peak float64) {
 	r.t.Helper()
 	p := program.Start(r.t, name, r.command(name, args...))
-	end := machine.Wait{For: "the end of a program", Moved: func() any { return r.sim.Requests() }}
+	end := machine.Wait{For: "the end of a program", Progress: func() any { return r.sim.Requests() }}
 	p.Until(r.t, end, func() bool {
 		peak = max(peak, residentPeak(p.PID()))
 		return false

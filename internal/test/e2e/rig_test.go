@@ -109,7 +109,7 @@ func (r *rig) must(name string, args ...string) {
 // end waits for a program that ends by itself, and returns how it ended.
 func (r *rig) end(p *program.Process) error {
 	r.t.Helper()
-	p.Until(r.t, machine.Wait{For: "the end of a program", Moved: r.steps}, func() bool { return false })
+	p.Until(r.t, machine.Wait{For: "the end of a program", Progress: r.steps}, func() bool { return false })
 	return p.Wait()
 }
 
@@ -228,7 +228,7 @@ func (r *rig) checkNothingTwice() {
 				}
 				before, known := last[m.Change.ID]
 				if known && (before.Seq >= m.Change.Seq || bytes.Equal(before.Data, m.Change.Data)) {
-					r.t.Errorf("%s stands on its topic twice: seq %d and %d", m.Change.Key(), before.Seq, m.Change.Seq)
+					r.t.Errorf("%s is on its topic twice: seq %d and %d", m.Change.Key(), before.Seq, m.Change.Seq)
 				}
 				last[m.Change.ID] = m.Change
 			}

@@ -31,35 +31,35 @@ const (
 // slow is a rig whose sinks get a tenth of a core each.
 type slow struct {
 	*rig
-	pub     *stream.Publisher
-	adm     *kadm.Client
-	sinks   []*heldSink
-	former  []*program.Process
-	seq     int64
-	records int64
-	begun   time.Time
+	pub      *stream.Publisher
+	adm      *kadm.Client
+	sinks    []*throttledSink
+	replaced []*program.Process
+	seq      int64
+	records  int64
+	begun    time.Time
 }
 
-// heldSink is a sink that is run and stopped in turn until it is released.
-type heldSink struct {
+// throttledSink is a sink that is run and stopped in turn until it is released.
+type throttledSink struct {
 	*program.Process
-	released, free chan struct{}
+	released, unthrottled chan struct{}
 }
 
 // Twelve sinks with the default settings and a tenth of a core each start together on all
 // 135 partitions. Later a third of them is replaced. The group settles both times, and
 // everything is applied.
-func TestTwelveSlowSinksSettle(t *testing.T) {
+func TestTwelveSlowSinksFinishTheirRebalances(t *testing.T) {
 	t.Parallel()
 	s := newSlow(t)
 	s.publish(60)
 	s.start(slowSinks)
-	s.settle("after the start")
+	s.awaitStable("after the start")
 	for range slowReplaced {
 		s.replace()
 	}
 	s.publish(20)
-	s.settle("after a third was replaced")
+	s.awaitStable("after a third was replaced")
 	for _, sink := range s.sinks {
 		sink.release()
 	}
@@ -109,8 +109,8 @@ func (s *slow) publish(ids int64) {
 func (s *slow) start(n int) {
 	s.t.Helper()
 	for range n {
-		sink := &heldSink{Process: program.Start(s.t, "sink", s.command("sink")), released: make(chan struct{}), free: make(chan struct{})}
-		go sink.hold()
+		sink := &throttledSink{Process: program.Start(s.t, "sink", s.command("sink")), released: make(chan struct{}), unthrottled: make(chan struct{})}
+		go sink.throttle()
 		s.sinks = append(s.sinks, sink)
 	}
 }
@@ -119,14 +119,14 @@ func (s *slow) start(n int) {
 func (s *slow) replace() {
 	s.t.Helper()
 	old := s.sinks[0]
-	s.sinks, s.former = s.sinks[1:], append(s.former, old.Process)
+	s.sinks, s.replaced = s.sinks[1:], append(s.replaced, old.Process)
 	old.Signal(syscall.SIGTERM)
 	s.start(1)
 }
 
-// hold stops the process for nine tenths of the time.
-func (h *heldSink) hold() {
-	defer close(h.free)
+// throttle stops the process for nine tenths of the time.
+func (h *throttledSink) throttle() {
+	defer close(h.unthrottled)
 	for h.Running() {
 		h.Signal(syscall.SIGSTOP)
 		select {
@@ -141,14 +141,14 @@ func (h *heldSink) hold() {
 }
 
 // release lets the process run freely from now on.
-func (h *heldSink) release() {
+func (h *throttledSink) release() {
 	close(h.released)
-	<-h.free
+	<-h.unthrottled
 }
 
-// settle waits until everything is applied and the group is stable: each sink is a
+// awaitStable waits until everything is applied and the group is stable: each sink is a
 // member, and each partition is assigned.
-func (s *slow) settle(when string) {
+func (s *slow) awaitStable(when string) {
 	s.t.Helper()
 	began := time.Now()
 	applied := func() int64 { return s.number(`SELECT sum(next_offset) FROM sink_offsets`) }
@@ -156,17 +156,17 @@ func (s *slow) settle(when string) {
 	for _, sink := range s.sinks {
 		running = append(running, sink.Process)
 	}
-	wait := machine.Wait{For: "the sinks to apply everything " + when, Moved: func() any { return applied() }, Tell: s.tell}
+	wait := machine.Wait{For: "the sinks to apply everything " + when, Progress: func() any { return applied() }, Details: s.details}
 	program.Await(s.t, wait, func() bool { return applied() >= s.records }, running...)
 	s.t.Logf("%s everything was applied in %s", when, time.Since(began).Round(100*time.Millisecond))
-	wait = machine.Wait{For: "the group to settle " + when, Tell: s.tell}
-	program.Await(s.t, wait, s.settled, running...)
-	s.t.Logf("%s the group had settled in %s; %s", when, time.Since(began).Round(100*time.Millisecond), s.tell())
+	wait = machine.Wait{For: "the group to be stable " + when, Details: s.details}
+	program.Await(s.t, wait, s.stable, running...)
+	s.t.Logf("%s the group was stable after %s; %s", when, time.Since(began).Round(100*time.Millisecond), s.details())
 }
 
-// settled asks the broker whether the group is stable and the replaced sinks have left.
-func (s *slow) settled() bool {
-	if slices.ContainsFunc(s.former, (*program.Process).Running) {
+// stable asks the broker whether the group is stable and the replaced sinks have left.
+func (s *slow) stable() bool {
+	if slices.ContainsFunc(s.replaced, (*program.Process).Running) {
 		return false
 	}
 	groups, err := s.adm.DescribeGroups(s.t.Context(), s.kafka.TopicPrefix+"sink")
@@ -181,21 +181,21 @@ func (s *slow) settled() bool {
 	return group.State == "Stable" && len(group.Members) == slowSinks && owned == 3*len(polled())
 }
 
-// tell counts the sinks' log lines about trouble in the group.
-func (s *slow) tell() string {
-	said := map[string]int{}
-	processes := slices.Clone(s.former)
+// details counts the sinks' log lines about trouble in the group.
+func (s *slow) details() string {
+	count := map[string]int{}
+	processes := slices.Clone(s.replaced)
 	for _, sink := range s.sinks {
 		processes = append(processes, sink.Process)
 	}
 	for _, text := range []string{"partitions assigned", "partitions revoked", "start offsets not found", "UNKNOWN_MEMBER_ID", "another writer"} {
 		for _, p := range processes {
-			said[text] += p.Said(text)
+			count[text] += p.CountOutput(text)
 		}
 	}
 	var parts []string
-	for _, text := range slices.Sorted(maps.Keys(said)) {
-		parts = append(parts, fmt.Sprintf("%q %d times", text, said[text]))
+	for _, text := range slices.Sorted(maps.Keys(count)) {
+		parts = append(parts, fmt.Sprintf("%q %d times", text, count[text]))
 	}
-	return fmt.Sprintf("machine's delay %s; %d records; the sinks said %s", machine.Delay(), s.records, strings.Join(parts, ", "))
+	return fmt.Sprintf("machine's delay %s; %d records; the sinks logged %s", machine.Delay(), s.records, strings.Join(parts, ", "))
 }

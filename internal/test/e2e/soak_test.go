@@ -48,7 +48,7 @@ func TestSoak(t *testing.T) {
 	s.start()
 	s.awaitLoaded()
 	s.work()
-	s.settle()
+	s.awaitConsistent()
 	t.Log(s.summary())
 	if len(s.kills) == 0 {
 		t.Error("nothing was killed: the test shows nothing")
@@ -137,13 +137,13 @@ func (s *soak) kill(p *soakProcess) {
 
 // await waits until done is true, while all four processes run. Moved returns a value
 // that changes with each step.
-func (s *soak) await(what string, moved func() int64, done func() bool) {
+func (s *soak) await(what string, progress func() int64, done func() bool) {
 	s.t.Helper()
 	var running []*program.Process
 	for _, p := range s.processes {
 		running = append(running, p.Process)
 	}
-	program.Await(s.t, machine.Wait{For: what, Moved: func() any { return moved() }, Tell: s.summary}, done, running...)
+	program.Await(s.t, machine.Wait{For: what, Progress: func() any { return progress() }, Details: s.summary}, done, running...)
 }
 
 func (s *soak) awaitLoaded() {
@@ -185,10 +185,10 @@ func (s *soak) work() {
 	<-worked
 }
 
-// settle waits until each entity has had a scan that began after the last late row
+// awaitConsistent waits until each entity has had a scan that began after the last late row
 // appeared and left nothing outstanding, and until all is applied. By then the source
 // answers without faults, as verify needs.
-func (s *soak) settle() {
+func (s *soak) awaitConsistent() {
 	s.t.Helper()
 	select {
 	case <-time.After(soakLate):

@@ -50,7 +50,7 @@ func TestEveryRowArrives(t *testing.T) {
 
 // A deleted topic is created again with the partitions that are configured now. The copy
 // is then complete again, and rows that were meanwhile deleted at the source are gone.
-func TestTheCopyOutlivesATopicThatIsDeleted(t *testing.T) {
+func TestTheCopySurvivesADeletedTopic(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, kafkatest.Real(t), odasim.Options{}, "ODA_ENTITIES=Sag", "KAFKA_PARTITIONS=5")
 	r.sim.Generate(3, 0.1)
@@ -123,7 +123,7 @@ func (r *rig) publishStale(row []byte) {
 // SIGKILL at many moments loses nothing and publishes nothing twice. The test
 // locks the ledger against writing first, so that the kill falls between an
 // acknowledgement and its save.
-func TestKilledAtAnyMomentNothingIsLostOrTwice(t *testing.T) {
+func TestProgramsKilledAtAnyMomentLoseAndRepeatNothing(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, kafkatest.Real(t), odasim.Options{}, "ODA_ENTITIES=Sag,Sagstrin,Stemme,Afstemning,Dokument", "CACHE_GIN=off")
 	r.sim.Generate(5, 3)
@@ -131,10 +131,10 @@ func TestKilledAtAnyMomentNothingIsLostOrTwice(t *testing.T) {
 	between := 0
 	for round := range int64(10) {
 		killed := r.kill(func(p *program.Process) func() {
-			saved := machine.Wait{For: "rows of the ledger", Moved: func() any { return r.saved() }}
+			saved := machine.Wait{For: "rows of the ledger", Progress: func() any { return r.saved() }}
 			p.Until(t, saved, func() bool { return r.saved() > round*2000 })
 			unlock := r.lockLedger()
-			ahead := machine.Wait{For: "a record that the ledger does not know", Moved: r.steps}
+			ahead := machine.Wait{For: "a record that the ledger does not know", Progress: r.steps}
 			p.Until(t, ahead, func() bool { return r.acknowledged() > r.saved() })
 			return unlock
 		}, "poller", "--once")
@@ -154,7 +154,7 @@ func TestKilledAtAnyMomentNothingIsLostOrTwice(t *testing.T) {
 	r.checkNothingTwice()
 	for applied := int64(0); ; {
 		killed := r.kill(func(p *program.Process) func() {
-			more := machine.Wait{For: "more rows in the cache", Moved: r.steps}
+			more := machine.Wait{For: "more rows in the cache", Progress: r.steps}
 			p.Until(t, more, func() bool { return r.number(`SELECT count(*) FROM parliamentary_data`) > applied })
 			return nil
 		}, "sink", "--once")
@@ -194,7 +194,7 @@ func TestASecondPollerWaitsAndTakesOver(t *testing.T) {
 	}
 	var first, second string
 	r.kill(func(p *program.Process) func() {
-		program.Await(t, machine.Wait{For: "the first load", Moved: func() any { return r.saved() }}, func() bool {
+		program.Await(t, machine.Wait{For: "the first load", Progress: func() any { return r.saved() }}, func() bool {
 			first = holder()
 			return first != "" && r.number(`SELECT count(*) FROM poller_watermarks WHERE loaded_at IS NOT NULL`) == 1
 		}, p)
@@ -212,7 +212,7 @@ func TestASecondPollerWaitsAndTakesOver(t *testing.T) {
 		if err := r.sim.Put("Sag", []byte(`{"id":99999999,"titel":"ny","opdateringsdato":"`+odasim.Stamp(r.sim.Now())+`"}`)); err != nil {
 			t.Error(err)
 		}
-		all := machine.Wait{For: "a record of each row", Moved: func() any { return r.records("Sag") }}
+		all := machine.Wait{For: "a record of each row", Progress: func() any { return r.records("Sag") }}
 		program.Await(t, all, func() bool { return r.records("Sag") == int64(r.sim.Len("Sag")) }, p)
 		return nil
 	}, "poller")

@@ -58,11 +58,11 @@ func TestProxyForwardsUntilDownAndAgainAfterUp(t *testing.T) {
 		t.Fatal(err)
 	}
 	if got, err := ask(first, "hello"); err != nil || got != "hello\n" {
-		t.Fatalf("through the proxy came %q, %v", got, err)
+		t.Fatalf("read through the proxy: %q, %v", got, err)
 	}
 	p.Down()
 	if got, err := ask(first, "still there?"); err == nil {
-		t.Errorf("through the broken connection came %q", got)
+		t.Errorf("read through the broken connection: %q", got)
 	}
 	if _, err := dial(t, addr); err == nil {
 		t.Error("a proxy that is down accepts connections")
@@ -75,11 +75,11 @@ func TestProxyForwardsUntilDownAndAgainAfterUp(t *testing.T) {
 		t.Fatal(err)
 	}
 	if got, err := ask(second, "again"); err != nil || got != "again\n" {
-		t.Errorf("after Up came %q, %v", got, err)
+		t.Errorf("read after Up: %q, %v", got, err)
 	}
 }
 
-func TestDownAfterCutsInTheMiddle(t *testing.T) {
+func TestDownAfterCutsAConnectionMidway(t *testing.T) {
 	t.Parallel()
 	p := faultproxy.New(t, echo(t))
 	c, err := dial(t, p.Addr())
@@ -88,7 +88,7 @@ func TestDownAfterCutsInTheMiddle(t *testing.T) {
 	}
 	tripped := p.DownAfter(3)
 	if got, err := ask(c, "hello"); err == nil {
-		t.Errorf("came %q, want an error after three bytes", got)
+		t.Errorf("read %q, want an error after three bytes", got)
 	}
 	<-tripped
 	if _, err := dial(t, p.Addr()); err == nil {
@@ -96,7 +96,7 @@ func TestDownAfterCutsInTheMiddle(t *testing.T) {
 	}
 }
 
-func TestProxyIsSlowUntilItIsTold(t *testing.T) {
+func TestDelaySlowsTheProxyUntilItIsReset(t *testing.T) {
 	t.Parallel()
 	p := faultproxy.New(t, echo(t))
 	c, err := dial(t, p.Addr())
@@ -107,7 +107,7 @@ func TestProxyIsSlowUntilItIsTold(t *testing.T) {
 	p.Delay(delay)
 	began := time.Now()
 	if got, err := ask(c, "hello"); err != nil || got != "hello\n" {
-		t.Fatalf("through the slow proxy came %q, %v", got, err)
+		t.Fatalf("read through the slow proxy: %q, %v", got, err)
 	}
 	if took := time.Since(began); took < 2*delay {
 		t.Errorf("question and answer took %s, want %s for each", took, delay)
@@ -115,6 +115,6 @@ func TestProxyIsSlowUntilItIsTold(t *testing.T) {
 	p.Delay(time.Hour)
 	p.Delay(0)
 	if got, err := ask(c, "hello"); err != nil || got != "hello\n" {
-		t.Errorf("through the proxy, quick again, came %q, %v", got, err)
+		t.Errorf("read through the proxy without delay: %q, %v", got, err)
 	}
 }

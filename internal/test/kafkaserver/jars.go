@@ -64,7 +64,7 @@ func findJava() (string, error) {
 func fetchJars(ctx context.Context) (string, error) {
 	cache, err := os.UserCacheDir()
 	if err != nil {
-		return "", fmt.Errorf("find a place for the jars: %w", err)
+		return "", fmt.Errorf("find the directory for the jars: %w", err)
 	}
 	sum := sha256.Sum256(pom)
 	jars := filepath.Join(cache, "odastream", fmt.Sprintf("kafka-%x", sum[:6]))
@@ -72,7 +72,7 @@ func fetchJars(ctx context.Context) (string, error) {
 		return jars, nil
 	}
 	if err := os.MkdirAll(filepath.Dir(jars), 0o750); err != nil {
-		return "", fmt.Errorf("make cache: %w", err)
+		return "", fmt.Errorf("create cache: %w", err)
 	}
 	// Several test processes start at once; one fetches.
 	lock, err := flock.Wait(jars + ".lock")

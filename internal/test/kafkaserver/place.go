@@ -16,7 +16,7 @@ import (
 )
 
 // place is a broker's directory and its two ports.
-type place struct {
+type layout struct {
 	dir                    string
 	brokerPort, quorumPort int
 }
@@ -31,31 +31,31 @@ rootLogger.level = warn
 rootLogger.appenderRef.out.ref = out
 `
 
-func openPlace(dir string) (place, error) {
+func openLayout(dir string) (layout, error) {
 	if dir == "" {
-		return place{}, errors.New("no directory given")
+		return layout{}, errors.New("no directory given")
 	}
 	dir, err := filepath.Abs(dir)
 	if err != nil {
-		return place{}, fmt.Errorf("find directory: %w", err)
+		return layout{}, fmt.Errorf("find directory: %w", err)
 	}
 	if err := os.MkdirAll(dir, 0o750); err != nil {
-		return place{}, fmt.Errorf("make directory: %w", err)
+		return layout{}, fmt.Errorf("make directory: %w", err)
 	}
-	p := place{dir: dir}
+	p := layout{dir: dir}
 	return p, p.choosePorts()
 }
 
-func (p place) address() string       { return net.JoinHostPort("127.0.0.1", strconv.Itoa(p.brokerPort)) }
-func (p place) dataDir() string       { return filepath.Join(p.dir, "data") }
-func (p place) configFile() string    { return filepath.Join(p.dir, "server.properties") }
-func (p place) logConfigFile() string { return filepath.Join(p.dir, "log4j2.properties") }
-func (p place) logFile() string       { return filepath.Join(p.dir, "kafka.log") }
-func (p place) portsFile() string     { return filepath.Join(p.dir, "ports") }
+func (p layout) address() string       { return net.JoinHostPort("127.0.0.1", strconv.Itoa(p.brokerPort)) }
+func (p layout) dataDir() string       { return filepath.Join(p.dir, "data") }
+func (p layout) configFile() string    { return filepath.Join(p.dir, "server.properties") }
+func (p layout) logConfigFile() string { return filepath.Join(p.dir, "log4j2.properties") }
+func (p layout) logFile() string       { return filepath.Join(p.dir, "kafka.log") }
+func (p layout) portsFile() string     { return filepath.Join(p.dir, "ports") }
 
 // choosePorts chooses two free ports once and keeps them, since clients of a killed
 // broker try its old address.
-func (p *place) choosePorts() error {
+func (p *layout) choosePorts() error {
 	text, err := os.ReadFile(p.portsFile())
 	if err == nil {
 		if _, err := fmt.Sscan(string(text), &p.brokerPort, &p.quorumPort); err != nil {
@@ -104,7 +104,7 @@ func isFree(port int) bool {
 	return true
 }
 
-func (p place) configure(overrides map[string]string) error {
+func (p layout) configure(overrides map[string]string) error {
 	properties := p.properties()
 	maps.Copy(properties, overrides)
 	var text strings.Builder
@@ -119,7 +119,7 @@ func (p place) configure(overrides map[string]string) error {
 	return nil
 }
 
-func (p place) properties() map[string]string {
+func (p layout) properties() map[string]string {
 	quorum := net.JoinHostPort("127.0.0.1", strconv.Itoa(p.quorumPort))
 	return map[string]string{
 		"process.roles":                                    "broker,controller",
@@ -147,8 +147,8 @@ func (p place) properties() map[string]string {
 	}
 }
 
-// complaint returns the first line of the log that helps a person.
-func (p place) complaint() string {
+// errorsInLog returns the first line of the log that helps a person.
+func (p layout) errorsInLog() string {
 	text, err := os.ReadFile(p.logFile())
 	if err != nil {
 		return err.Error()

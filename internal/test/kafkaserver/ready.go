@@ -26,7 +26,7 @@ func ready(ctx context.Context, brokers []string, ended <-chan struct{}) error {
 	}
 	defer cl.Close()
 	var last error
-	wait := machine.Wait{For: "the broker", Tell: func() string { return fmt.Sprint(last) }}
+	wait := machine.Wait{For: "the broker", Details: func() string { return fmt.Sprint(last) }}
 	return wait.Done(ctx, func() (bool, error) {
 		select {
 		case <-ended:

@@ -31,7 +31,7 @@ type Options struct {
 
 // Server is a broker, running or ended. It is safe for concurrent use.
 type Server struct {
-	place   place
+	layout  layout
 	process *child.Process
 	log     *slog.Logger
 }
@@ -47,11 +47,11 @@ func Start(ctx context.Context, o Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	p, err := openPlace(o.Dir)
+	p, err := openLayout(o.Dir)
 	if err != nil {
 		return nil, fmt.Errorf("start Kafka: %w", err)
 	}
-	s := &Server{place: p, log: o.Log}
+	s := &Server{layout: p, log: o.Log}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}
@@ -63,11 +63,11 @@ func Start(ctx context.Context, o Options) (*Server, error) {
 }
 
 // Brokers returns the value for KAFKA_BROKERS: one address.
-func (s *Server) Brokers() []string { return []string{s.place.address()} }
+func (s *Server) Brokers() []string { return []string{s.layout.address()} }
 
 // LogFile returns the file of the broker's warnings and errors, which each start
 // replaces.
-func (s *Server) LogFile() string { return s.place.logFile() }
+func (s *Server) LogFile() string { return s.layout.logFile() }
 
 // Done is closed when the broker has ended.
 func (s *Server) Done() <-chan struct{} { return s.process.Done() }
@@ -76,7 +76,7 @@ func (s *Server) Done() <-chan struct{} { return s.process.Done() }
 // had to be killed. A second call is no error.
 func (s *Server) Stop() error {
 	err := s.process.Stop()
-	s.log.Info("kafka stopped", "broker", s.place.address())
+	s.log.Info("kafka stopped", "broker", s.layout.address())
 	return err
 }
 
@@ -85,18 +85,18 @@ func (s *Server) Stop() error {
 func (s *Server) Kill() { s.process.Kill() }
 
 func (s *Server) start(ctx context.Context, installed Installation, properties map[string]string) error {
-	if err := s.place.configure(properties); err != nil {
+	if err := s.layout.configure(properties); err != nil {
 		return err
 	}
-	if err := s.place.format(ctx, installed); err != nil {
+	if err := s.layout.format(ctx, installed); err != nil {
 		return err
 	}
 	process, err := child.Start(child.Spec{
 		Path:    installed.Java,
-		Args:    append(s.place.javaArgs(installed), "-Xmx512m", "kafka.Kafka", s.place.configFile()),
+		Args:    append(s.layout.javaArgs(installed), "-Xmx512m", "kafka.Kafka", s.layout.configFile()),
 		Env:     environment(),
-		Dir:     s.place.dir,
-		LogFile: s.place.logFile(),
+		Dir:     s.layout.dir,
+		LogFile: s.layout.logFile(),
 		// The data survive a kill (see the package's invariant), and a test's broker has
 		// no work to finish.
 		OnDeath: syscall.SIGKILL,
@@ -108,14 +108,14 @@ func (s *Server) start(ctx context.Context, installed Installation, properties m
 	s.process = process
 	if err := ready(ctx, s.Brokers(), process.Done()); err != nil {
 		process.Kill()
-		return fmt.Errorf("%w; its log says: %s", err, s.place.complaint())
+		return fmt.Errorf("%w; its log says: %s", err, s.layout.errorsInLog())
 	}
 	return nil
 }
 
 // format makes the data directory a KRaft one, with this broker as its only voter, if
 // that is not done yet.
-func (p place) format(ctx context.Context, installed Installation) error {
+func (p layout) format(ctx context.Context, installed Installation) error {
 	if isFile(filepath.Join(p.dataDir(), "meta.properties")) {
 		return nil
 	}
@@ -133,7 +133,7 @@ func (p place) format(ctx context.Context, installed Installation) error {
 	return nil
 }
 
-func (p place) javaArgs(installed Installation) []string {
+func (p layout) javaArgs(installed Installation) []string {
 	return []string{
 		"-cp", filepath.Join(installed.Jars, "*"),
 		"-Dlog4j2.configurationFile=" + p.logConfigFile(),

@@ -27,7 +27,7 @@ func TestAcknowledgedRecordsSurviveKillAndStop(t *testing.T) {
 
 	second := start(t, dir, nil)
 	if got, want := second.Brokers(), first.Brokers(); !cmp.Equal(got, want) {
-		t.Fatalf("brokers after a kill = %v, want the former %v", got, want)
+		t.Fatalf("brokers after a kill = %v, want the same %v", got, want)
 	}
 	produce(t, second, "stopped after")
 	if err := second.Stop(); err != nil {
@@ -45,12 +45,12 @@ func TestAcknowledgedRecordsSurviveKillAndStop(t *testing.T) {
 	}
 }
 
-func TestTopicsAreNeverMadeByAMention(t *testing.T) {
+func TestTopicsAreNotCreatedAutomatically(t *testing.T) {
 	t.Parallel()
 	s := start(t, t.TempDir(), nil)
 	cl := client(t, s, kgo.AllowAutoTopicCreation(), kgo.UnknownTopicRetries(0))
 	if err := cl.ProduceSync(t.Context(), &kgo.Record{Topic: "nobody-made-it"}).FirstErr(); err == nil {
-		t.Error("produce to a topic that nobody made succeeded")
+		t.Error("produce to a missing topic succeeded")
 	}
 }
 
@@ -68,7 +68,7 @@ func TestStartErrorHasTheBrokersReason(t *testing.T) {
 	}
 }
 
-func TestMachineWithoutJavaIsNamed(t *testing.T) {
+func TestMissingJavaIsNamed(t *testing.T) {
 	t.Setenv("PATH", t.TempDir())
 	t.Setenv("JAVA_HOME", "")
 	if _, err := kafkaserver.Install(t.Context()); !errors.Is(err, kafkaserver.ErrUnavailable) || !strings.Contains(err.Error(), "Java") {
@@ -76,7 +76,7 @@ func TestMachineWithoutJavaIsNamed(t *testing.T) {
 	}
 }
 
-func TestMachineWithoutMavenIsNamed(t *testing.T) {
+func TestMissingMavenIsNamed(t *testing.T) {
 	home := t.TempDir()
 	if err := os.MkdirAll(filepath.Join(home, "bin"), 0o750); err != nil {
 		t.Fatal(err)

@@ -10,7 +10,7 @@ import (
 	"odastream/internal/test/kafkatest"
 )
 
-func TestFakeKeepsARecord(t *testing.T) {
+func TestFakeStoresARecord(t *testing.T) {
 	t.Parallel()
 	roundTrip(t, kafkatest.Fake(t))
 }

@@ -7,7 +7,7 @@ import (
 	"odastream/internal/test/kafkatest"
 )
 
-func TestRealKeepsARecord(t *testing.T) {
+func TestRealStoresARecord(t *testing.T) {
 	t.Parallel()
 	roundTrip(t, kafkatest.Real(t))
 }
@@ -31,7 +31,7 @@ func (r *recorder) Helper()               {}
 func (r *recorder) Skipf(string, ...any)  { r.ended = "skipped" }
 func (r *recorder) Fatalf(string, ...any) { r.ended = "failed" }
 
-func TestNoneIsNoBroker(t *testing.T) {
+func TestNoneMeansNoBroker(t *testing.T) {
 	t.Setenv(kafkatest.EnvBrokers, "none")
 	t.Setenv("CI", "")
 	t.Setenv(kafkatest.EnvRequire, "")
@@ -42,12 +42,12 @@ func TestNoneIsNoBroker(t *testing.T) {
 	}
 }
 
-func TestMissingKafkaIsSkippedUnlessDemanded(t *testing.T) {
+func TestMissingKafkaIsSkippedUnlessRequired(t *testing.T) {
 	for claim, c := range map[string]struct{ ci, require, want string }{
-		"a newcomer's machine skips":            {"", "", "skipped"},
-		"CI fails":                              {"true", "", "failed"},
-		"whoever demands it sees it fail":       {"", "1", "failed"},
-		"a CI variable of another kind is none": {"false", "0", "skipped"},
+		"without variables the test is skipped": {"", "", "skipped"},
+		"in CI it fails":                        {"true", "", "failed"},
+		"it fails where it is required":         {"", "1", "failed"},
+		"another value of CI is ignored":        {"false", "0", "skipped"},
 	} {
 		t.Run(claim, func(t *testing.T) {
 			t.Setenv("PATH", t.TempDir())

@@ -25,8 +25,8 @@ const (
 	beatsKept = 256
 	// beatsFirst is the number of beats that the first caller waits for.
 	beatsFirst = 5
-	// maxStretch bounds Stretch, for a machine that was suspended for a moment.
-	maxStretch = 20
+	// maxScale bounds Scale, for a machine that was suspended for a moment.
+	maxScale = 20
 	// enoughDelays is the number of delays within which a peer surely answers.
 	enoughDelays = 30
 	// maxEnough bounds AtLeast, well below Patience.
@@ -55,11 +55,11 @@ func AtLeast(d time.Duration) time.Duration {
 	return max(d, min(enoughDelays*Delay(), maxEnough))
 }
 
-// Stretch returns d on a machine whose Delay is at most 10 ms. With a longer delay d
+// Scale returns d on a machine whose Delay is at most 10 ms. With a longer delay d
 // grows in proportion, up to twenty times, so that a pause or a fault keeps its ratio to
 // a session of AtLeast(300 ms). It is for times below a second.
-func Stretch(d time.Duration) time.Duration {
-	return d * min(max(Delay(), beatEvery), maxStretch*beatEvery) / beatEvery
+func Scale(d time.Duration) time.Duration {
+	return d * min(max(Delay(), beatEvery), maxScale*beatEvery) / beatEvery
 }
 
 // Served returns how long this process was served since the first use: 10 ms for each

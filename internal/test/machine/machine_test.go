@@ -25,7 +25,7 @@ func TestMain(m *testing.M) {
 	}
 }
 
-func TestTimeInWhichTheProcessIsStoppedIsNotServed(t *testing.T) {
+func TestServedExcludesTheTimeOfAStop(t *testing.T) {
 	t.Parallel()
 	cmd := exec.CommandContext(t.Context(), os.Args[0])
 	cmd.Env = append(os.Environ(), envChild+"=1")
@@ -78,9 +78,9 @@ func TestDelayIsTheMeanOverTime(t *testing.T) {
 		late []time.Duration
 		want time.Duration
 	}{
-		"no beat":         {nil, 0},
-		"always the same": {[]time.Duration{30 * time.Millisecond, 30 * time.Millisecond}, 30 * time.Millisecond},
-		"one long one counts for all of its time": {[]time.Duration{0, 0, 0, 0, 0, 0, 0, 0, 0, 90 * time.Millisecond}, 90 * time.Millisecond * 100 / 190},
+		"no beats":                             {nil, 0},
+		"equal delays":                         {[]time.Duration{30 * time.Millisecond, 30 * time.Millisecond}, 30 * time.Millisecond},
+		"a long delay counts for all its time": {[]time.Duration{0, 0, 0, 0, 0, 0, 0, 0, 0, 90 * time.Millisecond}, 90 * time.Millisecond * 100 / 190},
 	} {
 		p := &pulse{}
 		for _, late := range c.late {
@@ -92,7 +92,7 @@ func TestDelayIsTheMeanOverTime(t *testing.T) {
 	}
 }
 
-func TestDelayForgetsWhatIsLongAgo(t *testing.T) {
+func TestDelayDropsOldBeats(t *testing.T) {
 	t.Parallel()
 	p := &pulse{}
 	p.note(time.Hour)
@@ -107,7 +107,7 @@ func TestDelayForgetsWhatIsLongAgo(t *testing.T) {
 	}
 }
 
-func TestTimesFitTheMachine(t *testing.T) {
+func TestAtLeastAndScale(t *testing.T) {
 	t.Parallel()
 	if got := AtLeast(time.Hour); got != time.Hour {
 		t.Errorf("AtLeast(1h) = %s, want 1h", got)
@@ -115,8 +115,8 @@ func TestTimesFitTheMachine(t *testing.T) {
 	if got, most := AtLeast(0), max(maxEnough, enoughDelays*Longest()); got <= 0 || got > most {
 		t.Errorf("AtLeast(0) = %s, want above 0 and at most %s", got, most)
 	}
-	if got := Stretch(time.Second); got < time.Second || got > maxStretch*time.Second {
-		t.Errorf("Stretch(1s) = %s, want 1s to %s", got, maxStretch*time.Second)
+	if got := Scale(time.Second); got < time.Second || got > maxScale*time.Second {
+		t.Errorf("Scale(1s) = %s, want 1s to %s", got, maxScale*time.Second)
 	}
 }
 
@@ -125,7 +125,7 @@ func TestAWaitEndsWhenItIsDone(t *testing.T) {
 	n := 0
 	Until(t, "three", func() bool { n++; return n == 3 })
 	if n != 3 {
-		t.Errorf("asked %d times, want 3", n)
+		t.Errorf("done was called %d times, want 3", n)
 	}
 	ch := make(chan string, 1)
 	ch <- "here"
@@ -134,33 +134,33 @@ func TestAWaitEndsWhenItIsDone(t *testing.T) {
 	}
 }
 
-func TestAWaitIsInVainWhenNothingMoves(t *testing.T) {
+func TestAWaitFailsWithoutProgress(t *testing.T) {
 	t.Parallel()
-	w := Wait{For: "nothing", Tell: func() string { return "told" }, patience: 50 * time.Millisecond}
+	w := Wait{For: "nothing", Details: func() string { return "told" }, patience: 50 * time.Millisecond}
 	err := w.Done(t.Context(), func() (bool, error) { return false, nil })
-	if err == nil || !strings.Contains(err.Error(), "nothing moved for 50ms of service") || !strings.Contains(err.Error(), "told") {
-		t.Errorf("Done = %v, want that nothing moved", err)
+	if err == nil || !strings.Contains(err.Error(), "no progress for 50ms of service") || !strings.Contains(err.Error(), "told") {
+		t.Errorf("Done = %v, want that there was no progress", err)
 	}
 	asked := 0
-	slow := Wait{For: "a server that is starved", patience: time.Nanosecond}
-	if err := slow.Done(t.Context(), func() (bool, error) { asked++; return false, nil }); err == nil || asked < asksAtLeast {
-		t.Errorf("Done = %v after %d questions, want an error after %d", err, asked, asksAtLeast)
+	slow := Wait{For: "a server that is not served", patience: time.Nanosecond}
+	if err := slow.Done(t.Context(), func() (bool, error) { asked++; return false, nil }); err == nil || asked < minChecks {
+		t.Errorf("Done = %v after %d checks, want an error after %d", err, asked, minChecks)
 	}
 	ctx := w.Context(t)
 	<-ctx.Done()
-	if err := context.Cause(ctx); err == nil || !strings.Contains(err.Error(), "nothing moved") {
-		t.Errorf("cause of the context's end = %v, want that nothing moved", err)
+	if err := context.Cause(ctx); err == nil || !strings.Contains(err.Error(), "no progress") {
+		t.Errorf("cause of the context's end = %v, want that there was no progress", err)
 	}
 }
 
-func TestAWaitGoesOnWhileSomethingMoves(t *testing.T) {
+func TestAWaitContinuesWithProgress(t *testing.T) {
 	t.Parallel()
 	const patience = 100 * time.Millisecond
 	begun, steps := Served(), 0
-	w := Wait{For: "the end", Moved: func() any { steps++; return steps / 3 }, patience: patience}
+	w := Wait{For: "the end", Progress: func() any { steps++; return steps / 3 }, patience: patience}
 	err := w.Done(t.Context(), func() (bool, error) { return Served()-begun > 5*patience, nil })
 	if err != nil {
-		t.Errorf("Done = %v though something moved all the time", err)
+		t.Errorf("Done = %v despite constant progress", err)
 	}
 }
 
@@ -173,6 +173,6 @@ func TestAWaitEndsWithItsContextAndWithAnError(t *testing.T) {
 	}
 	wrong := errors.New("wrong")
 	if err := (Wait{For: "it"}).Done(t.Context(), func() (bool, error) { return false, wrong }); !errors.Is(err, wrong) {
-		t.Errorf("Done of what fails = %v", err)
+		t.Errorf("Done of a failing check = %v", err)
 	}
 }

@@ -13,12 +13,12 @@ import (
 // the process was served (Served).
 const Patience = 90 * time.Second
 
-// asksAtLeast is how often a wait checks before it fails. A check may call the test's
+// minChecks is how often a wait checks before it fails. A check may call the test's
 // servers, and is slow while they are starved.
-const asksAtLeast = 200
+const minChecks = 200
 
-// askEvery is the pause between two checks on an idle machine.
-const askEvery = 5 * time.Millisecond
+// checkEvery is the pause between two checks on an idle machine.
+const checkEvery = 5 * time.Millisecond
 
 // Wait is a wait for an effect of the program under test. It fails when nothing has moved
 // for Patience. Only go test -timeout bounds it otherwise.
@@ -27,9 +27,9 @@ type Wait struct {
 	For string
 	// Moved returns a value that changes with each step: an offset, a count of rows, the
 	// length of a log. Nil: no steps are visible.
-	Moved func() any
+	Progress func() any
 	// Tell returns details for the error of a failed wait. Nil: none.
-	Tell func() string
+	Details func() string
 
 	patience time.Duration // 0: Patience
 }
@@ -59,12 +59,12 @@ func (w Wait) Done(ctx context.Context, done func() (bool, error)) error {
 			return err
 		}
 		if stall.over() {
-			return w.inVain()
+			return w.failure()
 		}
 		select {
 		case <-ctx.Done():
 			return fmt.Errorf("wait for %s: %w", w.For, ctx.Err())
-		case <-time.After(Stretch(askEvery)):
+		case <-time.After(Scale(checkEvery)):
 		}
 	}
 }
@@ -95,10 +95,10 @@ func (w Wait) Context(t testing.TB) context.Context {
 			select {
 			case <-ctx.Done():
 				return
-			case <-time.After(Stretch(askEvery)):
+			case <-time.After(Scale(checkEvery)):
 			}
 			if stall.over() {
-				cancel(w.inVain())
+				cancel(w.failure())
 				return
 			}
 		}
@@ -112,28 +112,28 @@ func Context(t testing.TB, what string) context.Context {
 	return Wait{For: what}.Context(t)
 }
 
-func (w Wait) inVain() error {
-	text := fmt.Sprintf("nothing moved for %s of service (machine's delay %s, at most %s): %s",
+func (w Wait) failure() error {
+	text := fmt.Sprintf("no progress for %s of service (machine's delay %s, at most %s): %s",
 		cmp.Or(w.patience, Patience), Delay(), Longest(), w.For)
-	if w.Tell != nil {
-		text += "\n" + w.Tell()
+	if w.Details != nil {
+		text += "\n" + w.Details()
 	}
 	return errors.New(text)
 }
 
 // stall measures how long nothing has moved.
 type stall struct {
-	moved    func() any
+	progress func() any
 	last     any
 	since    time.Duration // in Served
-	asked    int           // since then
+	checks   int           // since then
 	patience time.Duration
 }
 
 func (w Wait) stall() *stall {
-	s := &stall{moved: w.Moved, since: Served(), patience: cmp.Or(w.patience, Patience)}
-	if s.moved != nil {
-		s.last = s.moved()
+	s := &stall{progress: w.Progress, since: Served(), patience: cmp.Or(w.patience, Patience)}
+	if s.progress != nil {
+		s.last = s.progress()
 	}
 	return s
 }
@@ -141,11 +141,11 @@ func (w Wait) stall() *stall {
 // over reports whether nothing has moved for so long, and over so many checks, that the
 // wait fails.
 func (s *stall) over() bool {
-	s.asked++
-	if s.moved != nil {
-		if now := s.moved(); now != s.last {
-			s.last, s.since, s.asked = now, Served(), 0
+	s.checks++
+	if s.progress != nil {
+		if now := s.progress(); now != s.last {
+			s.last, s.since, s.checks = now, Served(), 0
 		}
 	}
-	return Served()-s.since > s.patience && s.asked >= asksAtLeast
+	return Served()-s.since > s.patience && s.checks >= minChecks
 }

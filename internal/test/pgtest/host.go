@@ -32,8 +32,8 @@ type host struct {
 	url     string
 	running *Server // nil: not ours; held so that its slot stays locked
 
-	mu   sync.Mutex
-	made string // the template's name once it is known to exist
+	mu      sync.Mutex
+	created string // the template's name once it is known to exist
 }
 
 // connect uses the server that the environment names, or starts one.
@@ -100,8 +100,8 @@ func (h *host) exec(ctx context.Context, sql string) error {
 func (h *host) template(ctx context.Context) (string, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if h.made != "" {
-		return h.made, nil
+	if h.created != "" {
+		return h.created, nil
 	}
 	name, err := currentTemplate()
 	if err != nil {
@@ -110,7 +110,7 @@ func (h *host) template(ctx context.Context) (string, error) {
 	if err := h.makeTemplate(ctx, name); err != nil {
 		return "", fmt.Errorf("make template database %s: %w", name, err)
 	}
-	h.made = name
+	h.created = name
 	return name, nil
 }
 

@@ -19,7 +19,7 @@ func TestURLOfAnotherDatabaseKeepsTheRest(t *testing.T) {
 	}
 }
 
-func TestHashTellsStatesOfTheMigrationsApart(t *testing.T) {
+func TestHashDependsOnTheMigrations(t *testing.T) {
 	t.Parallel()
 	seen := map[string]string{}
 	for claim, files := range map[string]fstest.MapFS{

@@ -12,7 +12,7 @@ import (
 	"odastream/internal/test/pgtest"
 )
 
-func TestEachCallGivesADatabaseOfItsOwn(t *testing.T) {
+func TestEachCallCreatesADatabase(t *testing.T) {
 	t.Parallel()
 	first, second := pgtest.Migrated(t), pgtest.Migrated(t)
 	run(t, first, "INSERT INTO parliamentary_data (entity_type, entity_id, data, seq) VALUES ('Sag', 1, '{}', 1)")
@@ -43,12 +43,12 @@ func TestDatabaseIsDroppedWithItsTest(t *testing.T) {
 	})
 	other := pgtest.Empty(t)
 	if got := query(t, other, "SELECT count(*)::text FROM pg_database WHERE datname = '"+name+"'"); got != "0" {
-		t.Errorf("database %s is there after its test", name)
+		t.Errorf("database %s exists after its test", name)
 	}
 }
 
 // A second process on the same server represents the tests of another package.
-func TestProcessesShareTheServerThatTheEnvironmentNames(t *testing.T) {
+func TestProcessesShareTheServerOfTheEnvironment(t *testing.T) {
 	t.Parallel()
 	if os.Getenv("PGTEST_INNER") != "" {
 		t.Skip("runs in the outer process only")
@@ -88,7 +88,7 @@ func query(t *testing.T, url, sql string) string {
 	return value
 }
 
-func TestLinesAreOneARow(t *testing.T) {
+func TestLinesReturnsALineForEachRow(t *testing.T) {
 	t.Parallel()
 	conn, err := pgx.Connect(t.Context(), pgtest.Empty(t))
 	if err != nil {

@@ -34,7 +34,7 @@ func startIn(ctx context.Context, dir string) (*pgserver.Server, error) {
 		return nil, err
 	}
 	if err := sweep(ctx, running.URL()); err != nil {
-		return nil, errors.Join(fmt.Errorf("drop databases of former tests: %w", err), running.Stop())
+		return nil, errors.Join(fmt.Errorf("drop databases of earlier tests: %w", err), running.Stop())
 	}
 	return running, nil
 }

@@ -23,18 +23,18 @@ const tail = 4000
 
 // Process is a running or ended program. It is safe for concurrent use.
 type Process struct {
-	name  string
-	cmd   *exec.Cmd
-	said  output
-	ended chan struct{}
-	err   error // set before ended is closed
+	name   string
+	cmd    *exec.Cmd
+	stderr output
+	ended  chan struct{}
+	err    error // set before ended is closed
 }
 
 // Start starts cmd and keeps its stderr. The process is killed when the test ends.
 func Start(t testing.TB, name string, cmd *exec.Cmd) *Process {
 	t.Helper()
 	p := &Process{name: name, cmd: cmd, ended: make(chan struct{})}
-	cmd.Stderr = &p.said
+	cmd.Stderr = &p.stderr
 	if err := cmd.Start(); err != nil {
 		t.Fatalf("start %s: %v", name, err)
 	}
@@ -89,9 +89,9 @@ func (p *Process) Kill(t testing.TB) bool {
 func (p *Process) Stop(t testing.TB) {
 	t.Helper()
 	p.Signal(syscall.SIGTERM)
-	machine.Wait{For: "the end of " + p.name, Tell: p.String}.Until(t, func() bool { return !p.Running() })
+	machine.Wait{For: "the end of " + p.name, Details: p.String}.Until(t, func() bool { return !p.Running() })
 	if p.err != nil {
-		t.Errorf("told to stop: %s", p)
+		t.Errorf("after SIGTERM: %s", p)
 	}
 }
 
@@ -100,7 +100,7 @@ func (p *Process) Stop(t testing.TB) {
 func Await(t testing.TB, w machine.Wait, done func() bool, processes ...*Process) {
 	t.Helper()
 	if ended := await(t, w, done, processes); ended != nil {
-		t.Fatalf("ended before what was waited for, %s: %s", w.For, ended)
+		t.Fatalf("ended during the wait for %s: %s", w.For, ended)
 	}
 }
 
@@ -114,8 +114,8 @@ func (p *Process) Until(t testing.TB, w machine.Wait, done func() bool) bool {
 // await returns the process that ended before done was true, nil if none did.
 func await(t testing.TB, w machine.Wait, done func() bool, processes []*Process) (ended *Process) {
 	t.Helper()
-	more := w.Tell
-	w.Tell = func() (text string) {
+	more := w.Details
+	w.Details = func() (text string) {
 		if more != nil {
 			text = more()
 		}
@@ -141,8 +141,8 @@ func await(t testing.TB, w machine.Wait, done func() bool, processes []*Process)
 	return ended
 }
 
-// Said returns how often text occurs in the process's output.
-func (p *Process) Said(text string) int { return p.said.count(text) }
+// CountOutput returns how often text occurs in the process's output.
+func (p *Process) CountOutput(text string) int { return p.stderr.count(text) }
 
 // String returns the process's name, its state, and its last output.
 func (p *Process) String() string {
@@ -150,7 +150,7 @@ func (p *Process) String() string {
 	if !p.Running() {
 		state = "has ended: " + p.cmd.ProcessState.String()
 	}
-	return fmt.Sprintf("%s (process %d) %s; it said:\n%s", p.name, p.PID(), state, p.said.last())
+	return fmt.Sprintf("%s (process %d) %s; output:\n%s", p.name, p.PID(), state, p.stderr.last())
 }
 
 // output is a program's output so far. It is safe for concurrent use.

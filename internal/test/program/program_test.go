@@ -54,23 +54,23 @@ func TestAWaitEndsWithTheProcess(t *testing.T) {
 		}
 	}
 	if sh(t, "exit 0").Until(t, w, never) {
-		t.Error("Until is true though the process ended first")
+		t.Error("Until is true although the process ended first")
 	}
 }
 
 // A process that had the awaited effect may have ended meanwhile.
-func TestWhatAProcessDidLastCounts(t *testing.T) {
+func TestAnEffectJustBeforeTheEndCounts(t *testing.T) {
 	t.Parallel()
 	p := sh(t, "exit 0")
 	if err := p.Wait(); err != nil {
 		t.Fatal(err)
 	}
 	if !p.Until(t, machine.Wait{For: "it"}, func() bool { return true }) {
-		t.Error("Until is false though it was done")
+		t.Error("Until is false although done was true")
 	}
 }
 
-func TestKillTellsWhetherItWasNeeded(t *testing.T) {
+func TestKillReportsWhetherTheProcessWasRunning(t *testing.T) {
 	t.Parallel()
 	if !sh(t, "exec sleep 600").Kill(t) {
 		t.Error("Kill of a process that runs is false")
@@ -91,10 +91,10 @@ func TestStopWantsStatusZero(t *testing.T) {
 	t.Parallel()
 	for status, want := range map[string]string{"0": "", "4": "exit status 4"} {
 		p := sh(t, "trap 'exit "+status+"' TERM; echo ready >&2; while :; do sleep 0.01; done")
-		Await(t, machine.Wait{For: "the script"}, func() bool { return strings.Contains(p.said.last(), "ready") }, p)
+		Await(t, machine.Wait{For: "the script"}, func() bool { return strings.Contains(p.stderr.last(), "ready") }, p)
 		got := failure(t, func(tb testing.TB) { p.Stop(tb) })
 		if want == "" && got != "" || !strings.Contains(got, want) {
-			t.Errorf("Stop of what exits with %s fails with %q, want %q", status, got, want)
+			t.Errorf("Stop of a process that exits with %s fails with %q, want %q", status, got, want)
 		}
 	}
 }
@@ -111,19 +111,19 @@ func TestAProcessEndsWithItsTest(t *testing.T) {
 	}
 }
 
-func TestAScriptsWaitEndsWithACommand(t *testing.T) {
+func TestAScriptsWaitEndsWithItsCommand(t *testing.T) {
 	t.Parallel()
 	cmd := exec.CommandContext(t.Context(), "/bin/sh", "-c", "exit 3")
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
 	go func() { _ = cmd.Wait() }()
-	w := machine.Wait{For: "the moon", Tell: func() string { return "no moon" }}
+	w := machine.Wait{For: "the moon", Details: func() string { return "no moon" }}
 	err := Script(w, []*exec.Cmd{cmd}, func() (bool, error) { return false, nil })
 	if err == nil || !strings.Contains(err.Error(), "the moon") || !strings.Contains(err.Error(), "no moon") {
-		t.Errorf("Script = %v, want what was waited for, and what there was", err)
+		t.Errorf("Script = %v, want what it waited for and the output", err)
 	}
 	if err := Script(w, []*exec.Cmd{cmd}, func() (bool, error) { return true, nil }); err != nil {
-		t.Errorf("Script of what is done = %v", err)
+		t.Errorf("Script with a done condition = %v", err)
 	}
 }

@@ -28,12 +28,12 @@ func Script(w machine.Wait, background []*exec.Cmd, done func() (bool, error)) e
 		case ok || err != nil:
 			return ok, err
 		case ended != nil:
-			return false, fmt.Errorf("%s (process %d) ended before what was waited for, %s", ended, ended.Process.Pid, w.For)
+			return false, fmt.Errorf("%s (process %d) ended during the wait for %s", ended, ended.Process.Pid, w.For)
 		}
 		return false, nil
 	})
-	if err != nil && ended != nil && w.Tell != nil {
-		return fmt.Errorf("%w\n%s", err, w.Tell())
+	if err != nil && ended != nil && w.Details != nil {
+		return fmt.Errorf("%w\n%s", err, w.Details())
 	}
 	return err
 }

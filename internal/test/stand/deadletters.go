@@ -58,8 +58,8 @@ func (d *DeadLetters) AddRecord(t testing.TB, offset int64, rec *kgo.Record, cla
 	}
 }
 
-// Hold puts a row into the cache.
-func (d *DeadLetters) Hold(t testing.TB, c schema.Change) {
+// Put puts a row into the cache.
+func (d *DeadLetters) Put(t testing.TB, c schema.Change) {
 	t.Helper()
 	d.Apply(t, cache.Batch{Records: []cache.Record{{TopicPartition: schema.TopicPartition{Topic: "parliament-sag"}, Change: c}}})
 }

@@ -114,8 +114,8 @@ func (s *Stand) Exec(t testing.TB, sql string) {
 	}
 }
 
-// Holds fails the test unless a query returns the wanted value.
-func (s *Stand) Holds(t testing.TB, query, want string) {
+// Want fails the test unless a query returns the wanted value.
+func (s *Stand) Want(t testing.TB, query, want string) {
 	t.Helper()
 	if diff := cmp.Diff(want, s.Value(t, query)); diff != "" {
 		t.Errorf("%s (-want +got):\n%s", query, diff)

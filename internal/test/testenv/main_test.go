@@ -13,7 +13,7 @@ import (
 	"odastream/internal/test/pgtest"
 )
 
-func TestCommandIsToldOfServersThatRun(t *testing.T) {
+func TestCommandGetsTheServersAddresses(t *testing.T) {
 	t.Parallel()
 	kafkatest.Require(t)
 	var stdout, stderr bytes.Buffer
@@ -25,22 +25,22 @@ func TestCommandIsToldOfServersThatRun(t *testing.T) {
 	}
 	if conn, err := pgx.Connect(t.Context(), url); err == nil {
 		_ = conn.Close(t.Context())
-		t.Error("Postgres runs after the command")
+		t.Error("Postgres still runs after the command")
 	}
 }
 
-func TestExitStatusIsTheCommands(t *testing.T) {
+func TestExitStatusIsThatOfTheCommand(t *testing.T) {
 	t.Parallel()
 	for claim, c := range map[string]struct {
 		args []string
 		want int
 	}{
-		"success":                {[]string{"--", "/bin/true"}, 0},
-		"failure":                {[]string{"--", "/bin/sh", "-c", "exit 7"}, 7},
-		"without dashes too":     {[]string{"/bin/sh", "-c", "exit 3"}, 3},
-		"a program not there: 1": {[]string{"--", "/no/such/program"}, 1},
-		"no command: 2":          {nil, 2},
-		"an unknown flag: 2":     {[]string{"-x", "--", "/bin/true"}, 2},
+		"success":                       {[]string{"--", "/bin/true"}, 0},
+		"failure":                       {[]string{"--", "/bin/sh", "-c", "exit 7"}, 7},
+		"an exit status without dashes": {[]string{"/bin/sh", "-c", "exit 3"}, 3},
+		"a program not there: 1":        {[]string{"--", "/no/such/program"}, 1},
+		"no command: 2":                 {nil, 2},
+		"an unknown flag: 2":            {[]string{"-x", "--", "/bin/true"}, 2},
 	} {
 		t.Run(claim, func(t *testing.T) {
 			t.Parallel()
@@ -53,7 +53,7 @@ func TestExitStatusIsTheCommands(t *testing.T) {
 	}
 }
 
-func TestServersThatAreNamedAreLeftAlone(t *testing.T) {
+func TestNamedServersAreUsed(t *testing.T) {
 	t.Parallel()
 	var stdout, stderr bytes.Buffer
 	environ := append(bare(), pgtest.EnvURL+"=mine", kafkatest.EnvBrokers+"=mine:1")
@@ -63,7 +63,7 @@ func TestServersThatAreNamedAreLeftAlone(t *testing.T) {
 	}
 }
 
-func TestNoKafkaIsPassedOn(t *testing.T) {
+func TestNoKafkaReachesTheCommand(t *testing.T) {
 	t.Parallel()
 	var stdout, stderr bytes.Buffer
 	environ := append(bare(), pgtest.EnvURL+"=given")
@@ -73,7 +73,7 @@ func TestNoKafkaIsPassedOn(t *testing.T) {
 	}
 }
 
-func TestEndIsPassedOn(t *testing.T) {
+func TestInterruptReachesTheCommand(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithCancel(t.Context())
 	stdout := writerFunc(func(p []byte) (int, error) { cancel(); return len(p), nil })

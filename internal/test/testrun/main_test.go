@@ -26,11 +26,11 @@ func TestHeavyPackagesRunAloneAndLast(t *testing.T) {
 	if got := r.run(t.Context()); got != 0 {
 		t.Fatalf("run = %d, want 0\n%s", got, out)
 	}
-	said, err := os.ReadFile(log)
+	shown, err := os.ReadFile(log)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got, want := string(said), "light\nlight\nbegin\nend\nbegin\nend\nbegin\nend\n"; got != want {
+	if got, want := string(shown), "light\nlight\nbegin\nend\nbegin\nend\nbegin\nend\n"; got != want {
 		t.Errorf("packages began and ended as %q, want %q", got, want)
 	}
 	if e, a := strings.Index(out.String(), "ok  \tm/e"), strings.Index(out.String(), "ok  \tm/a"); e < 0 || a < e {
@@ -54,7 +54,7 @@ func logged(path string) string {
 	`
 }
 
-func TestWhatFailedIsShownAndWhatPassedIsNot(t *testing.T) {
+func TestOnlyFailedTestsAreShown(t *testing.T) {
 	t.Parallel()
 	r, out := module(t, map[string]string{
 		"fails": `import "testing"
@@ -104,7 +104,7 @@ func TestWhatFailedIsShownAndWhatPassedIsNot(t *testing.T) {
 	}
 }
 
-func TestTestThatHangsIsNamed(t *testing.T) {
+func TestAHangingTestIsNamed(t *testing.T) {
 	t.Parallel()
 	r, out := module(t, map[string]string{
 		"hangs": `import "testing"; func TestWaits(t *testing.T) { t.Parallel() }; func TestHangs(t *testing.T) { t.Log("before the end"); select {} }`,
@@ -154,7 +154,7 @@ func TestInterruptReachesTheTests(t *testing.T) {
 	}
 }
 
-func TestVerbosePrintsAllAsItComes(t *testing.T) {
+func TestVerbosePrintsAllOutputAtOnce(t *testing.T) {
 	t.Parallel()
 	r, out := module(t, map[string]string{"a": `import "testing"; func Test(t *testing.T) { t.Log("all is well") }`}, "-v")
 	if got := r.run(t.Context()); got != 0 {
@@ -202,7 +202,7 @@ func TestStatus(t *testing.T) {
 	}
 }
 
-func TestFlagsStandBeforeAndAfterThePackages(t *testing.T) {
+func TestFlagsMayPrecedeAndFollowThePackages(t *testing.T) {
 	t.Parallel()
 	got, err := parse([]string{"go", "-race", "-run", "X", "--", "./a", "./b", "-rapid.checks=5", "-v"})
 	if err != nil {
@@ -218,7 +218,7 @@ func TestFlagsStandBeforeAndAfterThePackages(t *testing.T) {
 	}
 }
 
-func TestHeavyPackagesAreThere(t *testing.T) {
+func TestHeavyPackagesExist(t *testing.T) {
 	t.Parallel()
 	for _, one := range heavy {
 		dir, ours := strings.CutPrefix(one.path, "odastream/")

@@ -40,7 +40,7 @@ type timing struct {
 type pkg struct {
 	name     string
 	began    time.Time
-	said     strings.Builder // output that belongs to no test
+	output   strings.Builder // output that belongs to no test
 	tests    []*test         // in the order in which they began
 	byName   map[string]*test
 	failures int
@@ -53,7 +53,7 @@ type test struct {
 	since   time.Time     // when it last continued; zero while it is paused and once it has ended
 	ended   string        // pass, fail or skip; "" as long as it has not
 	slowest time.Duration // of its subtests
-	blamed  bool          // for a subtest that failed, and is listed itself
+	shown   bool          // for a subtest that failed, and is listed itself
 	parts   bool          // it has subtests, and may only wait for them
 	waits   bool          // its subtests are parallel, so its time includes that of others
 }
@@ -84,7 +84,7 @@ func (s *suite) take(e event) {
 	case e.Test != "":
 		s.takeTest(p, e)
 	case e.Action == "output":
-		p.said.WriteString(e.Output)
+		p.output.WriteString(e.Output)
 	case e.ends():
 		s.endPackage(p, e)
 	}
@@ -124,7 +124,7 @@ func (s *suite) takeTest(p *pkg, e event) {
 		}
 	case e.Action == "output" && t.ended != "":
 		// A panic or the report of a data race may come at any time.
-		p.said.WriteString(e.Output)
+		p.output.WriteString(e.Output)
 	case e.Action == "output":
 		t.said.WriteString(e.Output)
 	case e.ends():
@@ -146,8 +146,8 @@ func (s *suite) endTest(p *pkg, t *test, e event) {
 	switch t.ended {
 	case "pass":
 		s.passed++
-		if alarming(t.said.String()) {
-			p.said.WriteString(t.said.String())
+		if hasRaceOrPanic(t.said.String()) {
+			p.output.WriteString(t.said.String())
 		}
 	case "skip":
 		s.skipped++
@@ -155,7 +155,7 @@ func (s *suite) endTest(p *pkg, t *test, e event) {
 	case "fail":
 		s.fail(p, t, "")
 		if above != nil {
-			above.blamed = true
+			above.shown = true
 		}
 	}
 	if t.name == root(t.name) && t.ended == "fail" {
@@ -170,7 +170,7 @@ func (s *suite) endTest(p *pkg, t *test, e event) {
 func (s *suite) fail(p *pkg, t *test, how string) {
 	s.failed++
 	p.failures++
-	if !t.blamed {
+	if !t.shown {
 		s.failures = append(s.failures, p.name+" "+t.name+how)
 	}
 }
@@ -180,7 +180,7 @@ func (s *suite) show(p *pkg, name string) {
 	var lines []string
 	for _, t := range p.tests {
 		if root(t.name) == name && (t.ended == "fail" || t.ended == "") {
-			lines = append(lines, worthwhile(t.said.String())...)
+			lines = append(lines, outputLines(t.said.String())...)
 		}
 	}
 	if s.verbose || len(lines) == 0 {
@@ -201,7 +201,7 @@ func (s *suite) printAll(lines []string) {
 func (s *suite) endPackage(p *pkg, e event) {
 	delete(s.running, p.name)
 	s.left = slices.DeleteFunc(s.left, func(name string) bool { return name == p.name })
-	lines := worthwhile(p.said.String())
+	lines := outputLines(p.output.String())
 	verdict := fmt.Sprintf("%s\t%s\t%.3fs", e.Action, p.name, e.Elapsed)
 	if n := slices.IndexFunc(lines, isVerdict); n >= 0 {
 		verdict = lines[n]
@@ -230,9 +230,9 @@ func isVerdict(line string) bool {
 	return strings.HasPrefix(line, "ok  \t") || strings.HasPrefix(line, "FAIL\t")
 }
 
-// worthwhile returns the lines of text without those that only say that a test or package
+// outputLines returns the lines of text without those that only say that a test or package
 // runs.
-func worthwhile(text string) (lines []string) {
+func outputLines(text string) (lines []string) {
 	for line := range strings.Lines(text) {
 		line = strings.TrimSuffix(line, "\n")
 		if !strings.HasPrefix(line, "=== ") && line != "PASS" && line != "FAIL" {
@@ -253,7 +253,7 @@ func (s *suite) unended(p *pkg) {
 		case t.ended == "":
 			s.fail(p, t, " (did not end)")
 			if above := parent(t.name); above != "" {
-				p.test(above).blamed = true
+				p.test(above).shown = true
 			}
 		}
 	}
@@ -285,16 +285,16 @@ func (s *suite) notCompiled() {
 	s.failures = append(s.failures, "compile")
 }
 
-// alarming reports whether the output of a passed test shows something that made another
+// hasRaceOrPanic reports whether the output of a passed test shows something that made another
 // fail.
-func alarming(said string) bool {
-	return strings.Contains(said, "WARNING: DATA RACE") || strings.Contains(said, "panic: ")
+func hasRaceOrPanic(output string) bool {
+	return strings.Contains(output, "WARNING: DATA RACE") || strings.Contains(output, "panic: ")
 }
 
 // reason returns why a test was skipped, from its output.
-func reason(said string) string {
+func reason(output string) string {
 	var parts []string
-	for _, line := range worthwhile(said) {
+	for _, line := range outputLines(output) {
 		if line = strings.TrimSpace(line); !strings.HasPrefix(line, "--- ") {
 			parts = append(parts, line)
 		}

@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// told returns a suite after the events, and its output.
-func told(events ...event) (*suite, *strings.Builder) {
+// outputOf returns a suite after the events, and its output.
+func outputOf(events ...event) (*suite, *strings.Builder) {
 	var out strings.Builder
 	s := newSuite(func(line string) { out.WriteString(line + "\n") }, false)
 	now := time.Date(2026, 11, 30, 12, 0, 0, 0, time.UTC)
@@ -20,10 +20,10 @@ func told(events ...event) (*suite, *strings.Builder) {
 	return s, &out
 }
 
-func TestWhatATestSaysAfterItsEndIsShownIfThePackageFails(t *testing.T) {
+func TestOutputAfterATestsEndIsShownIfThePackageFails(t *testing.T) {
 	t.Parallel()
 	for verdict, want := range map[string]bool{"pass": false, "fail": true} {
-		_, out := told(
+		_, out := outputOf(
 			event{Test: "TestX", Action: "run"},
 			event{Test: "TestX", Action: "output", Output: "WARNING: DATA RACE\n"},
 			event{Test: "TestX", Action: "output", Output: "of two\n"},
@@ -39,9 +39,9 @@ func TestWhatATestSaysAfterItsEndIsShownIfThePackageFails(t *testing.T) {
 	}
 }
 
-func TestProgressSaysWhatRunsAndWhatIsLeft(t *testing.T) {
+func TestProgressNamesRunningAndRemainingPackages(t *testing.T) {
 	t.Parallel()
-	s, _ := told(
+	s, _ := outputOf(
 		event{Action: "start"},
 		event{Test: "TestX", Action: "run"},
 		event{Test: "TestX", Action: "pause"},
@@ -56,7 +56,7 @@ func TestProgressSaysWhatRunsAndWhatIsLeft(t *testing.T) {
 
 func TestSlowTestIsNamedWhereItsTimeWasSpent(t *testing.T) {
 	t.Parallel()
-	s, out := told(
+	s, out := outputOf(
 		event{Test: "TestX/one", Action: "pass", Elapsed: 8},
 		event{Test: "TestX/two", Action: "pass", Elapsed: 1},
 		event{Test: "TestX", Action: "pass", Elapsed: 9},
@@ -77,7 +77,7 @@ func TestSlowTestIsNamedWhereItsTimeWasSpent(t *testing.T) {
 	}
 }
 
-func TestDelayIsTheHighestAndSaysWhatRan(t *testing.T) {
+func TestDelaysReportTheHighestAndItsPackages(t *testing.T) {
 	t.Parallel()
 	d := delays{first: 2 * time.Millisecond}
 	d.note(3*time.Millisecond, "2 left: linking; then a, b")

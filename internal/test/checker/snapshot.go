@@ -21,8 +21,8 @@ type Entry struct {
 	Action string
 }
 
-// Look is the content of the tables at one moment.
-type Look struct {
+// Snapshot is the content of the tables at one moment.
+type Snapshot struct {
 	Offsets     map[Partition]int64
 	Rows        map[Key]Row
 	Deleted     map[Key]int64 // the seq of each
@@ -31,7 +31,7 @@ type Look struct {
 }
 
 // Applied returns the total number of offsets that the sinks have passed.
-func (l Look) Applied() (sum int64) {
+func (l Snapshot) Applied() (sum int64) {
 	for _, offset := range l.Offsets {
 		sum += offset
 	}
@@ -48,21 +48,21 @@ type Scope struct {
 	TopicPrefix string
 }
 
-// Take reads the tables as of one moment, in one read-only transaction.
-func Take(ctx context.Context, pool *pgxpool.Pool, s Scope) (Look, error) {
-	look := Look{Offsets: map[Partition]int64{}, Rows: map[Key]Row{}, Deleted: map[Key]int64{}, DeadLetters: map[Place]bool{}}
+// TakeSnapshot reads the tables as of one moment, in one read-only transaction.
+func TakeSnapshot(ctx context.Context, pool *pgxpool.Pool, s Scope) (Snapshot, error) {
+	snapshot := Snapshot{Offsets: map[Partition]int64{}, Rows: map[Key]Row{}, Deleted: map[Key]int64{}, DeadLetters: map[Place]bool{}}
 	err := pgx.BeginTxFunc(ctx, pool, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}, func(tx pgx.Tx) error {
 		b := &pgx.Batch{}
-		look.queue(b, s)
+		snapshot.queue(b, s)
 		return tx.SendBatch(ctx, b).Close()
 	})
 	if err != nil {
-		return Look{}, fmt.Errorf("look at the tables of %s: %w", s.Group, err)
+		return Snapshot{}, fmt.Errorf("read the tables of %s: %w", s.Group, err)
 	}
-	return look, nil
+	return snapshot, nil
 }
 
-func (l *Look) queue(b *pgx.Batch, s Scope) {
+func (l *Snapshot) queue(b *pgx.Batch, s Scope) {
 	var p Place
 	b.Queue(`SELECT topic, partition, next_offset FROM sink_offsets WHERE group_id = $1`, s.Group).Query(func(rows pgx.Rows) error {
 		return each(rows, []any{&p.Topic, &p.Number, &p.Offset}, func() { l.Offsets[p.Partition] = p.Offset })

@@ -26,8 +26,8 @@ func open(t *testing.T, url string) *pgxpool.Pool {
 	return pool
 }
 
-// A look shows what the sink's own store writes, and nothing of other histories.
-func TestLookShowsWhatTheStoreWrote(t *testing.T) {
+// A snapshot shows what the sink's own store writes, and nothing of other histories.
+func TestTakeSnapshotReadsWhatTheStoreWrote(t *testing.T) {
 	t.Parallel()
 	pool := open(t, pgtest.Migrated(t))
 	scope := checker.Scope{Group: "g", FirstID: 1, LastID: 9, TopicPrefix: "t-"}
@@ -50,11 +50,11 @@ func TestLookShowsWhatTheStoreWrote(t *testing.T) {
 	}
 	write("g", "t-sag", 1)
 	write("another", "another-sag", 11)
-	got, err := checker.Take(t.Context(), pool, scope)
+	got, err := checker.TakeSnapshot(t.Context(), pool, scope)
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := checker.Look{
+	want := checker.Snapshot{
 		Offsets:     map[checker.Partition]int64{sag: 4},
 		Rows:        map[checker.Key]checker.Row{one: {Seq: 3, Data: `{"v": 1}`}},
 		Deleted:     map[checker.Key]int64{two: 5},
@@ -83,16 +83,16 @@ func TestWatchKeepsEachStateOnce(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	// The next look sees the last state, and has ended when the one after it begins.
+	// The next snapshot sees the last state, and has ended when the one after it begins.
 	begun := watched.Stat().AcquireCount()
-	machine.Until(t, "two looks more", func() bool { return watched.Stat().AcquireCount() >= begun+2 })
-	looks := end()
-	for i := 1; i < len(looks); i++ {
-		if looks[i].Offsets[sag] <= looks[i-1].Offsets[sag] {
-			t.Errorf("look %d is at %d, the one before at %d", i, looks[i].Offsets[sag], looks[i-1].Offsets[sag])
+	machine.Until(t, "two snapshots more", func() bool { return watched.Stat().AcquireCount() >= begun+2 })
+	snapshots := end()
+	for i := 1; i < len(snapshots); i++ {
+		if snapshots[i].Offsets[sag] <= snapshots[i-1].Offsets[sag] {
+			t.Errorf("snapshot %d is at %d, the one before at %d", i, snapshots[i].Offsets[sag], snapshots[i-1].Offsets[sag])
 		}
 	}
-	if len(looks) == 0 || looks[len(looks)-1].Offsets[sag] != 3 {
-		t.Errorf("the last of %d looks is not at 3", len(looks))
+	if len(snapshots) == 0 || snapshots[len(snapshots)-1].Offsets[sag] != 3 {
+		t.Errorf("the last of %d snapshots is not at 3", len(snapshots))
 	}
 }
