@@ -37,8 +37,8 @@ const (
 
 // RowsIn returns the rows of an entity with ids in the range, by id.
 func (r *Reader) RowsIn(ctx context.Context, entity string, ids schema.IDRange) (map[int64]StoredRow, error) {
-	const where = `entity_id > $2 AND entity_id <= $3`
-	return r.rows(ctx, storedRows+where+expiredRows+where, entity, ids.Low, ids.High)
+	const where = `entity_id >= $2 AND entity_id <= $3`
+	return r.rows(ctx, storedRows+where+expiredRows+where, entity, ids.First(), ids.High)
 }
 
 // Rows returns the rows of an entity with the given ids, by id.
@@ -85,9 +85,9 @@ FROM parliamentary_data WHERE entity_type = $1 AND entity_id = $2`, entity, id, 
 // RowIDs returns, ascending, the ids in the range of which the cache has a row or
 // has had one that CACHE_TTL removed.
 func (r *Reader) RowIDs(ctx context.Context, entity string, ids schema.IDRange) ([]int64, error) {
-	rows, err := r.pool.Query(ctx, `SELECT entity_id FROM parliamentary_data WHERE entity_type = $1 AND entity_id > $2 AND entity_id <= $3
-UNION SELECT entity_id FROM parliamentary_deleted WHERE expired AND entity_type = $1 AND entity_id > $2 AND entity_id <= $3
-ORDER BY entity_id`, entity, ids.Low, ids.High)
+	rows, err := r.pool.Query(ctx, `SELECT entity_id FROM parliamentary_data WHERE entity_type = $1 AND entity_id >= $2 AND entity_id <= $3
+UNION SELECT entity_id FROM parliamentary_deleted WHERE expired AND entity_type = $1 AND entity_id >= $2 AND entity_id <= $3
+ORDER BY entity_id`, entity, ids.First(), ids.High)
 	if err != nil {
 		return nil, fmt.Errorf("read ids of %s: %w", entity, err)
 	}

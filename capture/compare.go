@@ -219,7 +219,7 @@ func (c *comparer) findVanished(live []int64, p page, res *result) {
 	if p.complete == nil || p.hasRejectWithoutID() {
 		return
 	}
-	at, _ := slices.BinarySearch(live, p.complete.Low+1)
+	at, _ := slices.BinarySearch(live, p.complete.First())
 	here := p.rows
 	for ; at < len(live) && live[at] <= p.complete.High; at++ {
 		id := live[at]

@@ -1,6 +1,7 @@
 package capture
 
 import (
+	"math"
 	"os"
 	"strings"
 	"testing"
@@ -8,7 +9,10 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"odastream/oda"
+	"odastream/odasim"
 	"odastream/schema"
+	"odastream/stream"
 )
 
 // produce writes a record to the topic of Sag, in the partition of the key.
@@ -131,5 +135,67 @@ func TestAForgedSeqOfAnEarlierVersionIsRepairedByHand(t *testing.T) {
 	w.checkLast(3)
 	if seq := w.lastOf(3).Seq; schema.SeqAhead(seq, time.Now()) {
 		t.Errorf("row 3 has seq %d after the repair", seq)
+	}
+}
+
+// Every Int64 is an id that is asked for.
+func TestIDsAtEveryEdgeAreFollowed(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, odasim.Options{}, "Sag")
+	w.sim.SetNow(atNoon())
+	w.cfg.ScanEvery = time.Nanosecond
+	edges := []int64{math.MinInt64, math.MinInt64 + 1, -7, -1, 0, 1, math.MaxInt64 - 1, math.MaxInt64}
+	for _, id := range edges {
+		w.put("Sag", id, "først", stampAt(atNoon()))
+	}
+	w.mustOnce()
+	w.mustOnce()
+	w.checkTopic("Sag")
+	if got := len(w.messages("Sag")); got != len(edges) {
+		t.Errorf("topic holds %d records after two scans, want %d", got, len(edges))
+	}
+	w.sim.Advance(time.Second)
+	for _, id := range edges {
+		w.put("Sag", id, "ændret", stampAt(w.sim.Now()))
+	}
+	w.cfg.ScanEvery = 0
+	w.mustOnce()
+	w.checkTopic("Sag")
+	w.cfg.ScanEvery = time.Nanosecond
+	w.vanish(-1, 0)
+	w.sim.Delete("Sag", math.MaxInt64)
+	w.mustOnce()
+	w.checkTopic("Sag")
+	if got := w.deletes(); got != 3 {
+		t.Errorf("%d deletes, want 3", got)
+	}
+}
+
+// A highest row without an id that can be read is dead-lettered and keeps no other row
+// from being loaded, followed or deleted.
+func TestAHighestRowWithoutAnIDStopsNobody(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, odasim.Options{}, "Sag")
+	w.sim.SetNow(atNoon())
+	w.cfg.ScanEvery = time.Nanosecond
+	for id := int64(1); id <= 6; id++ {
+		w.put("Sag", id, "først", stampAt(atNoon()))
+	}
+	w.liar().tell(func(asked oda.Window, _ oda.Lane, page oda.Page) (oda.Page, error) {
+		if asked.IDs.High > 6 && len(page.Rows) < schema.PageSize && asked.IDs.Low >= 6 {
+			page.Rejects = append(page.Rejects, oda.Reject{Data: []byte(`{"id":6.5}`), Reason: "has an id that is not an integer"})
+		}
+		return page, nil
+	})
+	w.mustOnce()
+	w.checkTopic("Sag")
+	w.vanish(3, 3)
+	w.sim.Advance(time.Second)
+	w.put("Sag", 2, "ændret", stampAt(w.sim.Now()))
+	w.mustOnce()
+	w.checkTopic("Sag")
+	letters := 0
+	if err := w.topics.ReadDeadLetters(t.Context(), w.kafka.Topic("Sag"), func(stream.StoredDeadLetter) error { letters++; return nil }); err != nil || letters != 2 {
+		t.Errorf("%d dead letters, %v, want one of each process", letters, err)
 	}
 }

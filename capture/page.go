@@ -26,11 +26,14 @@ type page struct {
 	rows      []row
 	rejects   []oda.Reject
 	last      int64 // the highest id on the page
-	more      bool  // false: the page is empty, so nothing is left of the window
+	more      bool  // false: nothing is left of the window
 	// complete is set for a scan's page: the page has all rows with these ids.
 	complete *schema.IDRange
 	progress checkpoint.Progress // how far the pass or scan is once the page is saved
 }
+
+// empty reports whether the page has no element.
+func (p page) empty() bool { return len(p.rows)+len(p.rejects) == 0 }
 
 // completeIDs returns the ids of which p, asked for with w, has all rows.
 func (p page) completeIDs(w oda.Window) *schema.IDRange {

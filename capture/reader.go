@@ -38,12 +38,15 @@ func (r *reader) read(ctx context.Context, w oda.Window, lane oda.Lane, origin s
 	r.clock.observe(answer)
 	r.pace.observe(answer.Received.Sub(answer.Sent))
 	p.ended, p.rows, p.rejects = r.seq.next(), withChecksums(answer.Rows), answer.Rejects
-	p.more = len(answer.Rows)+len(answer.Rejects) > 0
 	var known bool
-	if p.last, known = answer.LastID(); p.more && !known {
+	if p.last, known = answer.LastID(); !known && len(p.rejects) >= schema.PageSize {
 		r.discard(p)
 		return page{}, fmt.Errorf("read %s: a page of %d elements has no id to go on from: %w", r.entity, len(p.rejects), oda.ErrNotHonoured)
 	}
+	// A page without an id that is not full is the last one. Nothing is above the
+	// highest id that can be asked for.
+	p.more = known && p.last < w.IDs.High
+	p.last = max(p.last, schema.NoStart+1) // the lowest id is no lower bound: NoStart means none
 	return p, nil
 }
 

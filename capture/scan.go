@@ -186,7 +186,7 @@ func split(extent oda.Extent) []checkpoint.ScanRange {
 	for i := n - 1; i >= 0; i-- {
 		r := checkpoint.ScanRange{IDRange: schema.IDRange{Low: i * step, High: (i + 1) * step}}
 		if i == 0 {
-			r.Low = schema.BeforeFirst
+			r.Low = schema.NoStart
 		}
 		if i == n-1 {
 			r.High = schema.NoEnd
@@ -226,7 +226,7 @@ func (s *scanner) readRange(ctx context.Context, r *checkpoint.ScanRange, origin
 			r.Next = p.last
 		}
 		r.Read += int64(len(p.rows))
-		r.Done = !p.more || r.Next == r.High
+		r.Done = !p.more
 		p.progress.Ranges = []checkpoint.ScanRange{*r}
 		if err := s.writer.submit(ctx, p); err != nil {
 			return err

@@ -31,7 +31,7 @@ func TestSplitCoversEveryIDOnce(t *testing.T) {
 		if len(ranges) == 0 || len(ranges) > maxRanges {
 			t.Fatalf("%+v gives %d ranges", extent, len(ranges))
 		}
-		if !ranges[0].Open() || ranges[len(ranges)-1].Low != schema.BeforeFirst {
+		if !ranges[0].Open() || ranges[len(ranges)-1].Low != schema.NoStart {
 			t.Fatalf("%+v does not reach both ends: %+v", extent, ranges)
 		}
 		for i, r := range ranges {
@@ -98,7 +98,7 @@ func TestAScanRequestedDuringAScanIsMade(t *testing.T) {
 func TestAnUnknownHighestIDMakesOneRange(t *testing.T) {
 	t.Parallel()
 	ranges := split(oda.Extent{Count: 2_000_000, MaxID: schema.NoEnd})
-	if len(ranges) != 1 || ranges[0].Low != schema.BeforeFirst || ranges[0].High != schema.NoEnd {
+	if len(ranges) != 1 || ranges[0].Low != schema.NoStart || ranges[0].High != schema.NoEnd {
 		t.Errorf("split = %+v, want one range without an upper end", ranges)
 	}
 	if got := split(oda.Extent{Count: 2_000_000, MaxID: 2_100_000}); len(got) < 2 {

@@ -174,7 +174,7 @@ func (t *tail) plan(lookBack time.Duration) (checkpoint.Pass, error) {
 		from = until.Add(-lookBack)
 	}
 	after, err := oda.ShiftWall(oda.EarliestWall(from, until), -boundSlack)
-	return checkpoint.Pass{After: after, Until: oda.LatestWall(from, until), Goal: goal, LastID: schema.BeforeFirst}, err
+	return checkpoint.Pass{After: after, Until: oda.LatestWall(from, until), Goal: goal, LastID: schema.NoStart}, err
 }
 
 // readPass reads page after page by id, within fixed bounds: rows with equal stamps,
@@ -185,18 +185,28 @@ func (t *tail) readPass(ctx context.Context, p *checkpoint.Pass) error {
 		if err != nil {
 			return err
 		}
+		if next.more {
+			p.LastID = next.last
+			at := *p
+			next.progress.Pass = &at
+		}
+		if err := t.submit(ctx, next); err != nil {
+			return err
+		}
 		if !next.more {
-			t.reader.discard(next)
 			t.advance(p.Goal)
 			return nil
 		}
-		p.LastID = next.last
-		at := *p
-		next.progress.Pass = &at
-		if err := t.writer.submit(ctx, next); err != nil {
-			return err
-		}
 	}
+}
+
+// submit submits a page, unless it is empty.
+func (t *tail) submit(ctx context.Context, p page) error {
+	if p.empty() {
+		t.reader.discard(p)
+		return nil
+	}
+	return t.writer.submit(ctx, p)
 }
 
 // shortenLookBack reports whether a pass that timed out can be made with a shorter
@@ -234,15 +244,14 @@ func (t *tail) readFuture(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
+		if err := t.submit(ctx, p); err != nil {
+			return err
+		}
 		if !p.more {
-			t.reader.discard(p)
 			t.futureAt = time.Now()
 			return t.writer.flush(ctx, checkpoint.Progress{})
 		}
 		w.IDs.Low = p.last
-		if err := t.writer.submit(ctx, p); err != nil {
-			return err
-		}
 	}
 }
 

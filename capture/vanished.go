@@ -135,7 +135,7 @@ func (r *rechecker) recheckGroup(ctx context.Context, group []checkpoint.Vanishe
 func (r *rechecker) readBetween(ctx context.Context, below, above *int64) ([]page, error) {
 	asked := oda.Window{IDs: schema.AllIDs()}
 	if below != nil {
-		asked.IDs.Low = *below - 1
+		asked.IDs.Low = schema.OneID(*below).Low
 	}
 	if above != nil {
 		asked.IDs.High = *above
@@ -146,12 +146,12 @@ func (r *rechecker) readBetween(ctx context.Context, below, above *int64) ([]pag
 		if err != nil {
 			return nil, err
 		}
-		if !p.more {
+		if p.empty() {
 			r.reader.discard(p)
 			return pages, nil
 		}
 		pages = append(pages, p)
-		if err := r.writer.submit(ctx, p); err != nil || p.last == asked.IDs.High {
+		if err := r.writer.submit(ctx, p); err != nil || !p.more {
 			return pages, err
 		}
 		asked.IDs.Low = p.last

@@ -43,7 +43,7 @@ func (s *Store) RowChecksums(ctx context.Context, entity string, ids []int64, ra
 		batch.Queue(rowChecksumQuery+`entity_id = ANY($2)`, entity, ids).Query(rowChecksumsInto(known))
 	}
 	for _, r := range ranges {
-		batch.Queue(rowChecksumQuery+`entity_id > $2 AND entity_id <= $3`, entity, r.Low, r.High).Query(rowChecksumsInto(known))
+		batch.Queue(rowChecksumQuery+`entity_id >= $2 AND entity_id <= $3`, entity, r.First(), r.High).Query(rowChecksumsInto(known))
 	}
 	if err := s.pool.SendBatch(ctx, &batch).Close(); err != nil {
 		return nil, fmt.Errorf("read checksums of %s: %w", entity, err)
@@ -75,7 +75,7 @@ func (s *Store) RangeChecksums(ctx context.Context, entity string, ranges []sche
 		c := &checksums[i]
 		batch.Queue(`
 SELECT count(*), coalesce(bit_xor(`+currentChecksum+`), 0) FROM poller_ledger
-WHERE entity_type = $1 AND entity_id > $2 AND entity_id <= $3 AND `+atSource, entity, r.Low, r.High).
+WHERE entity_type = $1 AND entity_id >= $2 AND entity_id <= $3 AND `+atSource, entity, r.First(), r.High).
 			QueryRow(func(row pgx.Row) error { return row.Scan(&c.Rows, &c.XOR) })
 	}
 	if err := s.pool.SendBatch(ctx, &batch).Close(); err != nil {

@@ -89,7 +89,7 @@ WHERE entity_type = $1 AND entity_id = ANY($2)`, entity, ids).Query(entriesInto(
 	for _, r := range ranges {
 		batch.Queue(`
 SELECT entity_id, seq, hash, spelling, stamp, fields FROM poller_ledger
-WHERE entity_type = $1 AND entity_id > $2 AND entity_id <= $3`, entity, r.Low, r.High).Query(entriesInto(known))
+WHERE entity_type = $1 AND entity_id >= $2 AND entity_id <= $3`, entity, r.First(), r.High).Query(entriesInto(known))
 	}
 	if err := s.pool.SendBatch(ctx, &batch).Close(); err != nil {
 		return nil, fmt.Errorf("read ledger of %s: %w", entity, err)

@@ -13,8 +13,8 @@ import (
 // be in the topic: those that are Live or Dirty.
 func (s *Store) CountRows(ctx context.Context, entity string, ids schema.IDRange) (n int64, err error) {
 	const query = `SELECT count(*) FROM poller_ledger
-WHERE entity_type = $1 AND entity_id > $2 AND entity_id <= $3 AND hash IS NOT NULL`
-	if err := s.pool.QueryRow(ctx, query, entity, ids.Low, ids.High).Scan(&n); err != nil {
+WHERE entity_type = $1 AND entity_id >= $2 AND entity_id <= $3 AND hash IS NOT NULL`
+	if err := s.pool.QueryRow(ctx, query, entity, ids.First(), ids.High).Scan(&n); err != nil {
 		return 0, fmt.Errorf("count ledger of %s: %w", entity, err)
 	}
 	return n, nil
@@ -23,7 +23,7 @@ WHERE entity_type = $1 AND entity_id > $2 AND entity_id <= $3 AND hash IS NOT NU
 // RowIDs returns the ids, ascending, of the rows that CountRows counts.
 func (s *Store) RowIDs(ctx context.Context, entity string, ids schema.IDRange) ([]int64, error) {
 	return s.ids(ctx, entity, `SELECT entity_id FROM poller_ledger
-WHERE entity_type = $1 AND entity_id > $2 AND entity_id <= $3 AND hash IS NOT NULL ORDER BY entity_id`, entity, ids.Low, ids.High)
+WHERE entity_type = $1 AND entity_id >= $2 AND entity_id <= $3 AND hash IS NOT NULL ORDER BY entity_id`, entity, ids.First(), ids.High)
 }
 
 // EveryNth returns the id of each n-th of the rows that CountRows counts, ascending:

@@ -12,9 +12,6 @@ const PageSize = 100
 
 // The open ends of an IDRange.
 const (
-	// BeforeFirst is the Low of a range that begins with the source's first row.
-	// The source's ids are 0 or above.
-	BeforeFirst int64 = -1
 	// NoStart is the Low of a range without a lower end. Such a range also holds the id
 	// NoStart itself, so that a range can hold every Int64.
 	NoStart int64 = math.MinInt64
@@ -27,7 +24,7 @@ const (
 type IDRange struct{ Low, High int64 }
 
 // AllIDs returns the range of all possible ids of the source.
-func AllIDs() IDRange { return IDRange{Low: BeforeFirst, High: NoEnd} }
+func AllIDs() IDRange { return IDRange{Low: NoStart, High: NoEnd} }
 
 // IDsAbove returns the range of all ids above low.
 func IDsAbove(low int64) IDRange { return IDRange{Low: low, High: NoEnd} }
@@ -38,6 +35,14 @@ func OneID(id int64) IDRange {
 		return IDRange{Low: NoStart, High: id}
 	}
 	return IDRange{Low: id - 1, High: id}
+}
+
+// First returns the lowest id of the range, which must not be empty.
+func (r IDRange) First() int64 {
+	if r.Low == NoStart {
+		return NoStart
+	}
+	return r.Low + 1
 }
 
 // Contains reports whether id lies in the range.

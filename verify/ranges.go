@@ -29,9 +29,9 @@ func (c *check) ranges(ctx context.Context, highest int64) ([]schema.IDRange, er
 	}
 	bounds = append(bounds, max(highest, ours))
 	list := make([]schema.IDRange, 0, len(bounds))
-	low := schema.BeforeFirst
+	low := schema.NoStart
 	for _, high := range bounds {
-		if high <= max(low, 0) {
+		if high <= low || high == 0 {
 			continue // the last bound again; 0: no place has a row
 		}
 		list = append(list, schema.IDRange{Low: low, High: high})
@@ -59,7 +59,7 @@ func (c *check) readRange(ctx context.Context, r schema.IDRange) (n int64, err e
 		if err := c.compareWindow(ctx, schema.IDRange{Low: at, High: last}, page); err != nil || last == r.High {
 			return n, err
 		}
-		at = last
+		at = max(last, schema.NoStart+1) // NoStart means no lower bound
 	}
 }
 
@@ -70,7 +70,8 @@ func (c *check) sample(ctx context.Context) error {
 		return err
 	}
 	for range c.options.Sample {
-		at := lowest - 1 + rand.Int64N(highest-lowest+1)
+		from := lowest + int64(rand.Uint64N(uint64(highest)-uint64(lowest))) //nolint:gosec // the difference of any two ids fits, and wraps around back
+		at := schema.OneID(from).Low
 		page, err := c.source.Page(ctx, c.out.Name, oda.Window{IDs: schema.IDsAbove(at)}, oda.Scan)
 		if err != nil {
 			return err

@@ -38,5 +38,20 @@ func ofForeignData() []mutant {
 			old: "err == nil && entity == f.entity", new: "err == nil && entity == \"\"",
 			pkg: "./capture", tests: "TestRowsHiddenByRefusedRecordsArePublishedAgain",
 		},
+		{
+			invariant: 5, rule: "ids below 1 are asked for", file: "capture/scan.go",
+			old: "r.Low = schema.NoStart", new: "r.Low = -1",
+			pkg: "./capture", tests: "TestIDsAtEveryEdgeAreFollowed",
+		},
+		{
+			rule: "nothing is asked for above the highest id", file: "capture/reader.go",
+			old: "p.more = known && p.last < w.IDs.High", new: "p.more = known && p.last <= w.IDs.High",
+			pkg: "./capture", tests: "TestIDsAtEveryEdgeAreFollowed",
+		},
+		{
+			invariant: 5, rule: "a page that ends with a row without an id ends its window", file: "capture/reader.go",
+			old: "!known && len(p.rejects) >= schema.PageSize {", new: "!known && len(p.rejects) > 0 {",
+			pkg: "./capture", tests: "TestAHighestRowWithoutAnIDStopsNobody",
+		},
 	}
 }
