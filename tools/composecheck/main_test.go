@@ -30,18 +30,18 @@ volumes: {data: }
 func TestFaultsAreNamed(t *testing.T) {
 	t.Parallel()
 	for claim, c := range map[string]struct{ old, new, want string }{
-		"a good file has none":              {"", "", ""},
+		"a good file has no faults":         {"", "", ""},
 		"no restart":                        {"    restart: unless-stopped\n    volumes", "    volumes", "store: restart"},
 		"no health check":                   {"    healthcheck: {test: [CMD, \"true\"]}\n  sink", "  sink", "store: has no health check"},
 		"a start before the store is ready": {"service_healthy", "service_started", "sink: waits for store"},
 		"an image of any version":           {"postgres:17", "postgres", "names no version"},
 		"the latest image":                  {"postgres:17", "postgres:latest", "names no version"},
-		"a target that is not there":        {"target: sink", "target: skin", `builds target "skin"`},
+		"an unknown target":                 {"target: sink", "target: skin", `builds target "skin"`},
 		"a sink that cannot scale":          {"    environment:", "    ports: [\"127.0.0.1:8081:8081\"]\n    environment:", "only one of it can run"},
 		"a port open to all":                {"127.0.0.1:5432:5432", "5432:5432", "opens port 5432"},
 		"a port that listens on loopback":   {", HTTP_ADDR: \":8081\"", "", "want HTTP_ADDR to be :8081"},
-		"a port that is another's":          {"expose: [\"8081\"]", "expose: [\"8080\"]", "has port 8080"},
-		"a store that forgets":              {"    volumes: [\"data:/data\"]\n", "", "no named volume"},
+		"the port of another service":       {"expose: [\"8081\"]", "expose: [\"8080\"]", "has port 8080"},
+		"a store without a volume":          {"    volumes: [\"data:/data\"]\n", "", "no named volume"},
 		"a setting that does not exist":     {"LOG_LEVEL", "LOG_LEVLE", "no setting LOG_LEVLE"},
 		"a key that Compose does not know":  {"    restart: unless-stopped\n    volumes", "    restrat: always\n    volumes", "restrat"},
 		"a dependency that is not there":    {"depends_on: {store:", "depends_on: {shop:", "shop"},
@@ -50,7 +50,7 @@ func TestFaultsAreNamed(t *testing.T) {
 		t.Run(claim, func(t *testing.T) {
 			t.Parallel()
 			if c.old != "" && !strings.Contains(good, c.old) {
-				t.Fatalf("case has nothing to spoil: %q", c.old)
+				t.Fatalf("the good file lacks %q", c.old)
 			}
 			dir := t.TempDir()
 			write(t, filepath.Join(dir, "Dockerfile"), "FROM golang:1 AS build\nFROM alpine:3 AS sink\n")

@@ -96,7 +96,7 @@ func scales(s types.ServiceConfig) string {
 func hidesPorts(s types.ServiceConfig) string {
 	for _, port := range s.Ports {
 		if port.HostIP != "127.0.0.1" {
-			return fmt.Sprintf("opens port %s to the network, want 127.0.0.1: nothing here asks for a password of worth", port.Published)
+			return fmt.Sprintf("opens port %s to the network, want 127.0.0.1: no service here has a safe password", port.Published)
 		}
 	}
 	return ""
@@ -115,7 +115,7 @@ func answersOutside(s types.ServiceConfig) string {
 	addr := s.Environment["HTTP_ADDR"]
 	for _, port := range ports {
 		if addr == nil || *addr != ":"+port {
-			return fmt.Sprintf("has port %s, want HTTP_ADDR to be :%s: on loopback nobody outside reaches it", port, port)
+			return fmt.Sprintf("has port %s, want HTTP_ADDR to be :%s: on loopback it cannot be reached from outside", port, port)
 		}
 	}
 	return ""

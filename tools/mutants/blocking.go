@@ -4,17 +4,17 @@ package main
 func ofWhoBlocks() []mutant {
 	return []mutant{
 		{
-			rule: "a new connection takes the place of the one that asked for nothing longest", file: "internal/daemon/connections.go",
+			rule: "a new connection replaces the one that was idle the longest", file: "internal/daemon/connections.go",
 			old: "if c.order.Len() > c.limit {", new: "if c.limit < 0 {",
 			pkg: "./internal/daemon", tests: "TestIdleConnectionsDoNotBlockHealthChecks|TestAnswersThatAreNotReadEnd",
 		},
 		{
-			rule: "an answer that nobody reads ends", file: "internal/daemon/server.go",
+			rule: "an answer that the client does not read ends", file: "internal/daemon/server.go",
 			old: "WriteTimeout: l.write, ", new: "",
 			pkg: "./internal/daemon", tests: "TestAnswersThatAreNotReadEnd",
 		},
 		{
-			rule: "a session has our settings, whatever the database gives it", file: "internal/session/session.go",
+			rule: "a session has our settings, whatever the database's are", file: "internal/session/session.go",
 			old: "\tmaps.Copy(params, pinned)\n", new: "\tmaps.Copy(map[string]string{}, pinned)\n",
 			pkg: "./internal/session", tests: "TestASessionHasOurSettings",
 		},
@@ -24,22 +24,22 @@ func ofWhoBlocks() []mutant {
 			pkg: "./internal/session", tests: "TestADatabaseThatStoresNoUTF8IsRefused",
 		},
 		{
-			rule: "a session that can work no more is closed", file: "internal/session/session.go",
+			rule: "a session that cannot work any more is closed", file: "internal/session/session.go",
 			old: "return former(conn, err) && !Spoiled(err.Code)", new: "return former(conn, err)",
 			pkg: "./internal/session", tests: "TestASpoiledSessionIsClosed",
 		},
 		{
-			rule: "a database that lost its tables is looked at as at the start", file: "internal/connect/recheck.go",
+			rule: "a database that lost its tables is checked as at the start", file: "internal/connect/recheck.go",
 			old: "if session.Missing(err.Code) {", new: "if session.Missing(err.Code) && false {",
 			pkg: "./internal/connect", tests: "TestADatabaseMadeAnewIsGivenItsTables|TestADatabaseThatStaysEmptyIsNamed",
 		},
 		{
-			rule: "a sink with nothing to write asks whether it could", file: "apply/sink.go",
+			rule: "an idle sink checks whether it could write", file: "apply/sink.go",
 			old: "\tif !s.canWrite(asked) {\n\t\treturn\n\t}\n", new: "",
 			pkg: "./apply", tests: "TestAnIdleSinkIsNotReadyWithoutADatabase",
 		},
 		{
-			rule: "the history's months are the same from whatever session", file: "schema/migrations/00011_history_zone.sql",
+			rule: "the history's months are the same from any session", file: "schema/migrations/00011_history_zone.sql",
 			// Either setting alone is enough.
 			old: "ALTER FUNCTION parliamentary_history_ahead(integer) SET TimeZone = 'UTC';\nALTER FUNCTION parliamentary_history_ahead(integer) SET DateStyle = 'ISO, YMD';\n", new: "",
 			pkg: "./cache", tests: "TestMonthsAreTheSameFromAnySession",

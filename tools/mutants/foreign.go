@@ -14,12 +14,12 @@ func ofForeignData() []mutant {
 			pkg: "./capture", tests: "TestTheFoldIgnoresRecordsOfOtherEntities",
 		},
 		{
-			invariant: 5, rule: "a stamp that Postgres refuses ends no fold", file: "checkpoint/ledger.go",
+			invariant: 5, rule: "a fold continues at a stamp that Postgres refuses", file: "checkpoint/ledger.go",
 			old: "return schema.StorableText(e.Stamp)", new: "return e.Stamp",
 			pkg: "./capture", tests: "TestANULInAStampStopsNobody",
 		},
 		{
-			invariant: 5, rule: "a row whose stamp has a NUL is set aside", file: "oda/splitter.go",
+			invariant: 5, rule: "a row whose stamp has a NUL is a reject", file: "oda/splitter.go",
 			old: "if bytes.IndexByte(text, 0) >= 0 {", new: "if bytes.IndexByte(text, 0) >= len(text) {",
 			pkg: "./oda", tests: "TestElementsThatAreNotRowsAreRejects",
 		},

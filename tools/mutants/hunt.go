@@ -35,7 +35,7 @@ func (m mutant) broken(root string) ([]byte, error) {
 		return nil, err
 	}
 	if n := strings.Count(string(text), m.old); n != 1 {
-		return nil, fmt.Errorf("mutant %q: its text stands %d times in %s, want once: the code has moved on, mend the list", m.rule, n, m.file)
+		return nil, fmt.Errorf("mutant %q: its text occurs %d times in %s, want once: the code has changed, update the list", m.rule, n, m.file)
 	}
 	return []byte(strings.Replace(string(text), m.old, m.new, 1)), nil
 }
@@ -51,7 +51,7 @@ func (m mutant) hunt(ctx context.Context, root string) (found []string, err erro
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	overlay, err := lay(dir, filepath.Join(root, filepath.FromSlash(m.file)), broken)
+	overlay, err := writeOverlay(dir, filepath.Join(root, filepath.FromSlash(m.file)), broken)
 	if err != nil {
 		return nil, err
 	}
@@ -72,8 +72,8 @@ func (m mutant) hunt(ctx context.Context, root string) (found []string, err erro
 	return found, nil
 }
 
-// lay writes the broken file, and the overlay that replaces the real one by it.
-func lay(dir, file string, broken []byte) (overlay string, err error) {
+// writeOverlay writes the broken file, and the overlay that replaces the real one by it.
+func writeOverlay(dir, file string, broken []byte) (overlay string, err error) {
 	instead := filepath.Join(dir, filepath.Base(file))
 	if err := os.WriteFile(instead, broken, 0o600); err != nil {
 		return "", err

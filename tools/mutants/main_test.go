@@ -24,7 +24,7 @@ func TestEachMutantBreaksItsFile(t *testing.T) {
 	}
 }
 
-func TestRulesHaveNamesOfTheirOwn(t *testing.T) {
+func TestRulesHaveUniqueNames(t *testing.T) {
 	t.Parallel()
 	seen := map[string]bool{}
 	for _, m := range mutants() {
@@ -58,10 +58,10 @@ func TestAMutantIsFoundOnlyByATestThatFails(t *testing.T) {
 	}
 	m.new = "undefined"
 	if _, err := m.hunt(t.Context(), root); err == nil || !strings.Contains(err.Error(), "without a test that failed") {
-		t.Errorf("hunt of what does not compile = %v, want an error", err)
+		t.Errorf("hunt of code that does not compile = %v, want an error", err)
 	}
 	m.old = "3 * n"
-	if _, err := m.hunt(t.Context(), root); err == nil || !strings.Contains(err.Error(), "stands 0 times") {
-		t.Errorf("hunt of a text that is gone = %v, want an error", err)
+	if _, err := m.hunt(t.Context(), root); err == nil || !strings.Contains(err.Error(), "occurs 0 times") {
+		t.Errorf("hunt of a missing text = %v, want an error", err)
 	}
 }

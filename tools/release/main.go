@@ -36,7 +36,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	flags := flag.NewFlagSet("release", flag.ContinueOnError)
 	flags.SetOutput(stderr)
 	root := flags.String("root", ".", "the tree")
-	out := flags.String("out", "", "where the files go; what is there is kept")
+	out := flags.String("out", "", "`directory` for the files; existing files are kept")
 	check := flags.Bool("check", false, "build twice and compare")
 	cold := flags.Bool("cold", false, "with -check: build again without a build cache")
 	if err := flags.Parse(args); err != nil {

@@ -19,9 +19,9 @@ import (
 	"time"
 )
 
-// TestATreeIsReleased makes a release of a small module, for one platform with each kind
+// TestRelease makes a release of a small module, for one platform with each kind
 // of archive.
-func TestATreeIsReleased(t *testing.T) {
+func TestRelease(t *testing.T) {
 	t.Parallel()
 	root, out := t.TempDir(), t.TempDir()
 	write(t, root, "go.mod", "module example.org/small\n\ngo 1.26.0\n")
@@ -110,7 +110,7 @@ func TestTheSBOMNamesWhatIsLinked(t *testing.T) {
 	}
 }
 
-func TestAModuleWithoutALicenceIsNotPassedOn(t *testing.T) {
+func TestAModuleWithoutALicenceIsAnError(t *testing.T) {
 	t.Parallel()
 	root := t.TempDir()
 	write(t, root, "go.mod", "module example.org/small\n\ngo 1.26.0\n")
@@ -134,11 +134,11 @@ func TestADifferenceIsNamed(t *testing.T) {
 	}
 	write(t, other, "b", "")
 	if err := same(one, other); err == nil {
-		t.Error("same = nil with a file more")
+		t.Error("same = nil with an additional file")
 	}
 }
 
-func TestTheTimeIsTheCommits(t *testing.T) {
+func TestTheTimeIsThatOfTheCommit(t *testing.T) {
 	t.Parallel()
 	o := origin{vcs: map[string]string{"vcs.time": "2026-11-30T11:00:00+01:00"}}
 	if got, want := o.time(), time.Date(2026, time.November, 30, 10, 0, 0, 0, time.UTC); !got.Equal(want) {
@@ -146,7 +146,7 @@ func TestTheTimeIsTheCommits(t *testing.T) {
 	}
 }
 
-func TestCommandLineWithoutSenseIsRefused(t *testing.T) {
+func TestABadCommandLineIsRefused(t *testing.T) {
 	t.Parallel()
 	for _, args := range [][]string{nil, {"-out", "x", "-check"}, {"-out", "x", "linux"}, {"-no-such"}} {
 		var stderr bytes.Buffer

@@ -54,7 +54,7 @@ func same(one, other string) error {
 		return err
 	}
 	if len(left) != len(right) {
-		return fmt.Errorf("%d files were made at first, %d then", len(left), len(right))
+		return fmt.Errorf("%d files in the first build, %d in the second", len(left), len(right))
 	}
 	var differ []string
 	for _, entry := range left {

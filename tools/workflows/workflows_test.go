@@ -60,7 +60,7 @@ func TestWorkflows(t *testing.T) {
 	}
 }
 
-func TestCIRunsWhatADeveloperRuns(t *testing.T) {
+func TestTheCIJobRunsTheScriptOfDevelopers(t *testing.T) {
 	t.Parallel()
 	j := read(t, "../../.github/workflows/ci.yml").Jobs["ci"]
 	if !slices.ContainsFunc(j.Steps, func(s step) bool { return s.Run == ".ci/run" }) {
@@ -74,7 +74,7 @@ func TestCIRunsWhatADeveloperRuns(t *testing.T) {
 	}
 }
 
-func TestTheReleaseIsThatOfMake(t *testing.T) {
+func TestTheReleaseJobRunsMakeRelease(t *testing.T) {
 	t.Parallel()
 	j := read(t, "../../.github/workflows/release.yml").Jobs["release"]
 	if !slices.ContainsFunc(j.Steps, func(s step) bool { return s.Run == "make release" }) {
