@@ -11,8 +11,6 @@ import (
 	"testing"
 	"testing/fstest"
 
-	"github.com/jackc/pgx/v5"
-
 	"odastream/internal/migrate"
 	"odastream/internal/test/pgtest"
 	"odastream/schema"
@@ -37,7 +35,7 @@ func TestEightProgramsAtOnceMigrateOnce(t *testing.T) {
 			t.Errorf("Up beside seven others: %v", err)
 		}
 	}
-	if got, want := query(t, url, "SELECT string_agg(version::text, ',' ORDER BY version) FROM runs"), "1,2"; got != want {
+	if got, want := pgtest.Value(t, url, "SELECT string_agg(version::text, ',' ORDER BY version) FROM runs"), "1,2"; got != want {
 		t.Errorf("migrations that ran = %s, want %s", got, want)
 	}
 	if got := strings.Count(log.String(), "migration applied"); got != 2 {
@@ -57,7 +55,7 @@ func TestEightProgramsAtOnceMigrateTheRealSchema(t *testing.T) {
 		})
 	}
 	group.Wait()
-	if got := query(t, url, "SELECT count(*)::text FROM parliamentary_data"); got != "0" {
+	if got := pgtest.Value(t, url, "SELECT count(*)::text FROM parliamentary_data"); got != "0" {
 		t.Errorf("rows after Up = %s, want 0", got)
 	}
 	names, err := fs.Glob(schema.Migrations, "migrations/*.sql")
@@ -65,7 +63,7 @@ func TestEightProgramsAtOnceMigrateTheRealSchema(t *testing.T) {
 		t.Fatal(err)
 	}
 	// Version 0 is goose's own row.
-	if got, want := query(t, url, "SELECT count(*)::text FROM goose_db_version"), fmt.Sprint(len(names)+1); got != want {
+	if got, want := pgtest.Value(t, url, "SELECT count(*)::text FROM goose_db_version"), fmt.Sprint(len(names)+1); got != want {
 		t.Errorf("versions recorded = %s, want %s", got, want)
 	}
 }
@@ -119,7 +117,7 @@ func TestFailedMigrationChangesNothing(t *testing.T) {
 	if err := migrate.UpFiles(t.Context(), url, bad, quiet()); err == nil {
 		t.Fatal("Up of SQL that fails = nil")
 	}
-	if got := query(t, url, "SELECT coalesce(to_regclass('b')::text, 'none')"); got != "none" {
+	if got := pgtest.Value(t, url, "SELECT coalesce(to_regclass('b')::text, 'none')"); got != "none" {
 		t.Errorf("table of the failed migration = %s, want none", got)
 	}
 	good := migrations(map[int]string{1: "CREATE TABLE a (id int);", 2: "CREATE TABLE b (id int);"})
@@ -164,18 +162,4 @@ func (l *locked) Write(p []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.w.Write(p)
-}
-
-func query(t *testing.T, url, sql string) string {
-	t.Helper()
-	conn, err := pgx.Connect(t.Context(), url)
-	if err != nil {
-		t.Fatalf("connect: %v", err)
-	}
-	defer func() { _ = conn.Close(t.Context()) }()
-	var value string
-	if err := conn.QueryRow(t.Context(), sql).Scan(&value); err != nil {
-		t.Fatalf("%s: %v", sql, err)
-	}
-	return value
 }

@@ -1,7 +1,6 @@
 package pgserver_test
 
 import (
-	"context"
 	"errors"
 	"os"
 	"os/exec"
@@ -9,17 +8,16 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/jackc/pgx/v5"
-
 	"odastream/internal/host/child"
 	"odastream/internal/host/pgserver"
+	"odastream/internal/test/pgtest"
 )
 
 func TestStateSurvivesStopAndStart(t *testing.T) {
 	t.Parallel()
 	dir := stateDir(t)
 	first := start(t, pgserver.Options{Dir: dir})
-	run(t, first.URL(), "CREATE TABLE t AS SELECT 'Ægir' AS name")
+	pgtest.Exec(t, first.URL(), "CREATE TABLE t AS SELECT 'Ægir' AS name")
 	if err := first.Stop(); err != nil {
 		t.Fatalf("Stop: %v", err)
 	}
@@ -29,7 +27,7 @@ func TestStateSurvivesStopAndStart(t *testing.T) {
 	<-first.Done()
 
 	second := start(t, pgserver.Options{Dir: dir})
-	if got, want := query(t, second.URL(), "SELECT lower(name) FROM t"), "ægir"; got != want {
+	if got, want := pgtest.Value(t, second.URL(), "SELECT lower(name) FROM t"), "ægir"; got != want {
 		t.Errorf("lower(name) after a restart = %q, want %q", got, want)
 	}
 }
@@ -46,10 +44,10 @@ func TestFsyncIsOnUnlessVolatile(t *testing.T) {
 		t.Run(claim, func(t *testing.T) {
 			t.Parallel()
 			s := start(t, pgserver.Options{Dir: stateDir(t), Volatile: c.volatile})
-			if got := query(t, s.URL(), "SHOW fsync"); got != c.want {
+			if got := pgtest.Value(t, s.URL(), "SHOW fsync"); got != c.want {
 				t.Errorf("fsync = %s, want %s", got, c.want)
 			}
-			if got := query(t, s.URL(), "SHOW listen_addresses"); got != "" {
+			if got := pgtest.Value(t, s.URL(), "SHOW listen_addresses"); got != "" {
 				t.Errorf("listen_addresses = %q, want none: the socket is the only way in", got)
 			}
 		})
@@ -67,7 +65,7 @@ func TestSecondStartUsesTheRunningServer(t *testing.T) {
 	if err := guest.Stop(); err != nil {
 		t.Fatalf("Stop of the guest: %v", err)
 	}
-	if got := query(t, guest.URL(), "SELECT current_database()"); got != "other" {
+	if got := pgtest.Value(t, guest.URL(), "SELECT current_database()"); got != "other" {
 		t.Errorf("database after the guest's Stop = %q, want it to still exist", got)
 	}
 }
@@ -112,7 +110,7 @@ func TestVariablesOfLibpqAreIgnored(t *testing.T) {
 	}
 	s := start(t, pgserver.Options{Dir: stateDir(t)})
 	t.Setenv("PGOPTIONS", "") // pgx reads it too
-	if got := query(t, s.URL(), "SHOW data_directory"); strings.HasPrefix(got, "/nowhere") {
+	if got := pgtest.Value(t, s.URL(), "SHOW data_directory"); strings.HasPrefix(got, "/nowhere") {
 		t.Errorf("data_directory = %s, want the state directory", got)
 	}
 }
@@ -131,7 +129,7 @@ func TestAnErrorNamesTheAccountThatCannotEnterTheDirectory(t *testing.T) {
 func TestALongDirectoryHasASocket(t *testing.T) {
 	t.Parallel()
 	s := start(t, pgserver.Options{Dir: filepath.Join(stateDir(t), strings.Repeat("d", 90))})
-	if got := query(t, s.URL(), "SELECT 'here'"); got != "here" {
+	if got := pgtest.Value(t, s.URL(), "SELECT 'here'"); got != "here" {
 		t.Errorf("query = %q", got)
 	}
 }
@@ -224,30 +222,4 @@ func own(t *testing.T, path string) {
 	if err := account.Own(path); err != nil {
 		t.Fatal(err)
 	}
-}
-
-func run(t *testing.T, url, sql string) {
-	t.Helper()
-	conn, err := pgx.Connect(t.Context(), url)
-	if err != nil {
-		t.Fatalf("connect: %v", err)
-	}
-	defer func() { _ = conn.Close(context.Background()) }()
-	if _, err := conn.Exec(t.Context(), sql); err != nil {
-		t.Fatalf("%s: %v", sql, err)
-	}
-}
-
-func query(t *testing.T, url, sql string) string {
-	t.Helper()
-	conn, err := pgx.Connect(t.Context(), url)
-	if err != nil {
-		t.Fatalf("connect: %v", err)
-	}
-	defer func() { _ = conn.Close(context.Background()) }()
-	var value string
-	if err := conn.QueryRow(t.Context(), sql).Scan(&value); err != nil {
-		t.Fatalf("%s: %v", sql, err)
-	}
-	return value
 }

@@ -15,9 +15,9 @@ import (
 func TestEachCallCreatesADatabase(t *testing.T) {
 	t.Parallel()
 	first, second := pgtest.Migrated(t), pgtest.Migrated(t)
-	run(t, first, "INSERT INTO parliamentary_data (entity_type, entity_id, data, seq) VALUES ('Sag', 1, '{}', 1)")
+	pgtest.Exec(t, first, "INSERT INTO parliamentary_data (entity_type, entity_id, data, seq) VALUES ('Sag', 1, '{}', 1)")
 	for url, want := range map[string]string{first: "1", second: "0"} {
-		if got := query(t, url, "SELECT count(*)::text FROM parliamentary_data"); got != want {
+		if got := pgtest.Value(t, url, "SELECT count(*)::text FROM parliamentary_data"); got != want {
 			t.Errorf("rows in %s = %s, want %s", url, got, want)
 		}
 	}
@@ -25,7 +25,7 @@ func TestEachCallCreatesADatabase(t *testing.T) {
 
 func TestEmptyHasNoTables(t *testing.T) {
 	t.Parallel()
-	got := query(t, pgtest.Empty(t), "SELECT count(*)::text FROM pg_tables WHERE schemaname = 'public'")
+	got := pgtest.Value(t, pgtest.Empty(t), "SELECT count(*)::text FROM pg_tables WHERE schemaname = 'public'")
 	if got != "0" {
 		t.Errorf("tables in an empty database = %s, want 0", got)
 	}
@@ -36,13 +36,13 @@ func TestDatabaseIsDroppedWithItsTest(t *testing.T) {
 	var name string
 	t.Run("test with an open session", func(t *testing.T) {
 		url := pgtest.Empty(t)
-		name = query(t, url, "SELECT current_database()::text")
+		name = pgtest.Value(t, url, "SELECT current_database()::text")
 		if _, err := pgx.Connect(t.Context(), url); err != nil {
 			t.Fatal(err)
 		}
 	})
 	other := pgtest.Empty(t)
-	if got := query(t, other, "SELECT count(*)::text FROM pg_database WHERE datname = '"+name+"'"); got != "0" {
+	if got := pgtest.Value(t, other, "SELECT count(*)::text FROM pg_database WHERE datname = '"+name+"'"); got != "0" {
 		t.Errorf("database %s exists after its test", name)
 	}
 }
@@ -60,32 +60,6 @@ func TestProcessesShareTheServerOfTheEnvironment(t *testing.T) {
 	if err != nil || strings.Count(string(out), "--- PASS") < 2 {
 		t.Errorf("tests of a second process: %v\n%s", err, out)
 	}
-}
-
-func run(t *testing.T, url, sql string) {
-	t.Helper()
-	conn, err := pgx.Connect(t.Context(), url)
-	if err != nil {
-		t.Fatalf("connect: %v", err)
-	}
-	defer func() { _ = conn.Close(t.Context()) }()
-	if _, err := conn.Exec(t.Context(), sql); err != nil {
-		t.Fatalf("%s: %v", sql, err)
-	}
-}
-
-func query(t *testing.T, url, sql string) string {
-	t.Helper()
-	conn, err := pgx.Connect(t.Context(), url)
-	if err != nil {
-		t.Fatalf("connect: %v", err)
-	}
-	defer func() { _ = conn.Close(t.Context()) }()
-	var value string
-	if err := conn.QueryRow(t.Context(), sql).Scan(&value); err != nil {
-		t.Fatalf("%s: %v", sql, err)
-	}
-	return value
 }
 
 func TestLinesReturnsALineForEachRow(t *testing.T) {
