@@ -11,9 +11,9 @@ type Config struct {
 	IntervalMax time.Duration `env:"POLL_INTERVAL_MAX" envDefault:"5m" min:"10ms" max:"24h" help:"longest pause, reached by an entity that does not change or fails"`
 	// Overlap is how far behind the watermark each fifth pass looks back.
 	Overlap time.Duration `env:"POLL_OVERLAP" envDefault:"10m" min:"5s" max:"24h" help:"how far behind the watermark each fifth pass looks back"`
-	// Lease is how long an entity stays with a poller that has gone silent. It must be
+	// Lease is how long an entity stays with a poller that does not answer. It must be
 	// longer than two deliveries may take (stream.DeliveryTimeout).
-	Lease time.Duration `env:"POLL_LEASE" envDefault:"15s" min:"12s" max:"10m" help:"how long an entity stays with a poller that has gone silent"`
+	Lease time.Duration `env:"POLL_LEASE" envDefault:"15s" min:"12s" max:"10m" help:"how long an entity stays with a poller that does not answer"`
 	// ScanEvery is the longest time between two scans of an entity. 0 means no scans; a
 	// second or less means a scan whenever the poller checks whether one is due. The
 	// first load is made in any case.

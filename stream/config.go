@@ -24,15 +24,15 @@ const (
 // value reaches nothing: Brokers must name at least one address.
 type Config struct {
 	Brokers          []string `env:"BROKERS" envDefault:"localhost:9092" help:"addresses of brokers, comma-separated"`
-	TopicPrefix      string   `env:"TOPIC_PREFIX" envDefault:"parliament-" emptyOK:"true" help:"what every topic's name begins with"`
-	Partitions       int32    `env:"PARTITIONS" envDefault:"3" min:"1" max:"1000" help:"partitions of a topic that is made"`
-	Replication      int16    `env:"REPLICATION" min:"0" max:"100" help:"replicas of a topic that is made; 0: the broker's own default"`
+	TopicPrefix      string   `env:"TOPIC_PREFIX" envDefault:"parliament-" emptyOK:"true" help:"prefix of every topic's name"`
+	Partitions       int32    `env:"PARTITIONS" envDefault:"3" min:"1" max:"1000" help:"partitions of a new topic"`
+	Replication      int16    `env:"REPLICATION" min:"0" max:"100" help:"replicas of a new topic; 0: the broker's own default"`
 	TLS              bool     `env:"TLS" help:"speak TLS; the broker's certificate is verified"`
 	CAFile           string   `env:"CA_FILE" help:"PEM file of authorities to trust instead of the system's"`
-	SASLMechanism    string   `env:"SASL_MECHANISM" oneof:"PLAIN,SCRAM-SHA-256,SCRAM-SHA-512" help:"how to log in; empty: not at all"`
+	SASLMechanism    string   `env:"SASL_MECHANISM" oneof:"PLAIN,SCRAM-SHA-256,SCRAM-SHA-512" help:"how to log in; empty: without a login"`
 	SASLUsername     string   `env:"SASL_USERNAME" help:"user to log in as"`
 	SASLPassword     Secret   `env:"SASL_PASSWORD" secret:"true" help:"the user's password"`
-	SASLPasswordFile string   `env:"SASL_PASSWORD_FILE" help:"file that holds the password, read again at each log-in"`
+	SASLPasswordFile string   `env:"SASL_PASSWORD_FILE" help:"file with the password, read again at each login"`
 
 	// Source is the base URL of the source, for the ce_source header, where it
 	// stands without a user and a password; empty: DefaultSource. It is no setting of Kafka: the program copies ODA_URL here.

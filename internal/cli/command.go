@@ -138,14 +138,14 @@ func parse(set *flag.FlagSet, args []string) (rest []string, err error) {
 	}
 }
 
-const overviewText = `odastream follows the open data of the Danish parliament (oda.ft.dk): every change to a Kafka topic, and a
-complete, queryable copy in Postgres.
+const overviewText = `odastream copies the open data of the Danish parliament (oda.ft.dk): it publishes every change to a Kafka topic, and
+keeps a complete copy in Postgres.
 
 A first use, without any service or account:
 
-  odastream up                   run everything in this process; what it prints says how to look
-  odastream tail Sag             in another terminal: the cases, as they change
-  odastream status               how far everything is
+  odastream up                   run everything in this process; it prints how to query the data
+  odastream tail Sag             in another terminal: print the cases that change
+  odastream status               show how far each entity is
 
 Commands:
 `
@@ -159,15 +159,15 @@ func overview(w io.Writer) {
 	}
 	_ = table.Flush() // to a terminal or a buffer
 	fmt.Fprint(w, `
-odastream COMMAND --help says more about one; odastream version prints the version. The daemons themselves are
-the programs poller and sink, set by environment variables: poller --help, sink --help.
+odastream COMMAND --help describes a command; odastream version prints the version. The daemons are
+the programs poller and sink; environment variables configure them: poller --help, sink --help.
 Exit status: 0 done or stopped, 1 fault, 2 bad command line or settings, 130 ended by a second Ctrl-C.
 `)
 }
 
 // usage is what COMMAND --help prints.
 func (c command) usage(w io.Writer, set *flag.FlagSet) {
-	fmt.Fprintf(w, "%s\n\nUsage: %s\n", c.about, strings.TrimSpace("odastream "+c.name+" "+c.args+" [flags]"))
+	fmt.Fprintf(w, "%s\n\nUsage: %s\n", c.about, strings.Join(strings.Fields("odastream "+c.name+" "+c.args+" [flags]"), " "))
 	table := tabwriter.NewWriter(w, 2, 0, 3, ' ', 0)
 	set.VisitAll(func(f *flag.Flag) {
 		value, text := flag.UnquoteUsage(f)

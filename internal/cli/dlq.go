@@ -20,8 +20,8 @@ func dlqCommands() []command {
 }
 
 const dlqMore = `
-A dead letter is named by its record, TOPIC/PARTITION@OFFSET. The table is that of DATABASE_URL and the records are in the
-topics TOPIC.dlq of KAFKA_BROKERS, or where these are not set those of the running "odastream up".`
+A dead letter is named by its record, TOPIC/PARTITION@OFFSET. The table dead_letters is in the database of DATABASE_URL, and
+the records are on the topics TOPIC.dlq of KAFKA_BROKERS. If these are not set, those of the running "odastream up" are used.`
 
 // dlqFlags are the flags common to the commands for dead letters.
 type dlqFlags struct {

@@ -16,9 +16,9 @@ import (
 )
 
 const dlqDiscardMore = dlqMore + `
-
-It marks dead letters as discarded, with the moment, and prints each as a receipt: the row of dead_letters stays, and the
-record stays in the topic as long as that keeps it. The cache is not changed. It asks first, or wants --yes.`
+It marks dead letters as discarded, with the time, and prints each of them as a receipt. The rows of dead_letters stay, and
+the records stay on the topic until its retention ends. The cache does not change. The command asks first, unless --yes is
+given.`
 
 // dlqDiscardFlags are the command line of dlq discard.
 type dlqDiscardFlags struct {
@@ -29,12 +29,12 @@ type dlqDiscardFlags struct {
 
 func dlqDiscardCommand() command {
 	return command{
-		name: "dlq discard", about: "Give dead letters up, with a receipt.", more: dlqDiscardMore,
+		name: "dlq discard", about: "Give up dead letters, with a receipt.", more: dlqDiscardMore,
 		flags: func(set *flag.FlagSet) action {
 			f := &dlqDiscardFlags{}
 			f.declare(set)
 			f.filter.declareAll(set)
-			set.BoolVar(&f.dry, "dry-run", false, "say what would be done, and do nothing")
+			set.BoolVar(&f.dry, "dry-run", false, "print what would be done, and do nothing")
 			set.BoolVar(&f.yes, "yes", false, "do not ask")
 			return f.run
 		},

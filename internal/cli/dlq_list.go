@@ -12,10 +12,9 @@ import (
 )
 
 const dlqListMore = dlqMore + `
-
-Without --all only those that are open or superseded: the cache holds that version of the key, or a newer one. What has
-become superseded is stored as such. With --topic the poller's own are shown as well, which are in the topic TOPIC.dlq
-alone: rows that could not be published.`
+Without --all it lists those that are open or superseded. A dead letter is superseded if the cache holds its version of the
+row or a newer one; the command stores this state. With --topic it also lists the poller's dead letters, which are only on
+the topic TOPIC.dlq: rows that could not be published.`
 
 // dlqListFlags are the command line of dlq list.
 type dlqListFlags struct {
@@ -33,7 +32,7 @@ func dlqListCommand() command {
 			f.declare(set)
 			f.filter.declare(set)
 			set.DurationVar(&f.age, "age", 0, "only those that failed `longer` ago than this, such as 24h")
-			set.BoolVar(&f.all, "all", false, "those as well that were retried or discarded")
+			set.BoolVar(&f.all, "all", false, "also those that were retried or discarded")
 			return f.run
 		},
 	}

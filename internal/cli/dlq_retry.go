@@ -11,12 +11,11 @@ import (
 )
 
 const dlqRetryMore = dlqMore + `
+It applies open dead letters to the cache, by the rules of the sink: a record never replaces a newer version of its key, and
+a dead letter that is older than the cache becomes superseded. It writes no topic. A record that fails again stays open,
+with the new error. CACHE_TTL and the other variables apply as for the sink.
 
-It applies open dead letters to the cache, as the sink would: a record never replaces a newer version of its key, and one
-that turns out to be older is superseded. It writes no topic. One that fails again stays open, with the new error.
-The other rules of the sink hold too (CACHE_TTL): set the variables as for the sink.
-
-Exit status 1 if any could not be applied. An outage of Postgres or Kafka ends it; what was done is kept.`
+Exit status 1 if a record could not be applied. An outage of Postgres or Kafka ends the command; what was applied is kept.`
 
 // dlqRetryFlags are the command line of dlq retry.
 type dlqRetryFlags struct {
@@ -34,7 +33,7 @@ func dlqRetryCommand() command {
 			f := &dlqRetryFlags{}
 			f.declare(set)
 			f.filter.declareAll(set)
-			set.BoolVar(&f.dry, "dry-run", false, "say what would be done, and do nothing")
+			set.BoolVar(&f.dry, "dry-run", false, "print what would be done, and do nothing")
 			set.IntVar(&f.canary, "canary", 0, "stop if any of the first `N` cannot be applied")
 			set.Float64Var(&f.rate, "rate", 100, "`records` a second; 0: no limit")
 			return f.run

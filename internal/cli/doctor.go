@@ -13,11 +13,11 @@ import (
 )
 
 const doctorMore = `
-It looks at the database, at Kafka and at the source, as the variables of poller and sink say, or where those are silent
-at the running "odastream up". It changes nothing and asks the source about ten small questions; with --full three more
-for each entity set, half a minute at the usual rate.
+It checks the database, Kafka and the source that the variables of poller and sink name; those that are not set are taken
+from the running "odastream up". It changes nothing. It sends about ten small requests to the source; with --full it sends
+three more for each entity set, which takes half a minute at the usual rate.
 
-Each line is ok, note (nobody has to act) or trouble (what to do follows). Exit status 1 with any trouble.`
+Each line is ok, note (nothing needs to be done) or trouble (the line says what to do). Exit status 1 with any trouble.`
 
 // doctorFlags are the command line of doctor.
 type doctorFlags struct {

@@ -14,9 +14,9 @@ import (
 )
 
 const explainMore = `
-A row is named as Sag/98765 or by its key, Sag:98765. It looks at the source, in the database and in the entity's topic,
-as the variables of poller and sink say, or where those are silent at the running "odastream up". What does not answer
-is said, and the rest is told all the same.`
+A row is named as Sag/98765 or by its key, Sag:98765. The command reads it from the source, the database and the entity's
+topic. The variables of poller and sink name them; those that are not set are taken from the running "odastream up". If one
+of them does not answer, the command says so and shows the rest.`
 
 // explainFlags are the command line of explain.
 type explainFlags struct {
@@ -26,7 +26,7 @@ type explainFlags struct {
 
 func explainCommand() command {
 	return command{
-		name: "explain", args: "ENTITY/ID", about: "Tell everything that is known of one row, place by place.", more: explainMore,
+		name: "explain", args: "ENTITY/ID", about: "Show one row at the source, in the ledger, on the topic and in the cache.", more: explainMore,
 		flags: func(set *flag.FlagSet) action {
 			f := &explainFlags{}
 			f.declare(set)

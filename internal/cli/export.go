@@ -14,12 +14,12 @@ import (
 )
 
 const exportMore = `
-It writes the rows that the cache holds now, by id, all as they were at one moment. ndjson: a row a line, with the
-source's own members (the cache is jsonb, which forgets their order). csv: a line with the names of the members, those
-that the source has described first; an empty field is null, "" is an empty text.
+It writes the rows that the cache holds now, in order of id, as one consistent snapshot. ndjson: one row a line, with the
+members of the source (their order can differ, since the cache stores jsonb). csv: the first line has the names of the
+members, those that the source describes first; an empty field is null, "" is an empty text.
 
-With --out the file is there whole, or it is not there: what was under its name stays until the last row is written.
-The database is that of DATABASE_URL, or where that is not set that of the running "odastream up".
+With --out the file is replaced once the last row is written: it is never there in part.
+The database is that of DATABASE_URL or, if this is not set, that of the running "odastream up".
 
   odastream export Afstemning --format csv --out afstemning.csv
   odastream export Sag | jq -r .titel`

@@ -12,9 +12,8 @@ import (
 )
 
 const migrateMore = `
-The database is that of DATABASE_URL. The daemons do the same at their start, unless MIGRATE=off leaves it to this
-command. It waits up to a minute for another program that migrates just now, and changes nothing where there is nothing
-to do.`
+The database is that of DATABASE_URL. The daemons migrate it at their start too, unless MIGRATE is off. If another program
+migrates it at the same time, the command waits up to a minute. It changes nothing if the tables are up to date.`
 
 // migrateFlags are the command line of migrate.
 type migrateFlags struct{ dry bool }
@@ -24,7 +23,7 @@ func migrateCommand() command {
 		name: "migrate", about: "Bring the database to this version's tables.", more: migrateMore,
 		flags: func(set *flag.FlagSet) action {
 			f := &migrateFlags{}
-			set.BoolVar(&f.dry, "dry-run", false, "say what would be done, and do nothing")
+			set.BoolVar(&f.dry, "dry-run", false, "print what would be done, and do nothing")
 			return f.run
 		},
 	}

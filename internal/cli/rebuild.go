@@ -18,13 +18,13 @@ import (
 )
 
 const rebuildMore = `
-It reads the entity's topic from its start into a table of its own in the database, compares that with the cache, seq by
-seq and content by content, and writes the differences alone: rows that are missing, that are not as the topic has them,
-that the topic does not have, and deletes that are not remembered. The sink may run meanwhile. What it has not applied
-yet is left to it; a row that CACHE_TTL removed stays away. No history is written, since nothing changed at the source.
+It reads the entity's topic from its start into a temporary table of the database, compares that table with the cache by
+seq and by content, and writes only the differences: missing rows, rows with another content, rows that the topic does not
+have, and missing deletes. The sink may run at the same time: records that it has not applied yet are left to it. Rows that
+CACHE_TTL removed are not restored. No history is written, since nothing changed at the source.
 
-The database needs room for the entity's rows once more while it runs. Set the variables as for the sink (KAFKA_BROKERS,
-DATABASE_URL, SINK_GROUP, CACHE_TTL, …; sink --help), or start "odastream up".
+The database needs space for a second copy of the entity's rows while it runs. Set the variables as for the sink
+(KAFKA_BROKERS, DATABASE_URL, SINK_GROUP, CACHE_TTL, …; sink --help), or start "odastream up".
 
 Exit status 0: no difference, or all of them mended; 1: a difference in a dry run, a row that Postgres refuses, or a fault.`
 
@@ -40,7 +40,7 @@ func rebuildCommand() command {
 		flags: func(set *flag.FlagSet) action {
 			f := &rebuildFlags{}
 			f.declare(set)
-			set.BoolVar(&f.dry, "dry-run", false, "say what differs, and change nothing")
+			set.BoolVar(&f.dry, "dry-run", false, "print what differs, and change nothing")
 			set.BoolVar(&f.json, "json", false, "print the report as one JSON object")
 			return f.run
 		},

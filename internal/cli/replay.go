@@ -18,21 +18,22 @@ import (
 )
 
 const replayMore = `
-Of an entity it applies records of its topic to the cache once more, while the sink runs, as the sink would: a record
-never replaces a newer version of its key, deleted or not, and a row that CACHE_TTL removed stays away. No offset is moved
-and no topic written. It brings back rows that the cache has lost. Content that was changed by hand under the topic's own
-seq it leaves as it is: "odastream rebuild ENTITY" compares contents.
+With ENTITY it applies records of the entity's topic to the cache again, by the rules of the sink, which may run at the same
+time: a record never replaces a newer version of its key, deleted or not, and rows that CACHE_TTL removed are not restored.
+It changes no offset and writes no topic. It restores rows that the cache has lost. It does not restore a content that was
+changed by hand while its seq stayed the same: use "odastream rebuild ENTITY", which compares contents.
 
-With --group it applies nothing: it sets the offsets that a consumer group of your own has committed to Kafka, so that the
-group reads again from there when it is started next. The group must have no members, and Kafka must still hold what is
-asked for. Where the sink's group is belongs to Postgres, and is not set here.
+With --group it applies nothing. It sets the offsets that another consumer group has committed to Kafka, so that the group
+reads the records again when it is started. The group must have no members, and Kafka must still have the records. The
+offsets of the sink's own group are in Postgres; this command does not set them.
 
-A place is "start" (all that the topic holds), an OFFSET in each partition, or a TIME: 24h ago, or 2026-11-23T15:00:00Z.
-Set the variables as for the sink (KAFKA_BROKERS, DATABASE_URL, CACHE_TTL, …; sink --help), or start "odastream up".
+A place is "start" (the first record that the topic still has), an OFFSET in each partition, or a TIME: 24h (ago), or
+2026-11-23T15:00:00Z. Set the variables as for the sink (KAFKA_BROKERS, DATABASE_URL, CACHE_TTL, …; sink --help), or start
+"odastream up".
 
   odastream replay Sag --from start --dry-run           count what would be written
-  odastream replay Sag --from 24h --key 98765           one row
-  odastream replay --group newsroom --to 24h            a group of yours reads the last day again
+  odastream replay Sag --from 24h --key 98765           apply the records of one row
+  odastream replay --group newsroom --to 24h            let the group newsroom read the last day again
 
 Exit status 1 if a record could not be applied, or the group's offsets could not be set.`
 
@@ -49,19 +50,19 @@ type replayFlags struct {
 
 func replayCommand() command {
 	return command{
-		name: "replay", args: "[ENTITY]", about: "Apply a topic's records to the cache again, or have a group read them again.", more: replayMore,
+		name: "replay", args: "[ENTITY]", about: "Apply a topic's records to the cache again, or let a group read them again.", more: replayMore,
 		flags: func(set *flag.FlagSet) action {
 			f := &replayFlags{}
 			f.declare(set)
 			set.BoolVar(&f.json, "json", false, "print one JSON object a line")
 			set.StringVar(&f.from, "from", "", "apply the records from this `place`: start|OFFSET|TIME")
 			set.StringVar(&f.id, "key", "", "only those of the row with this `id`")
-			set.StringVar(&f.ids, "ids", "", "only those of the rows `FIRST..LAST`")
+			set.StringVar(&f.ids, "ids", "", "only records of the rows `FIRST..LAST`")
 			set.IntVar(&f.partition, "partition", replay.AllPartitions, "only this `partition`; -1: all")
 			set.StringVar(&f.group, "group", "", "set the offsets of this consumer `group` instead")
-			set.StringVar(&f.to, "to", "", "have the group go on from this `place`: start|OFFSET|TIME")
-			set.StringVar(&f.entity, "entity", "", "with --group: only the topic of this `entity`; default: all that the group has read")
-			set.BoolVar(&f.dry, "dry-run", false, "say what would be done, and do nothing")
+			set.StringVar(&f.to, "to", "", "set the group's offsets to this `place`: start|OFFSET|TIME")
+			set.StringVar(&f.entity, "entity", "", "with --group: only the topic of this `entity`; default: all topics that the group has read")
+			set.BoolVar(&f.dry, "dry-run", false, "print what would be done, and do nothing")
 			return f.run
 		},
 	}

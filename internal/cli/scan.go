@@ -10,11 +10,11 @@ import (
 )
 
 const scanMore = `
-The entity's poller reads it whole again: it looks for this wish at most half a minute later, and the tail goes on
-meanwhile. The scan finds silent edits, late rows and vanished ones. Where more vanished at once than a scan deletes by
-itself, the deletes are held back until --confirm-deletes says that they may be published.
+The entity's poller starts the scan within half a minute; the tail continues during it. The scan finds edits without a new
+stamp, late rows and vanished rows. If more rows vanished than a scan deletes by itself, the deletes are held back until
+they are confirmed with --confirm-deletes.
 
-The database is that of DATABASE_URL, or where that is not set that of the running "odastream up".`
+The database is that of DATABASE_URL or, if this is not set, that of the running "odastream up".`
 
 // scanFlags are the command line of scan.
 type scanFlags struct {
@@ -32,12 +32,12 @@ type scanReport struct {
 
 func scanCommand() command {
 	return command{
-		name: "scan", args: "ENTITY", about: "Have the poller read one entity whole again, now.", more: scanMore,
+		name: "scan", args: "ENTITY", about: "Ask the poller to read one entity whole again, now.", more: scanMore,
 		flags: func(set *flag.FlagSet) action {
 			f := &scanFlags{}
 			f.declare(set)
-			set.BoolVar(&f.confirm, "confirm-deletes", false, "let the rows that vanished be deleted, however many they are")
-			set.BoolVar(&f.dry, "dry-run", false, "say what would be done, and do nothing")
+			set.BoolVar(&f.confirm, "confirm-deletes", false, "delete the rows that vanished, however many they are")
+			set.BoolVar(&f.dry, "dry-run", false, "print what would be done, and do nothing")
 			set.BoolVar(&f.json, "json", false, "print what was done as one JSON object")
 			return f.run
 		},

@@ -10,8 +10,8 @@ import (
 )
 
 const statusMore = `
-The database is that of DATABASE_URL, or where that is not set that of the running "odastream up". Poller and sink are
-asked at --poller and --sink; what does not answer is said, and the tables tell the rest.`
+The database is that of DATABASE_URL or, if this is not set, that of the running "odastream up". Poller and sink are
+asked at the addresses of --poller and --sink. If one of them does not answer, the command says so and shows the rest.`
 
 // statusFlags are the command line of status.
 type statusFlags struct {

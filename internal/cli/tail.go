@@ -14,8 +14,8 @@ import (
 )
 
 const tailMore = `
-The topics are those of KAFKA_BROKERS (with KAFKA_TOPIC_PREFIX, KAFKA_TLS, …: poller --help), or where that is not set,
-those of the running "odastream up". It joins no consumer group and leaves no trace at the broker.`
+The topics are those of KAFKA_BROKERS (with KAFKA_TOPIC_PREFIX, KAFKA_TLS, …: poller --help) or, if this is not set, those of
+the running "odastream up". The command joins no consumer group and commits no offset.`
 
 // tailFlags are the command line of tail.
 type tailFlags struct {
@@ -31,7 +31,7 @@ func tailCommand() command {
 			f := &tailFlags{}
 			f.declare(set)
 			set.BoolVar(&f.json, "json", false, "print each change as the topic holds it, one JSON object a line; nothing for tombstones")
-			set.StringVar(&f.from, "from", "now", "`now|start`: only what comes, or first everything that the topic holds")
+			set.StringVar(&f.from, "from", "now", "`now|start`: only new changes, or first all that the topic holds")
 			return f.run
 		},
 	}

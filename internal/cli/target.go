@@ -23,7 +23,7 @@ import (
 type targetFlags struct{ dir string }
 
 func (f *targetFlags) declare(set *flag.FlagSet) {
-	set.StringVar(&f.dir, "dir", "", "state `directory` of an \"odastream up\" that was given one")
+	set.StringVar(&f.dir, "dir", "", "state `directory` of \"odastream up\", if it runs with --dir")
 }
 
 func (f *targetFlags) resolve(environ []string) (target, error) { return resolve(environ, f.dir) }

@@ -19,13 +19,13 @@ import (
 )
 
 const upMore = `
-It needs no service, account or container: it starts a Postgres from the programs that are on this machine, keeps the
-topics in a single-process fake of Kafka, and stores both in its state directory. The first start loads everything there
-is (the live API: about 12 hours, usable from the first minute; the simulated parliament: seconds); after that each
-change is a line. Ctrl-C stops it, and the next start goes on where it ended.
+It needs no service, account or container. It starts a Postgres from the programs that are installed on this machine, keeps
+the topics in a fake Kafka within the process, and stores both in its state directory. The first start loads all rows (about
+12 hours from the live API, usable from the first minute; seconds from the simulated parliament). After that it prints a
+line for each change. Ctrl-C stops it, and the next start continues there.
 
-To begin anew, stop it and remove the state directory. The variables of the poller and the sink that do not say where
-Kafka and Postgres are count here too: ODA_RATE, ODA_CONTACT, POLL_INTERVAL, SCAN_EVERY, … (poller --help, sink --help).`
+To start again from nothing, stop it and remove the state directory. The variables of poller and sink apply here too (ODA_RATE,
+ODA_CONTACT, POLL_INTERVAL, SCAN_EVERY, …: poller --help, sink --help), except those that name Kafka and Postgres.`
 
 // upFlags are the command line of up.
 type upFlags struct {
@@ -45,17 +45,17 @@ func upCommand() command {
 }
 
 func (f *upFlags) declare(set *flag.FlagSet) {
-	set.StringVar(&f.source, "source", "live", "`live|sim`: the API at oda.ft.dk, or a simulated parliament in which all is made up")
-	set.StringVar(&f.cfg.Dir, "dir", "", "`directory` for the state; default: one of yours, which the start names")
+	set.StringVar(&f.source, "source", "live", "`live|sim`: the API at oda.ft.dk, or a simulated parliament with invented rows")
+	set.StringVar(&f.cfg.Dir, "dir", "", "`directory` for the state; default: one of the user, which the start prints")
 	set.Func("entities", "comma-separated `names`: follow these entity sets only", func(text string) error {
 		return f.cfg.Entities.UnmarshalText([]byte(text))
 	})
-	set.Func("seed", "`number` that the simulated parliament is made from; default: 1, or that of the one there", func(text string) error {
+	set.Func("seed", "`number` from which the simulated parliament is generated; default: 1, or that of the existing one", func(text string) error {
 		seed, err := strconv.ParseUint(text, 10, 64)
 		f.cfg.Seed = &seed
 		return err
 	})
-	set.Func("scale", "`size` of the simulated parliament, 1 is about 20,000 rows; default: 1, or that of the one there", func(text string) error {
+	set.Func("scale", "`size` of the simulated parliament, 1 is about 20,000 rows; default: 1, or that of the existing one", func(text string) error {
 		scale, err := strconv.ParseFloat(text, 64)
 		f.cfg.Scale = &scale
 		if err == nil && !(scale >= 0 && scale <= 100) {

@@ -17,15 +17,16 @@ import (
 
 const verifyMore = `
 It compares each entity at the source (ODA_URL, ODA_ENTITIES) with the poller's ledger and the cache in the database
-(DATABASE_URL), or where these are not set with those of the running "odastream up". Rows are counted by ranges of ids,
-which are read where the numbers differ, and some windows are compared row by row; --full compares every row, a request
-for each 100, at ODA_RATE requests a second.
+(DATABASE_URL). If these are not set, those of the running "odastream up" are compared. The command counts rows by ranges of
+ids, reads the ranges in which the counts differ, and compares a sample of rows by content. With --full it compares every
+row, in a request for each 100, at ODA_RATE requests a second.
 
-Rows are the same if their content is, without the stamp opdateringsdato. The cache holds jsonb, which forgets the order
-of members, all but the last of two with one name, and how a number is spelled (1e2, 1.50, -0.0): no difference there.
+Two rows are the same if their contents are, without the stamp opdateringsdato. The cache stores jsonb, which does not keep the
+order of members, all but the last of two members with one name, and how a number is written (1e2, 1.50, -0.0). These are no
+differences.
 
-What seems to differ is looked at again until --wait is over, and what changed meanwhile is not counted. Exit status 0:
-no difference; 1: any difference, or an entity that could not be verified; 2: bad command line or settings.`
+A difference is checked again until --wait is over; a row that changes meanwhile is not counted. Exit status 0: no difference;
+1: a difference, or an entity that could not be verified; 2: bad command line or settings.`
 
 // verifyFlags are the command line of verify.
 type verifyFlags struct {
@@ -44,7 +45,7 @@ func verifyCommand() command {
 			f.declare(set)
 			set.BoolVar(&f.full, "full", false, "compare every row by its content")
 			set.IntVar(&f.sample, "sample", 5, "without --full: `windows` of 100 rows to compare, at random ids of each entity; 0: none")
-			set.DurationVar(&f.wait, "wait", 10*time.Second, "how `long` a suspected difference is looked at again, 1ms to 1h")
+			set.DurationVar(&f.wait, "wait", 10*time.Second, "how `long` a difference is checked again, 1ms to 1h")
 			set.StringVar(&f.entities, "entities", "", "verify these `names` only, comma-separated; default ODA_ENTITIES")
 			set.BoolVar(&f.json, "json", false, "print the report as one JSON object")
 			return f.run

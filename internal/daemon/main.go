@@ -77,10 +77,10 @@ func parseFlags(p Program, args []string) (flagValues, error) {
 const usageText = `%s
 
 Usage: %s [--once] [--version] [--help]
-  --once     do what there is to do, then exit
+  --once     work up to the current end, then exit
   --version  print the version
 
-It is set by environment variables:
+Environment variables configure it:
 
 `
 

@@ -22,7 +22,7 @@ import (
 	"odastream/stream"
 )
 
-// TopicPrefix is what every topic's name begins with in a trial.
+// TopicPrefix is prefix of every topic's name in a trial.
 const TopicPrefix = "parliament-"
 
 // screen is what people see.
