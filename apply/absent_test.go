@@ -184,7 +184,7 @@ func (r *rig) wantConverged() {
 	}
 }
 
-func TestATopicIsLookedThroughOnlyWhereDeletesMayBeGone(t *testing.T) {
+func TestATopicIsComparedOnlyIfDeletesMayBeLost(t *testing.T) {
 	t.Parallel()
 	for claim, c := range map[string]struct {
 		age  string

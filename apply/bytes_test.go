@@ -31,7 +31,7 @@ func TestBytesReadsSizes(t *testing.T) {
 	}
 }
 
-func TestBytesWritesWhatItReads(t *testing.T) {
+func TestBytesAreWrittenAsTheyAreRead(t *testing.T) {
 	t.Parallel()
 	for _, want := range []apply.Bytes{0, 1, 1000, 1024, 16 << 20, 3e9, 123456789} {
 		var got apply.Bytes

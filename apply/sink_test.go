@@ -157,7 +157,7 @@ func TestUndecodableRecordsAmongGoodOnesAreDeadLettered(t *testing.T) {
 	}
 }
 
-func TestDeadLetterTopicIsMadeWhereItIsMissing(t *testing.T) {
+func TestAMissingDeadLetterTopicIsCreated(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, kafkatest.Fake(t), "Sag")
 	if _, err := r.adm.CreateTopic(t.Context(), 1, 1, nil, r.kafka.Topic("Fremtid")); err != nil {
@@ -466,7 +466,7 @@ func TestBatchIsDroppedIfAnotherWriterMovedItsOffset(t *testing.T) {
 
 // A database restored from a backup has older rows and older offsets; the offset
 // committed to Kafka stays.
-func TestRestoredDatabaseIsBroughtUpAgain(t *testing.T) {
+func TestARestoredDatabaseCatchesUp(t *testing.T) {
 	t.Parallel()
 	cases := map[string]struct {
 		records   int // published after the restore
@@ -498,7 +498,7 @@ func TestRestoredDatabaseIsBroughtUpAgain(t *testing.T) {
 	}
 }
 
-func TestAuditFindsNothingWhileNobodyMovesOffsets(t *testing.T) {
+func TestAuditFindsNothingWhileOffsetsStay(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, kafkatest.Fake(t), "Sag", "Aktør")
 	reg := prometheus.NewRegistry()

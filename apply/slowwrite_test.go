@@ -16,7 +16,7 @@ import (
 // A write to Postgres that takes longer than the session timeout costs no member its
 // membership: a sink sends heartbeats while it writes, and one that joins meanwhile gets
 // its share without waiting for the write.
-func TestWriteLongerThanTheSessionEvictsNobody(t *testing.T) {
+func TestAWriteLongerThanTheSessionEvictsNoMember(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		brokers func(t *testing.T) []string

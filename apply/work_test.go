@@ -11,7 +11,7 @@ import (
 	"odastream/schema"
 )
 
-func TestHandOverWaitsForTheTransactionInFlightButNotForEver(t *testing.T) {
+func TestARevokeWaitsForTheRunningTransactionUpToALimit(t *testing.T) {
 	t.Parallel()
 	cases := map[string]struct {
 		transaction time.Duration

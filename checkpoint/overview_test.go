@@ -26,7 +26,7 @@ func filled(t *testing.T, sql string) (*checkpoint.Store, *pgxpool.Pool) {
 	return checkpoint.New(pool), pool
 }
 
-func TestOverviewTellsOfEachEntityThatAPollerHasHeld(t *testing.T) {
+func TestOverviewHasEachEntityThatHadALease(t *testing.T) {
 	t.Parallel()
 	s, _ := filled(t, `INSERT INTO poller_leases (entity_type, holder, expires_at) VALUES ('Sag', 'host:1', now() + interval '1h'), ('Aktør', 'gone', now() - interval '1s');
 INSERT INTO poller_watermarks (entity_type, watermark, loaded_at, updated_at) VALUES ('Sag', '2026-11-24T12:00:00Z', '2026-11-24T10:00:00Z', '2026-11-24T12:00:01Z')`)

@@ -14,7 +14,7 @@ import (
 	"odastream/stream"
 )
 
-func TestListStoresWhatIsSupersededAndShowsThePollersOwn(t *testing.T) {
+func TestListStoresSupersededStatesAndShowsThePollersDeadLetters(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	r.Add(t, 1, stand.ChangeOf(1, 10, `{}`), stream.ClassData, "22P05")
@@ -78,7 +78,7 @@ func TestShowFindsTheRecordOfADeadLetter(t *testing.T) {
 	}
 }
 
-func TestDiscardLeavesWhatGotAnotherStateMeanwhile(t *testing.T) {
+func TestDiscardSkipsDeadLettersWithAnotherState(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	for i := range int64(3) {

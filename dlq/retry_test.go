@@ -45,7 +45,7 @@ func TestRetryOfAnOldRecordOverANewerRowChangesNothing(t *testing.T) {
 	}
 }
 
-func TestRetryAfterTheCauseWasMendedApplies(t *testing.T) {
+func TestRetryAppliesOnceTheCauseIsRemoved(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	r.Exec(t, stand.ForbidBad)
@@ -96,7 +96,7 @@ func TestCanaryStopsAtTheFirstFailure(t *testing.T) {
 	r.Want(t, stand.DeadLetterStates, "1 retried, 2 discarded, 3 discarded, 4 retried, 5 open, 6 retried")
 }
 
-func TestWhatCannotBeRetriedStaysOpen(t *testing.T) {
+func TestDeadLettersThatCannotBeRetriedStayOpen(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	r.AddRecord(t, 1, &kgo.Record{Topic: "parliament-sag", Offset: 1, Key: []byte("Sag:1"), Value: []byte("no JSON")}, stream.ClassData, "")
@@ -121,7 +121,7 @@ func TestWhatCannotBeRetriedStaysOpen(t *testing.T) {
 }
 
 // Invariant 6: an outage is not a bad record.
-func TestOutageEndsARetryAndBlamesNoRecord(t *testing.T) {
+func TestAnOutageEndsARetryAndChangesNoState(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	r.Add(t, 1, stand.ChangeOf(1, 10, `{}`), stream.ClassData, "22P05")

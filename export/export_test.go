@@ -58,7 +58,7 @@ const oddVotes = `INSERT INTO parliamentary_data (entity_type, entity_id, data, 
     ('Afstemning', -1, '{}', 1),
     ('Afstemningstype', 1, '{"id":1}', 1)`
 
-func TestExportIsEachRowAsItIs(t *testing.T) {
+func TestExportWritesEachRowUnchanged(t *testing.T) {
 	t.Parallel()
 	rows, _ := archive(t, oddVotes)
 	out, n := write(t, rows, "Afstemning", export.JSON)
@@ -176,7 +176,7 @@ INSERT INTO parliamentary_data (entity_type, entity_id, data, seq) SELECT 'Stemm
 	}
 }
 
-func TestAFileIsWholeOrAsItWas(t *testing.T) {
+func TestAFileIsReplacedOnlyWhenComplete(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	path := filepath.Join(dir, "votes.ndjson")
@@ -216,7 +216,7 @@ func TestExportOfEveryEntity(t *testing.T) {
 	}
 }
 
-func TestWhatNobodyReadsIsAnError(t *testing.T) {
+func TestAnOutputThatNobodyReadsIsAnError(t *testing.T) {
 	t.Parallel()
 	rows, _ := archive(t, oddVotes)
 	votes, err := schema.Lookup("Afstemning")

@@ -67,7 +67,7 @@ DELETE FROM parliamentary_deleted`)
 	}
 }
 
-func TestRebuildLeavesToTheSinkWhatItHasNotApplied(t *testing.T) {
+func TestRebuildLeavesPendingRowsToTheSink(t *testing.T) {
 	t.Parallel()
 	r := stand.NewCopy(t, kafkatest.Fake(t), "Sag")
 	r.Load(t, 10, 10)
@@ -85,7 +85,7 @@ func TestRebuildLeavesToTheSinkWhatItHasNotApplied(t *testing.T) {
 	}
 }
 
-func TestRebuildRefusesWhatItCannotJudge(t *testing.T) {
+func TestRebuildRefusesTopicsThatItCannotCompare(t *testing.T) {
 	t.Parallel()
 	r := stand.NewCopy(t, kafkatest.Fake(t), "Sag")
 	if _, err := run(t, r, false); !errors.Is(err, cache.ErrNotApplied) {

@@ -71,12 +71,12 @@ func (n *newsroom) offsetAt(t *testing.T, when time.Time) map[int32]int64 {
 	return at
 }
 
-func TestReplayHasAGroupReadAgain(t *testing.T) {
+func TestReplaySetsTheOffsetsOfAGroup(t *testing.T) {
 	t.Parallel()
 	groupReadsAgain(t, newNewsroom(t, kafkatest.Fake(t)))
 }
 
-func TestReplayHasAGroupReadAgainOnRealKafka(t *testing.T) {
+func TestReplaySetsTheOffsetsOfAGroupOnRealKafka(t *testing.T) {
 	t.Parallel()
 	groupReadsAgain(t, newNewsroom(t, kafkatest.Real(t)))
 }
@@ -165,7 +165,7 @@ func (n *newsroom) groupAtOffsets(t *testing.T, group string) {
 	}
 }
 
-func TestReplayRefusesGroupsThatAreNotToBeSet(t *testing.T) {
+func TestReplayRefusesGroupsThatItMustNotSet(t *testing.T) {
 	t.Parallel()
 	n := newNewsroom(t, kafkatest.Fake(t))
 	n.publish(t, 10)

@@ -34,7 +34,7 @@ func TestReplayOverACompleteCacheChangesNothing(t *testing.T) {
 	}
 }
 
-func TestReplayBringsBackWhatTheCacheHasLost(t *testing.T) {
+func TestReplayRestoresRowsThatTheCacheLost(t *testing.T) {
 	t.Parallel()
 	n := newNewsroom(t, kafkatest.Fake(t))
 	records := n.publish(t, 100)
@@ -64,7 +64,7 @@ func TestReplayBringsBackWhatTheCacheHasLost(t *testing.T) {
 	}
 }
 
-func TestReplayNeverTakesARowBack(t *testing.T) {
+func TestReplayNeverReplacesANewerRow(t *testing.T) {
 	t.Parallel()
 	n := newNewsroom(t, kafkatest.Fake(t))
 	n.publish(t, 30)
@@ -132,7 +132,7 @@ count(*) FILTER (WHERE data->>'titel' = 'version 4'), (SELECT count(*) FROM parl
 	}
 }
 
-func TestReplayBeginsWhereItIsTold(t *testing.T) {
+func TestReplayStartsAtItsPlace(t *testing.T) {
 	t.Parallel()
 	n := newNewsroom(t, kafkatest.Fake(t))
 	n.publish(t, 50) // the last round begins 200 s after the first
@@ -169,7 +169,7 @@ func TestReplayBeginsWhereItIsTold(t *testing.T) {
 }
 
 // An unreadable record and one that Postgres refuses are reported, and stop no others.
-func TestReplayGoesOnBehindABadRecord(t *testing.T) {
+func TestReplayContinuesAfterABadRecord(t *testing.T) {
 	t.Parallel()
 	n := newNewsroom(t, kafkatest.Fake(t))
 	n.publish(t, 20)

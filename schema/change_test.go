@@ -143,7 +143,7 @@ func changes() *rapid.Generator[Change] {
 	})
 }
 
-func TestParseChangeUndoesAppendJSON(t *testing.T) {
+func TestParseChangeIsTheInverseOfAppendJSON(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		want := changes().Draw(t, "change")

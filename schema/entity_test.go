@@ -18,7 +18,7 @@ import (
 
 var edmTypes = []string{"Edm.Int16", "Edm.Int32", "Edm.Int64", "Edm.String", "Edm.Boolean", "Edm.DateTime", "Edm.Decimal"}
 
-func TestEntitiesAreWhole(t *testing.T) {
+func TestEntitiesAreComplete(t *testing.T) {
 	t.Parallel()
 	list := Entities()
 	if len(list) != 50 {
@@ -231,9 +231,9 @@ func TestCachePartitionsAreTheEntities(t *testing.T) {
 	}
 }
 
-// TestEntitiesAreTheSources compares the embedded list with the service's own
+// TestEntitiesAreThoseOfTheSource compares the embedded list with the service's own
 // $metadata.
-func TestEntitiesAreTheSources(t *testing.T) {
+func TestEntitiesAreThoseOfTheSource(t *testing.T) {
 	t.Parallel()
 	root := os.Getenv("ODASTREAM_REAL_ROWS")
 	if root == "" {

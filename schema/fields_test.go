@@ -62,7 +62,7 @@ func TestChangedCannotTellFromOtherBytes(t *testing.T) {
 	}
 }
 
-func TestFingerprintRefusesWhatIsNoObject(t *testing.T) {
+func TestFingerprintRefusesANonObject(t *testing.T) {
 	t.Parallel()
 	for _, row := range []string{``, `null`, `[]`, `{"a":1`, `{} x`} {
 		if hash, fields, err := Fingerprint([]byte(row)); err == nil || fields != nil || hash != (Hash{}) {
@@ -114,7 +114,7 @@ func apart(names []string) bool {
 
 // Two bytes must distinguish an entity's names, or its updates would never say what
 // changed.
-func TestFieldNamesOfEachEntityAreApart(t *testing.T) {
+func TestFieldNamesOfEachEntityAreDistinct(t *testing.T) {
 	t.Parallel()
 	for _, e := range Entities() {
 		var names []string

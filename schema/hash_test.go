@@ -25,9 +25,9 @@ func mustHash(t interface {
 	return hash
 }
 
-// TestContentHashStays pins the hash: another hash for the same row would make every
+// TestContentHashStaysTheSame pins the hash: another hash for the same row would make every
 // row of every ledger look changed, and publish all rows again.
-func TestContentHashStays(t *testing.T) {
+func TestContentHashStaysTheSame(t *testing.T) {
 	t.Parallel()
 	for row, want := range map[string]string{
 		`{}`: "e3b0c44298fc1c149afbf4c8996fb924",
@@ -43,7 +43,7 @@ func TestContentHashStays(t *testing.T) {
 
 func hash32(h Hash) string { return hex.EncodeToString(h[:]) }
 
-func TestContentHashTellsContentFromSpelling(t *testing.T) {
+func TestContentHashDependsOnContentAndNotOnBytes(t *testing.T) {
 	t.Parallel()
 	for claim, c := range map[string]struct {
 		a, b string
@@ -87,7 +87,7 @@ func TestContentHashTellsContentFromSpelling(t *testing.T) {
 	}
 }
 
-func TestContentHashRefusesWhatIsNoObject(t *testing.T) {
+func TestContentHashRefusesANonObject(t *testing.T) {
 	t.Parallel()
 	for _, row := range []string{
 		``, ` `, `null`, `1`, `"a"`, `[]`, `[{}]`, `{`, `{"a"`, `{"a":`, `{"a":1`, `{"a":1,`, `{"a":1,}`, `{1:2}`, `{"a" 1}`,
@@ -113,7 +113,7 @@ func TestContentHashLeavesTheRowAlone(t *testing.T) {
 }
 
 // A reused reading hashes like a new one, also after an invalid row.
-func TestContentHashKnowsNothingOfTheRowBefore(t *testing.T) {
+func TestContentHashDoesNotDependOnThePreviousRow(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		used := new(reading)
@@ -134,7 +134,7 @@ func TestContentHashKnowsNothingOfTheRowBefore(t *testing.T) {
 	})
 }
 
-func TestTextWithoutALongEscapeHasNoShorterSpelling(t *testing.T) {
+func TestTextWithoutALongEscapeHasNoShorterForm(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		part := rapid.SampledFrom([]string{
@@ -147,7 +147,7 @@ func TestTextWithoutALongEscapeHasNoShorterSpelling(t *testing.T) {
 	})
 }
 
-func TestContentHashIsTheSameInEverySpelling(t *testing.T) {
+func TestContentHashIsTheSameInEveryEncoding(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		row := objects(2).Draw(t, "row")

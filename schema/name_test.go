@@ -37,7 +37,7 @@ func TestSuffix(t *testing.T) {
 // suffix has.
 var legal = regexp.MustCompile(`^[a-z0-9._-]*$`)
 
-func TestSuffixIsLegalAndSettled(t *testing.T) {
+func TestSuffixIsLegalAndStable(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		name := texts.Draw(t, "name")
@@ -51,7 +51,7 @@ func TestSuffixIsLegalAndSettled(t *testing.T) {
 	})
 }
 
-func TestParseKeyUndoesKey(t *testing.T) {
+func TestParseKeyIsTheInverseOfKey(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		entity := rapid.OneOf(texts, rapid.SampledFrom([]string{"Sag", "Aktør", "a:b", ":", "Sag:1"})).
@@ -64,7 +64,7 @@ func TestParseKeyUndoesKey(t *testing.T) {
 	})
 }
 
-func TestParseKeyRefusesWhatKeyDoesNotMake(t *testing.T) {
+func TestParseKeyRefusesTextsThatAreNoKey(t *testing.T) {
 	t.Parallel()
 	for _, key := range []string{
 		"", ":", "Sag", "Sag:", ":1", "Sag:x", "Sag:1.0", "Sag:01", "Sag:+1", "Sag:-0", "Sag: 1", "Sag:1 ", "Sag:1\n",

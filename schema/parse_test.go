@@ -84,7 +84,7 @@ func TestParseChangeRefusesJSONThatIsNoChange(t *testing.T) {
 	}
 }
 
-func TestParseChangeRefusesWhatIsNoJSON(t *testing.T) {
+func TestParseChangeRefusesInvalidJSON(t *testing.T) {
 	t.Parallel()
 	for claim, value := range map[string]string{
 		"nothing":                     ``,
@@ -141,7 +141,7 @@ func TestParseErrorSaysWhatIsWrong(t *testing.T) {
 	}
 }
 
-func TestParseChangeReadsWhatOthersMayWrite(t *testing.T) {
+func TestParseChangeReadsTheJSONOfOtherWriters(t *testing.T) {
 	t.Parallel()
 	want := sampleChange([]byte(`{"id":98765}`))
 	for claim, value := range map[string]string{

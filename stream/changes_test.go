@@ -49,7 +49,7 @@ func TestChangesComeInOrderAndDeletesOnce(t *testing.T) {
 }
 
 // A change that the loop has continued from does not come again; the last one does.
-func TestAGroupGoesOnWhereItsLoopWasLeft(t *testing.T) {
+func TestAGroupContinuesWhereItsLoopEnded(t *testing.T) {
 	t.Parallel()
 	onBoth(t, func(t *testing.T, b *bench) {
 		b.single(t)
@@ -82,7 +82,7 @@ func TestAGroupGoesOnWhereItsLoopWasLeft(t *testing.T) {
 	})
 }
 
-func TestNewChangesAreThoseToCome(t *testing.T) {
+func TestNewChangesStartsAtTheEnd(t *testing.T) {
 	t.Parallel()
 	b := benchFor(t)
 	p := b.publisher(t)
@@ -130,7 +130,7 @@ func TestATombstoneAloneIsADelete(t *testing.T) {
 	}
 }
 
-func TestARecordOfNoSenseDoesNotEndTheLoop(t *testing.T) {
+func TestAnUndecodableRecordDoesNotEndTheLoop(t *testing.T) {
 	t.Parallel()
 	b := benchFor(t)
 	bad := &kgo.Record{Topic: b.cfg.Topic("Sag"), Key: []byte("Sag:1"), Value: []byte("{")}
@@ -157,7 +157,7 @@ func TestARecordOfNoSenseDoesNotEndTheLoop(t *testing.T) {
 	}
 }
 
-func TestWhatEndsALoopAtOnce(t *testing.T) {
+func TestErrorsThatEndALoopAtOnce(t *testing.T) {
 	t.Parallel()
 	b := benchFor(t)
 	over, cancel := context.WithCancel(t.Context())

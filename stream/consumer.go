@@ -51,7 +51,7 @@ const (
 	resetRecreated  = "recreated"
 	resetOutOfRange = "out_of_range"
 	resetDataLoss   = "data_loss"
-	resetAged       = "aged"
+	resetOld        = "aged"
 )
 
 type consumerMetrics struct {
@@ -65,7 +65,7 @@ func newConsumerMetrics(reg prometheus.Registerer) *consumerMetrics {
 			Help: "Partitions not read from the stored offset, by reason: topic recreated, offset out_of_range, the broker's data_loss; and partitions whose topic was read whole first: offset aged.",
 		}, []string{"reason"}),
 	}
-	for _, reason := range []string{resetRecreated, resetOutOfRange, resetDataLoss, resetAged} {
+	for _, reason := range []string{resetRecreated, resetOutOfRange, resetDataLoss, resetOld} {
 		m.resets.WithLabelValues(reason)
 	}
 	if reg != nil {

@@ -281,7 +281,7 @@ func (b bench) open(direct bool, cc stream.GroupConfig, reg prometheus.Registere
 	return c
 }
 
-func TestConsumerFindsTopicsMadeLaterAndLeavesDeadLettersAlone(t *testing.T) {
+func TestConsumerFindsNewTopicsAndSkipsDeadLetters(t *testing.T) {
 	t.Parallel()
 	b, o := newBench(t, kafkatest.Fake(t)), &offsetsInMemory{}
 	c := b.consumer(b.config(o), nil)

@@ -56,7 +56,7 @@ func TestDeadLettersAreReadBackAsTheyWereWritten(t *testing.T) {
 	})
 }
 
-func TestARecordThatIsNoDeadLetterSaysSo(t *testing.T) {
+func TestARecordThatIsNoDeadLetterHasAnError(t *testing.T) {
 	t.Parallel()
 	got := storedDeadLetter("parliament-sag", &kgo.Record{Key: []byte("Sag:7"), Headers: headers("dlq.partition", "2", "dlq.offset", "x")})
 	if got.Class != "" || got.Err == "" || got.HasOffset {

@@ -184,9 +184,9 @@ func TestDecodeSharesNoMemoryWithTheRecord(t *testing.T) {
 	}
 }
 
-// TestWhatIsPublishedKeepsToTheSchema is the test of schema/change.schema.json
+// TestPublishedChangesMatchTheSchema is the test of schema/change.schema.json
 // against the bytes that go out.
-func TestWhatIsPublishedKeepsToTheSchema(t *testing.T) {
+func TestPublishedChangesMatchTheSchema(t *testing.T) {
 	t.Parallel()
 	s := changeSchema(t)
 	updated := update("Sag", 1, 1)

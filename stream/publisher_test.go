@@ -35,7 +35,7 @@ func keys(records []*kgo.Record) []string {
 	return out
 }
 
-func TestWhatIsPublishedIsOnTheTopic(t *testing.T) {
+func TestPublishedChangesAreOnTheTopic(t *testing.T) {
 	t.Parallel()
 	onBoth(t, func(t *testing.T, b *bench) {
 		b.single(t)

@@ -123,7 +123,7 @@ func TestAPageHasTheRecordsOfItsChangesInOrder(t *testing.T) {
 	}
 }
 
-func TestTextsOfARecordDoNotGrowIntoEachOther(t *testing.T) {
+func TestTextsOfARecordShareNoMemory(t *testing.T) {
 	t.Parallel()
 	rec := newEncoder(Config{}).records(update("Sag", 1, 2))[0]
 	_, _ = append(rec.Key, "0"...), append(rec.Value, "0"...)

@@ -141,7 +141,7 @@ func TestAPasswordFileIsReadAtEachLogIn(t *testing.T) {
 	}
 }
 
-func TestNewClientNamesWhatItCannotRead(t *testing.T) {
+func TestNewClientNamesAFileThatItCannotRead(t *testing.T) {
 	t.Parallel()
 	for claim, tc := range map[string]struct {
 		cfg  Config

@@ -38,7 +38,7 @@ func (s *starts) checkAges(ctx context.Context, ages map[string]time.Duration) e
 		if ages[topic] <= keeps {
 			continue
 		}
-		s.metrics.resets.WithLabelValues(resetAged).Inc()
+		s.metrics.resets.WithLabelValues(resetOld).Inc()
 		s.log.Warn("stored offset is older than the topic keeps deletes, reading the topic from its start for missing deletes",
 			"topic", topic, "age", ages[topic].Round(time.Second), "delete_retention", keeps)
 		s.report(fmt.Sprintf("looking for deletes of topic %s that were missed in the last %s", topic, ages[topic].Round(time.Second)))

@@ -36,7 +36,7 @@ func (b *bench) configs(t *testing.T, topic string, keys ...string) map[string]s
 	return out
 }
 
-func TestMadeTopicsHaveTheContractsSettings(t *testing.T) {
+func TestNewTopicsHaveTheContractsSettings(t *testing.T) {
 	t.Parallel()
 	onBoth(t, func(t *testing.T, b *bench) {
 		b.ensure(t, "Sag", "Aktør")
@@ -118,7 +118,7 @@ func TestManyProcessesEnsureAtOnce(t *testing.T) {
 	})
 }
 
-func TestATopicThatCannotBeMadeIsNamed(t *testing.T) {
+func TestATopicThatCannotBeCreatedIsNamed(t *testing.T) {
 	t.Parallel()
 	b := onFake(t)
 	b.cfg.Replication = 3

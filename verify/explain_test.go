@@ -86,7 +86,7 @@ func TestExplainWithoutASource(t *testing.T) {
 	}
 }
 
-func TestReportSaysNoMoreThanWasLookedAt(t *testing.T) {
+func TestReportCountsOnlyComparedRows(t *testing.T) {
 	t.Parallel()
 	var text strings.Builder
 	r := verify.Report{Sentence: "as of then, all is well", Entities: []verify.Entity{{

@@ -23,7 +23,7 @@ func modes() map[string]verify.Options {
 	return map[string]verify.Options{"full": {Full: true}, "by sample": {Sample: 5}, "by numbers": {}}
 }
 
-func TestCleanCopyIsProved(t *testing.T) {
+func TestACorrectCopyHasNoDifferences(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.put("Sagstype", 120, 1, 1)
@@ -148,7 +148,7 @@ func TestEachKindOfDamageIsNamed(t *testing.T) {
 
 // jsonb does not keep a row's spelling. Another spelling is no difference, another
 // value is.
-func TestWhatJSONBForgetsIsNoDifference(t *testing.T) {
+func TestWhatJSONBDoesNotKeepIsNoDifference(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {
 		source, cached string
@@ -275,7 +275,7 @@ SELECT entity_type, entity_id, seq, true FROM poller_ledger WHERE entity_id <= 3
 	}
 }
 
-func TestWhatCannotBeVerifiedIsSaid(t *testing.T) {
+func TestAnEntityThatCannotBeVerifiedIsNamed(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.put("Sagstype", 3, 1, 1)

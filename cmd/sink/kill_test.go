@@ -50,10 +50,10 @@ func (r *rig) killAfter(ctx context.Context, t *testing.T, further int64, args .
 	return append(seen[max(0, len(seen)-30):], now)
 }
 
-// TestKilledSinkLosesAndDoublesNothing kills the sink with SIGKILL again and
+// TestAKilledSinkLosesAndRepeatsNothing kills the sink with SIGKILL again and
 // again while records are there to apply. What the database holds at any moment
 // must be exactly the records before its offsets.
-func TestKilledSinkLosesAndDoublesNothing(t *testing.T) {
+func TestAKilledSinkLosesAndRepeatsNothing(t *testing.T) {
 	t.Parallel()
 	brokers := map[string]func(t *testing.T) []string{
 		"fake": func(t *testing.T) []string { t.Helper(); return kafkatest.Fake(t) },

@@ -177,7 +177,7 @@ func TestTheSetHoldsTheOpenCases(t *testing.T) {
 }
 
 // A command that Redis refuses ends the program; the next one begins with it.
-func TestWhatRedisRefusesComesAgain(t *testing.T) {
+func TestARecordThatRedisRefusesComesAgain(t *testing.T) {
 	t.Parallel()
 	n, s := parliament(t), serve(t)
 	ctx, cancel := context.WithCancel(machine.Context(t, "the last change"))

@@ -51,7 +51,7 @@ func TestVotesArePrintedOnce(t *testing.T) {
 	}
 }
 
-func TestAVoteOfNoSenseIsNamed(t *testing.T) {
+func TestAnInvalidVoteIsNamed(t *testing.T) {
 	t.Parallel()
 	got := line(newsroom.Change("Afstemning", 5, 1, schema.Create, `{"nummer":"x"}`))
 	if want := "vote 5: json: cannot unmarshal"; len(got) < len(want) || got[:len(want)] != want {

@@ -33,7 +33,7 @@ func want(t *testing.T, status int, out string, wantStatus int, parts ...string)
 	}
 }
 
-func TestRetrySaysWhatBecameOfEachDeadLetter(t *testing.T) {
+func TestRetryPrintsTheOutcomeOfEachDeadLetter(t *testing.T) {
 	t.Parallel()
 	d := stand.NewDeadLetters(t)
 	d.Exec(t, stand.ForbidBad)
@@ -62,7 +62,7 @@ func TestRetrySaysWhatBecameOfEachDeadLetter(t *testing.T) {
 	want(t, status, out, 1, "there is no dead letter parliament-sag/0@9")
 }
 
-func TestDiscardLeavesTheReceipt(t *testing.T) {
+func TestDiscardPrintsReceipts(t *testing.T) {
 	t.Parallel()
 	d := stand.NewDeadLetters(t)
 	for i := range int64(3) {

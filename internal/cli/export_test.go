@@ -75,7 +75,7 @@ func (h *hook) Write(p []byte) (int, error) {
 	return len(p), h.fail
 }
 
-func TestExportToAFileIsWholeOrNotThere(t *testing.T) {
+func TestExportWritesAFileCompletelyOrNotAtAll(t *testing.T) {
 	t.Parallel()
 	url := archive(t, oddVotes)
 	dir := t.TempDir()
@@ -120,7 +120,7 @@ func TestExportFaults(t *testing.T) {
 	}
 }
 
-func TestExportToldToStopIsNotDone(t *testing.T) {
+func TestAnInterruptedExportExitsWithOne(t *testing.T) {
 	t.Parallel()
 	url := archive(t, manyVotes)
 	ctx, stop := context.WithCancel(t.Context())

@@ -26,7 +26,7 @@ func runRebuild(t *testing.T, r *stand.Copy, args ...string) (int, string) {
 	return status, out.String()
 }
 
-func TestRebuildSaysWhatIsWrongAndMendsIt(t *testing.T) {
+func TestRebuildReportsAndMendsDamage(t *testing.T) {
 	t.Parallel()
 	r := stand.NewCopy(t, kafkatest.Fake(t), "Sag")
 	r.Load(t, 20, 10)
@@ -57,7 +57,7 @@ DELETE FROM parliamentary_deleted`)
 	want(t, status, out, 0, "no difference")
 }
 
-func TestRebuildRefusesWhatItCannotJudge(t *testing.T) {
+func TestRebuildRefusesTopicsThatItCannotCompare(t *testing.T) {
 	t.Parallel()
 	r := stand.NewCopy(t, kafkatest.Fake(t), "Sag")
 	status, out := runRebuild(t, r)
@@ -99,7 +99,7 @@ func TestRebuildNamesTheRowsThatPostgresRefuses(t *testing.T) {
 	}
 }
 
-func TestRebuildSaysWhatItLeavesToTheSink(t *testing.T) {
+func TestRebuildReportsPendingRows(t *testing.T) {
 	t.Parallel()
 	r := stand.NewCopy(t, kafkatest.Fake(t), "Sag")
 	r.Load(t, 10, 10)

@@ -37,7 +37,7 @@ func run(t *testing.T, s *stand.Stand, args ...string) (int, string) {
 	return Run(t.Context(), args, s.Environ(), &out, &out), out.String()
 }
 
-func TestReplaySaysWhatItWillDoAndWhatItDid(t *testing.T) {
+func TestReplayPrintsItsPlanAndItsResult(t *testing.T) {
 	t.Parallel()
 	s := published(t)
 	status, out := run(t, s, "replay", "Sag", "--from", "start", "--dry-run")
@@ -55,7 +55,7 @@ func TestReplaySaysWhatItWillDoAndWhatItDid(t *testing.T) {
 	want(t, status, out, 0, `"chosen": 4,`, `"inserted": 3,`, `"stale": 1,`)
 }
 
-func TestReplayOfAGroupSaysWhatItWillDoAndWhatItDid(t *testing.T) {
+func TestReplayOfAGroupPrintsItsPlanAndItsResult(t *testing.T) {
 	t.Parallel()
 	s := published(t)
 	adm, offsets := kadm.NewClient(s.Client), kadm.Offsets{}

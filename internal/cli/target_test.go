@@ -80,7 +80,7 @@ func TestNoDatabaseIsABadSetting(t *testing.T) {
 	}
 }
 
-func TestTheVariablesOfATrialLeadToIt(t *testing.T) {
+func TestTheVariablesOfATrialConnectToIt(t *testing.T) {
 	t.Parallel()
 	to := ofTrial([]string{
 		"KAFKA_BROKERS=elsewhere:9092", "KAFKA_SASL_PASSWORD=secret", "KAFKA_TOPIC_PREFIX=x-", "DATABASE_URL=postgres://elsewhere",

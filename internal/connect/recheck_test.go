@@ -43,7 +43,7 @@ func empty(t *testing.T, url string) {
 	}
 }
 
-func TestADatabaseMadeAnewIsGivenItsTables(t *testing.T) {
+func TestARecreatedDatabaseGetsItsTables(t *testing.T) {
 	t.Parallel()
 	url := pgtest.Migrated(t)
 	pool := watched(t, url, func(ctx context.Context, pool *pgxpool.Pool) error {

@@ -36,7 +36,7 @@ func TestTitle(t *testing.T) {
 	}
 }
 
-func TestLongTitleIsCutBetweenLetters(t *testing.T) {
+func TestALongTitleIsCutBetweenCharacters(t *testing.T) {
 	t.Parallel()
 	got := console.Title([]byte(`{"titel":"` + strings.Repeat("å", 500) + `"}`))
 	if n := utf8.RuneCountInString(got); n != 90 || !strings.HasSuffix(got, "å…") {

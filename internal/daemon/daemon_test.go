@@ -116,7 +116,7 @@ func failing(err error) func(context.Context, Env) (Job, error) {
 	return func(context.Context, Env) (Job, error) { return Job{}, err }
 }
 
-func TestADaemonTriesItsStartUntilItWorks(t *testing.T) {
+func TestADaemonRetriesItsStart(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var at []time.Duration

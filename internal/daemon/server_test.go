@@ -127,7 +127,7 @@ func TestStatusIsTheJobsJSON(t *testing.T) {
 	}
 }
 
-func TestMetricsAreOfTheStartThatWorked(t *testing.T) {
+func TestMetricsAreThoseOfTheSuccessfulStart(t *testing.T) {
 	t.Parallel()
 	addr, let := serving(t, Job{})
 	let()

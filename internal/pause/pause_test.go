@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-func TestForTakesAsLongAsItIsTold(t *testing.T) {
+func TestForWaitsForItsDuration(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		for _, d := range []time.Duration{-time.Second, 0, time.Hour} {

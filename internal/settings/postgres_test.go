@@ -27,7 +27,7 @@ func TestAddressesOfPostgresAreRead(t *testing.T) {
 	}
 }
 
-func TestUnreadableAddressesAreBadSettingsThatShowNothing(t *testing.T) {
+func TestUnreadableAddressesAreBadSettingsWithoutSecrets(t *testing.T) {
 	t.Parallel()
 	for claim, address := range map[string]string{
 		"a blank before a URL":                " postgres://me:hunter22@db/x",

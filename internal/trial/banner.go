@@ -53,11 +53,11 @@ func (t *trial) topicsLine() string {
 }
 
 func (t *trial) stateLine() string {
-	if t.former.Applied == 0 {
+	if t.earlier.Applied == 0 {
 		return t.state.dir + " (new; log in " + logFile + ")"
 	}
 	return fmt.Sprintf("%s (goes on where it ended %s: %d of %d entities loaded; log in %s)",
-		t.state.dir, t.former.Last.Local().Format(time.DateTime), t.former.Loaded, len(t.entities), logFile)
+		t.state.dir, t.earlier.Last.Local().Format(time.DateTime), t.earlier.Loaded, len(t.entities), logFile)
 }
 
 func (t *trial) statusLine() string {

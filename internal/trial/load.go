@@ -47,7 +47,7 @@ func measure(poller capture.Status, sink apply.Status) load {
 }
 
 // text is the progress in a line that fits on a terminal.
-func (l load) text(f former, spent time.Duration) string {
+func (l load) text(f earlier, spent time.Duration) string {
 	text := fmt.Sprintf("%s: %d/%d entities", l.kind(f), l.complete, l.entities)
 	if l.expected > 0 {
 		text += fmt.Sprintf(", %s of %s rows read", grouped(l.rows), grouped(l.expected))
@@ -63,7 +63,7 @@ func (l load) text(f former, spent time.Duration) string {
 }
 
 // kind is the name of the work.
-func (l load) kind(f former) string {
+func (l load) kind(f earlier) string {
 	if f.Loaded >= l.entities {
 		return "catching up"
 	}

@@ -18,39 +18,39 @@ func TestLoadIsMeasuredAndShown(t *testing.T) {
 		{Partitions: []apply.PartitionStatus{{Next: 1000}, {Next: 500}}}, {Partitions: []apply.PartitionStatus{{Next: 1}}},
 	}}
 	for claim, c := range map[string]struct {
-		poller capture.Status
-		former former
-		spent  time.Duration
-		want   string
+		poller  capture.Status
+		earlier earlier
+		spent   time.Duration
+		want    string
 	}{
 		"nothing known yet": {
-			statuses("waiting", "waiting"), former{}, 0, "first load: 0/2 entities, 1,501 in Postgres",
+			statuses("waiting", "waiting"), earlier{}, 0, "first load: 0/2 entities, 1,501 in Postgres",
 		},
 		"under way": {
 			capture.Status{Entities: []capture.EntityStatus{
 				{Entity: "Sag", State: "loading", Rows: 1000, Expected: 99000},
 				{Entity: "Periode", State: "following", Rows: 162, Expected: 160},
 			}},
-			former{},
+			earlier{},
 			time.Second, "first load: 1/2 entities, 1,162 of 99,162 rows read, 1,501 in Postgres",
 		},
 		"a long one says how long": {
 			capture.Status{Entities: []capture.EntityStatus{{State: "loading", Rows: 1000, Expected: 101000}}},
-			former{},
+			earlier{},
 			10 * time.Second, "first load: 0/1 entities, 1,000 of 101,000 rows read, 1,501 in Postgres, about 17 minutes to go",
 		},
 		"what fails is named": {
 			capture.Status{Entities: []capture.EntityStatus{{Entity: "Fil", State: "failed"}, {Entity: "Sag", State: "absent"}}},
-			former{},
+			earlier{},
 			0, "first load: 1/2 entities, 1,501 in Postgres, backing off: Fil",
 		},
 		"a later start catches up": {
-			statuses("scanning", "folding"), former{Loaded: 2}, 0, "catching up: 1/2 entities, 1,501 in Postgres",
+			statuses("scanning", "folding"), earlier{Loaded: 2}, 0, "catching up: 1/2 entities, 1,501 in Postgres",
 		},
 	} {
 		t.Run(claim, func(t *testing.T) {
 			t.Parallel()
-			if got := measure(c.poller, sink).text(c.former, c.spent); got != c.want {
+			if got := measure(c.poller, sink).text(c.earlier, c.spent); got != c.want {
 				t.Errorf("text = %q\nwant   %q", got, c.want)
 			}
 		})

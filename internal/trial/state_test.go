@@ -10,7 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-func TestOneTrialADirectory(t *testing.T) {
+func TestADirectoryHasOneTrial(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	first := open(t, dir, true)
@@ -56,7 +56,7 @@ func TestRunningIsFoundOnlyWhileItRuns(t *testing.T) {
 	}
 }
 
-func TestDeadTrialIsNotRunning(t *testing.T) {
+func TestAnEndedTrialIsNotRunning(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	for claim, text := range map[string]string{

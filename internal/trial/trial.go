@@ -49,7 +49,7 @@ type trial struct {
 	sink      *wiring.Sink
 	reader    *follow.Reader
 	pool      *pgxpool.Pool
-	former    former // what an earlier trial left
+	earlier   earlier // what an earlier trial left
 	endpoints []endpoint
 	taken     []string // endpoints whose address is another program's
 	place     Place
@@ -135,7 +135,7 @@ func (t *trial) connect(ctx context.Context) (err error) {
 		return err
 	}
 	t.closers = append(t.closers, t.pool.Close)
-	if t.former, err = readFormer(ctx, t.pool); err != nil {
+	if t.earlier, err = readEarlier(ctx, t.pool); err != nil {
 		return err
 	}
 	// A killed trial still holds its leases. Nobody works under them: we alone hold

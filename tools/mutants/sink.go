@@ -25,7 +25,7 @@ func ofTheSink() []mutant {
 		{
 			rule: "a rebalance waits for a write, and not for long", file: "apply/work.go",
 			old: "time.NewTimer(s.handover)", new: "time.NewTimer(time.Hour)",
-			pkg: "./apply", tests: "TestWriteLongerThanTheSessionEvictsNobody",
+			pkg: "./apply", tests: "TestAWriteLongerThanTheSessionEvictsNoMember",
 		},
 	}
 }

@@ -25,7 +25,7 @@ func ofTheSource() []mutant {
 		{
 			rule: "what pgx would take for a parameter of the server is no address", file: "internal/settings/postgres.go",
 			old: "if !parameter.MatchString(name) {", new: "if !parameter.MatchString(name) && name == \"\" {",
-			pkg: "./internal/settings", tests: "TestUnreadableAddressesAreBadSettingsThatShowNothing",
+			pkg: "./internal/settings", tests: "TestUnreadableAddressesAreBadSettingsWithoutSecrets",
 		},
 		{
 			rule: "a redirect to another host is not followed", file: "oda/redirect.go",

@@ -11,18 +11,18 @@ import (
 	"odastream/checkpoint"
 )
 
-// former is what earlier trials on the directory have brought about. The zero
+// earlier is what earlier trials on the directory have brought about. The zero
 // value: there was none.
-type former struct {
+type earlier struct {
 	Loaded  int       // entities whose first load is complete
 	Applied int64     // offsets passed, of all topics together
 	Last    time.Time // when it was last at work
 }
 
-func readFormer(ctx context.Context, pool *pgxpool.Pool) (f former, err error) {
+func readEarlier(ctx context.Context, pool *pgxpool.Pool) (f earlier, err error) {
 	entities, err := checkpoint.New(pool).Overview(ctx)
 	if err != nil {
-		return former{}, fmt.Errorf("read what an earlier start left: %w", err)
+		return earlier{}, fmt.Errorf("read what an earlier start left: %w", err)
 	}
 	for _, e := range entities {
 		if !e.LoadedAt.IsZero() {
@@ -34,7 +34,7 @@ func readFormer(ctx context.Context, pool *pgxpool.Pool) (f former, err error) {
 	}
 	applied, err := cache.NewReader(pool).Applied(ctx)
 	if err != nil {
-		return former{}, fmt.Errorf("read what an earlier start left: %w", err)
+		return earlier{}, fmt.Errorf("read what an earlier start left: %w", err)
 	}
 	for _, n := range applied {
 		f.Applied += n
