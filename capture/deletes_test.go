@@ -3,6 +3,8 @@ package capture
 import (
 	"context"
 	"errors"
+	"fmt"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -125,6 +127,53 @@ func (w *world) frontier() time.Time {
 		w.t.Fatal(err)
 	}
 	return at.ConsistentThrough
+}
+
+// An empty answer proves nothing, however small the set is and however often it comes.
+func TestASmallSetIsNotDeletedOnEmptyAnswers(t *testing.T) {
+	t.Parallel()
+	for _, rows := range []int64{1, 4, 100} {
+		t.Run(fmt.Sprint(rows, " rows"), func(t *testing.T) {
+			t.Parallel()
+			w := many(t, rows)
+			w.vanish(1, rows)
+			for range 3 {
+				var held *HeldBackError
+				if err := w.once(); !errors.As(err, &held) || !held.Alone || held.Rows != int(rows) {
+					t.Fatalf("poller --once gives %v, want all %d deletes held back", err, rows)
+				}
+				if text := held.Error(); strings.Contains(text, "more than") || strings.Contains(text, "the next scan") {
+					t.Errorf("the error names a rule that does not hold the deletes back: %s", text)
+				}
+			}
+			if got := w.deletes(); got != 0 {
+				t.Errorf("%d deletes, want none until a person confirms", got)
+			}
+			if _, err := w.store.RequestScan(t.Context(), "Sag", true); err != nil {
+				t.Fatal(err)
+			}
+			w.mustOnce()
+			w.checkTopic("Sag")
+		})
+	}
+}
+
+// Within the limit a set may become as small as it will.
+func TestASetMayFallToLessThanAPage(t *testing.T) {
+	t.Parallel()
+	for claim, c := range map[string]struct{ rows, from, to int64 }{
+		"105 rows become 90": {105, 20, 34},
+		"101 rows become 1":  {101, 2, 101},
+		"3 rows become 2":    {3, 3, 3},
+	} {
+		t.Run(claim, func(t *testing.T) {
+			t.Parallel()
+			w := many(t, c.rows)
+			w.vanish(c.from, c.to)
+			w.mustOnce()
+			w.checkTopic("Sag")
+		})
+	}
 }
 
 func TestACollapsedEntityDeletesNothingUntilAPersonConfirms(t *testing.T) {

@@ -375,6 +375,11 @@ func (h *history) finish() {
 		if err != nil && !errors.As(err, &held) {
 			h.rt.Fatalf("poller --once in the end: %v\n%s", err, strings.Join(h.tale, "\n"))
 		}
+		if held != nil && held.Alone { // only a person can tell that the source is empty
+			if _, err := h.store.RequestScan(h.t.Context(), "Sag", true); err != nil {
+				h.rt.Fatal(err)
+			}
+		}
 		h.seen.filled = h.seen.filled || err == nil
 		missing, errMissing := h.store.VanishedRows(h.t.Context(), "Sag")
 		if err == nil && errMissing == nil && len(missing) == 0 && !resumed {

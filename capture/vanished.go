@@ -20,26 +20,34 @@ const (
 	maxDeletes, maxDeleteShare = 100, 0.02
 )
 
-// HeldBackError says that more rows of an entity vanished at once than one scan may
-// delete. Their deletes are held back until a second scan agrees, or a person
-// confirms them.
+// HeldBackError says that the deletes of an entity's vanished rows are held back: there
+// are more than one scan may delete, or no row is left to prove that the source's
+// answer is right. They wait until a second scan agrees, or a person confirms them.
 type HeldBackError struct {
 	Entity string
 	Rows   int   // whose deletes are held back
 	Limit  int64 // the number of rows that one scan may delete
-	// Collapsed means that the entity went from more than a page of rows to one page
-	// or none. Then only a person can confirm the deletes.
+	// Collapsed means that more rows than Limit vanished, and that the entity went from
+	// more than a page of rows to one page or none. Then only a person can confirm.
 	Collapsed bool
+	// Alone means that every row vanished, so that none has a known neighbour in the
+	// answer. Then only a person can confirm, however small the entity is.
+	Alone bool
 }
 
-// Error says what to do.
+// Error says which rule holds the deletes back, and what to do.
 func (e *HeldBackError) Error() string {
-	until := "the next scan agrees, or you confirm it with"
-	if e.Collapsed {
-		until = "you confirm it with"
+	what := fmt.Sprintf("%d rows of %s vanished at once, more than %d", e.Rows, e.Entity, e.Limit)
+	until := "you confirm it with"
+	switch {
+	case e.Alone:
+		what = fmt.Sprintf("all rows of %s vanished, %d in number, and no known row is in the source's answer", e.Entity, e.Rows)
+	case e.Collapsed:
+		what += ", and a page or less is left"
+	default:
+		until = "the next scan agrees, or you confirm it with"
 	}
-	return fmt.Sprintf("%d rows of %s vanished at once, more than %d: their deletes are held back until %s: odastream scan --confirm-deletes %s",
-		e.Rows, e.Entity, e.Limit, until, e.Entity)
+	return fmt.Sprintf("%s: their deletes are held back until %s: odastream scan --confirm-deletes %s", what, until, e.Entity)
 }
 
 // vanishedStore is the part of the store that has the vanished rows.
@@ -103,16 +111,19 @@ func (r *rechecker) judge(ctx context.Context, vanished []checkpoint.VanishedRow
 		read += done.Read
 	}
 	limit := max(maxDeletes, int64(maxDeleteShare*float64(live)))
-	collapsed := live > schema.PageSize && read <= schema.PageSize
 	few := int64(len(vanished)) <= limit
+	collapsed := !few && live > schema.PageSize && read <= schema.PageSize
+	var alone bool
 	for _, v := range vanished {
-		agreed := v.Scans > 1 || few && (v.Below != nil || v.Above != nil)
-		if v.Confirmed || agreed && !collapsed {
+		hasNeighbour := v.Below != nil || v.Above != nil
+		agreed := few || v.Scans > 1 && !collapsed
+		if v.Confirmed || hasNeighbour && agreed {
 			deletable = append(deletable, v)
 		}
+		alone = alone || !hasNeighbour
 	}
 	if n := len(vanished) - len(deletable); n > 0 {
-		heldBack = &HeldBackError{Entity: r.entity, Rows: n, Limit: limit, Collapsed: collapsed}
+		heldBack = &HeldBackError{Entity: r.entity, Rows: n, Limit: limit, Collapsed: collapsed, Alone: alone}
 	}
 	return deletable, heldBack, nil
 }

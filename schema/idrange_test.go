@@ -19,7 +19,7 @@ func TestIDRange(t *testing.T) {
 		"a range may end at id 0":                        {IDRange{Low: -2, High: 0}, []int64{-1, 0}, []int64{-2, 1}, false, false, "(-2, 0]"},
 		"the zero value holds no id":                     {IDRange{}, nil, []int64{-1, 0, 1}, false, true, "(0, 0]"},
 		"a range that ends before it begins is empty":    {IDRange{Low: 5, High: 3}, nil, []int64{3, 4, 5}, false, true, "(5, 3]"},
-		"all ids begin with 0":                           {AllIDs(), []int64{0, 1, math.MaxInt64}, []int64{-1}, true, false, "(-1, ∞)"},
+		"all ids are every Int64":                        {AllIDs(), []int64{math.MinInt64, -1, 0, 1, math.MaxInt64}, nil, true, false, "(-∞, ∞)"},
 		"a range without an upper end holds the rest":    {IDsAbove(7), []int64{8, math.MaxInt64}, []int64{7}, true, false, "(7, ∞)"},
 		"the range of one id holds it alone":             {OneID(0), []int64{0}, []int64{-1, 1}, false, false, "(-1, 0]"},
 		"no end on either side holds every id":           {IDRange{Low: NoStart, High: NoEnd}, []int64{math.MinInt64, -1, 0, math.MaxInt64}, nil, true, false, "(-∞, ∞)"},

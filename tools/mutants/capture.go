@@ -114,7 +114,7 @@ func ofTheScan() []mutant {
 		},
 		{
 			rule: "a set that collapses deletes nothing by itself", file: "capture/vanished.go",
-			old: "v.Confirmed || agreed && !collapsed", new: "v.Confirmed || agreed",
+			old: "v.Scans > 1 && !collapsed", new: "v.Scans > 1",
 			pkg: "./capture", tests: "TestACollapsedEntityDeletesNothingUntilAPersonConfirms",
 		},
 		{

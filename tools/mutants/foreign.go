@@ -53,5 +53,15 @@ func ofForeignData() []mutant {
 			old: "!known && len(p.rejects) >= schema.PageSize {", new: "!known && len(p.rejects) > 0 {",
 			pkg: "./capture", tests: "TestAHighestRowWithoutAnIDStopsNobody",
 		},
+		{
+			invariant: 7, rule: "an answer without a known row deletes nothing", file: "capture/vanished.go",
+			old: "v.Confirmed || hasNeighbour && agreed {", new: "v.Confirmed || agreed {",
+			pkg: "./capture", tests: "TestASmallSetIsNotDeletedOnEmptyAnswers",
+		},
+		{
+			rule: "a set within the limit may fall to less than a page", file: "capture/vanished.go",
+			old: "collapsed := !few && live", new: "collapsed := live",
+			pkg: "./capture", tests: "TestASetMayFallToLessThanAPage",
+		},
 	}
 }
