@@ -77,6 +77,20 @@ func TestAFaultySourceChangesNothing(t *testing.T) {
 	}
 }
 
+// A person sees that nothing is asked, and until when.
+func TestAPauseThatTheSourceAskedForIsSaid(t *testing.T) {
+	t.Parallel()
+	w := loaded(t)
+	p, stop := w.follow()
+	defer stop()
+	w.eventually("the daemon follows", func() bool { return !p.Status().Entities[0].Watermark.IsZero() })
+	if got := p.Status().Entities[0].PausedUntil; !got.IsZero() {
+		t.Errorf("paused until %s before the source asked for it", got)
+	}
+	w.sim.SetFaults(odasim.Faults{ErrorRate: 1, ErrorStatus: 503, RetryAfter: time.Hour})
+	w.eventually("the pause is said", func() bool { return p.Status().Entities[0].PausedUntil.After(time.Now()) })
+}
+
 // With a little of every fault a poller completes its work in some attempts, and
 // publishes nothing wrong before.
 func TestALittleOfEveryFaultPublishesNothingWrong(t *testing.T) {

@@ -105,7 +105,9 @@ func (p *Poller) names() []string {
 func (p *Poller) Status() Status {
 	status := Status{Holder: p.share.holder, Contract: p.contract.findings()}
 	for _, e := range p.entities {
-		status.Entities = append(status.Entities, e.snapshot())
+		entity := e.snapshot()
+		entity.PausedUntil = p.source.PausedUntil(e.Entity).UTC()
+		status.Entities = append(status.Entities, entity)
 	}
 	status.ConsistentThrough = earliest(status.Entities)
 	return status

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"sync/atomic"
+	"time"
 
 	"odastream/oda"
 	"odastream/schema"
@@ -13,6 +14,7 @@ import (
 type source interface {
 	Page(ctx context.Context, set string, w oda.Window, lane oda.Lane) (oda.Page, error)
 	Extent(ctx context.Context, set string, lane oda.Lane) (oda.Extent, error)
+	PausedUntil(set string) time.Time
 }
 
 // reader reads one entity from the source. It is safe for concurrent use.

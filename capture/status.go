@@ -33,6 +33,9 @@ type EntityStatus struct {
 	Published int64     `json:"published"`           // changes since the process started
 	Watermark time.Time `json:"watermark,omitzero"`  // everything stamped up to here was read
 	Changed   time.Time `json:"changed_at,omitzero"` // when State last changed
+	// PausedUntil is until when the source asked us not to ask for this set (Retry-After);
+	// zero if it did not.
+	PausedUntil time.Time `json:"paused_until,omitzero"`
 	// ConsistentThrough is a time: everything that the source had then is published.
 	// It is zero until a scan was complete.
 	ConsistentThrough time.Time `json:"consistent_through,omitzero"`

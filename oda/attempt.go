@@ -57,17 +57,17 @@ func (c *Client) ask(ctx context.Context, q request) error {
 // success, also for the breaker.
 func (c *Client) try(ctx context.Context, q request) *Error {
 	began := time.Now()
-	if err := c.budget.acquire(ctx, q.lane); err != nil {
+	if err := c.budget.acquire(ctx, q.set, q.lane); err != nil {
 		return q.fault(&Error{Kind: err})
 	}
-	defer c.budget.release()
+	defer c.budget.release(q.set, q.lane)
 	c.metrics.waited.WithLabelValues(q.lane.String()).Observe(time.Since(began).Seconds())
 	if !c.breaker.TryAcquirePermit() {
 		return q.fault(c.openError())
 	}
 	sent := time.Now()
 	f := c.asError(ctx, q, c.once(ctx, q))
-	c.recordOutcome(f)
+	c.recordOutcome(q.set, f)
 	c.metrics.request(q.set, time.Since(sent), f)
 	return f
 }
@@ -98,27 +98,6 @@ func (c *Client) asError(ctx context.Context, q request, err error) *Error {
 		return q.fault(f)
 	}
 	return q.fault(&Error{Kind: ErrNotOData, Cause: err})
-}
-
-// recordOutcome reports the outcome to the breaker, and a Retry-After to the budget.
-func (c *Client) recordOutcome(f *Error) {
-	switch {
-	case f == nil:
-		c.breaker.RecordSuccess()
-	case f.isTemporary():
-		last := *f // a copy: f is still being written to
-		c.failed.Store(&last)
-		c.breaker.RecordFailure()
-		if f.RetryAfter > 0 {
-			c.budget.blockUntil(time.Now().Add(min(f.RetryAfter, maxRetryAfter)))
-		}
-	case !isEnd(f.Kind):
-		c.breaker.RecordSuccess() // it answers, if only no
-	case !c.breaker.IsClosed():
-		// A try that its caller cancelled says nothing about the source, but a breaker
-		// that waits for its one trial needs a result.
-		c.breaker.RecordFailure()
-	}
 }
 
 // openError returns the error of a request that was not sent. It includes the last failure

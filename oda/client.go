@@ -36,7 +36,9 @@ type Client struct {
 	breaker circuitbreaker.CircuitBreaker[any]
 	retry   failsafe.Executor[any]
 	metrics *metrics
-	failed  atomic.Pointer[Error] // the last fault that counted for the breaker
+	failed  atomic.Pointer[Error] // the last temporary fault
+
+	outcomes outcomes
 
 	buffers   sync.Pool // *[]byte, bodies while they are read
 	splitters sync.Pool // *splitter
@@ -102,6 +104,10 @@ func hideProxyAddress(from func(*http.Request) (*url.URL, error)) func(*http.Req
 
 // returnRedirect returns a redirect as an ordinary answer; follow handles it.
 func returnRedirect(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+
+// PausedUntil returns until when set is not asked, because the source asked for a pause
+// by Retry-After; the zero value if it did not.
+func (c *Client) PausedUntil(set string) time.Time { return c.budget.heldUntil(set) }
 
 // Close closes idle connections. Running calls continue, and a closed Client can still
 // be used.

@@ -6,7 +6,7 @@
 //
 // The package reads pages of rows and splits them without copying or re-encoding a row.
 // All requests of a process share one rate limit, one limit of connections and one
-// circuit breaker.
+// circuit breaker, and no set keeps the others from them.
 //
 // It knows nothing of Kafka, of Postgres or of earlier requests, and holds no rows
 // between calls. Only Probe knows the list of entities, to report how the source's

@@ -234,6 +234,102 @@ func TestOneSetThatFailsDoesNotStopTheOthers(t *testing.T) {
 	})
 }
 
+// dokumentFails answers requests for Dokument with h, and others with an empty page.
+func dokumentFails(h http.HandlerFunc) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		set := strings.TrimPrefix(r.URL.Path, "/api/")
+		if set == "Dokument" {
+			h(w, r)
+			return
+		}
+		answer(pageOf(set))(w, r)
+	}
+}
+
+// A set that fails while no other is asked says nothing of the others.
+func TestOneSetAloneDoesNotOpenTheBreaker(t *testing.T) {
+	t.Parallel()
+	for claim, h := range map[string]http.HandlerFunc{
+		"500":            status(500, "", ""),
+		"an HTML page":   status(200, "text/html", htmlPage),
+		"a page cut off": answer(pageOf("Dokument")[:40]),
+		"no answer ever": silent,
+		"a long pause": func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Retry-After", "86400")
+			status(503, "", "")(w, r)
+		},
+	} {
+		t.Run(claim, func(t *testing.T) {
+			t.Parallel()
+			inBubble(t, Config{}, dokumentFails(h), func(t *testing.T, c *Client, _ *source) {
+				if _, err := c.Page(t.Context(), "Sag", aboveZero, Tail); err != nil {
+					t.Fatal(err)
+				}
+				for range 2 * breakerFailures {
+					if _, err := c.Page(t.Context(), "Dokument", aboveZero, Scan); err == nil || errors.Is(err, ErrOpen) {
+						t.Fatalf("Page of the set that fails: %v, want its own fault", err)
+					}
+				}
+				start := time.Now()
+				if _, err := c.Page(t.Context(), "Sag", aboveZero, Tail); err != nil || time.Since(start) > time.Second {
+					t.Errorf("Page of another set: %v after %s", err, time.Since(start))
+				}
+			})
+		})
+	}
+}
+
+func TestAPauseForOneSetHoldsNoOther(t *testing.T) {
+	t.Parallel()
+	busy := func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Retry-After", "86400")
+		status(503, "", "")(w, r)
+	}
+	inBubble(t, Config{Rate: 5}, dokumentFails(busy), func(t *testing.T, c *Client, _ *source) {
+		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+		defer cancel()
+		var wg sync.WaitGroup
+		for range 9 {
+			wg.Go(func() { _, _ = c.Page(ctx, "Dokument", aboveZero, Scan) })
+		}
+		pages := 0
+		for ctx.Err() == nil {
+			if _, err := c.Page(ctx, "Sag", aboveZero, Tail); err == nil {
+				pages++
+			}
+			if !c.PausedUntil("Sag").IsZero() {
+				t.Fatalf("Sag is paused until %s", c.PausedUntil("Sag"))
+			}
+		}
+		if pages < 580 || c.PausedUntil("Dokument").IsZero() {
+			t.Errorf("%d pages of another set in two minutes at 5 a second, want some 590; Dokument is paused until %s",
+				pages, c.PausedUntil("Dokument"))
+		}
+		wg.Wait()
+	})
+}
+
+// A source that asks everybody to wait is not asked for each set in turn.
+func TestAPauseForTwoSetsIsForAll(t *testing.T) {
+	t.Parallel()
+	busy := func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Retry-After", "60")
+		status(429, "", "")(w, r)
+	}
+	inBubble(t, Config{Rate: 100}, busy, func(t *testing.T, c *Client, s *source) {
+		ctx, cancel := context.WithTimeout(t.Context(), 59*time.Second)
+		defer cancel()
+		for _, set := range []string{"Sag", "Aktør", "Møde", "Stemme"} {
+			go func() { _, _ = c.Page(ctx, set, aboveZero, Tail) }()
+			<-time.After(time.Second)
+		}
+		<-ctx.Done()
+		if got := len(s.asked()); got != 2 {
+			t.Errorf("%d requests in the first minute, want 2: of the first set, and of one other", got)
+		}
+	})
+}
+
 func TestRefusalsDoNotOpenTheBreaker(t *testing.T) {
 	t.Parallel()
 	tests := map[string]http.HandlerFunc{
