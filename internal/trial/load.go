@@ -88,7 +88,7 @@ func (t *trial) showLoad(ctx context.Context) error {
 	defer admin.Close()
 	tick := time.NewTicker(lookEvery)
 	defer tick.Stop()
-	firstRows := t.former.Applied > 0
+	firstRows := t.earlier.Applied > 0
 	began := time.Now()
 	for {
 		l := measure(t.poller.Status(), t.sink.Status())
@@ -101,10 +101,10 @@ func (t *trial) showLoad(ctx context.Context) error {
 			t.screen.Println("each change from now on is a line:")
 			return nil
 		}
-		t.screen.Set(l.text(t.former, time.Since(began)))
+		t.screen.Set(l.text(t.earlier, time.Since(began)))
 		select {
 		case <-ctx.Done():
-			t.screen.Done("stopped: " + l.text(t.former, 0) + "; the next start goes on from here")
+			t.screen.Done("stopped: " + l.text(t.earlier, 0) + "; the next start goes on from here")
 			return nil
 		case <-tick.C:
 		}
@@ -118,7 +118,7 @@ func (t *trial) ready(ctx context.Context, l load) string {
 		rows = grouped(n) + " rows of "
 	}
 	return fmt.Sprintf("%s complete: %s%d entities in Postgres, %.1f s after the start",
-		l.kind(t.former), rows, l.entities, time.Since(t.began).Seconds())
+		l.kind(t.earlier), rows, l.entities, time.Since(t.began).Seconds())
 }
 
 // allApplied says whether the sink has applied everything up to the topics' ends.
