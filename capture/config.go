@@ -33,7 +33,11 @@ func (c Config) Faults() []string {
 // right after another one.
 const always = time.Second
 
+// clocksDiffer is how far the clocks of two pollers may be apart.
+const clocksDiffer = time.Hour
+
 // scanDue reports whether a scan is due this long after the last one.
 func (c Config) scanDue(since time.Duration) bool {
-	return c.ScanEvery > 0 && (c.ScanEvery <= always || since >= c.ScanEvery)
+	// A scan in the future ended while the clock of the machine was ahead.
+	return c.ScanEvery > 0 && (c.ScanEvery <= always || since >= c.ScanEvery || since < -clocksDiffer)
 }

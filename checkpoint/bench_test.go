@@ -1,10 +1,7 @@
 package checkpoint
 
 import (
-	"context"
 	"testing"
-
-	"github.com/jackc/pgx/v5"
 
 	"odastream/schema"
 )
@@ -27,7 +24,7 @@ func benchEntries(first, seq int64) []Entry {
 }
 
 // BenchmarkSave saves a batch to the ledger: new rows, as in a first load, and
-// changed ones. For comparison it writes new rows by COPY through a temporary table.
+// changed ones.
 func BenchmarkSave(b *testing.B) {
 	s := open(b)
 	lease := acquire(b, s, entity, "a")
@@ -57,40 +54,6 @@ func BenchmarkSave(b *testing.B) {
 		}
 		perRow(b)
 	})
-	b.Run("new by copy", func(b *testing.B) {
-		for b.Loop() {
-			if err := s.saveFenced(b.Context(), lease, "copy", func(tx pgx.Tx) error {
-				return copyEntries(b.Context(), tx, benchEntries(seq, seq))
-			}); err != nil {
-				b.Fatal(err)
-			}
-			seq += benchRows
-		}
-		perRow(b)
-	})
-}
-
-func copyEntries(ctx context.Context, tx pgx.Tx, entries []Entry) error {
-	_, err := tx.Exec(ctx, `
-CREATE TEMPORARY TABLE IF NOT EXISTS saved (entity_id bigint, seq bigint, hash bytea, stamp text, fields bytea) ON COMMIT DELETE ROWS`)
-	if err != nil {
-		return err
-	}
-	_, err = tx.CopyFrom(ctx, pgx.Identifier{"saved"}, []string{"entity_id", "seq", "hash", "stamp", "fields"},
-		pgx.CopyFromSlice(len(entries), func(i int) ([]any, error) {
-			e := entries[i]
-			return []any{e.ID, e.Seq, e.hashBytes(), e.Stamp, []byte(e.Fields)}, nil
-		}))
-	if err != nil {
-		return err
-	}
-	_, err = tx.Exec(ctx, `
-INSERT INTO poller_ledger AS l (entity_type, entity_id, seq, hash, stamp, fields)
-SELECT $1, * FROM saved
-ON CONFLICT (entity_type, entity_id) DO UPDATE
-SET seq = excluded.seq, hash = excluded.hash, stamp = excluded.stamp, fields = excluded.fields
-WHERE l.seq < excluded.seq`, entity)
-	return err
 }
 
 // BenchmarkEntries looks up the entries of a batch.

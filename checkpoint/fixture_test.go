@@ -6,7 +6,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -19,7 +18,7 @@ import (
 
 const (
 	entity = "Sag"
-	ttl    = time.Hour // no lease expires by itself
+	ttl    = LongestLease // no lease expires by itself
 )
 
 // open returns a store on a database of the test's own.

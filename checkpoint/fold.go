@@ -1,10 +1,6 @@
 package checkpoint
 
-import (
-	"context"
-
-	"github.com/jackc/pgx/v5"
-)
+import "context"
 
 // Fold stores what was read back from the topic. p.Entries are the records in the
 // order of their partition, with a row as often as it was read. p.Positions are
@@ -16,9 +12,7 @@ import (
 func (s *Store) Fold(ctx context.Context, lease Lease, p Progress) error {
 	// Invariant 8: the topic decides what the ledger holds.
 	p.Entries = lastRecords(p.Entries)
-	return s.saveFenced(ctx, lease, "fold", func(tx pgx.Tx) error {
-		return save(ctx, tx, lease.Entity, foldLedgerQuery, p)
-	})
+	return s.saveProgress(ctx, lease, "fold", foldLedgerQuery, p)
 }
 
 // lastRecords keeps one entry for each row: what its last record says, by the rule

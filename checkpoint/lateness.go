@@ -16,9 +16,9 @@ type Lateness struct {
 	Worst time.Duration // the most that one of these rows was late; whole seconds, rounded up
 }
 
-func queueLateness(batch *pgx.Batch, entity string, list []Lateness) {
+func queueLateness(m *message, entity string, list []Lateness) {
 	for _, l := range list {
-		batch.Queue(`
+		m.queue(`
 INSERT INTO poller_lateness AS o (entity_type, day, seconds, rows, worst)
 VALUES ($1, (now() AT TIME ZONE 'UTC')::date, $2, $3, $4)
 ON CONFLICT (entity_type, day, seconds) DO UPDATE

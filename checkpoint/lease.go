@@ -26,6 +26,13 @@ func (e *LeaseHeldError) Error() string {
 	return fmt.Sprintf("acquire lease of %s: held by %s for another %s unless it is renewed", e.Entity, e.Holder, e.For.Round(time.Millisecond))
 }
 
+// LongestLease is the longest time for which a lease or an announcement may be taken.
+const LongestLease = 10 * time.Minute
+
+// An end further off than LongestLease is void. The database's clock was ahead when it
+// was written.
+const isVoid = `expires_at > clock_timestamp() + interval '10 minutes'`
+
 // Lease is the right to work on one entity. It is a value: Renew returns a new one.
 type Lease struct {
 	Entity string
@@ -34,23 +41,24 @@ type Lease struct {
 	Until  time.Time // when it expires, by this machine's monotonic clock; never later than in the database
 }
 
-// acquireQuery takes a lease that is free, expired or this holder's own. The epoch
+// acquireQuery takes a lease that is free, expired, void or this holder's own. The epoch
 // grows for the same holder too: its earlier saves may still be under way.
 const acquireQuery = `
 INSERT INTO poller_leases AS l (entity_type, epoch, holder, expires_at)
 VALUES ($1, 1, $2, clock_timestamp() + $3)
 ON CONFLICT (entity_type) DO UPDATE
 SET epoch = l.epoch + 1, holder = excluded.holder, expires_at = excluded.expires_at
-WHERE l.expires_at <= clock_timestamp() OR l.holder = excluded.holder
+WHERE l.expires_at <= clock_timestamp() OR l.holder = excluded.holder OR l.` + isVoid + `
 RETURNING epoch`
 
-// Acquire takes the lease of entity for ttl by the database's clock. holder must
+// Acquire takes the lease of entity for ttl, LongestLease at most, by the database's
+// clock. holder must
 // be unique to the process. Acquire returns a *LeaseHeldError while another
 // holder's lease has not expired.
 func (s *Store) Acquire(ctx context.Context, entity, holder string, ttl time.Duration) (Lease, error) {
 	// Until is counted from before the query is sent, so it is never too late.
 	lease := Lease{Entity: entity, Holder: holder, Until: time.Now().Add(ttl)}
-	err := s.pool.QueryRow(ctx, acquireQuery, entity, holder, ttl).Scan(&lease.Epoch)
+	err := s.pool.QueryRow(ctx, acquireQuery, pgx.QueryExecModeSimpleProtocol, entity, holder, ttl).Scan(&lease.Epoch)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return Lease{}, s.holderError(ctx, entity)
 	}
@@ -83,7 +91,7 @@ func (s *Store) Renew(ctx context.Context, lease Lease, ttl time.Duration) (Leas
 	until := time.Now().Add(ttl)
 	tag, err := s.pool.Exec(ctx, `
 UPDATE poller_leases SET expires_at = clock_timestamp() + $4
-WHERE entity_type = $1 AND holder = $2 AND epoch = $3`, lease.Entity, lease.Holder, lease.Epoch, ttl)
+WHERE entity_type = $1 AND holder = $2 AND epoch = $3`, pgx.QueryExecModeSimpleProtocol, lease.Entity, lease.Holder, lease.Epoch, ttl)
 	if err != nil {
 		return lease, fmt.Errorf("renew lease of %s: %w", lease.Entity, err)
 	}
@@ -100,23 +108,22 @@ WHERE entity_type = $1 AND holder = $2 AND epoch = $3`, lease.Entity, lease.Hold
 func (s *Store) Release(ctx context.Context, lease Lease) error {
 	_, err := s.pool.Exec(ctx, `
 UPDATE poller_leases SET expires_at = '-infinity', holder = ''
-WHERE entity_type = $1 AND holder = $2 AND epoch = $3`, lease.Entity, lease.Holder, lease.Epoch)
+WHERE entity_type = $1 AND holder = $2 AND epoch = $3`, pgx.QueryExecModeSimpleProtocol, lease.Entity, lease.Holder, lease.Epoch)
 	if err != nil {
 		return fmt.Errorf("release lease of %s: %w", lease.Entity, err)
 	}
 	return nil
 }
 
-// lockLease locks the lease's row until the end of tx, so that no other poller can
-// take the lease before the save is committed. It returns ErrLeaseLost if another
-// poller has taken it.
-func lockLease(ctx context.Context, tx pgx.Tx, lease Lease) error {
-	var one int
-	err := tx.QueryRow(ctx, `
-SELECT 1 FROM poller_leases
-WHERE entity_type = $1 AND holder = $2 AND epoch = $3 FOR UPDATE`, lease.Entity, lease.Holder, lease.Epoch).Scan(&one)
-	if errors.Is(err, pgx.ErrNoRows) {
-		return ErrLeaseLost
+// VoidLeases returns the entities whose lease ends further off than LongestLease, sorted.
+func (s *Store) VoidLeases(ctx context.Context) ([]string, error) {
+	rows, err := s.pool.Query(ctx, `SELECT entity_type FROM poller_leases WHERE `+isVoid+` ORDER BY entity_type`)
+	if err != nil {
+		return nil, fmt.Errorf("read leases: %w", err)
 	}
-	return err
+	entities, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil {
+		return nil, fmt.Errorf("read leases: %w", err)
+	}
+	return entities, nil
 }

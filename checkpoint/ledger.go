@@ -3,6 +3,7 @@ package checkpoint
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/jackc/pgx/v5"
 
@@ -34,8 +35,8 @@ type Entry struct {
 	// unless the state is Live.
 	Stamp  string
 	Fields schema.Fields
-	// New means that the ledger has no entry of the row: Save then writes it with
-	// COPY, several times as fast. If there is an entry, Save fails and stores
+	// New means that the ledger has no entry of the row: Save then need not look for
+	// one, and is faster. If there is an entry, Save fails and stores
 	// nothing.
 	New bool
 }
@@ -131,7 +132,7 @@ WHERE entity_type = $1 AND hash = ''::bytea AND entity_id > $2 ORDER BY entity_i
 // checksum of a row whose content and record have not changed.
 const saveLedgerQuery = `
 INSERT INTO poller_ledger AS l (entity_type, entity_id, seq, hash, spelling, stamp, fields)
-SELECT $1, * FROM unnest($2::bigint[], $3::bigint[], $4::bytea[], $5::bigint[], $6::text[], $7::bytea[])
+SELECT $1, entity_id, seq, hash, spelling, stamp, fields FROM pg_temp.poller_saved WHERE NOT fresh
 ON CONFLICT (entity_type, entity_id) DO UPDATE
 SET seq = excluded.seq, hash = excluded.hash, spelling = excluded.spelling, stamp = excluded.stamp, fields = excluded.fields
 WHERE l.seq < excluded.seq OR l.seq = excluded.seq AND l.hash = excluded.hash`
@@ -143,48 +144,25 @@ WHERE l.seq < excluded.seq OR l.seq = excluded.seq AND l.hash = excluded.hash`
 // the ledger knows a record.
 const foldLedgerQuery = `
 INSERT INTO poller_ledger AS l (entity_type, entity_id, seq, hash, spelling, stamp, fields)
-SELECT $1, e.* FROM unnest($2::bigint[], $3::bigint[], $4::bytea[], $5::bigint[], $6::text[], $7::bytea[]) AS e (id, seq)
-WHERE e.seq > 0 OR (SELECT k.seq FROM poller_ledger k WHERE k.entity_type = $1 AND k.entity_id = e.id) > 0
+SELECT $1, entity_id, seq, hash, spelling, stamp, fields FROM pg_temp.poller_saved AS e
+WHERE NOT fresh AND (e.seq > 0 OR (SELECT k.seq FROM poller_ledger k WHERE k.entity_type = $1 AND k.entity_id = e.entity_id) > 0)
 ON CONFLICT (entity_type, entity_id) DO UPDATE
 SET seq = greatest(l.seq, excluded.seq), spelling = excluded.spelling, stamp = excluded.stamp, fields = excluded.fields,
     hash = CASE WHEN excluded.seq >= l.seq THEN excluded.hash ELSE ''::bytea END`
 
-func writeEntries(ctx context.Context, tx pgx.Tx, query, entity string, entries []Entry) error {
-	fresh, known := splitNew(entries)
-	if err := copyNew(ctx, tx, entity, fresh); err != nil {
-		return err
-	}
-	if len(known) == 0 {
-		return nil
-	}
-	ids, seqs, checksums := make([]int64, len(known)), make([]int64, len(known)), make([]schema.Checksum, len(known))
-	hashes, stamps, fields := make([][]byte, len(known)), make([]string, len(known)), make([][]byte, len(known))
-	for i, e := range known {
-		ids[i], seqs[i], hashes[i], checksums[i], stamps[i], fields[i] = e.ID, e.Seq, e.hashBytes(), e.Checksum, e.storedStamp(), e.Fields
-	}
-	_, err := tx.Exec(ctx, query, entity, ids, seqs, hashes, checksums, stamps, fields)
-	return err
-}
+// insertLedgerQuery writes entries of rows of which the ledger has none.
+const insertLedgerQuery = `
+INSERT INTO poller_ledger (entity_type, entity_id, seq, hash, spelling, stamp, fields)
+SELECT $1, entity_id, seq, hash, spelling, stamp, fields FROM pg_temp.poller_saved WHERE fresh`
 
-func splitNew(entries []Entry) (fresh, known []Entry) {
-	for _, e := range entries {
-		if e.New {
-			fresh = append(fresh, e)
-		} else {
-			known = append(known, e)
-		}
+// queueEntries adds the statements that write the staged entries.
+func queueEntries(m *message, entity, query string, entries []Entry) {
+	fresh := func(e Entry) bool { return e.New }
+	known := func(e Entry) bool { return !e.New }
+	if slices.ContainsFunc(entries, fresh) {
+		m.queue(insertLedgerQuery, entity)
 	}
-	return fresh, known
-}
-
-func copyNew(ctx context.Context, tx pgx.Tx, entity string, entries []Entry) error {
-	if len(entries) == 0 {
-		return nil
+	if slices.ContainsFunc(entries, known) {
+		m.queue(query, entity)
 	}
-	_, err := tx.CopyFrom(ctx, pgx.Identifier{"poller_ledger"}, []string{"entity_type", "entity_id", "seq", "hash", "spelling", "stamp", "fields"},
-		pgx.CopyFromSlice(len(entries), func(i int) ([]any, error) {
-			e := &entries[i]
-			return []any{entity, e.ID, e.Seq, e.hashBytes(), int64(e.Checksum), e.storedStamp(), []byte(e.Fields)}, nil
-		}))
-	return err
 }

@@ -8,12 +8,13 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// Announce registers the poller named holder as running for another ttl. It
+// Announce registers the poller named holder as running for another ttl, LongestLease at
+// most. It
 // returns the names of all pollers that are registered, holder included, sorted.
 func (s *Store) Announce(ctx context.Context, holder string, ttl time.Duration) ([]string, error) {
 	var holders []string
 	var batch pgx.Batch
-	batch.Queue(`DELETE FROM poller_members WHERE expires_at <= clock_timestamp()`)
+	batch.Queue(`DELETE FROM poller_members WHERE expires_at <= clock_timestamp() OR ` + isVoid)
 	batch.Queue(`
 INSERT INTO poller_members (holder, expires_at) VALUES ($1, clock_timestamp() + $2)
 ON CONFLICT (holder) DO UPDATE SET expires_at = excluded.expires_at`, holder, ttl)

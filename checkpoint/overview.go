@@ -13,7 +13,7 @@ import (
 // not known.
 type Overview struct {
 	Entity    string
-	Holder    string // of the lease; "" if it ran out
+	Holder    string // of the lease; "" if it ran out or is void
 	Watermark time.Time
 	LoadedAt  time.Time // when the first load was complete
 	ScannedAt time.Time // when the last whole scan ended
@@ -22,7 +22,7 @@ type Overview struct {
 
 // Overview returns all entities that a poller has ever had a lease of, in no order.
 func (s *Store) Overview(ctx context.Context) ([]Overview, error) {
-	rows, err := s.pool.Query(ctx, `SELECT entity_type, CASE WHEN expires_at > clock_timestamp() THEN holder ELSE '' END,
+	rows, err := s.pool.Query(ctx, `SELECT entity_type, CASE WHEN expires_at <= clock_timestamp() OR `+isVoid+` THEN '' ELSE holder END,
     watermark, loaded_at, scanned_at, w.updated_at
 FROM poller_leases LEFT JOIN poller_watermarks w USING (entity_type)`)
 	if err != nil {
@@ -45,11 +45,10 @@ FROM poller_leases LEFT JOIN poller_watermarks w USING (entity_type)`)
 // they had run out. It is for whoever knows that no poller runs: one that does
 // loses its entities, and what it then tries to save is refused (Invariant 4).
 func (s *Store) EndAllLeases(ctx context.Context) error {
-	err := pgx.BeginTxFunc(ctx, s.pool, readCommitted, func(tx pgx.Tx) error {
-		_, err := tx.Exec(ctx, "UPDATE poller_leases SET expires_at = '-infinity'; DELETE FROM poller_members")
-		return err
-	})
-	if err != nil {
+	var m message
+	m.queue(`UPDATE poller_leases SET expires_at = '-infinity'`)
+	m.queue(`DELETE FROM poller_members`)
+	if _, err := m.run(ctx, s.pool); err != nil {
 		return fmt.Errorf("end all leases: %w", err)
 	}
 	return nil

@@ -28,7 +28,7 @@ func filled(t *testing.T, sql string) (*checkpoint.Store, *pgxpool.Pool) {
 
 func TestOverviewHasEachEntityThatHadALease(t *testing.T) {
 	t.Parallel()
-	s, _ := filled(t, `INSERT INTO poller_leases (entity_type, holder, expires_at) VALUES ('Sag', 'host:1', now() + interval '1h'), ('Aktør', 'gone', now() - interval '1s');
+	s, _ := filled(t, `INSERT INTO poller_leases (entity_type, holder, expires_at) VALUES ('Sag', 'host:1', now() + interval '5m'), ('Aktør', 'gone', now() - interval '1s');
 INSERT INTO poller_watermarks (entity_type, watermark, loaded_at, updated_at) VALUES ('Sag', '2026-11-24T12:00:00Z', '2026-11-24T10:00:00Z', '2026-11-24T12:00:01Z')`)
 	list, err := s.Overview(t.Context())
 	if err != nil {
@@ -56,7 +56,7 @@ func TestEndAllLeasesLeavesTheEntitiesToTheNextPoller(t *testing.T) {
 	if _, err := s.Acquire(t.Context(), "Sag", "killed", time.Hour); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := pool.Exec(t.Context(), `INSERT INTO poller_members (holder, expires_at) VALUES ('killed', now() + interval '1h')`); err != nil {
+	if _, err := pool.Exec(t.Context(), `INSERT INTO poller_members (holder, expires_at) VALUES ('killed', now() + interval '5m')`); err != nil {
 		t.Fatal(err)
 	}
 	if err := s.EndAllLeases(t.Context()); err != nil {

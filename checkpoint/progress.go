@@ -2,10 +2,10 @@ package checkpoint
 
 import (
 	"context"
+	"encoding/hex"
 	"encoding/json"
+	"fmt"
 	"time"
-
-	"github.com/jackc/pgx/v5"
 
 	"odastream/schema"
 )
@@ -47,9 +47,7 @@ type Progress struct {
 // Save stores p for the lease's entity in one transaction. If another poller has
 // taken the lease, it stores nothing and returns ErrLeaseLost.
 func (s *Store) Save(ctx context.Context, lease Lease, p Progress) error {
-	return s.saveFenced(ctx, lease, "progress", func(tx pgx.Tx) error {
-		return save(ctx, tx, lease.Entity, saveLedgerQuery, p)
-	})
+	return s.saveProgress(ctx, lease, "progress", saveLedgerQuery, p)
 }
 
 const saveWatermarkQuery = `
@@ -60,7 +58,8 @@ ON CONFLICT (entity_type) DO UPDATE SET
     watermark  = greatest(w.watermark, excluded.watermark),
     wall_clock = CASE WHEN excluded.watermark > coalesce(w.watermark, '-infinity') THEN excluded.wall_clock ELSE w.wall_clock END,
     loaded_at  = coalesce(excluded.loaded_at, w.loaded_at),
-    scanned_at = greatest(w.scanned_at, excluded.scanned_at),
+    scanned_at = CASE WHEN w.scanned_at > excluded.scanned_at + interval '1 hour' THEN excluded.scanned_at
+                 ELSE greatest(w.scanned_at, excluded.scanned_at) END,
     consistent_through = greatest(w.consistent_through, excluded.consistent_through),
     seq        = greatest(w.seq, excluded.seq),
     partitions = CASE WHEN w.partitions = 0 THEN excluded.partitions ELSE w.partitions END,
@@ -71,33 +70,36 @@ const savePositionQuery = `
 INSERT INTO poller_positions (entity_type, partition, topic_id, next_offset) VALUES ($1, $2, $3, $4)
 ON CONFLICT (entity_type, partition) DO UPDATE SET topic_id = excluded.topic_id, next_offset = excluded.next_offset`
 
-func save(ctx context.Context, tx pgx.Tx, entity, ledgerQuery string, p Progress) error {
-	if err := writeEntries(ctx, tx, ledgerQuery, entity, p.Entries); err != nil {
-		return err
+func (s *Store) saveProgress(ctx context.Context, lease Lease, what, ledgerQuery string, p Progress) error {
+	pass, err := passJSON(p.Pass)
+	if err != nil {
+		return fmt.Errorf("save %s of %s: %w", what, lease.Entity, err)
 	}
+	return s.saveFenced(ctx, lease, what, p.Entries, func(m *message) {
+		queueEntries(m, lease.Entity, ledgerQuery, p.Entries)
+		queueProgress(m, lease.Entity, p, pass)
+	})
+}
+
+func queueProgress(m *message, entity string, p Progress, pass *string) {
 	for _, e := range p.Entries {
 		p.Seq = max(p.Seq, e.Seq)
 	}
-	pass, err := passJSON(p.Pass)
-	if err != nil {
-		return err
-	}
-	var batch pgx.Batch
-	batch.Queue(saveWatermarkQuery, entity, nullTime(p.Watermark), nullText(p.WallClock), nullTime(p.LoadedAt),
+	m.queue(saveWatermarkQuery, entity, nullTime(p.Watermark), nullText(p.WallClock), nullTime(p.LoadedAt),
 		nullTime(p.ScannedAt), nullTime(p.ConsistentThrough), p.Seq, p.Partitions, pass)
 	for partition, at := range p.Positions {
-		batch.Queue(savePositionQuery, entity, partition, at.TopicID, at.Next)
+		m.queue(savePositionQuery, entity, partition, hex.EncodeToString(at.TopicID[:]), at.Next)
 	}
-	queueScan(&batch, entity, p)
-	queueLateness(&batch, entity, p.Lateness)
-	return tx.SendBatch(ctx, &batch).Close()
+	queueScan(m, entity, p)
+	queueLateness(m, entity, p.Lateness)
 }
 
-func passJSON(p *Pass) ([]byte, error) {
+func passJSON(p *Pass) (*string, error) {
 	if p == nil {
 		return nil, nil
 	}
-	return json.Marshal(p)
+	text, err := json.Marshal(p)
+	return nullText(string(text)), err
 }
 
 func nullTime(t time.Time) *time.Time {

@@ -2,9 +2,8 @@ package checkpoint
 
 import (
 	"context"
+	"fmt"
 	"math"
-
-	"github.com/jackc/pgx/v5"
 )
 
 // resetChunk is the number of rows that one transaction of ResetTopic changes. A
@@ -31,8 +30,7 @@ func (s *Store) ResetTopic(ctx context.Context, lease Lease) error {
 		}
 		after = *last
 	}
-	return s.saveFenced(ctx, lease, "reset", func(tx pgx.Tx) error {
-		var batch pgx.Batch
+	return s.saveFenced(ctx, lease, "reset", nil, func(m *message) {
 		for _, query := range []string{
 			`DELETE FROM poller_positions WHERE entity_type = $1`,
 			`DELETE FROM poller_scans WHERE entity_type = $1`,
@@ -40,26 +38,31 @@ func (s *Store) ResetTopic(ctx context.Context, lease Lease) error {
 			`UPDATE poller_watermarks SET loaded_at = NULL, scanned_at = NULL, consistent_through = NULL,
     scan_id = 0, scan_began = NULL, pass = NULL, partitions = 0 WHERE entity_type = $1`,
 		} {
-			batch.Queue(query, lease.Entity)
+			m.queue(query, lease.Entity)
 		}
-		return tx.SendBatch(ctx, &batch).Close()
 	})
 }
 
-const markLostQuery = `
-WITH lost AS (
-    UPDATE poller_ledger SET seq = 0, hash = NULL, spelling = 0, stamp = NULL, fields = NULL
-    WHERE entity_type = $1 AND entity_id IN (
-        SELECT entity_id FROM poller_ledger
-        WHERE entity_type = $1 AND hash IS NOT NULL AND entity_id > $2 ORDER BY entity_id LIMIT $3)
-    RETURNING entity_id)
-SELECT max(entity_id) FROM lost`
+const (
+	lastOfChunkQuery = `
+SELECT max(entity_id) FROM (
+    SELECT entity_id FROM poller_ledger
+    WHERE entity_type = $1 AND hash IS NOT NULL AND entity_id > $2 ORDER BY entity_id LIMIT $3) AS chunk`
+
+	markLostQuery = `
+UPDATE poller_ledger SET seq = 0, hash = NULL, spelling = 0, stamp = NULL, fields = NULL
+WHERE entity_type = $1 AND hash IS NOT NULL AND entity_id > $2 AND entity_id <= $3`
+)
 
 // markLost makes the next resetChunk rows with ids above after Lost. It returns
 // the last of their ids, nil if there were none.
 func (s *Store) markLost(ctx context.Context, lease Lease, after int64) (last *int64, err error) {
-	err = s.saveFenced(ctx, lease, "reset", func(tx pgx.Tx) error {
-		return tx.QueryRow(ctx, markLostQuery, lease.Entity, after, resetChunk).Scan(&last)
+	if err := s.pool.QueryRow(ctx, lastOfChunkQuery, lease.Entity, after, resetChunk).Scan(&last); err != nil {
+		return nil, fmt.Errorf("read ledger of %s: %w", lease.Entity, err)
+	}
+	return last, s.saveFenced(ctx, lease, "reset", nil, func(m *message) {
+		if last != nil {
+			m.queue(markLostQuery, lease.Entity, after, *last)
+		}
 	})
-	return last, err
 }

@@ -36,26 +36,21 @@ SELECT low, CASE WHEN high = $2 THEN $3 ELSE high END, next, read, done FROM pol
 // used before, which counts as used from then on. began is when the scan began,
 // by the source's clock. Errors are those of Save.
 func (s *Store) StartScan(ctx context.Context, lease Lease, id int64, began time.Time, ranges []ScanRange) error {
-	return s.saveFenced(ctx, lease, "scan", func(tx pgx.Tx) error {
-		if _, err := tx.Exec(ctx, `DELETE FROM poller_scans WHERE entity_type = $1`, lease.Entity); err != nil {
-			return err
+	lows, highs, nexts := make([]int64, len(ranges)), make([]int64, len(ranges)), make([]int64, len(ranges))
+	for i, r := range ranges {
+		lows[i], highs[i], nexts[i] = r.Low, r.High, r.Next
+		if r.Open() {
+			highs[i] = openEnd
 		}
-		_, err := tx.Exec(ctx, `
+	}
+	return s.saveFenced(ctx, lease, "scan", nil, func(m *message) {
+		m.queue(`DELETE FROM poller_scans WHERE entity_type = $1`, lease.Entity)
+		m.queue(`
 INSERT INTO poller_watermarks AS w (entity_type, scan_id, scan_began, seq) VALUES ($1, $2, $3, $2)
 ON CONFLICT (entity_type) DO UPDATE SET
     scan_id = excluded.scan_id, scan_began = excluded.scan_began, scan_requested = false, seq = greatest(w.seq, excluded.seq)`, lease.Entity, id, began)
-		if err != nil {
-			return err
-		}
-		_, err = tx.CopyFrom(ctx, pgx.Identifier{"poller_scans"}, []string{"entity_type", "low", "high", "next"},
-			pgx.CopyFromSlice(len(ranges), func(i int) ([]any, error) {
-				r := ranges[i]
-				if r.Open() {
-					r.High = openEnd
-				}
-				return []any{lease.Entity, r.Low, r.High, r.Next}, nil
-			}))
-		return err
+		m.queue(`INSERT INTO poller_scans (entity_type, low, high, next)
+SELECT $1, * FROM unnest($2::bigint[], $3::bigint[], $4::bigint[])`, lease.Entity, lows, highs, nexts)
 	})
 }
 
@@ -71,19 +66,19 @@ SELECT $1, id, (SELECT scan_id FROM poller_watermarks WHERE entity_type = $1) FR
 ON CONFLICT (entity_type, entity_id) DO UPDATE
 SET scans = v.scans + CASE WHEN v.scan_id < excluded.scan_id THEN 1 ELSE 0 END, scan_id = excluded.scan_id`
 
-func queueScan(batch *pgx.Batch, entity string, p Progress) {
+func queueScan(m *message, entity string, p Progress) {
 	for _, r := range p.Ranges {
-		batch.Queue(saveRangeQuery, entity, r.Low, r.Next, r.Read, r.Done)
+		m.queue(saveRangeQuery, entity, r.Low, r.Next, r.Read, r.Done)
 	}
 	if len(p.Vanished) > 0 {
-		batch.Queue(saveVanishedQuery, entity, p.Vanished)
+		m.queue(saveVanishedQuery, entity, p.Vanished)
 	}
 	if len(p.Returned) > 0 {
-		batch.Queue(`DELETE FROM poller_vanished WHERE entity_type = $1 AND entity_id = ANY($2)`, entity, p.Returned)
+		m.queue(`DELETE FROM poller_vanished WHERE entity_type = $1 AND entity_id = ANY($2)`, entity, p.Returned)
 	}
 	if !p.ScannedAt.IsZero() {
-		batch.Queue(`DELETE FROM poller_scans WHERE entity_type = $1`, entity)
-		batch.Queue(`UPDATE poller_watermarks SET scan_id = 0, scan_began = NULL WHERE entity_type = $1`, entity)
+		m.queue(`DELETE FROM poller_scans WHERE entity_type = $1`, entity)
+		m.queue(`UPDATE poller_watermarks SET scan_id = 0, scan_began = NULL WHERE entity_type = $1`, entity)
 	}
 }
 
@@ -159,19 +154,17 @@ SELECT count(*) FROM poller_ledger WHERE entity_type = $1 AND `+atSource, entity
 // deletes of all rows that have vanished so far are confirmed, however many they
 // are, and RequestScan returns their number. It needs no lease.
 func (s *Store) RequestScan(ctx context.Context, entity string, confirm bool) (confirmed int64, err error) {
-	err = pgx.BeginTxFunc(ctx, s.pool, readCommitted, func(tx pgx.Tx) error {
-		if confirm {
-			tag, err := tx.Exec(ctx, `UPDATE poller_vanished SET confirmed = true WHERE entity_type = $1`, entity)
-			if err != nil {
-				return err
-			}
-			confirmed = tag.RowsAffected()
-		}
-		_, err := tx.Exec(ctx, `UPDATE poller_watermarks SET scan_requested = true WHERE entity_type = $1`, entity)
-		return err
-	})
+	var m message
+	m.queue(`UPDATE poller_watermarks SET scan_requested = true WHERE entity_type = $1`, entity)
+	if confirm {
+		m.queue(`UPDATE poller_vanished SET confirmed = true WHERE entity_type = $1`, entity)
+	}
+	tag, err := m.run(ctx, s.pool)
 	if err != nil {
 		return 0, fmt.Errorf("request scan of %s: %w", entity, err)
+	}
+	if confirm {
+		confirmed = tag.RowsAffected()
 	}
 	return confirmed, nil
 }

@@ -97,6 +97,9 @@ func TestDoctorNamesTroubleAndWhatToDo(t *testing.T) {
 			cfg.DatabaseURL, cfg.Migrate = pgtest.Empty(t), false
 		}, []string{"postgres migrations"}},
 		"tables of a newer version": {func(t *testing.T, s *stand.Servers, _ *doctor.Config) { newer(t, s.DatabaseURL) }, []string{"postgres migrations"}},
+		"a lease in the future": {func(t *testing.T, s *stand.Servers, _ *doctor.Config) {
+			exec(t, s.DatabaseURL, `INSERT INTO poller_leases (entity_type, epoch, holder, expires_at) VALUES ('Sag', 1, 'a', now() + interval '1 month')`)
+		}, []string{"postgres leases"}},
 		"no Kafka": {func(_ *testing.T, _ *stand.Servers, cfg *doctor.Config) {
 			cfg.Kafka.Brokers = []string{"127.0.0.1:1"}
 		}, []string{"kafka reachable"}},
@@ -131,12 +134,17 @@ func TestDoctorNamesTroubleAndWhatToDo(t *testing.T) {
 // newer marks the database as migrated by a later version.
 func newer(t *testing.T, url string) {
 	t.Helper()
+	exec(t, url, "INSERT INTO goose_db_version (version_id, is_applied) VALUES (99999, true)")
+}
+
+func exec(t *testing.T, url, sql string) {
+	t.Helper()
 	conn, err := pgx.Connect(t.Context(), url)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer func() { _ = conn.Close(context.WithoutCancel(t.Context())) }()
-	if _, err := conn.Exec(t.Context(), "INSERT INTO goose_db_version (version_id, is_applied) VALUES (99999, true)"); err != nil {
+	if _, err := conn.Exec(t.Context(), sql); err != nil {
 		t.Fatal(err)
 	}
 }

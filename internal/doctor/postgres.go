@@ -9,6 +9,7 @@ import (
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"odastream/checkpoint"
 	"odastream/internal/connect"
 	"odastream/internal/migrate"
 	"odastream/internal/session"
@@ -40,10 +41,24 @@ func (cfg Config) postgres(ctx context.Context, _ *slog.Logger) []oda.Finding {
 	defer pool.Close()
 	ctx, cancel := context.WithTimeout(ctx, askWithin)
 	defer cancel()
-	return []oda.Finding{
+	findings := []oda.Finding{
 		{Name: "reachable", Verdict: oda.VerdictOK, Seen: "it answers", Means: "DATABASE_URL is right"},
 		postgresVersion(ctx, pool), cfg.migrations(ctx),
 	}
+	return append(findings, leases(ctx, pool)...)
+}
+
+// leases returns a finding if leases end further off than any lease may last.
+func leases(ctx context.Context, pool *pgxpool.Pool) []oda.Finding {
+	void, err := checkpoint.New(pool).VoidLeases(ctx)
+	if err != nil || len(void) == 0 {
+		return nil // without the tables there are no leases: see the finding of the migrations
+	}
+	return []oda.Finding{{
+		Name: "leases", Verdict: oda.VerdictTrouble, Seen: "further in the future than a lease may last: " + strings.Join(void, ", "),
+		Means:  "the database's clock was ahead; a poller takes such a lease at once, so none runs that works on these entities",
+		Remedy: "check the clock of the database's machine, and start the poller",
+	}}
 }
 
 func postgresVersion(ctx context.Context, pool *pgxpool.Pool) oda.Finding {

@@ -23,7 +23,7 @@ func TestReportJoinsTablesAndDaemons(t *testing.T) {
 	url := pgtest.Migrated(t)
 	exec(t, url, `
 INSERT INTO parliamentary_data (entity_type, entity_id, data, seq) SELECT 'Sag', i, '{}', i FROM generate_series(1, 7) i;
-INSERT INTO poller_leases (entity_type, holder, expires_at) VALUES ('Sag', 'host:1', now() + interval '1h'), ('Aktør', 'gone', '-infinity');
+INSERT INTO poller_leases (entity_type, holder, expires_at) VALUES ('Sag', 'host:1', now() + interval '5m'), ('Aktør', 'gone', '-infinity');
 INSERT INTO poller_watermarks (entity_type, watermark, loaded_at) VALUES ('Sag', now() - interval '10s', now() - interval '3h');
 INSERT INTO sink_offsets (group_id, topic, partition, topic_id, next_offset) VALUES ('g', 'p-sag', 0, gen_random_uuid(), 7), ('g', 'p-ny', 0, gen_random_uuid(), 1);
 INSERT INTO dead_letters (topic, partition, "offset", class, error, failed_at) VALUES ('p-sag', 0, 3, 'data', 'x', now()), ('p-sag', 0, 4, 'data', 'x', now());

@@ -71,16 +71,16 @@ func ofARecreatedTopic() []mutant {
 }
 
 func ofTheLease() []mutant {
-	const fence = "WHERE entity_type = $1 AND holder = $2 AND epoch = $3 FOR UPDATE`"
+	const fence = "WHERE entity_type = $1 AND holder = $2 AND epoch = $3 FOR UPDATE) AS held`"
 	return []mutant{
 		{
-			invariant: 4, rule: "a save whose lease was taken saves nothing", file: "checkpoint/lease.go",
-			old: fence, new: "WHERE entity_type = $1 AND $2 <> '' AND $3::bigint > 0 FOR UPDATE`",
+			invariant: 4, rule: "a save whose lease was taken saves nothing", file: "checkpoint/fenced.go",
+			old: fence, new: "WHERE entity_type = $1 AND $2 <> '' AND $3::bigint > 0 FOR UPDATE) AS held`",
 			pkg: "./checkpoint", tests: "TestSaveWithALostLeaseChangesNothing",
 		},
 		{
-			invariant: 4, rule: "a lease does not change hands in the midst of a save", file: "checkpoint/lease.go",
-			old: fence, new: "WHERE entity_type = $1 AND holder = $2 AND epoch = $3`",
+			invariant: 4, rule: "a lease does not change hands in the midst of a save", file: "checkpoint/fenced.go",
+			old: fence, new: "WHERE entity_type = $1 AND holder = $2 AND epoch = $3) AS held`",
 			pkg: "./checkpoint", tests: "TestATakeoverWaitsForARunningSave|TestNoSaveSucceedsAfterATakeover",
 		},
 		{

@@ -1,6 +1,7 @@
 // Package faultproxy provides a proxy between a program and a server in tests that can
 // make the server unreachable and reachable again. Connections break in the middle of
-// their data, and new ones are refused, as in a failover. It can also be slow.
+// their data, and new ones are refused, as in a failover. It can also be slow, or fall
+// silent: connections stay open and carry nothing, as if a client were frozen.
 //
 // Invariant: after Down has returned, no byte passes until Up. The package knows nothing
 // of the data.
@@ -24,8 +25,11 @@ type Proxy struct {
 	addr    string
 	ln      net.Listener // nil while down
 	conns   map[net.Conn]bool
-	after   int // bytes from clients after which the proxy goes down; 0: never
+	sent    int    // bytes from clients so far
+	after   int    // bytes from clients after which trip is called; 0: never
+	trip    func() // under mu
 	tripped chan struct{}
+	silent  bool
 	delay   time.Duration
 }
 
@@ -91,8 +95,24 @@ func (p *Proxy) down() {
 func (p *Proxy) DownAfter(n int) <-chan struct{} {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.after, p.tripped = n, make(chan struct{})
+	p.after, p.trip, p.tripped = n, p.down, make(chan struct{})
 	return p.tripped
+}
+
+// SilentAfter makes the proxy silent once clients have sent n more bytes, and then closes
+// the channel. From then on it swallows what either side sends, for good.
+func (p *Proxy) SilentAfter(n int) <-chan struct{} {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.after, p.trip, p.tripped = n, func() { p.silent = true }, make(chan struct{})
+	return p.tripped
+}
+
+// Sent returns how many bytes clients have sent so far.
+func (p *Proxy) Sent() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.sent
 }
 
 // Delay delays each piece of data of either side by d from now on; 0 ends it.
@@ -148,7 +168,7 @@ func (p *Proxy) keep(conns ...net.Conn) bool {
 	return p.ln != nil
 }
 
-// late passes data on after the proxy's delay.
+// late passes data on after the proxy's delay, unless the proxy is silent.
 type late struct {
 	io.Writer
 	p *Proxy
@@ -157,15 +177,19 @@ type late struct {
 // Write waits and passes b on.
 func (l late) Write(b []byte) (int, error) {
 	l.p.mu.Lock()
-	delay := l.p.delay
+	delay, silent := l.p.delay, l.p.silent
 	l.p.mu.Unlock()
+	if silent {
+		return len(b), nil
+	}
 	if delay > 0 {
 		<-time.After(delay)
 	}
 	return l.Writer.Write(b)
 }
 
-// counted passes a client's data on, up to the byte at which the proxy goes down.
+// counted passes a client's data on, up to the byte at which the proxy goes down or falls
+// silent.
 type counted struct {
 	io.Writer
 	p *Proxy
@@ -173,22 +197,31 @@ type counted struct {
 
 // Write passes b, or its first part, on.
 func (c counted) Write(b []byte) (int, error) {
-	c.p.mu.Lock()
-	trip := c.p.after > 0 && len(b) >= c.p.after
-	if trip {
-		b = b[:c.p.after]
+	first, trip := c.count(b)
+	n, err := c.Writer.Write(first)
+	if !trip {
+		return n, err
 	}
+	c.p.mu.Lock()
+	defer c.p.mu.Unlock()
+	c.p.trip()
+	close(c.p.tripped)
+	if c.p.silent {
+		return len(b), err
+	}
+	return n, io.ErrClosedPipe
+}
+
+// count returns the part of b that is to be passed on, and whether it is the last one.
+func (c counted) count(b []byte) (first []byte, trip bool) {
+	c.p.mu.Lock()
+	defer c.p.mu.Unlock()
 	if c.p.after > 0 {
+		if trip = len(b) >= c.p.after; trip {
+			b = b[:c.p.after]
+		}
 		c.p.after -= len(b)
 	}
-	c.p.mu.Unlock()
-	n, err := c.Writer.Write(b)
-	if trip {
-		c.p.mu.Lock()
-		defer c.p.mu.Unlock()
-		c.p.down()
-		close(c.p.tripped)
-		return n, io.ErrClosedPipe
-	}
-	return n, err
+	c.p.sent += len(b)
+	return b, trip
 }

@@ -3,6 +3,7 @@ package faultproxy_test
 import (
 	"bufio"
 	"context"
+	"errors"
 	"io"
 	"net"
 	"testing"
@@ -116,5 +117,35 @@ func TestDelaySlowsTheProxyUntilItIsReset(t *testing.T) {
 	p.Delay(0)
 	if got, err := ask(c, "hello"); err != nil || got != "hello\n" {
 		t.Errorf("read through the proxy without delay: %q, %v", got, err)
+	}
+}
+
+func TestSilentAfterSwallowsAndKeepsConnectionsOpen(t *testing.T) {
+	t.Parallel()
+	p := faultproxy.New(t, echo(t))
+	c, err := dial(t, p.Addr())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := ask(c, "hello"); err != nil || got != "hello\n" || p.Sent() != len(got) {
+		t.Fatalf("through the proxy came %q, %v; %d bytes were sent", got, err, p.Sent())
+	}
+	silent := p.SilentAfter(2)
+	if _, err := io.WriteString(c, "lost\n"); err != nil {
+		t.Fatal(err)
+	}
+	<-silent
+	if err := c.SetReadDeadline(time.Now().Add(100 * time.Millisecond)); err != nil {
+		t.Fatal(err)
+	}
+	rest := make([]byte, 9)
+	n, err := c.Read(rest)
+	for err == nil && n <= 2 { // what was sent before may still come back
+		var more int
+		more, err = c.Read(rest[n:])
+		n += more
+	}
+	if timeout, ok := errors.AsType[net.Error](err); !ok || !timeout.Timeout() || n > 2 {
+		t.Errorf("through the silent proxy came %q, %v, want two bytes at most and no end", rest[:n], err)
 	}
 }

@@ -1,0 +1,117 @@
+package checkpoint
+
+import (
+	"context"
+	"fmt"
+	"net/url"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"odastream/internal/test/faultproxy"
+	"odastream/schema"
+)
+
+// A holder that falls silent at any byte of a save, a renewal or a release never has
+// the lease's row locked meanwhile: another poller takes the expired lease at once, not
+// when the server ends the session.
+func TestASilentHolderLocksNothing(t *testing.T) {
+	t.Parallel()
+	s := open(t)
+	address := s.pool.Config().ConnString()
+	many := make([]Entry, 300)
+	for i := range many {
+		many[i] = live(int64(i), int64(i+1))
+		many[i].New = i%2 == 0
+		many[i].Fields = make(schema.Fields, 200)
+	}
+	calls := map[string]func(ctx context.Context, s *Store, lease Lease) error{
+		"save of new and of changed rows": saving(Progress{Entries: many, Vanished: []int64{5}, Positions: map[int32]schema.Position{0: {Next: 1}}}),
+		"fold":                            folding(Progress{Entries: many}),
+		"start of a scan": func(ctx context.Context, s *Store, l Lease) error {
+			return s.StartScan(ctx, l, 12, time.Now(), []ScanRange{{IDRange: schema.IDRange{Low: 0, High: 7}}, {IDRange: schema.IDsAbove(7)}})
+		},
+		"reset": func(ctx context.Context, s *Store, l Lease) error { return s.ResetTopic(ctx, l) },
+		"renewal": func(ctx context.Context, s *Store, l Lease) error {
+			_, err := s.Renew(ctx, l, ttl)
+			return err
+		},
+		"release": func(ctx context.Context, s *Store, l Lease) error { return s.Release(ctx, l) },
+		"acquisition": func(ctx context.Context, s *Store, l Lease) error {
+			_, err := s.Acquire(ctx, l.Entity, l.Holder, ttl)
+			return err
+		},
+	}
+	for claim, call := range calls {
+		t.Run(claim, func(t *testing.T) {
+			t.Parallel()
+			whole := sentBy(t, address, call, claim+" 00")
+			const steps = 24
+			together(steps+1, func(i int) error {
+				fallSilent(t, s, address, call, fmt.Sprintf("%s %02d", claim, i), 1+(whole-1)*i/steps)
+				return nil
+			})
+		})
+	}
+}
+
+// holderAt returns a store whose connection passes through a proxy, and a lease that it
+// holds.
+func holderAt(t *testing.T, address, entity string) (*Store, Lease, *faultproxy.Proxy) {
+	t.Helper()
+	u, err := url.Parse(address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	q := u.Query()
+	proxy := faultproxy.New(t, q.Get("host")+"/.s.PGSQL.5432")
+	q.Del("host")
+	q.Del("port")
+	u.Host, u.RawQuery = proxy.Addr(), q.Encode()
+	s := openAt(t, u.String())
+	lease := acquire(t, s, entity, "silent")
+	_ = load(t, s, entity)
+	return s, lease, proxy
+}
+
+// sentBy returns how many bytes a call sends.
+func sentBy(t *testing.T, address string, call func(context.Context, *Store, Lease) error, entity string) int {
+	t.Helper()
+	s, lease, proxy := holderAt(t, address, entity)
+	before := proxy.Sent()
+	if err := call(t.Context(), s, lease); err != nil {
+		t.Fatal(err)
+	}
+	return proxy.Sent() - before
+}
+
+// fallSilent makes a call fall silent after so many bytes, and lets another poller take
+// the lease.
+func fallSilent(t *testing.T, s *Store, address string, call func(context.Context, *Store, Lease) error, entity string, after int) {
+	silent, lease, proxy := holderAt(t, address, entity)
+	tripped := proxy.SilentAfter(after)
+	ctx, cancel := context.WithCancel(t.Context())
+	var done atomic.Bool
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		_ = call(ctx, silent, lease) // its end is not known to the holder
+		done.Store(true)
+	}()
+	defer func() { proxy.Down(); cancel(); <-ended }()
+	<-tripped
+	time.Sleep(50 * time.Millisecond) // for what the server has received
+	if done.Load() {
+		t.Errorf("%s: the call ended although its connection fell silent", entity)
+	}
+	const soon = 5 * time.Second // idle_in_transaction_session_timeout is 10 s
+	taking, stop := context.WithTimeout(t.Context(), soon)
+	defer stop()
+	if _, err := s.pool.Exec(taking, `UPDATE poller_leases SET expires_at = clock_timestamp() WHERE entity_type = $1`, entity); err != nil {
+		t.Errorf("%s, silent after %d bytes: the lease's row is locked: %v", entity, after, err)
+		return
+	}
+	if _, err := s.Acquire(taking, entity, "another", ttl); err != nil {
+		t.Errorf("%s, silent after %d bytes: Acquire by another = %v", entity, after, err)
+	}
+}

@@ -1,0 +1,27 @@
+package main
+
+// ofTheLocks are the rules that nobody holds a lock while it waits for a client.
+func ofTheLocks() []mutant {
+	return []mutant{
+		{
+			rule: "nothing is copied while the lease's row is locked", file: "checkpoint/fenced.go",
+			old: "\terr := stage(ctx, conn, entries)", new: "\t_, _ = conn.Exec(ctx, begin+`; SELECT FROM poller_leases WHERE entity_type = '`+lease.Entity+`' FOR UPDATE`)\n\terr := stage(ctx, conn, entries)",
+			pkg: "./checkpoint", tests: "TestASilentHolderLocksNothing",
+		},
+		{
+			rule: "a lease that ends further off than any may last is void", file: "checkpoint/lease.go",
+			old: " OR l.` + isVoid + `", new: "",
+			pkg: "./checkpoint", tests: "TestAnEndTooFarOffIsVoid",
+		},
+		{
+			rule: "an announcement that ends further off than any may last is void", file: "checkpoint/member.go",
+			old: " OR ` + isVoid)", new: "`)",
+			pkg: "./checkpoint", tests: "TestAnEndTooFarOffIsVoid",
+		},
+		{
+			rule: "a scan in the future does not put off the next one", file: "capture/config.go",
+			old: " || since < -clocksDiffer", new: "",
+			pkg: "./capture", tests: "TestWhenAScanIsDue",
+		},
+	}
+}
