@@ -110,6 +110,16 @@ func (r *rechecker) judge(ctx context.Context, vanished []checkpoint.VanishedRow
 	for _, done := range ranges {
 		read += done.Read
 	}
+	deletable, heldBack = divide(vanished, live, read)
+	if heldBack != nil {
+		heldBack.Entity = r.entity
+	}
+	return deletable, heldBack, nil
+}
+
+// divide divides vanished rows of an entity that had live rows, of which a scan read
+// some. heldBack is nil if all of them may be deleted.
+func divide(vanished []checkpoint.VanishedRow, live, read int64) (deletable []checkpoint.VanishedRow, heldBack *HeldBackError) {
 	limit := max(maxDeletes, int64(maxDeleteShare*float64(live)))
 	few := int64(len(vanished)) <= limit
 	collapsed := !few && live > schema.PageSize && read <= schema.PageSize
@@ -123,9 +133,9 @@ func (r *rechecker) judge(ctx context.Context, vanished []checkpoint.VanishedRow
 		alone = alone || !hasNeighbour
 	}
 	if n := len(vanished) - len(deletable); n > 0 {
-		heldBack = &HeldBackError{Entity: r.entity, Rows: n, Limit: limit, Collapsed: collapsed, Alone: alone}
+		heldBack = &HeldBackError{Rows: n, Limit: limit, Collapsed: collapsed, Alone: alone}
 	}
-	return deletable, heldBack, nil
+	return deletable, heldBack
 }
 
 // recheckGroup reads the rows from one neighbour of a group to the other.
