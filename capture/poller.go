@@ -58,6 +58,7 @@ type Poller struct {
 	clock        *sourceClock
 	pace         *pace
 	contract     *contract
+	brokers      *brokers
 	share        *share
 	wakers       wakers
 	recheckDelay time.Duration   // before vanished rows are rechecked
@@ -78,6 +79,7 @@ func New(cfg Config, entities []schema.Entity, parts Parts, log *slog.Logger, re
 		p.entities = append(p.entities, status)
 	}
 	p.wakers = newWakers(p.names())
+	p.brokers = &brokers{topics: parts.Topics, entities: p.names(), every: brokersEvery, log: log}
 	p.contract = &contract{prober: parts.Prober, entities: p.names(), log: log}
 	return p
 }
@@ -109,40 +111,65 @@ func (p *Poller) Status() Status {
 		entity.PausedUntil = p.source.PausedUntil(e.Entity).UTC()
 		status.Entities = append(status.Entities, entity)
 	}
+	if since, err := p.brokers.trouble(); err != nil {
+		status.Reason, status.Since = err.Error(), &since
+	}
 	status.ConsistentThrough = earliest(status.Entities)
 	return status
 }
 
-// Ready reports whether the first load of every entity is complete, for those that
-// the source has and that this poller works on. detail lists the others.
+// Ready reports whether Kafka answers and the first load of every entity is complete,
+// for those that the source has and that this poller works on. detail is a Readiness.
 func (p *Poller) Ready() (ok bool, detail any) {
-	var behind []EntityStatus
-	for _, e := range p.Status().Entities {
+	status := p.Status()
+	behind := Readiness{Reason: status.Reason, Entities: []EntityStatus{}}
+	for _, e := range status.Entities {
 		switch e.State {
 		case StateFollowing, StateScanning, StateWaiting, StateAbsent, StateDone:
 		default:
-			behind = append(behind, e)
+			behind.Entities = append(behind.Entities, e)
 		}
 	}
-	return len(behind) == 0, behind
+	return behind.Reason == "" && len(behind.Entities) == 0, behind
 }
 
-// Run follows all entities until ctx ends, and then returns nil. An entity that fails
-// backs off alone. Run returns an error only if the topics cannot be created.
+// Run follows all entities until ctx ends, and then returns nil. It waits for Kafka when
+// it is away, and an entity that fails backs off alone. Run returns an error only if
+// brokers refuse to create the topics.
 func (p *Poller) Run(ctx context.Context) error {
-	if err := p.topics.Ensure(ctx, p.names()); ctx.Err() != nil {
-		return nil // told to stop
-	} else if err != nil {
+	if err := p.ensureTopics(ctx); err != nil || ctx.Err() != nil {
 		return err
 	}
 	var all sync.WaitGroup
 	all.Go(func() { p.share.keep(ctx) })
 	all.Go(func() { p.contract.keepProbing(ctx) })
+	all.Go(func() { p.brokers.keepAsking(ctx) })
 	for _, e := range p.entities {
 		all.Go(func() { p.keepFollowing(ctx, e) })
 	}
 	all.Wait()
 	return nil
+}
+
+// ensureTopics tries to create the topics until it can. It returns nil when ctx ends, and
+// an error only if brokers refuse it.
+func (p *Poller) ensureTopics(ctx context.Context) error {
+	pause := p.cfg.Interval
+	for {
+		err := p.topics.Ensure(ctx, p.names())
+		if ctx.Err() != nil {
+			return nil
+		}
+		if stream.IsRefusal(err) {
+			return err
+		}
+		p.brokers.note(err)
+		if err == nil {
+			return nil
+		}
+		_ = wait(ctx, jittered(pause)) // the loop checks ctx
+		pause = min(2*pause, p.cfg.IntervalMax)
+	}
 }
 
 // keepFollowing works on one entity, session after session, while it is in this

@@ -133,13 +133,21 @@ func (s *entityStatus) snapshot() EntityStatus {
 
 // Status is what /status of a poller shows.
 type Status struct {
-	Holder   string         `json:"holder"` // the name under which this poller acquires leases
+	Holder   string         `json:"holder"`           // the name under which this poller acquires leases
+	Reason   string         `json:"reason,omitempty"` // why the next change could not be published
+	Since    *time.Time     `json:"since,omitempty"`  // since when, if there is a Reason
 	Entities []EntityStatus `json:"entities"`
 	// ConsistentThrough is the earliest of the entities that this poller works on; zero
 	// if one of them has none yet.
 	ConsistentThrough time.Time `json:"consistent_through,omitzero"`
 	// Contract is what the last probe of the source found.
 	Contract []oda.Finding `json:"contract,omitempty"`
+}
+
+// Readiness is what /readyz of a poller shows as detail.
+type Readiness struct {
+	Reason   string         `json:"reason,omitempty"` // why the next change could not be published
+	Entities []EntityStatus `json:"entities"`         // those whose first load is not complete, or that failed
 }
 
 // earliest returns the ConsistentThrough of all entities together.

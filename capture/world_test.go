@@ -292,15 +292,23 @@ func stampAt(t time.Time) string { return odasim.Stamp(t) }
 func (w *world) follow() (p *Poller, stop func()) {
 	w.t.Helper()
 	p, closePublisher := w.process()
+	end := w.run(p)
+	return p, func() {
+		end()
+		closePublisher()
+	}
+}
+
+// run runs p; stop ends it.
+func (w *world) run(p *Poller) (stop func()) {
 	ctx, cancel := context.WithCancel(w.t.Context())
 	done := make(chan error, 1)
 	go func() { done <- p.Run(ctx) }()
-	return p, func() {
+	return func() {
 		cancel()
 		if err := <-done; err != nil {
 			w.t.Errorf("poller: %v", err)
 		}
-		closePublisher()
 	}
 }
 

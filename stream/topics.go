@@ -70,6 +70,13 @@ func (t *Topics) Ensure(ctx context.Context, entities []string) error {
 	return t.ensureDeadLetters(ctx, names, settings)
 }
 
+// IsRefusal reports whether err is a broker's refusal that a person must mend, such as a
+// missing right or a policy, and not an outage that may end by itself.
+func IsRefusal(err error) bool {
+	code, ok := errors.AsType[*kerr.Error](err)
+	return ok && !code.Retriable
+}
+
 // ensureDeadLetters creates dead-letter topics. Their message limit is above their
 // topic's: a record at the limit must fit there with its headers.
 func (t *Topics) ensureDeadLetters(ctx context.Context, names []string, settings map[string]topicSettings) error {

@@ -74,6 +74,11 @@ func ofWhoBlocks() []mutant {
 			pkg: "./oda", tests: "TestOneSetAloneDoesNotOpenTheBreaker",
 		},
 		{
+			rule: "an idle poller checks whether Kafka answers", file: "capture/poller.go",
+			old: "\tall.Go(func() { p.brokers.keepAsking(ctx) })\n", new: "",
+			pkg: "./capture", tests: "TestAnIdlePollerIsNotReadyWithoutKafka",
+		},
+		{
 			rule: "the history's months are the same from any session", file: "schema/migrations/00011_history_zone.sql",
 			// Either setting alone is enough.
 			old: "ALTER FUNCTION parliamentary_history_ahead(integer) SET TimeZone = 'UTC';\nALTER FUNCTION parliamentary_history_ahead(integer) SET DateStyle = 'ISO, YMD';\n", new: "",

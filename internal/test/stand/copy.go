@@ -56,7 +56,7 @@ func (c *Copy) Load(t testing.TB, n, size int) {
 	t.Helper()
 	var changes []schema.Change
 	for id := range int64(n) {
-		if changes = append(changes, c.Change(id+1, schema.Snapshot, size)); len(changes) == 5000 {
+		if changes = append(changes, c.Change(id+1, schema.Snapshot, size)); len(changes) == publishAtOnce {
 			c.Publish(t, changes...)
 			changes = changes[:0]
 		}

@@ -7,6 +7,7 @@ package stand
 
 import (
 	"log/slog"
+	"slices"
 	"strings"
 	"testing"
 
@@ -80,11 +81,17 @@ func (s *Stand) Environ() []string {
 	}
 }
 
+// publishAtOnce is how many changes are published in one call. A call must end within
+// stream.PublishTimeout on a slow machine too; a poller's has a page of 100.
+const publishAtOnce = 500
+
 // Publish writes changes to their topics.
 func (s *Stand) Publish(t testing.TB, changes ...schema.Change) {
 	t.Helper()
-	if _, err := s.Publisher.Publish(t.Context(), changes); err != nil {
-		t.Fatal(err)
+	for some := range slices.Chunk(changes, publishAtOnce) {
+		if _, err := s.Publisher.Publish(t.Context(), some); err != nil {
+			t.Fatal(err)
+		}
 	}
 }
 
