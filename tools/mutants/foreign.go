@@ -38,6 +38,12 @@ func ofForeignData() []mutant {
 			old: "err == nil && entity == f.entity", new: "err == nil && entity == \"\"",
 			pkg: "./capture", tests: "TestRowsHiddenByRefusedRecordsArePublishedAgain",
 		},
+	}
+}
+
+// ofForeignPages breaks what holds against pages that nobody promised.
+func ofForeignPages() []mutant {
+	return []mutant{
 		{
 			invariant: 5, rule: "ids below 1 are asked for", file: "capture/scan.go",
 			old: "r.Low = schema.NoStart", new: "r.Low = -1",
