@@ -18,6 +18,7 @@ var copyOptions = pgx.TxOptions{
 
 // CopyJSON writes an entity's current rows to w, a line each, by id and as of one
 // moment, and returns how many they are. No more than a buffer of them is in memory.
+// The moment's snapshot ends with ctx at the latest, even while w waits for its reader.
 func (r *Reader) CopyJSON(ctx context.Context, entity string, w io.Writer) (rows int64, err error) {
 	return r.copyOut(ctx, entity, w, func(pgx.Tx) (string, error) {
 		// The text of a jsonb has no control characters, so with these as its signs CSV
@@ -49,10 +50,18 @@ func (r *Reader) copyOut(ctx context.Context, entity string, w io.Writer, query 
 		if err != nil {
 			return err
 		}
-		tag, err := tx.Conn().PgConn().CopyTo(ctx, w, sql)
+		conn := tx.Conn().PgConn()
+		// While w waits for its reader, nothing else ends the snapshot, which keeps vacuum
+		// from removing rows: not ctx, which is not looked at meanwhile, and not a timeout of
+		// the server, which waits for us in a write.
+		defer context.AfterFunc(ctx, func() { _ = conn.Conn().Close() })()
+		tag, err := conn.CopyTo(ctx, w, sql)
 		rows = tag.RowsAffected()
 		return err
 	})
+	if err != nil && ctx.Err() != nil {
+		err = context.Cause(ctx)
+	}
 	if err != nil {
 		return 0, fmt.Errorf("copy rows of %s: %w", entity, err)
 	}

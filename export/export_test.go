@@ -2,6 +2,7 @@ package export_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/csv"
 	"encoding/json"
 	"errors"
@@ -18,6 +19,7 @@ import (
 
 	"odastream/cache"
 	"odastream/export"
+	"odastream/internal/test/machine"
 	"odastream/internal/test/pgtest"
 	"odastream/schema"
 )
@@ -213,6 +215,38 @@ func TestExportOfEveryEntity(t *testing.T) {
 		if names := strings.Split(strings.TrimSpace(out), ","); len(names) != len(e.Fields) {
 			t.Errorf("export of %s = %q, want %d columns", e.Name, out, len(e.Fields))
 		}
+	}
+}
+
+// A reader that stalls keeps Postgres from removing old rows for no longer than the export
+// may take.
+func TestAStalledReaderHoldsNoSnapshotAfterTheLimit(t *testing.T) {
+	t.Parallel()
+	rows, pool := archive(t, manyVotes)
+	stemme, err := schema.Lookup("Stemme")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, limit := context.WithCancelCause(t.Context())
+	reading, stalled := make(chan struct{}), make(chan struct{})
+	done := make(chan error, 1)
+	go func() {
+		_, err := export.Write(ctx, rows, stemme, export.JSON, &hook{do: func() { close(reading); <-stalled }})
+		done <- err
+	}()
+	<-reading
+	snapshots := func() bool {
+		return pgtest.Value(t, pool.Config().ConnString(), `SELECT count(*)::text FROM pg_stat_activity WHERE datname = current_database() AND backend_xmin IS NOT NULL AND pid <> pg_backend_pid()`) != "0"
+	}
+	if !snapshots() {
+		t.Fatal("no snapshot during an export: the test proves nothing")
+	}
+	tooLong := errors.New("too long")
+	limit(tooLong)
+	machine.Until(t, "the snapshot is gone", func() bool { return !snapshots() })
+	close(stalled)
+	if err := <-done; !errors.Is(err, tooLong) {
+		t.Errorf("Write = %v, want %v", err, tooLong)
 	}
 }
 

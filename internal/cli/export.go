@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"time"
 
 	"odastream/cache"
 	"odastream/export"
@@ -18,7 +19,9 @@ It writes the rows that the cache holds now, in order of id, as one consistent s
 members of the source (their order can differ, since the cache stores jsonb). csv: the first line has the names of the
 members, those that the source describes first; an empty field is null, "" is an empty text.
 
-With --out the file is replaced once the last row is written: it is never there in part.
+With --out the file is replaced once the last row is written: it is never there in part. A FIFO or a device is written
+directly. While an export runs, Postgres keeps old versions of all rows for it; --within ends one whose reader stalls.
+csv: a program that opens the file may take a text that begins with = + - or @ for a formula. The texts are not changed.
 The database is that of DATABASE_URL or, if this is not set, that of the running "odastream up".
 
   odastream export Afstemning --format csv --out afstemning.csv
@@ -28,6 +31,7 @@ The database is that of DATABASE_URL or, if this is not set, that of the running
 type exportFlags struct {
 	targetFlags
 	format, out string
+	within      time.Duration
 }
 
 func exportCommand() command {
@@ -38,6 +42,7 @@ func exportCommand() command {
 			f.declare(set)
 			set.StringVar(&f.format, "format", "ndjson", "`ndjson|csv`")
 			set.StringVar(&f.out, "out", "", "write to this `file` instead of standard output")
+			set.DurationVar(&f.within, "within", time.Hour, "end without success after this `time`")
 			return f.run
 		},
 	}
@@ -52,6 +57,9 @@ func (f *exportFlags) run(ctx context.Context, c call) error {
 	if err != nil {
 		return fmt.Errorf("%w: --format: %w", errUsage, err)
 	}
+	if f.within <= 0 {
+		return fmt.Errorf("%w: --within is %s, want more than 0s", errUsage, f.within)
+	}
 	to, err := f.resolve(c.environ)
 	if err != nil {
 		return err
@@ -59,6 +67,8 @@ func (f *exportFlags) run(ctx context.Context, c call) error {
 	// An interrupted export is incomplete, so it fails.
 	end := errors.New("stopped before the last row was written")
 	err = c.untilStopped(ctx, c.log(slog.LevelWarn), func(ctx context.Context) error {
+		ctx, cancel := context.WithTimeoutCause(ctx, f.within, fmt.Errorf("the rows were not all written within %s: a faster reader, or a longer --within", f.within))
+		defer cancel()
 		end = f.export(ctx, c, to, entity, format)
 		return nil
 	})

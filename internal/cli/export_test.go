@@ -107,7 +107,8 @@ func TestExportFaults(t *testing.T) {
 		"unknown format":     {[]string{"Sag", "--format", "xml"}, 2, "want ndjson or csv"},
 		"no entity":          {nil, 2, "want odastream export ENTITY"},
 		"no such directory":  {[]string{"Sag", "--out", filepath.Join(t.TempDir(), "a", "b")}, 1, "no such file"},
-		"a directory's name": {[]string{"Sag", "--out", t.TempDir()}, 1, "the file is as it was"},
+		"a directory's name": {[]string{"Sag", "--out", t.TempDir()}, 1, "is a directory"},
+		"no time":            {[]string{"Sag", "--within", "0s"}, 2, "--within is 0s"},
 	} {
 		if status, out, said := runExport(t, url, tt.args...); status != tt.status || out != "" || !strings.Contains(said, tt.want) {
 			t.Errorf("%s: export %q = %d, want %d and %q:\n%s", claim, tt.args, status, tt.status, tt.want, said)

@@ -44,6 +44,11 @@ func ofWhoBlocks() []mutant {
 			pkg: "./capture", tests: "TestAnIdlePollerIsNotReadyWithoutKafka",
 		},
 		{
+			rule: "an export whose reader stalls holds no snapshot for good", file: "cache/copyout.go",
+			old: "\t\tdefer context.AfterFunc(ctx, func() { _ = conn.Conn().Close() })()\n", new: "",
+			pkg: "./export", tests: "TestAStalledReaderHoldsNoSnapshotAfterTheLimit",
+		},
+		{
 			rule: "the history's months are the same from any session", file: "schema/migrations/00011_history_zone.sql",
 			// Either setting alone is enough.
 			old: "ALTER FUNCTION parliamentary_history_ahead(integer) SET TimeZone = 'UTC';\nALTER FUNCTION parliamentary_history_ahead(integer) SET DateStyle = 'ISO, YMD';\n", new: "",

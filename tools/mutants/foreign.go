@@ -38,6 +38,16 @@ func ofForeignData() []mutant {
 			old: "err == nil && entity == f.entity", new: "err == nil && entity == \"\"",
 			pkg: "./capture", tests: "TestRowsHiddenByRefusedRecordsArePublishedAgain",
 		},
+		{
+			rule: "an export writes directly to what is not a file", file: "export/file.go",
+			old: "err == nil && !info.Mode().IsRegular()", new: "err == nil && info.IsDir()",
+			pkg: "./export", tests: "TestAFIFOIsWrittenDirectly",
+		},
+		{
+			rule: "an export follows links", file: "export/file.go",
+			old: "\ttarget, err := followLinks(path)\n", new: "\ttarget, err := path, error(nil)\n",
+			pkg: "./export", tests: "TestALinkIsFollowed",
+		},
 	}
 }
 
