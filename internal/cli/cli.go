@@ -15,6 +15,7 @@ import (
 	"slices"
 	"strings"
 
+	"odastream/internal/console"
 	"odastream/internal/daemon"
 )
 
@@ -53,7 +54,10 @@ func Run(ctx context.Context, args, environ []string, stdout, stderr io.Writer) 
 	}
 	for _, c := range commands() {
 		if rest, called := c.called(args); called {
-			return c.start(ctx, call{args: rest, environ: environ, stdout: stdout, stderr: stderr})
+			return c.start(ctx, call{
+				args: rest, environ: environ, rawOut: stdout, rawErr: stderr,
+				stdout: console.VisibleWriter(stdout), stderr: console.VisibleWriter(stderr),
+			})
 		}
 	}
 	if name == "dlq" {

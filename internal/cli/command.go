@@ -34,8 +34,10 @@ type action func(ctx context.Context, c call) error
 type call struct {
 	args    []string // the arguments of the command line without the flags
 	environ []string
-	stdout  io.Writer
-	stderr  io.Writer
+	// For people: foreign text that a terminal would obey is replaced.
+	stdout, stderr io.Writer
+	// For programs, and for Progress, which looks for a terminal: as it is.
+	rawOut, rawErr io.Writer
 }
 
 // errUsage marks an error of the command line.

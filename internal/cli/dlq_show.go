@@ -58,11 +58,11 @@ func printRecord(c call, r dlq.Record) error {
 		{"missing", r.Missing},
 	} {
 		if line[1] != "" {
-			fmt.Fprintf(c.stdout, "%-8s  %s\n", line[0], line[1])
+			fmt.Fprintf(c.stdout, "%-8s  %s\n", line[0], oneLine(line[1]))
 		}
 	}
 	for _, h := range r.Headers {
-		fmt.Fprintf(c.stdout, "header    %s: %s\n", h.Name, h.Value)
+		fmt.Fprintf(c.stdout, "header    %s: %s\n", oneLine(h.Name), oneLine(h.Value))
 	}
 	if r.Missing != "" {
 		return nil

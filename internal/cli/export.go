@@ -88,7 +88,7 @@ func (f *exportFlags) export(ctx context.Context, c call, to target, entity sche
 	}
 	var err error
 	if f.out == "" {
-		err = write(c.stdout)
+		err = write(c.rawOut)
 	} else {
 		err = export.WriteFile(f.out, write)
 	}

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -18,7 +19,7 @@ func (c call) log(level slog.Level) *slog.Logger {
 
 // progress shows on stderr how far the work is.
 func (c call) progress() *console.Progress {
-	return console.NewProgress(c.stderr, c.log(slog.LevelInfo))
+	return console.NewProgress(c.rawErr, c.log(slog.LevelInfo))
 }
 
 // printf prints for people. It returns stdout's error.
@@ -27,16 +28,20 @@ func (c call) printf(format string, args ...any) error {
 }
 
 // printObject prints v as one JSON object of several lines.
-func (c call) printObject(v any) error { return encode(c.stdout, v, "  ") }
+func (c call) printObject(v any) error { return encode(c.rawOut, v, "  ") }
 
 // printLine prints v as one line of JSON.
-func (c call) printLine(v any) error { return encode(c.stdout, v, "") }
+func (c call) printLine(v any) error { return encode(c.rawOut, v, "") }
 
 func encode(out io.Writer, v any, indent string) error {
-	encoder := json.NewEncoder(out)
+	var text bytes.Buffer
+	encoder := json.NewEncoder(&text)
 	encoder.SetEscapeHTML(false)
 	encoder.SetIndent("", indent)
-	return printErr(0, encoder.Encode(v))
+	if err := encoder.Encode(v); err != nil {
+		return printErr(0, err)
+	}
+	return printErr(io.WriteString(out, console.VisibleJSON(text.String())))
 }
 
 // printErr marks an error as one of printing.

@@ -116,7 +116,7 @@ func (f *replayFlags) runCache(ctx context.Context, c call) error {
 		defer cl.Close()
 		return f.replay(ctx, c, from, ids, &replay.Replayer{
 			Client: cl, Topics: stream.NewTopics(cl, s.Kafka, s.log), Kafka: s.Kafka, Store: s.store, Reader: cache.NewReader(s.pool),
-		}, console.NewProgress(c.stderr, s.log))
+		}, console.NewProgress(c.rawErr, s.log))
 	})
 }
 

@@ -44,3 +44,16 @@ func TestCommandsShowNoSecret(t *testing.T) {
 		}
 	}
 }
+
+// An error may hold what somebody else wrote.
+func TestATerminalObeysNoErrorText(t *testing.T) {
+	t.Parallel()
+	var out, said bytes.Buffer
+	args := []string{"export", "Sag", "--out", "/no\x1b[2J/such\u202e/directory"}
+	if status := Run(t.Context(), args, []string{"DATABASE_URL=postgres://127.0.0.1:1/x"}, &out, &said); status != 1 {
+		t.Fatalf("export into a directory that is not there = %d:\n%s", status, &said)
+	}
+	if text := said.String(); strings.ContainsAny(text, "\x1b\u202e") || !strings.Contains(text, "/no\ufffd[2J/such\ufffd/directory") {
+		t.Errorf("export says %q, want the name without its controls", text)
+	}
+}

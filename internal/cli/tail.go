@@ -95,7 +95,7 @@ func (f *tailFlags) line(cfg stream.Config, r *kgo.Record, log *slog.Logger) (li
 	case m.Tombstone:
 		return "", false
 	case f.json:
-		return string(r.Value), true
+		return console.VisibleJSON(string(r.Value)), true
 	default:
 		return console.Headline(m.Change), true
 	}

@@ -116,7 +116,7 @@ type screen struct {
 func newScreen(c call) screen {
 	var s screen
 	lines := console.NewHandler(func(line string) { fmt.Fprintln(c.stdout, line) }, slog.LevelInfo)
-	s.Progress = console.NewProgress(c.stdout, slog.New(lines))
+	s.Progress = console.NewProgress(c.rawOut, slog.New(lines))
 	s.warn = func(line string) { fmt.Fprintln(c.stderr, line) }
 	if f, ok := c.stdout.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
 		s.warn = s.Println

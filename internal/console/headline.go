@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"unicode"
 
 	"github.com/go-json-experiment/json/jsontext"
 
@@ -30,7 +29,7 @@ func Headline(c schema.Change) string {
 	line := fmt.Sprintf("%s  %-8s  %-24s  %s", c.Timestamp.Local().Format("15:04:05"), c.Action,
 		fmt.Sprintf("%s/%d", c.Entity, c.ID), Title(c.Data))
 	if len(c.Changed) > 0 {
-		line += "  (" + strings.Join(c.Changed, ", ") + ")"
+		line += "  (" + oneLine(strings.Join(c.Changed, ", ")) + ")"
 	}
 	return strings.TrimRight(line, " ")
 }
@@ -77,16 +76,20 @@ func read(row []byte) (texts map[string]string, references []string) {
 	return texts, references
 }
 
-// shorten makes a text one line of at most titleRunes. It replaces control characters,
-// which a terminal would obey, by spaces.
-func shorten(text string) string {
+// oneLine replaces what a terminal would obey, and line breaks, by spaces.
+func oneLine(text string) string {
 	text = strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) {
+		if isObeyed(r) {
 			return ' '
 		}
 		return r
 	}, text)
-	runes := []rune(strings.Join(strings.Fields(text), " "))
+	return strings.Join(strings.Fields(text), " ")
+}
+
+// shorten makes a text one line of at most titleRunes.
+func shorten(text string) string {
+	runes := []rune(oneLine(text))
 	if len(runes) <= titleRunes {
 		return string(runes)
 	}

@@ -77,7 +77,7 @@ func (p *Progress) Println(text string) {
 	if p.shown != "" {
 		fmt.Fprint(p.w, "\r\x1b[K")
 	}
-	fmt.Fprintln(p.w, text)
+	fmt.Fprintln(p.w, Visible(text))
 	if p.shown != "" {
 		fmt.Fprint(p.w, p.shown)
 	}
@@ -88,7 +88,7 @@ func (p *Progress) show(text string) {
 		p.log.Info("progress", "at", text)
 		return
 	}
-	p.shown = cut(text, p.width()-1)
+	p.shown = cut(Visible(text), p.width()-1)
 	fmt.Fprint(p.w, "\r"+p.shown+"\x1b[K")
 }
 

@@ -79,5 +79,15 @@ func ofForeignPages() []mutant {
 			old: "collapsed := !few && live", new: "collapsed := live",
 			pkg: "./capture", tests: "TestASetMayFallToLessThanAPage",
 		},
+		{
+			rule: "a terminal obeys no foreign text of a command", file: "internal/cli/cli.go",
+			old: "stderr: console.VisibleWriter(stderr)", new: "stderr: stderr",
+			pkg: "./internal/cli", tests: "TestATerminalObeysNoErrorText",
+		},
+		{
+			rule: "a headline is one line", file: "internal/console/headline.go",
+			old: "oneLine(strings.Join(c.Changed, \", \"))", new: "strings.Join(c.Changed, \", \")",
+			pkg: "./internal/console", tests: "TestAHeadlineIsOneLine",
+		},
 	}
 }
