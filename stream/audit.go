@@ -139,7 +139,7 @@ func deadLetterBreaches(topic string, s topicSettings, limit int) (found []Breac
 	if s.cleanup != "delete" {
 		found = append(found, Breach{Topic: topic, Rule: RuleDeadLetters, Setting: configCleanup, Is: s.cleanup, Want: "delete"})
 	}
-	if want := limit + deadLetterRoom; s.maxMessage < want {
+	if want := deadLetterLimit(limit); s.maxMessage < want {
 		found = append(found, Breach{
 			Topic: topic, Rule: RuleDeadLetters, Setting: configMaxMessage, Is: strconv.Itoa(s.maxMessage), Want: strconv.Itoa(want),
 		})

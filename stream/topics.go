@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"slices"
 	"strconv"
 	"time"
@@ -88,7 +89,7 @@ func (t *Topics) ensureDeadLetters(ctx context.Context, names []string, settings
 	var errs []error
 	for limit, dead := range byLimit {
 		have, err := t.make(ctx, dead, map[string]string{
-			configCleanup: "delete", configRetention: strconv.FormatInt(retentionMillis, 10), configMaxMessage: strconv.Itoa(limit + deadLetterRoom),
+			configCleanup: "delete", configRetention: strconv.FormatInt(retentionMillis, 10), configMaxMessage: strconv.Itoa(deadLetterLimit(limit)),
 		})
 		if err == nil {
 			err = t.warnDeadLetters(ctx, have, limit)
@@ -97,6 +98,10 @@ func (t *Topics) ensureDeadLetters(ctx context.Context, names []string, settings
 	}
 	return errors.Join(errs...)
 }
+
+// deadLetterLimit returns the limit of a record's size in the dead-letter topic of a
+// topic with the given one, in bytes: Kafka's setting is an int32.
+func deadLetterLimit(limit int) int { return min(limit+deadLetterRoom, math.MaxInt32) }
 
 // make creates the missing ones of names and returns those that existed.
 func (t *Topics) make(ctx context.Context, names []string, config map[string]string) (have kadm.TopicDetails, err error) {

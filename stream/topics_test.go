@@ -3,6 +3,7 @@ package stream
 import (
 	"context"
 	"errors"
+	"math"
 	"strconv"
 	"strings"
 	"sync"
@@ -12,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"odastream/internal/test/machine"
+	"odastream/schema"
 )
 
 // configs reads settings of a topic as the broker has them.
@@ -34,6 +36,34 @@ func (b *bench) configs(t *testing.T, topic string, keys ...string) map[string]s
 		}
 	}
 	return out
+}
+
+// Kafka's limit is an int32: dead letters cannot be larger than the largest record.
+func TestTheLargestRecordLimitIsTaken(t *testing.T) {
+	t.Parallel()
+	onBoth(t, func(t *testing.T, b *bench) {
+		largest := strconv.Itoa(math.MaxInt32)
+		_, err := b.topics.adm.CreateTopic(t.Context(), 3, -1, map[string]*string{configCleanup: new("compact"), configMaxMessage: &largest}, b.cfg.Topic("Sag"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		b.ensure(t, "Sag")
+		if got := b.configs(t, b.cfg.DeadLetterTopic("Sag"), configMaxMessage)[configMaxMessage]; got != largest {
+			t.Errorf("limit of the dead letters = %s, want %s", got, largest)
+		}
+		b.ensure(t, "Sag") // the topics are there
+		if text := b.log.String(); strings.Contains(text, "max_message_bytes") {
+			t.Errorf("the largest limit is warned of:\n%s", text)
+		}
+		pub, err := NewPublisher(b.cfg, b.log.logger(), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer pub.Close()
+		if _, err := pub.Publish(t.Context(), []schema.Change{{Entity: "Sag", ID: 1, Seq: 1, Action: schema.Create, Data: []byte(`{"id":1}`)}}); err != nil {
+			t.Errorf("publish to such a topic: %v", err)
+		}
+	})
 }
 
 func TestNewTopicsHaveTheContractsSettings(t *testing.T) {

@@ -89,5 +89,10 @@ func ofForeignPages() []mutant {
 			old: "oneLine(strings.Join(c.Changed, \", \"))", new: "strings.Join(c.Changed, \", \")",
 			pkg: "./internal/console", tests: "TestAHeadlineIsOneLine",
 		},
+		{
+			rule: "the largest record limit has dead letters of the same", file: "stream/topics.go",
+			old: "return min(limit+deadLetterRoom, math.MaxInt32)", new: "return limit + deadLetterRoom",
+			pkg: "./stream", tests: "TestTheLargestRecordLimitIsTaken",
+		},
 	}
 }
