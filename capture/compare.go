@@ -38,6 +38,16 @@ type result struct {
 	vanished []int64
 	returned []int64
 	lateness lateRows
+	older    []rowVersion // to be read again: their stamps are older than the ledger's
+}
+
+// add adds a later result, without its older rows.
+func (r *result) add(later result) {
+	r.changes = append(r.changes, later.changes...)
+	r.entries = append(r.entries, later.entries...)
+	r.vanished = append(r.vanished, later.vanished...)
+	r.returned = append(r.returned, later.returned...)
+	r.lateness.merge(later.lateness)
 }
 
 // empty reports whether everything is as the ledger has it.
@@ -173,6 +183,10 @@ func (c *comparer) compareRow(known map[int64]checkpoint.Entry, r rowVersion, re
 	action, differs := c.action(entry, ok, hash)
 	if !differs {
 		res.entries = append(res.entries, withNewChecksum(entry, r))
+		return nil
+	}
+	if isOlder(entry, r) {
+		res.older = append(res.older, r)
 		return nil
 	}
 	change := c.newChange(r.ID, action, r.origin)

@@ -37,12 +37,23 @@ func (l *lateRows) add(stamp string, watermark int64) {
 	}
 	bounds := lateBounds()
 	at, _ := slices.BinarySearch(bounds, late)
-	bound := bounds[min(at, len(bounds)-1)]
-	i := slices.IndexFunc(l.list, func(have checkpoint.Lateness) bool { return have.Bound == bound })
-	if i < 0 {
-		i = len(l.list)
-		l.list = append(l.list, checkpoint.Lateness{Bound: bound})
+	l.count(checkpoint.Lateness{Bound: bounds[min(at, len(bounds)-1)], Rows: 1, Worst: late})
+}
+
+// merge adds the rows that other counts.
+func (l *lateRows) merge(other lateRows) {
+	for _, late := range other.list {
+		l.count(late)
 	}
-	l.list[i].Rows++
-	l.list[i].Worst = max(l.list[i].Worst, late)
+}
+
+// count adds rows of one bound.
+func (l *lateRows) count(late checkpoint.Lateness) {
+	i := slices.IndexFunc(l.list, func(have checkpoint.Lateness) bool { return have.Bound == late.Bound })
+	if i < 0 {
+		l.list = append(l.list, late)
+		return
+	}
+	l.list[i].Rows += late.Rows
+	l.list[i].Worst = max(l.list[i].Worst, late.Worst)
 }

@@ -14,6 +14,8 @@ type rowVersion struct {
 	origin    schema.Origin
 	scanned   bool  // it is on a page with complete ids
 	watermark int64 // when it was asked for; microseconds since 1970, 0 if there was none
+	// lastReread is set at the last reread of a row with an older stamp than known.
+	lastReread bool
 }
 
 // lastRead is the last read of a row. Its checksum is 0 if the row was found
@@ -108,7 +110,7 @@ func (r *recent) newest(pages []page) (rows []rowVersion, conflicts []int64) {
 			case known && before.ended > p.began && before.checksum != row.checksum:
 				conflicts = append(conflicts, row.ID)
 			}
-			v := rowVersion{row, p.origin, p.complete != nil, p.watermark}
+			v := rowVersion{row: row, origin: p.origin, scanned: p.complete != nil, watermark: p.watermark}
 			at := len(rows)
 			if twice := known && before.call == r.calls; twice {
 				at = before.at

@@ -68,11 +68,13 @@ func (p *Poller) newWriter(s *session, reader *reader, seq *seqClock) *writer {
 		entity: s.entity, store: p.store, lease: s.lease, metrics: p.metrics, status: s.status, loaded: s.loaded,
 		wakeRelated: func() { p.wakers.wakeRelated(s.entity) }, queue: make(chan compared),
 	}
+	comparer := &comparer{
+		entity: s.entity, ledger: p.store, seq: seq, recent: reader.recent, loaded: s.loaded, unsaved: saver.pending, vanished: map[int64]bool{},
+	}
 	return &writer{
 		queue: make(chan message, queuedMessages), reader: reader, recent: reader.recent, folder: s.folder, saver: saver,
-		comparer: &comparer{
-			entity: s.entity, ledger: p.store, seq: seq, recent: reader.recent, loaded: s.loaded, unsaved: saver.pending, vanished: map[int64]bool{},
-		},
+		comparer: comparer,
+		rereader: &rereader{reader: reader, recent: reader.recent, comparer: comparer, delay: p.recheckDelay, log: s.folder.log},
 		sender: &sender{
 			entity: s.entity, topic: p.topicName(s.entity), publisher: p.publisher, lease: s.lease, metrics: p.metrics,
 			queue: make(chan compared), saver: saver, rejected: map[[32]byte]bool{},

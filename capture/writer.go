@@ -26,6 +26,7 @@ type writer struct {
 	reader   *reader
 	recent   *recent
 	comparer *comparer
+	rereader *rereader
 	folder   *folder
 	sender   *sender
 	saver    *saver
@@ -112,6 +113,11 @@ func (w *writer) write(ctx context.Context, b batch) error {
 	if err != nil {
 		return err
 	}
+	again, err := w.rereader.reread(ctx, res.older)
+	if err != nil {
+		return err
+	}
+	res.add(again)
 	w.endRequests(b)
 	w.unsent.add(b)
 	if res.empty() && w.unsent.canWait() {

@@ -51,6 +51,27 @@ func ofForeignData() []mutant {
 	}
 }
 
+// ofALaggingSource breaks what holds against a source of which one node lags behind.
+func ofALaggingSource() []mutant {
+	return []mutant{
+		{
+			rule: "a row with an older stamp is read again before it is published", file: "capture/older.go",
+			old: "return !r.lastReread && entry.State", new: "return false && entry.State",
+			pkg: "./capture", tests: "TestANodeThatLagsPublishesNothingOlder",
+		},
+		{
+			rule: "a row with an older stamp is read more than once", file: "capture/older.go",
+			old: "const maxRereads = 3", new: "const maxRereads = 1",
+			pkg: "./capture", tests: "TestANodeThatLagsPublishesNothingOlder",
+		},
+		{
+			invariant: 5, rule: "a row that stays older is published", file: "capture/older.go",
+			old: "= again.row, last", new: "= again.row, false",
+			pkg: "./capture", tests: "TestARowThatStaysOlderIsPublished",
+		},
+	}
+}
+
 // ofForeignPages breaks what holds against pages that nobody promised.
 func ofForeignPages() []mutant {
 	return []mutant{

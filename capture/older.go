@@ -1,0 +1,97 @@
+package capture
+
+import (
+	"cmp"
+	"context"
+	"log/slog"
+	"slices"
+	"time"
+
+	"odastream/checkpoint"
+	"odastream/oda"
+	"odastream/schema"
+)
+
+// maxRereads is how often a row with an older stamp is read again before it is
+// published.
+const maxRereads = 3
+
+// isOlder reports whether a row has an older stamp than its entry. Danish times are
+// compared as texts: that errs in the hour that the clock shows twice, where it costs a
+// read. A row that is at the last of its rereads is taken as it is.
+func isOlder(entry checkpoint.Entry, r rowVersion) bool {
+	return !r.lastReread && entry.State == checkpoint.Live && r.Opdateringsdato < entry.Stamp
+}
+
+// rereader reads rows with older stamps than the ledger's again. One node of several at
+// the source may lag behind the others; but a correction may also set a stamp back.
+type rereader struct {
+	reader   *reader
+	recent   *recent
+	comparer *comparer
+	delay    time.Duration // before the first reread
+	log      *slog.Logger
+}
+
+// reread reads the rows again and compares what it reads. A row that is older each time
+// is a change; of the others the newer version is compared. Nothing of their batch is
+// saved before: if the process ends, the next one reads the rows and finds them older.
+func (r *rereader) reread(ctx context.Context, older []rowVersion) (result, error) {
+	var all result
+	if len(older) == 0 {
+		return all, nil
+	}
+	r.log.Warn("reading rows again that have older stamps than before", "rows", len(older))
+	if err := wait(ctx, r.delay); err != nil {
+		return all, err
+	}
+	for n := 1; n <= maxRereads && len(older) > 0; n++ {
+		var left []rowVersion
+		for _, group := range groupByPage(older) {
+			res, err := r.rereadGroup(ctx, group, n == maxRereads)
+			if err != nil {
+				return all, err
+			}
+			left = append(left, res.older...)
+			all.add(res)
+		}
+		older = left
+	}
+	return all, nil
+}
+
+// rereadGroup reads rows that fit on one page again, and compares those that are still
+// at the source. A scan finds the others.
+func (r *rereader) rereadGroup(ctx context.Context, group []rowVersion, last bool) (result, error) {
+	ids := schema.IDRange{Low: schema.OneID(group[0].ID).Low, High: group[len(group)-1].ID}
+	p, err := r.reader.read(ctx, oda.Window{IDs: ids}, oda.Tail, schema.OriginScan)
+	if err != nil {
+		return result{}, err
+	}
+	defer r.reader.discard(p)
+	p.rows = slices.DeleteFunc(p.rows, func(row row) bool { return indexOfRow(group, row.ID) < 0 })
+	rows, _ := r.recent.newest([]page{p})
+	for i, again := range rows {
+		rows[i] = group[indexOfRow(group, again.ID)]
+		rows[i].row, rows[i].lastReread = again.row, last
+	}
+	return r.comparer.compare(ctx, batch{pages: []page{p}}, rows)
+}
+
+// groupByPage groups rows whose ids are so near that one page holds them.
+func groupByPage(rows []rowVersion) (groups [][]rowVersion) {
+	rows = slices.SortedFunc(slices.Values(rows), func(a, b rowVersion) int { return cmp.Compare(a.ID, b.ID) })
+	first := 0
+	for i := range rows {
+		// The difference of two ids may overflow an int64.
+		if uint64(rows[i].ID)-uint64(rows[first].ID) >= schema.PageSize {
+			groups = append(groups, rows[first:i])
+			first = i
+		}
+	}
+	return append(groups, rows[first:])
+}
+
+func indexOfRow(rows []rowVersion, id int64) int {
+	return slices.IndexFunc(rows, func(r rowVersion) bool { return r.ID == id })
+}
