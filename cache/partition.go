@@ -28,8 +28,7 @@ func (s *Store) makePartitions(ctx context.Context, entities []string) error {
 // The statements of makePartition. They query the catalog's tables, because
 // to_regclass's cached answer may be older than the lock.
 const (
-	lockPartitionNames = `SELECT pg_advisory_xact_lock(hashtextextended('odastream parliamentary_data partitions', 0));
-SET LOCAL lock_timeout = '2s'`
+	lockPartitionNames = `SELECT pg_advisory_xact_lock(hashtextextended('odastream parliamentary_data partitions', 0))`
 
 	hasPartition = `SELECT EXISTS (SELECT FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
 WHERE i.inhparent = 'parliamentary_data'::regclass AND pg_get_expr(c.relpartbound, c.oid) = format('FOR VALUES IN (%L)', $1::text))`
@@ -41,10 +40,10 @@ ALTER TABLE parliamentary_data ATTACH PARTITION %1$I FOR VALUES IN (%2$L)',
 )
 
 // makePartition creates the entity's table and then attaches it, which does not block
-// readers and writers of the other partitions. lock_timeout bounds the wait behind a
-// long query; the caller tries again.
+// readers and writers of the other partitions. If a lock is not free the caller tries
+// again.
 func (s *Store) makePartition(ctx context.Context, entity string) error {
-	return pgx.BeginTxFunc(ctx, s.pool, txOptions, func(tx pgx.Tx) error {
+	return s.changeTables(ctx, func(tx pgx.Tx) error {
 		if _, err := tx.Exec(ctx, lockPartitionNames); err != nil {
 			return err
 		}

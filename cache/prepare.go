@@ -17,7 +17,15 @@ const monthsAhead = 3
 // months' partitions of the history. Several sinks may call it at once; they should
 // have the same settings.
 func (s *Store) Prepare(ctx context.Context) error {
-	err := pgx.BeginTxFunc(ctx, s.pool, txOptions, func(tx pgx.Tx) error {
+	err := s.untilUnlocked(ctx, "prepare the cache", func() error { return s.changeTables(ctx, s.prepare(ctx)) })
+	if err != nil {
+		return fmt.Errorf("prepare the cache: %w", err)
+	}
+	return nil
+}
+
+func (s *Store) prepare(ctx context.Context) func(tx pgx.Tx) error {
+	return func(tx pgx.Tx) error {
 		// Building an index may take longer than statement_timeout.
 		if _, err := tx.Exec(ctx, `SET LOCAL statement_timeout = 0;
 SELECT pg_advisory_xact_lock(hashtextextended('odastream prepare', 0))`); err != nil {
@@ -28,11 +36,7 @@ SELECT pg_advisory_xact_lock(hashtextextended('odastream prepare', 0))`); err !=
 		}
 		_, err := tx.Exec(ctx, `SELECT parliamentary_history_ahead($1)`, monthsAhead)
 		return err
-	})
-	if err != nil {
-		return fmt.Errorf("prepare the cache: %w", err)
 	}
-	return nil
 }
 
 func (s *Store) prepareGIN(ctx context.Context, tx pgx.Tx) error {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -16,12 +17,14 @@ type Store struct {
 	group string
 	cfg   Config
 	log   *slog.Logger
+
+	lockPause time.Duration // lockPause, but in tests
 }
 
 // New returns a Store that keeps its offsets under group. Make the pool with
 // PoolConfig; the caller closes it.
 func New(pool *pgxpool.Pool, group string, cfg Config, log *slog.Logger) *Store {
-	return &Store{pool: pool, group: group, cfg: cfg, log: log}
+	return &Store{pool: pool, group: group, cfg: cfg, log: log, lockPause: lockPause}
 }
 
 // READ COMMITTED: each statement must see what was committed while it waited for the

@@ -3,6 +3,7 @@ package cache
 import (
 	"context"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -42,11 +43,16 @@ const (
 // are older than h allows. It logs an error and retries at the next tick. Several sinks
 // may run it at once.
 func (s *Store) RunUpkeep(ctx context.Context, h History) {
+	var months sync.WaitGroup
+	defer months.Wait()
 	tick(ctx, func(ctx context.Context) {
 		s.maintain(ctx, "rows", s.expire)
 		s.maintain(ctx, "descriptions", s.describe)
 	}, func(ctx context.Context) {
-		s.maintain(ctx, "history", func(ctx context.Context) error { return s.MaintainHistory(ctx, h) })
+		// Whoever reads the history for long delays only this.
+		months.Go(func() {
+			s.maintain(ctx, "history", func(ctx context.Context) error { return s.MaintainHistory(ctx, h) })
+		})
 	})
 }
 
@@ -86,7 +92,10 @@ func (s *Store) expire(ctx context.Context) error {
 // comments. If nothing is new it is one small query.
 func (s *Store) describe(ctx context.Context) error {
 	var described int
-	if err := s.pool.QueryRow(ctx, `SELECT parliamentary_describe()`).Scan(&described); err != nil {
+	err := s.changeTables(ctx, func(tx pgx.Tx) error {
+		return tx.QueryRow(ctx, `SELECT parliamentary_describe()`).Scan(&described)
+	})
+	if err != nil {
 		return fmt.Errorf("describe the views: %w", err)
 	}
 	if described > 0 {
@@ -98,11 +107,16 @@ func (s *Store) describe(ctx context.Context) error {
 // MaintainHistory creates the partitions of this month and the next three, and drops
 // those that ended longer ago than h keeps them.
 func (s *Store) MaintainHistory(ctx context.Context, h History) error {
-	if err := s.makeMonths(ctx); err != nil || h.Keep <= 0 {
+	err := s.untilUnlocked(ctx, "create the history's coming months", func() error { return s.makeMonths(ctx) })
+	if err != nil || h.Keep <= 0 {
 		return err
 	}
 	var dropped int
-	err := s.pool.QueryRow(ctx, `SELECT parliamentary_history_forget($1)`, time.Duration(h.Keep)).Scan(&dropped)
+	err = s.untilUnlocked(ctx, "drop the history's old months", func() error {
+		return s.changeTables(ctx, func(tx pgx.Tx) error {
+			return tx.QueryRow(ctx, `SELECT parliamentary_history_forget($1)`, time.Duration(h.Keep)).Scan(&dropped)
+		})
+	})
 	if err != nil {
 		return fmt.Errorf("drop history older than %s: %w", time.Duration(h.Keep), err)
 	}
@@ -113,7 +127,11 @@ func (s *Store) MaintainHistory(ctx context.Context, h History) error {
 }
 
 func (s *Store) makeMonths(ctx context.Context) error {
-	if _, err := s.pool.Exec(ctx, `SELECT parliamentary_history_ahead($1)`, monthsAhead); err != nil {
+	err := s.changeTables(ctx, func(tx pgx.Tx) error {
+		_, err := tx.Exec(ctx, `SELECT parliamentary_history_ahead($1)`, monthsAhead)
+		return err
+	})
+	if err != nil {
 		return fmt.Errorf("create the history's coming months: %w", err)
 	}
 	return nil
@@ -127,7 +145,7 @@ const expiryLock = `hashtextextended('odastream expiry', 0)`
 const (
 	lockExpiry = `SELECT pg_advisory_xact_lock(` + expiryLock + `)`
 
-	expireSome = `WITH over AS (
+	deleteExpired = `WITH over AS (
     SELECT entity_type, entity_id FROM parliamentary_data WHERE expires_at < now() LIMIT $1
 ), removed AS (
     DELETE FROM parliamentary_data p USING over o WHERE p.entity_type = o.entity_type AND p.entity_id = o.entity_id
@@ -141,16 +159,13 @@ ON CONFLICT (entity_type, entity_id) DO UPDATE SET seq = GREATEST(d.seq, exclude
 // Expire removes the expired rows, a thousand a transaction, and returns how many. It
 // keeps their seqs, so that no replay of an older change brings one back. They are not
 // deleted at the source: the history has no entry, and parliamentary_deleted has them
-// as expired. Expire waits for a batch that is being applied.
+// as expired. Expire waits for a batch that is being applied, two seconds at a time,
+// because other batches wait behind it.
 func (s *Store) Expire(ctx context.Context) (removed int, err error) {
 	for {
 		n := 0
-		err := pgx.BeginTxFunc(ctx, s.pool, txOptions, func(tx pgx.Tx) error {
-			if _, err := tx.Exec(ctx, lockExpiry); err != nil {
-				return err
-			}
-			tag, err := tx.Exec(ctx, expireSome, expireRows)
-			n = int(tag.RowsAffected())
+		err := s.untilUnlocked(ctx, "remove expired rows", func() (err error) {
+			n, err = s.expireSome(ctx)
 			return err
 		})
 		if err != nil {
@@ -161,4 +176,16 @@ func (s *Store) Expire(ctx context.Context) (removed int, err error) {
 			return removed, nil
 		}
 	}
+}
+
+func (s *Store) expireSome(ctx context.Context) (removed int, err error) {
+	err = s.changeTables(ctx, func(tx pgx.Tx) error {
+		if _, err := tx.Exec(ctx, lockExpiry); err != nil {
+			return err
+		}
+		tag, err := tx.Exec(ctx, deleteExpired, expireRows)
+		removed = int(tag.RowsAffected())
+		return err
+	})
+	return removed, err
 }

@@ -4,6 +4,16 @@ package main
 func ofTheLocks() []mutant {
 	return []mutant{
 		{
+			rule: "a change of the tables waits for a lock two seconds at a time", file: "cache/ddl.go",
+			old: "lockWithin.Milliseconds())", new: "0*lockWithin)",
+			pkg: "./cache", tests: "TestAChangeOfTheTablesHoldsUpNobody",
+		},
+		{
+			rule: "the log names who blocks a change of the tables", file: "cache/ddl.go",
+			old: "locked.lock, locked.holder = lock, holder", new: "_, _ = lock, holder",
+			pkg: "./cache", tests: "TestAChangeOfTheTablesHoldsUpNobody",
+		},
+		{
 			rule: "nothing is copied while the lease's row is locked", file: "checkpoint/fenced.go",
 			old: "\terr := stage(ctx, conn, entries)", new: "\t_, _ = conn.Exec(ctx, begin+`; SELECT FROM poller_leases WHERE entity_type = '`+lease.Entity+`' FOR UPDATE`)\n\terr := stage(ctx, conn, entries)",
 			pkg: "./checkpoint", tests: "TestASilentHolderLocksNothing",

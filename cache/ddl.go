@@ -1,0 +1,131 @@
+package cache
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
+)
+
+// lockWithin bounds how long a statement that changes tables waits for a lock: whoever
+// wants the table meanwhile waits behind it. lockPause is the time between two tries, in
+// which they catch up.
+const (
+	lockWithin = 2 * time.Second
+	lockPause  = 10 * time.Second
+)
+
+// lockedError is the error of a statement that did not get a lock within lockWithin.
+type lockedError struct {
+	lock   string // mode and table; empty if it is not known
+	holder string // the sessions that block it
+	cause  error
+}
+
+func (e *lockedError) Error() string {
+	if e.lock == "" {
+		return e.cause.Error()
+	}
+	return fmt.Sprintf("wait for %s, blocked by %s: %v", e.lock, e.holder, e.cause)
+}
+
+func (e *lockedError) Unwrap() error { return e.cause }
+
+// isLocked says whether err is Postgres's end of a wait for a lock: by lock_timeout, or
+// to resolve a deadlock.
+func isLocked(err error) bool {
+	var pg *pgconn.PgError
+	return errors.As(err, &pg) && (pg.Code == "55P03" || pg.Code == "40P01")
+}
+
+// changeTables runs do in a transaction that waits for each lock no longer than
+// lockWithin. If one is not free it returns a *lockedError; the caller tries again later.
+func (s *Store) changeTables(ctx context.Context, do func(tx pgx.Tx) error) error {
+	return s.pool.AcquireFunc(ctx, func(conn *pgxpool.Conn) error {
+		var locked lockedError
+		err := pgx.BeginTxFunc(ctx, conn, txOptions, func(tx pgx.Tx) error {
+			pid, err := boundLocks(ctx, tx)
+			if err != nil {
+				return err
+			}
+			stop := s.watchLocks(ctx, pid, &locked)
+			defer stop()
+			return do(tx)
+		})
+		if isLocked(err) {
+			locked.cause = err
+			return &locked
+		}
+		return err
+	})
+}
+
+// boundLocks sets the transaction's lock_timeout and returns its session's process.
+func boundLocks(ctx context.Context, tx pgx.Tx) (pid int, err error) {
+	if _, err = tx.Exec(ctx, fmt.Sprintf(`SET LOCAL lock_timeout = %d`, lockWithin.Milliseconds())); err != nil {
+		return 0, err
+	}
+	// A pooler between us and the server gives the connection another number.
+	err = tx.QueryRow(ctx, `SELECT pg_backend_pid()`).Scan(&pid)
+	return pid, err
+}
+
+// showBlockers returns the lock that a session waits for, and the sessions that block it.
+// Their statements are left out: they may hold secrets.
+const showBlockers = `SELECT concat_ws(' on ', l.mode, COALESCE(l.relation::regclass::text, l.locktype)),
+    COALESCE((SELECT string_agg(concat_ws(' ', 'session', a.pid, NULLIF(a.application_name, ''), a.state,
+                  'since ' || to_char(a.xact_start, 'YYYY-MM-DD"T"HH24:MI:SSOF')), ', ' ORDER BY a.pid)
+              FROM pg_stat_activity a WHERE a.pid = ANY (pg_blocking_pids(l.pid))), 'unknown')
+FROM pg_locks l WHERE l.pid = $1 AND NOT l.granted`
+
+// watchLocks asks from another session, while pid's waits for a lock, for which and for
+// whom, and keeps the last answer in locked. After stop it asks no more.
+func (s *Store) watchLocks(ctx context.Context, pid int, locked *lockedError) (stop func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		ticker := time.NewTicker(lockWithin / 4)
+		defer ticker.Stop()
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-ticker.C:
+			}
+			var lock, holder string
+			if s.pool.QueryRow(ctx, showBlockers, pid).Scan(&lock, &holder) == nil {
+				locked.lock, locked.holder = lock, holder
+			}
+		}
+	})
+	return func() {
+		cancel()
+		wg.Wait()
+	}
+}
+
+// untilUnlocked calls try until it fails for another reason than a lock, or succeeds. It
+// logs each wait.
+func (s *Store) untilUnlocked(ctx context.Context, what string, try func() error) error {
+	for {
+		err := try()
+		if !isLocked(err) {
+			return err
+		}
+		var locked *lockedError
+		if !errors.As(err, &locked) {
+			locked = &lockedError{}
+		}
+		s.log.WarnContext(ctx, "a lock is not free, retrying", "to", what, "lock", locked.lock, "blocked_by", locked.holder, "in", s.lockPause)
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(s.lockPause):
+		}
+	}
+}
