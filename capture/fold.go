@@ -96,12 +96,12 @@ func (f *folder) refold(ctx context.Context, acked *positions) (*positions, erro
 // foldFrom folds what the topic has after the positions.
 func (f *folder) foldFrom(ctx context.Context, at map[int32]schema.Position, state stream.TopicState) (*positions, error) {
 	next, err := f.topics.ReadLog(ctx, f.entity, startOffsets(at, state), func(records []*kgo.Record) error {
-		return f.foldRecords(ctx, state.ID, records)
+		return f.foldRecords(ctx, state, records)
 	})
 	if err != nil {
 		return nil, fmt.Errorf("fold topic of %s into the ledger: %w", f.entity, err)
 	}
-	return newPositions(state.ID, next), nil
+	return newPositions(state, next), nil
 }
 
 // topicState looks the topic up. It creates the topic if it was deleted since the
@@ -122,10 +122,10 @@ func (f *folder) topicState(ctx context.Context) (stream.TopicState, error) {
 // change of this entity, or whose seq is too far ahead, is left to the sink, which
 // dead-letters it. It raises no seq. If its key is that of a known row, compaction may
 // remove the row's right record, so the row becomes Dirty and is published again.
-func (f *folder) foldRecords(ctx context.Context, topicID [16]byte, records []*kgo.Record) error {
+func (f *folder) foldRecords(ctx context.Context, topic stream.TopicState, records []*kgo.Record) error {
 	p := checkpoint.Progress{Positions: map[int32]schema.Position{}, Entries: make([]checkpoint.Entry, 0, len(records))}
 	for _, rec := range records {
-		p.Positions[rec.Partition] = schema.Position{TopicID: topicID, Next: rec.Offset + 1}
+		p.Positions[rec.Partition] = schema.Position{TopicID: topic.ID, Next: rec.Offset + 1, Start: topic.Start[rec.Partition]}
 		entry, err := f.entryOf(rec)
 		if err != nil {
 			f.log.Warn("record on the entity's topic is no change of the entity", "partition", rec.Partition, "offset", rec.Offset, "err", err)
@@ -181,8 +181,8 @@ func mismatch(at map[int32]schema.Position, state stream.TopicState) string {
 			return "it was made anew"
 		case known.Next > state.End[partition]:
 			return fmt.Sprintf("partition %d ends at %d, before %d", partition, state.End[partition], known.Next)
-		case known.Next < state.Start[partition]:
-			return fmt.Sprintf("partition %d starts at %d, after %d", partition, state.Start[partition], known.Next)
+		case known.Start < state.Start[partition]: // compaction moves no start
+			return fmt.Sprintf("partition %d starts at %d, and started at %d before", partition, state.Start[partition], known.Start)
 		}
 	}
 	return ""

@@ -15,10 +15,11 @@ type positions struct {
 	at map[int32]schema.Position
 }
 
-func newPositions(topicID [16]byte, next []int64) *positions {
+// newPositions returns the positions in a topic that was read up to these offsets.
+func newPositions(topic stream.TopicState, next []int64) *positions {
 	p := &positions{at: make(map[int32]schema.Position, len(next))}
 	for partition, offset := range next {
-		p.at[int32(partition)] = schema.Position{TopicID: topicID, Next: offset}
+		p.at[int32(partition)] = schema.Position{TopicID: topic.ID, Next: offset, Start: topic.Start[partition]}
 	}
 	return p
 }

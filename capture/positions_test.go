@@ -21,7 +21,7 @@ func TestPositionsStopBeforeAnotherPollersRecord(t *testing.T) {
 	} {
 		t.Run(claim, func(t *testing.T) {
 			t.Parallel()
-			p := newPositions([16]byte{1}, []int64{5, 0})
+			p := newPositions(stream.TopicState{ID: [16]byte{1}, Start: []int64{0, 0}}, []int64{5, 0})
 			p.add(c.acks)
 			if got := p.all()[0].Next; got != c.want {
 				t.Errorf("position is %d, want %d", got, c.want)

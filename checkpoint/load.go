@@ -59,14 +59,14 @@ FROM poller_watermarks WHERE entity_type = $1`, entity).
 
 func (s *Store) positions(ctx context.Context, entity string) (map[int32]schema.Position, error) {
 	rows, err := s.pool.Query(ctx, `
-SELECT partition, topic_id, next_offset FROM poller_positions WHERE entity_type = $1`, entity)
+SELECT partition, topic_id, next_offset, start_offset FROM poller_positions WHERE entity_type = $1`, entity)
 	if err != nil {
 		return nil, err
 	}
 	list := map[int32]schema.Position{}
 	var partition int32
 	var at schema.Position
-	_, err = pgx.ForEachRow(rows, []any{&partition, &at.TopicID, &at.Next}, func() error {
+	_, err = pgx.ForEachRow(rows, []any{&partition, &at.TopicID, &at.Next, &at.Start}, func() error {
 		list[partition] = at
 		return nil
 	})

@@ -67,8 +67,8 @@ ON CONFLICT (entity_type) DO UPDATE SET
     updated_at = now()`
 
 const savePositionQuery = `
-INSERT INTO poller_positions (entity_type, partition, topic_id, next_offset) VALUES ($1, $2, $3, $4)
-ON CONFLICT (entity_type, partition) DO UPDATE SET topic_id = excluded.topic_id, next_offset = excluded.next_offset`
+INSERT INTO poller_positions (entity_type, partition, topic_id, next_offset, start_offset) VALUES ($1, $2, $3, $4, $5)
+ON CONFLICT (entity_type, partition) DO UPDATE SET topic_id = excluded.topic_id, next_offset = excluded.next_offset, start_offset = excluded.start_offset`
 
 func (s *Store) saveProgress(ctx context.Context, lease Lease, what, ledgerQuery string, p Progress) error {
 	pass, err := passJSON(p.Pass)
@@ -88,7 +88,7 @@ func queueProgress(m *message, entity string, p Progress, pass *string) {
 	m.queue(saveWatermarkQuery, entity, nullTime(p.Watermark), nullText(p.WallClock), nullTime(p.LoadedAt),
 		nullTime(p.ScannedAt), nullTime(p.ConsistentThrough), p.Seq, p.Partitions, pass)
 	for partition, at := range p.Positions {
-		m.queue(savePositionQuery, entity, partition, hex.EncodeToString(at.TopicID[:]), at.Next)
+		m.queue(savePositionQuery, entity, partition, hex.EncodeToString(at.TopicID[:]), at.Next, at.Start)
 	}
 	queueScan(m, entity, p)
 	queueLateness(m, entity, p.Lateness)

@@ -112,9 +112,9 @@ func TestPositionsFollowTheTopic(t *testing.T) {
 	s := open(t)
 	lease := acquire(t, s, entity, "a")
 	previous, present := [16]byte{1}, [16]byte{2}
-	mustSave(t, s, lease, Progress{Positions: map[int32]schema.Position{0: {TopicID: previous, Next: 100}, 1: {TopicID: previous, Next: 50}}})
-	mustSave(t, s, lease, Progress{Positions: map[int32]schema.Position{0: {TopicID: previous, Next: 110}}})
-	wantCheckpoint(t, s, entity, Checkpoint{Positions: map[int32]schema.Position{0: {TopicID: previous, Next: 110}, 1: {TopicID: previous, Next: 50}}})
+	mustSave(t, s, lease, Progress{Positions: map[int32]schema.Position{0: {TopicID: previous, Next: 100}, 1: {TopicID: previous, Next: 50, Start: 7}}})
+	mustSave(t, s, lease, Progress{Positions: map[int32]schema.Position{0: {TopicID: previous, Next: 110, Start: 20}}})
+	wantCheckpoint(t, s, entity, Checkpoint{Positions: map[int32]schema.Position{0: {TopicID: previous, Next: 110, Start: 20}, 1: {TopicID: previous, Next: 50, Start: 7}}})
 	// A recreated topic begins at 0 again.
 	mustFold(t, s, lease, Progress{Positions: map[int32]schema.Position{0: {TopicID: present, Next: 0}, 1: {TopicID: present, Next: 3}}})
 	wantCheckpoint(t, s, entity, Checkpoint{Positions: map[int32]schema.Position{0: {TopicID: present, Next: 0}, 1: {TopicID: present, Next: 3}}})

@@ -26,4 +26,5 @@ type Position struct {
 	TopicID  [16]byte  // the topic that Next belongs to; zero if the broker gives no ids
 	Next     int64     // the offset of the next record to read
 	StoredAt time.Time // when Next was stored; zero if not known
+	Start    int64     // the partition's first offset when it was read; only the poller's ledger stores it
 }

@@ -51,7 +51,8 @@ func ofForeignData() []mutant {
 	}
 }
 
-// ofALaggingSource breaks what holds against a source of which one node lags behind.
+// ofALaggingSource breaks what holds against a source of which one node lags behind, and
+// against a topic that loses its front.
 func ofALaggingSource() []mutant {
 	return []mutant{
 		{
@@ -68,6 +69,16 @@ func ofALaggingSource() []mutant {
 			invariant: 5, rule: "a row that stays older is published", file: "capture/older.go",
 			old: "= again.row, last", new: "= again.row, false",
 			pkg: "./capture", tests: "TestARowThatStaysOlderIsPublished",
+		},
+		{
+			invariant: 8, rule: "a topic that lost its front is filled again", file: "capture/fold.go",
+			old: "case known.Start < state.Start[partition]:", new: "case known.Next < state.Start[partition]:",
+			pkg: "./capture", tests: "TestATopicThatLostItsFrontIsFilledAgain",
+		},
+		{
+			invariant: 8, rule: "the start of a topic is kept with what was read from it", file: "checkpoint/progress.go",
+			old: "next_offset = excluded.next_offset, start_offset = excluded.start_offset", new: "next_offset = excluded.next_offset",
+			pkg: "./checkpoint", tests: "TestPositionsFollowTheTopic",
 		},
 	}
 }
