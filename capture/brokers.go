@@ -32,9 +32,24 @@ type brokers struct {
 	every    time.Duration
 	log      *slog.Logger
 
-	mu    sync.Mutex
-	err   error // of the last question; nil if it was answered
+	mu     sync.Mutex
+	failed failure // of the last question
+}
+
+// failure is an error that lasts; the zero value is none.
+type failure struct {
+	err   error
 	since time.Time
+}
+
+// meet notes what a try returned. It returns true if the failure began or ended with it.
+func (t *failure) meet(err error) (changed bool) {
+	changed = (t.err == nil) != (err == nil)
+	if changed {
+		t.since = time.Now().UTC()
+	}
+	t.err = err
+	return changed
 }
 
 // keepAsking asks until ctx ends. After an error it asks for the same topic until that
@@ -70,19 +85,17 @@ func (b *brokers) ask(ctx context.Context, entity string) (answered bool) {
 func (b *brokers) note(err error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	switch was := b.err; {
-	case was == nil && err != nil:
-		b.since = time.Now().UTC()
+	switch changed := b.failed.meet(err); {
+	case changed && err != nil:
 		b.log.Warn("kafka does not answer, asking again", "err", err)
-	case was != nil && err == nil:
+	case changed:
 		b.log.Info("kafka answers again")
 	}
-	b.err = err
 }
 
-// trouble returns why Kafka does not answer, and since when; nil if it does.
-func (b *brokers) trouble() (since time.Time, err error) {
+// trouble returns why Kafka does not answer, and since when; no error if it does.
+func (b *brokers) trouble() failure {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return b.since, b.err
+	return b.failed
 }

@@ -70,7 +70,7 @@ func (k *leaseKeeper) ensure(ctx context.Context) error {
 	if k.left() > 2*stream.DeliveryTimeout {
 		return nil
 	}
-	if err := k.renew(ctx); err != nil {
+	if err := k.renewUntilExpired(ctx); err != nil {
 		return err
 	}
 	if left := k.left(); left <= 2*stream.DeliveryTimeout {
@@ -78,5 +78,22 @@ func (k *leaseKeeper) ensure(ctx context.Context) error {
 	}
 	return nil
 }
+
+// renewUntilExpired tries to renew the lease for as long as it may be valid: a save of
+// this poller's own may have locked its row.
+func (k *leaseKeeper) renewUntilExpired(ctx context.Context) error {
+	for {
+		err := k.renew(ctx)
+		if err == nil || errors.Is(err, checkpoint.ErrLeaseLost) || k.left() <= 0 {
+			return err
+		}
+		if wait(ctx, renewPause) != nil {
+			return err
+		}
+	}
+}
+
+// renewPause is the time between two tries to renew a lease before a publish.
+const renewPause = 100 * time.Millisecond
 
 func (k *leaseKeeper) left() time.Duration { return time.Until(k.current().Until) }

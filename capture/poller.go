@@ -111,8 +111,11 @@ func (p *Poller) Status() Status {
 		entity.PausedUntil = p.source.PausedUntil(e.Entity).UTC()
 		status.Entities = append(status.Entities, entity)
 	}
-	if since, err := p.brokers.trouble(); err != nil {
-		status.Reason, status.Since = err.Error(), &since
+	for _, t := range []failure{p.brokers.trouble(), p.share.trouble()} {
+		if t.err != nil {
+			status.Reason, status.Since = t.err.Error(), &t.since
+			break
+		}
 	}
 	status.ConsistentThrough = earliest(status.Entities)
 	return status

@@ -29,6 +29,7 @@ type share struct {
 	mu      sync.Mutex
 	holders []string // all running pollers; none: only this one is known
 	changed chan struct{}
+	failed  failure // why this poller is not announced
 }
 
 func newShare(holder string, members members, ttl time.Duration, log *slog.Logger) *share {
@@ -79,7 +80,9 @@ func (s *share) keep(ctx context.Context) {
 		switch {
 		case err == nil:
 			s.set(holders)
+			s.note(nil)
 		case ctx.Err() == nil:
+			s.note(err)
 			s.log.Warn("other pollers are unknown: keeping this poller's share as it was", "err", err)
 		}
 		if wait(ctx, s.ttl/3) != nil {
@@ -91,6 +94,20 @@ func (s *share) keep(ctx context.Context) {
 	if err := s.members.Withdraw(withdraw, s.holder); err != nil {
 		s.log.Warn("poller is not withdrawn: the others wait until its announcement expires", "err", err)
 	}
+}
+
+func (s *share) note(err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.failed.meet(err)
+}
+
+// trouble returns why this poller is not announced to the others, and since when; no
+// error if it is.
+func (s *share) trouble() failure {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.failed
 }
 
 // whileMine returns a context that ends when entity is another poller's.

@@ -134,7 +134,7 @@ func (s *entityStatus) snapshot() EntityStatus {
 // Status is what /status of a poller shows.
 type Status struct {
 	Holder   string         `json:"holder"`           // the name under which this poller acquires leases
-	Reason   string         `json:"reason,omitempty"` // why the next change could not be published
+	Reason   string         `json:"reason,omitempty"` // why the next change could not be published, or other pollers do not know of this one
 	Since    *time.Time     `json:"since,omitempty"`  // since when, if there is a Reason
 	Entities []EntityStatus `json:"entities"`
 	// ConsistentThrough is the earliest of the entities that this poller works on; zero
@@ -146,7 +146,7 @@ type Status struct {
 
 // Readiness is what /readyz of a poller shows as detail.
 type Readiness struct {
-	Reason   string         `json:"reason,omitempty"` // why the next change could not be published
+	Reason   string         `json:"reason,omitempty"` // why the next change could not be published, or other pollers do not know of this one
 	Entities []EntityStatus `json:"entities"`         // those whose first load is not complete, or that failed
 }
 

@@ -52,13 +52,14 @@ WHERE l.expires_at <= clock_timestamp() OR l.holder = excluded.holder OR l.` + i
 RETURNING epoch`
 
 // Acquire takes the lease of entity for ttl, LongestLease at most, by the database's
-// clock. holder must
-// be unique to the process. Acquire returns a *LeaseHeldError while another
-// holder's lease has not expired.
+// clock. holder must be unique to the process. Acquire returns a *LeaseHeldError while
+// another holder's lease has not expired.
 func (s *Store) Acquire(ctx context.Context, entity, holder string, ttl time.Duration) (Lease, error) {
 	// Until is counted from before the query is sent, so it is never too late.
 	lease := Lease{Entity: entity, Holder: holder, Until: time.Now().Add(ttl)}
-	err := s.pool.QueryRow(ctx, acquireQuery, pgx.QueryExecModeSimpleProtocol, entity, holder, ttl).Scan(&lease.Epoch)
+	ctx, cancel := forLease(ctx)
+	defer cancel()
+	err := s.leases.QueryRow(ctx, acquireQuery, pgx.QueryExecModeSimpleProtocol, entity, holder, ttl).Scan(&lease.Epoch)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return Lease{}, s.holderError(ctx, entity)
 	}
@@ -74,7 +75,7 @@ func (s *Store) holderError(ctx context.Context, entity string) error {
 	var seconds float64
 	// A lease released just now expires at -infinity, from which Postgres before 17
 	// cannot subtract.
-	err := s.pool.QueryRow(ctx, `
+	err := s.leases.QueryRow(ctx, `
 SELECT holder, greatest(0, extract(epoch FROM greatest(expires_at, now()) - clock_timestamp()))::float8
 FROM poller_leases WHERE entity_type = $1`, entity).Scan(&held.Holder, &seconds)
 	if err != nil {
@@ -89,7 +90,9 @@ FROM poller_leases WHERE entity_type = $1`, entity).Scan(&held.Holder, &seconds)
 // renewed.
 func (s *Store) Renew(ctx context.Context, lease Lease, ttl time.Duration) (Lease, error) {
 	until := time.Now().Add(ttl)
-	tag, err := s.pool.Exec(ctx, `
+	ctx, cancel := forLease(ctx)
+	defer cancel()
+	tag, err := s.leases.Exec(ctx, `
 UPDATE poller_leases SET expires_at = clock_timestamp() + $4
 WHERE entity_type = $1 AND holder = $2 AND epoch = $3`, pgx.QueryExecModeSimpleProtocol, lease.Entity, lease.Holder, lease.Epoch, ttl)
 	if err != nil {
@@ -106,7 +109,9 @@ WHERE entity_type = $1 AND holder = $2 AND epoch = $3`, pgx.QueryExecModeSimpleP
 // From then on Renew and every save with it return ErrLeaseLost, those under way
 // included. It is no error to release a lease that is lost.
 func (s *Store) Release(ctx context.Context, lease Lease) error {
-	_, err := s.pool.Exec(ctx, `
+	ctx, cancel := forLease(ctx)
+	defer cancel()
+	_, err := s.leases.Exec(ctx, `
 UPDATE poller_leases SET expires_at = '-infinity', holder = ''
 WHERE entity_type = $1 AND holder = $2 AND epoch = $3`, pgx.QueryExecModeSimpleProtocol, lease.Entity, lease.Holder, lease.Epoch)
 	if err != nil {

@@ -9,9 +9,10 @@ import (
 )
 
 // Announce registers the poller named holder as running for another ttl, LongestLease at
-// most. It
-// returns the names of all pollers that are registered, holder included, sorted.
+// most. It returns the names of all pollers that are registered, holder included, sorted.
 func (s *Store) Announce(ctx context.Context, holder string, ttl time.Duration) ([]string, error) {
+	ctx, cancel := forLease(ctx)
+	defer cancel()
 	var holders []string
 	var batch pgx.Batch
 	batch.Queue(`DELETE FROM poller_members WHERE expires_at <= clock_timestamp() OR ` + isVoid)
@@ -22,7 +23,7 @@ ON CONFLICT (holder) DO UPDATE SET expires_at = excluded.expires_at`, holder, tt
 		holders, err = pgx.CollectRows(rows, pgx.RowTo[string])
 		return err
 	})
-	if err := s.pool.SendBatch(ctx, &batch).Close(); err != nil {
+	if err := s.leases.SendBatch(ctx, &batch).Close(); err != nil {
 		return nil, fmt.Errorf("announce poller %s: %w", holder, err)
 	}
 	return holders, nil
@@ -30,7 +31,9 @@ ON CONFLICT (holder) DO UPDATE SET expires_at = excluded.expires_at`, holder, tt
 
 // Withdraw removes the registration of the poller named holder.
 func (s *Store) Withdraw(ctx context.Context, holder string) error {
-	if _, err := s.pool.Exec(ctx, `DELETE FROM poller_members WHERE holder = $1`, holder); err != nil {
+	ctx, cancel := forLease(ctx)
+	defer cancel()
+	if _, err := s.leases.Exec(ctx, `DELETE FROM poller_members WHERE holder = $1`, holder); err != nil {
 		return fmt.Errorf("withdraw poller %s: %w", holder, err)
 	}
 	return nil

@@ -34,6 +34,7 @@ type PollerConfig struct {
 type Poller struct {
 	*capture.Poller
 	pool      *pgxpool.Pool
+	leases    *pgxpool.Pool
 	publisher *stream.Publisher
 	admin     *kgo.Client
 	source    *oda.Client
@@ -50,7 +51,7 @@ func OpenPoller(ctx context.Context, cfg PollerConfig, log *slog.Logger, reg pro
 	}
 	p.Poller = capture.New(cfg.Capture, cfg.Entities, capture.Parts{
 		Source: p.source, Prober: p.source, Publisher: p.publisher, Topics: stream.NewTopics(p.admin, cfg.Kafka, log),
-		Store: checkpoint.New(p.pool), TopicName: cfg.Kafka.Topic, Workers: cfg.Source.Concurrency,
+		Store: checkpoint.New(p.pool).WithLeasePool(p.leases), TopicName: cfg.Kafka.Topic, Workers: cfg.Source.Concurrency,
 	}, log, reg)
 	return p, nil
 }
@@ -65,6 +66,13 @@ func (p *Poller) open(ctx context.Context, cfg PollerConfig, log *slog.Logger, r
 		return err
 	}
 	if err := tables(ctx); err != nil {
+		return err
+	}
+	p.leases, err = connect.Postgres(ctx, cfg.DatabaseURL, func(pool *pgxpool.Config) {
+		connect.Recheck(pool, log, tables)
+		checkpoint.LeasePoolConfig(pool)
+	})
+	if err != nil {
 		return err
 	}
 	if p.publisher, err = stream.NewPublisher(cfg.Kafka, log, reg); err != nil {
@@ -97,7 +105,9 @@ func (p *Poller) Close() {
 	if p.publisher != nil {
 		p.publisher.Close()
 	}
-	if p.pool != nil {
-		p.pool.Close()
+	for _, pool := range []*pgxpool.Pool{p.leases, p.pool} {
+		if pool != nil {
+			pool.Close()
+		}
 	}
 }
