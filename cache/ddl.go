@@ -46,23 +46,25 @@ func isLocked(err error) bool {
 // changeTables runs do in a transaction that waits for each lock no longer than
 // lockWithin. If one is not free it returns a *lockedError; the caller tries again later.
 func (s *Store) changeTables(ctx context.Context, do func(tx pgx.Tx) error) error {
-	return s.pool.AcquireFunc(ctx, func(conn *pgxpool.Conn) error {
-		var locked lockedError
-		err := pgx.BeginTxFunc(ctx, conn, txOptions, func(tx pgx.Tx) error {
-			pid, err := boundLocks(ctx, tx)
-			if err != nil {
-				return err
-			}
-			stop := s.watchLocks(ctx, pid, &locked)
-			defer stop()
-			return do(tx)
-		})
-		if isLocked(err) {
-			locked.cause = err
-			return &locked
+	return s.pool.AcquireFunc(ctx, func(conn *pgxpool.Conn) error { return s.changeTablesOn(ctx, conn, do) })
+}
+
+func (s *Store) changeTablesOn(ctx context.Context, conn *pgxpool.Conn, do func(tx pgx.Tx) error) error {
+	var locked lockedError
+	err := pgx.BeginTxFunc(ctx, conn, txOptions, func(tx pgx.Tx) error {
+		pid, err := boundLocks(ctx, tx)
+		if err != nil {
+			return err
 		}
-		return err
+		stop := s.watchLocks(ctx, pid, func(lock, holder string) { locked.lock, locked.holder = lock, holder })
+		defer stop()
+		return do(tx)
 	})
+	if isLocked(err) {
+		locked.cause = err
+		return &locked
+	}
+	return err
 }
 
 // boundLocks sets the transaction's lock_timeout and returns its session's process.
@@ -84,8 +86,8 @@ const showBlockers = `SELECT concat_ws(' on ', l.mode, COALESCE(l.relation::regc
 FROM pg_locks l WHERE l.pid = $1 AND NOT l.granted`
 
 // watchLocks asks from another session, while pid's waits for a lock, for which and for
-// whom, and keeps the last answer in locked. After stop it asks no more.
-func (s *Store) watchLocks(ctx context.Context, pid int, locked *lockedError) (stop func()) {
+// whom, and calls tell with each answer. After stop it asks no more.
+func (s *Store) watchLocks(ctx context.Context, pid int, tell func(lock, holder string)) (stop func()) {
 	ctx, cancel := context.WithCancel(ctx)
 	var wg sync.WaitGroup
 	wg.Go(func() {
@@ -99,7 +101,7 @@ func (s *Store) watchLocks(ctx context.Context, pid int, locked *lockedError) (s
 			}
 			var lock, holder string
 			if s.pool.QueryRow(ctx, showBlockers, pid).Scan(&lock, &holder) == nil {
-				locked.lock, locked.holder = lock, holder
+				tell(lock, holder)
 			}
 		}
 	})

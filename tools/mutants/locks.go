@@ -9,8 +9,18 @@ func ofTheLocks() []mutant {
 			pkg: "./cache", tests: "TestAChangeOfTheTablesHoldsUpNobody",
 		},
 		{
+			rule: "a GIN index on rows is built while others write", file: "cache/gin.go",
+			old: "'CREATE INDEX CONCURRENTLY %I", new: "'CREATE INDEX %I",
+			pkg: "./cache", tests: "TestTheGINIndexIsBuiltBesideWriters",
+		},
+		{
+			rule: "an index that a build left invalid is replaced", file: "cache/gin.go",
+			old: "\tif err := s.concurrently(ctx, conn, dropParts, true); err != nil {\n\t\treturn err\n\t}\n", new: "",
+			pkg: "./cache", tests: "TestTheGINIndexIsBuiltBesideWriters",
+		},
+		{
 			rule: "the log names who blocks a change of the tables", file: "cache/ddl.go",
-			old: "locked.lock, locked.holder = lock, holder", new: "_, _ = lock, holder",
+			old: "\t\t\t\ttell(lock, holder)\n", new: "\t\t\t\t_ = tell\n",
 			pkg: "./cache", tests: "TestAChangeOfTheTablesHoldsUpNobody",
 		},
 		{
