@@ -13,8 +13,10 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/stdlib"
 	"github.com/pressly/goose/v3"
 	"github.com/pressly/goose/v3/lock"
@@ -28,6 +30,14 @@ import (
 const (
 	lockPeriod = 1
 	lockTries  = 60
+)
+
+// lockWithin bounds how long a migration waits for a lock. lockPause is the time between
+// two tries, in which those who waited behind it catch up.
+const (
+	lockWithin       = "2s"
+	lockPause        = 5 * time.Second
+	lockNotAvailable = "55P03"
 )
 
 // ErrNewer is returned by Up for a database that a newer build has migrated:
@@ -61,12 +71,31 @@ func up(ctx context.Context, databaseURL string, files fs.FS, log *slog.Logger) 
 	if err != nil {
 		return fmt.Errorf("migrate database: %w", err)
 	}
-	results, err := provider.Up(ctx)
-	report(log, results)
-	if err != nil {
+	if err := apply(ctx, provider, log); err != nil {
 		return failure(err)
 	}
 	return checkVersion(ctx, provider)
+}
+
+// apply applies the missing migrations. Readers and writers of a table wait behind a
+// migration that waits for its lock, so it waits for lockWithin at a time.
+func apply(ctx context.Context, provider *goose.Provider, log *slog.Logger) error {
+	for {
+		results, err := provider.Up(ctx)
+		if partial, ok := errors.AsType[*goose.PartialError](err); ok {
+			results = partial.Applied
+		}
+		report(log, results)
+		if pg, ok := errors.AsType[*pgconn.PgError](err); !ok || pg.Code != lockNotAvailable {
+			return err
+		}
+		log.Warn("a migration does not get a lock, retrying", "err", failure(err), "in", lockPause)
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(lockPause):
+		}
+	}
 }
 
 func open(databaseURL string) (*sql.DB, error) {
@@ -78,6 +107,7 @@ func open(databaseURL string) (*sql.DB, error) {
 	// A migration may take longer than a deployment's statement_timeout.
 	session.Pin(config)
 	config.RuntimeParams["statement_timeout"] = "0" // whatever the URL says
+	config.RuntimeParams["lock_timeout"] = lockWithin
 	config.RuntimeParams["application_name"] = "odastream migrate"
 	return stdlib.OpenDB(*config), nil
 }

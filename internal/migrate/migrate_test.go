@@ -2,6 +2,7 @@ package migrate_test
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -10,8 +11,12 @@ import (
 	"sync"
 	"testing"
 	"testing/fstest"
+	"time"
+
+	"github.com/jackc/pgx/v5"
 
 	"odastream/internal/migrate"
+	"odastream/internal/test/machine"
 	"odastream/internal/test/pgtest"
 	"odastream/schema"
 )
@@ -107,6 +112,44 @@ func TestUpRefuses(t *testing.T) {
 				t.Errorf("Up = %v, want %v", err, c.is)
 			}
 		})
+	}
+}
+
+// A migration that waits for a reader holds up other readers for a bounded time, and is
+// applied once the reader ends.
+func TestAMigrationWaitsForAReaderAndHoldsUpNobody(t *testing.T) {
+	t.Parallel()
+	url := pgtest.Empty(t)
+	pgtest.Exec(t, url, "CREATE TABLE a (id int)")
+	reader, err := pgx.Connect(t.Context(), url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = reader.Close(context.WithoutCancel(t.Context())) })
+	if _, err := reader.Exec(t.Context(), "BEGIN; SELECT FROM a"); err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan error, 1)
+	go func() {
+		done <- migrate.UpFiles(t.Context(), url, migrations(map[int]string{1: "ALTER TABLE a ADD COLUMN b int;"}), quiet())
+	}()
+	const waits = `SELECT count(*)::text FROM pg_locks WHERE NOT granted AND relation = 'a'::regclass`
+	machine.Until(t, "the migration to wait for the reader", func() bool { return pgtest.Value(t, url, waits) == "1" })
+	ctx, cancel := context.WithTimeout(t.Context(), machine.AtLeast(8*time.Second))
+	defer cancel()
+	other, err := pgx.Connect(ctx, url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = other.Close(context.WithoutCancel(t.Context())) }()
+	if _, err := other.Exec(ctx, "SELECT FROM a"); err != nil {
+		t.Fatalf("read behind the migration: %v", err)
+	}
+	if _, err := reader.Exec(t.Context(), "COMMIT"); err != nil {
+		t.Fatal(err)
+	}
+	if err := machine.Recv(t, "the migration after the reader", done); err != nil {
+		t.Errorf("Up after the reader: %v", err)
 	}
 }
 

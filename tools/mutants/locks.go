@@ -9,6 +9,11 @@ func ofTheLocks() []mutant {
 			pkg: "./cache", tests: "TestAChangeOfTheTablesHoldsUpNobody",
 		},
 		{
+			rule: "a migration waits for a lock two seconds at a time", file: "internal/migrate/migrate.go",
+			old: `lockWithin       = "2s"`, new: `lockWithin       = "0"`,
+			pkg: "./internal/migrate", tests: "TestAMigrationWaitsForAReaderAndHoldsUpNobody",
+		},
+		{
 			rule: "a GIN index on rows is built while others write", file: "cache/gin.go",
 			old: "'CREATE INDEX CONCURRENTLY %I", new: "'CREATE INDEX %I",
 			pkg: "./cache", tests: "TestTheGINIndexIsBuiltBesideWriters",
