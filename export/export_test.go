@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -229,6 +230,8 @@ func TestAStalledReaderHoldsNoSnapshotAfterTheLimit(t *testing.T) {
 	}
 	ctx, limit := context.WithCancelCause(t.Context())
 	reading, stalled := make(chan struct{}), make(chan struct{})
+	read := sync.OnceFunc(func() { close(stalled) })
+	t.Cleanup(read) // the pool closes only without an export
 	done := make(chan error, 1)
 	go func() {
 		_, err := export.Write(ctx, rows, stemme, export.JSON, &hook{do: func() { close(reading); <-stalled }})
@@ -244,7 +247,7 @@ func TestAStalledReaderHoldsNoSnapshotAfterTheLimit(t *testing.T) {
 	tooLong := errors.New("too long")
 	limit(tooLong)
 	machine.Until(t, "the snapshot is gone", func() bool { return !snapshots() })
-	close(stalled)
+	read()
 	if err := <-done; !errors.Is(err, tooLong) {
 		t.Errorf("Write = %v, want %v", err, tooLong)
 	}
