@@ -4,33 +4,17 @@ import (
 	"sync"
 	"time"
 
+	"odastream/internal/outage"
 	"odastream/schema"
 )
 
 // state is what Ready and Status report of work.
 type state struct {
 	mu      sync.Mutex
-	outage  trouble // why the last attempt to write failed
-	probe   trouble // why the next attempt would fail, found while there is nothing to write
+	outage  outage.Outage // why the last attempt to write failed
+	probe   outage.Outage // why the next attempt would fail, found while there is nothing to write
 	paused  map[schema.TopicPartition]error
 	applied map[schema.TopicPartition]progress
-}
-
-// trouble is an error that lasts; the zero value is none.
-type trouble struct {
-	err   error
-	since time.Time
-}
-
-// meet notes what an attempt returned. It returns true if the trouble began or ended
-// with it.
-func (t *trouble) meet(err error) (changed bool) {
-	changed = (t.err == nil) != (err == nil)
-	if changed {
-		t.since = time.Now()
-	}
-	t.err = err
-	return changed
 }
 
 type progress struct {
@@ -47,25 +31,25 @@ func newState() *state {
 func (s *state) attempted(err error) (changed bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.probe = trouble{} // the attempt knows better
-	return s.outage.meet(err)
+	s.probe = outage.Outage{} // the attempt knows better
+	return s.outage.Note(err)
 }
 
 // probed notes what the next attempt would meet. It returns true if that has changed.
 func (s *state) probed(err error) (changed bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.probe.meet(err)
+	return s.probe.Note(err)
 }
 
 // outageTime is how long the outage has lasted; 0 without one.
 func (s *state) outageTime() time.Duration {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.outage.err == nil {
+	if s.outage.Err == nil {
 		return 0
 	}
-	return time.Since(s.outage.since)
+	return time.Since(s.outage.Since)
 }
 
 func (s *state) pause(partitions []schema.TopicPartition, err error) {
@@ -129,8 +113,8 @@ func (s *state) of(tp schema.TopicPartition) (p progress, known bool, reason err
 func (s *state) trouble() (since time.Time, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.outage.err != nil {
-		return s.outage.since, s.outage.err
+	if s.outage.Err != nil {
+		return s.outage.Since, s.outage.Err
 	}
-	return s.probe.since, s.probe.err
+	return s.probe.Since, s.probe.Err
 }

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"odastream/internal/outage"
 	"odastream/stream"
 )
 
@@ -33,23 +34,7 @@ type brokers struct {
 	log      *slog.Logger
 
 	mu     sync.Mutex
-	failed failure // of the last question
-}
-
-// failure is an error that lasts; the zero value is none.
-type failure struct {
-	err   error
-	since time.Time
-}
-
-// meet notes what a try returned. It returns true if the failure began or ended with it.
-func (t *failure) meet(err error) (changed bool) {
-	changed = (t.err == nil) != (err == nil)
-	if changed {
-		t.since = time.Now().UTC()
-	}
-	t.err = err
-	return changed
+	failed outage.Outage // of the last question
 }
 
 // keepAsking asks until ctx ends. After an error it asks for the same topic until that
@@ -85,7 +70,7 @@ func (b *brokers) ask(ctx context.Context, entity string) (answered bool) {
 func (b *brokers) note(err error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	switch changed := b.failed.meet(err); {
+	switch changed := b.failed.Note(err); {
 	case changed && err != nil:
 		b.log.Warn("kafka does not answer, asking again", "err", err)
 	case changed:
@@ -94,7 +79,7 @@ func (b *brokers) note(err error) {
 }
 
 // trouble returns why Kafka does not answer, and since when; no error if it does.
-func (b *brokers) trouble() failure {
+func (b *brokers) trouble() outage.Outage {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.failed

@@ -14,6 +14,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"odastream/checkpoint"
+	"odastream/internal/outage"
 	"odastream/internal/pause"
 	"odastream/oda"
 	"odastream/schema"
@@ -111,9 +112,10 @@ func (p *Poller) Status() Status {
 		entity.PausedUntil = p.source.PausedUntil(e.Entity).UTC()
 		status.Entities = append(status.Entities, entity)
 	}
-	for _, t := range []failure{p.brokers.trouble(), p.share.trouble()} {
-		if t.err != nil {
-			status.Reason, status.Since = t.err.Error(), &t.since
+	for _, t := range []outage.Outage{p.brokers.trouble(), p.share.trouble()} {
+		if t.Err != nil {
+			since := t.Since.UTC()
+			status.Reason, status.Since = t.Err.Error(), &since
 			break
 		}
 	}

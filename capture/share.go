@@ -7,6 +7,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"odastream/internal/outage"
 )
 
 // members is the part of the store that has the running pollers.
@@ -29,7 +31,7 @@ type share struct {
 	mu      sync.Mutex
 	holders []string // all running pollers; none: only this one is known
 	changed chan struct{}
-	failed  failure // why this poller is not announced
+	failed  outage.Outage // why this poller is not announced
 }
 
 func newShare(holder string, members members, ttl time.Duration, log *slog.Logger) *share {
@@ -99,12 +101,12 @@ func (s *share) keep(ctx context.Context) {
 func (s *share) note(err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.failed.meet(err)
+	s.failed.Note(err)
 }
 
 // trouble returns why this poller is not announced to the others, and since when; no
 // error if it is.
-func (s *share) trouble() failure {
+func (s *share) trouble() outage.Outage {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.failed
