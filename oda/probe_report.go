@@ -41,7 +41,7 @@ type Comparison string
 
 // The known comparisons. The zero value means not known.
 const (
-	// CompareText: as written, in milliseconds. A row equals its own stamp.
+	// CompareText compares texts of milliseconds: a row's stamp equals its own literal.
 	CompareText Comparison = "text"
 	// CompareTicks: in ticks of 1/300 s against the exact literal. A stamp that ends in
 	// 3 is after its own text, one that ends in 7 is before it.

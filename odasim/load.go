@@ -16,8 +16,9 @@ import (
 
 // Load replaces the rows of each set for which the folder has a file; the other sets stay
 // as they are. A file holds one row a line, may be gzipped, and has the name of the last
-// part of the set's topic: aktoer.ndjson.gz, stemme.ndjson. A file of no known set, a
-// line that is not a row, and an id that occurs twice are errors that name the place;
+// part of the set's topic: aktoer.ndjson.gz, stemme.ndjson. A file whose name is
+// not that of a set, a line that is not a row, and an id that occurs twice are errors that
+// name the place;
 // sets that were loaded before keep their new rows.
 func (s *Server) Load(dir string) error {
 	files, err := os.ReadDir(dir)

@@ -99,8 +99,8 @@ func (t *Topics) ensureDeadLetters(ctx context.Context, names []string, settings
 	return errors.Join(errs...)
 }
 
-// deadLetterLimit returns the limit of a record's size in the dead-letter topic of a
-// topic with the given one, in bytes: Kafka's setting is an int32.
+// deadLetterLimit returns max.message.bytes of a dead-letter topic, given that of its
+// topic. Kafka's setting is an int32.
 func deadLetterLimit(limit int) int { return min(limit+deadLetterRoom, math.MaxInt32) }
 
 // make creates the missing ones of names and returns those that existed.

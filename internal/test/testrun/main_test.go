@@ -228,8 +228,8 @@ func TestHeavyPackagesExist(t *testing.T) {
 	}
 }
 
-// module returns a runner in a module m of packages with one test file each, and its
-// output. No package is heavy.
+// module makes a module named m, whose packages have one test file each, and returns a
+// runner of its tests and the runner's output. No package is heavy.
 func module(t *testing.T, packages map[string]string, flags ...string) (*runner, *screen) {
 	t.Helper()
 	dir := t.TempDir()
