@@ -113,6 +113,19 @@ func (c *comparer) findReturned(rows []rowVersion, res *result) {
 	}
 }
 
+// addVanished adds to res the rows that a scan's page had, and that were not at the
+// source when they were read once more. What the page had of them is not published.
+func (c *comparer) addVanished(gone []rowVersion, res *result) {
+	var added result
+	for _, r := range gone {
+		if r.scanned {
+			added.vanished = append(added.vanished, r.ID)
+		}
+	}
+	c.noteVanished(added)
+	res.add(added)
+}
+
 func (c *comparer) noteVanished(res result) {
 	for _, id := range res.vanished {
 		c.vanished[id] = true

@@ -60,14 +60,34 @@ func (r *rereader) reread(ctx context.Context, older []rowVersion) (result, erro
 	return all, nil
 }
 
-// rereadGroup reads rows that fit on one page again, and compares those that are still
-// at the source. A scan finds the others.
+// rereadGroup reads the ids from the first row of a group to its last again, and
+// compares the rows of the group that are still at the source. A row of a scan that is
+// not is vanished: the scan is complete only when that is rechecked.
 func (r *rereader) rereadGroup(ctx context.Context, group []rowVersion, last bool) (result, error) {
-	ids := schema.IDRange{Low: schema.OneID(group[0].ID).Low, High: group[len(group)-1].ID}
-	p, err := r.reader.read(ctx, oda.Window{IDs: ids}, oda.Tail, schema.OriginScan)
-	if err != nil {
-		return result{}, err
+	var all result
+	missing := slices.Clone(group)
+	asked := oda.Window{IDs: schema.IDRange{Low: schema.OneID(group[0].ID).Low, High: group[len(group)-1].ID}}
+	for more := true; more; {
+		p, err := r.reader.read(ctx, asked, oda.Tail, schema.OriginScan)
+		if err != nil {
+			return all, err
+		}
+		missing = slices.DeleteFunc(missing, func(v rowVersion) bool { return p.has(v.ID) || p.rejected(v.ID) })
+		res, err := r.compareAgain(ctx, p, group, last)
+		if err != nil {
+			return all, err
+		}
+		all.add(res)
+		all.older = append(all.older, res.older...)
+		more, asked.IDs.Low = p.more, p.last
 	}
+	r.comparer.addVanished(missing, &all)
+	return all, nil
+}
+
+// compareAgain compares the rows of a group that are on a page with what the ledger has
+// of them, and ends the page's request.
+func (r *rereader) compareAgain(ctx context.Context, p page, group []rowVersion, last bool) (result, error) {
 	defer r.reader.discard(p)
 	p.rows = slices.DeleteFunc(p.rows, func(row row) bool { return indexOfRow(group, row.ID) < 0 })
 	rows, _ := r.recent.newest([]page{p})
@@ -78,7 +98,7 @@ func (r *rereader) rereadGroup(ctx context.Context, group []rowVersion, last boo
 	return r.comparer.compare(ctx, batch{pages: []page{p}}, rows)
 }
 
-// groupByPage groups rows whose ids are so near that one page holds them.
+// groupByPage groups rows whose ids are so near that a full page holds them.
 func groupByPage(rows []rowVersion) (groups [][]rowVersion) {
 	rows = slices.SortedFunc(slices.Values(rows), func(a, b rowVersion) int { return cmp.Compare(a.ID, b.ID) })
 	first := 0

@@ -109,3 +109,36 @@ func TestAKilledRereadLosesNothing(t *testing.T) {
 	w.mustOnce()
 	w.checkTopic("Sag")
 }
+
+// A page may be shorter than asked for: what it lacks is read with the next one.
+func TestRowsThatStayOlderArePublishedFromShortPages(t *testing.T) {
+	t.Parallel()
+	w, _, _ := restamped(t)
+	for id := int64(95); id < 105; id++ {
+		w.put("Sag", id, "rettet", stampAt(w.sim.Now().AddDate(0, 0, -90)))
+	}
+	w.liar().tell(func(asked oda.Window, _ oda.Lane, page oda.Page) (oda.Page, error) {
+		if small(asked) {
+			page.Rows = page.Rows[:min(3, len(page.Rows))]
+		}
+		return page, nil
+	})
+	w.mustOnce()
+	w.checkTopic("Sag")
+}
+
+// What a scan saw of such a row is not published, so the scan ends with its delete.
+func TestAnOlderRowThatVanishesIsDeletedByTheSameScan(t *testing.T) {
+	t.Parallel()
+	w, _, _ := restamped(t)
+	w.put("Sag", 97, "rettet", stampAt(w.sim.Now().AddDate(0, 0, -90)))
+	w.liar().tell(func(asked oda.Window, _ oda.Lane, page oda.Page) (oda.Page, error) {
+		if asked.IDs == schema.OneID(97) {
+			w.sim.Delete("Sag", 97)
+			return without(page, 97), nil
+		}
+		return page, nil
+	})
+	w.mustOnce()
+	w.checkTopic("Sag")
+}

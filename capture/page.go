@@ -44,6 +44,11 @@ func (p page) completeIDs(w oda.Window) *schema.IDRange {
 	return &ids
 }
 
+// has reports whether the row is on the page.
+func (p page) has(id int64) bool {
+	return slices.ContainsFunc(p.rows, func(row row) bool { return row.ID == id })
+}
+
 // hasRejectWithoutID reports whether an element of the page could be any row that
 // is not on it. Such a page proves no row absent.
 func (p page) hasRejectWithoutID() bool {

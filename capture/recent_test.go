@@ -1,6 +1,7 @@
 package capture
 
 import (
+	"context"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -88,5 +89,24 @@ func TestABatchHasEachRowOnce(t *testing.T) {
 	}
 	if diff := cmp.Diff("c", string(got)); diff != "" || conflicts != nil {
 		t.Errorf("newest (-want +got):\n%sconflicts %v", diff, conflicts)
+	}
+}
+
+// deserted is a source without rows.
+type deserted struct{ source }
+
+func (deserted) Page(context.Context, string, oda.Window, oda.Lane) (oda.Page, error) {
+	return oda.Page{}, nil
+}
+
+// Neither version of it is to be published, so a scan that forgot it would end too soon.
+func TestARowThatIsGoneAfterAConflictIsApart(t *testing.T) {
+	t.Parallel()
+	r := &reader{entity: "Sag", source: deserted{}, seq: &seqClock{}, recent: newRecent(), clock: &sourceClock{}, pace: &pace{}}
+	w := &writer{reader: r, recent: r.recent}
+	r.recent.begin(1)
+	rows, gone, err := w.latestVersions(t.Context(), []page{seen(1, 4, 'a'), seen(2, 3, 'b')})
+	if err != nil || len(rows) != 0 || len(gone) != 1 || gone[0].ID != 1 {
+		t.Errorf("latestVersions gives rows %v, gone %v, %v; want row 1 gone", rows, gone, err)
 	}
 }

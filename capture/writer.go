@@ -105,7 +105,7 @@ func (w *writer) write(ctx context.Context, b batch) error {
 			return err
 		}
 	}
-	rows, err := w.latestVersions(ctx, b.pages)
+	rows, gone, err := w.latestVersions(ctx, b.pages)
 	if err != nil {
 		return err
 	}
@@ -118,6 +118,7 @@ func (w *writer) write(ctx context.Context, b batch) error {
 		return err
 	}
 	res.add(again)
+	w.comparer.addVanished(gone, &res)
 	w.endRequests(b)
 	w.unsent.add(b)
 	if res.empty() && w.unsent.canWait() {
@@ -141,26 +142,28 @@ func (w *writer) refold(ctx context.Context) error {
 }
 
 // latestVersions returns each row of the pages once, in its latest version. It reads
-// a row again if two reads that overlap in time differ.
-func (w *writer) latestVersions(ctx context.Context, pages []page) ([]rowVersion, error) {
+// a row again if two reads that overlap in time differ. The rows that were not at the
+// source any more are apart, in gone.
+func (w *writer) latestVersions(ctx context.Context, pages []page) (rows, gone []rowVersion, err error) {
 	rows, conflicts := w.recent.newest(pages)
 	for _, id := range conflicts {
 		again, err := w.reader.read(ctx, oda.Window{IDs: schema.OneID(id)}, oda.Tail, schema.OriginScan)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		latest, _ := w.recent.newest([]page{again})
 		w.reader.discard(again)
 		i := slices.IndexFunc(rows, func(v rowVersion) bool { return v.ID == id })
 		switch {
 		case i < 0:
-		case len(latest) == 0: // the row was deleted meanwhile: the scan will find that
+		case len(latest) == 0:
+			gone = append(gone, rows[i])
 			rows = slices.Delete(rows, i, i+1)
 		default:
 			rows[i].row = latest[0].row
 		}
 	}
-	return rows, nil
+	return rows, gone, nil
 }
 
 // endRequests ends the requests of a batch that is compared.

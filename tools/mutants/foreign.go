@@ -71,6 +71,21 @@ func ofALaggingSource() []mutant {
 			pkg: "./capture", tests: "TestARowThatStaysOlderIsPublished",
 		},
 		{
+			invariant: 5, rule: "rows are read again from short pages too", file: "capture/older.go",
+			old: "more, asked.IDs.Low = p.more, p.last", new: "more, asked.IDs.Low = false, p.last",
+			pkg: "./capture", tests: "TestRowsThatStayOlderArePublishedFromShortPages",
+		},
+		{
+			invariant: 5, rule: "an older row that is gone when it is read again has vanished", file: "capture/older.go",
+			old: "r.comparer.addVanished(missing, &all)", new: "_ = missing",
+			pkg: "./capture", tests: "TestAnOlderRowThatVanishesIsDeletedByTheSameScan",
+		},
+		{
+			invariant: 5, rule: "a row that two reads show differently, and is gone, has vanished", file: "capture/writer.go",
+			old: "gone = append(gone, rows[i])", new: "",
+			pkg: "./capture", tests: "TestARowThatIsGoneAfterAConflictIsApart",
+		},
+		{
 			invariant: 8, rule: "a topic that lost its front is filled again", file: "capture/fold.go",
 			old: "case known.Start < state.Start[partition]:", new: "case known.Next < state.Start[partition]:",
 			pkg: "./capture", tests: "TestATopicThatLostItsFrontIsFilledAgain",
