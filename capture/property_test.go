@@ -24,7 +24,7 @@ import (
 // worlds: it runs thousands of histories, which take a fifth of the time without the
 // race detector.
 const (
-	someWorlds = 3
+	someWorlds = 2
 	manyWorlds = 16
 )
 
