@@ -32,13 +32,15 @@ type Entity struct {
 	Name   string  // the source's own: "Aktør"
 	Suffix string  // Name in topics and views: "aktoer"
 	Fields []Field // in the order of $metadata, which is the order on the wire
+	Links  []Link  // in the order of $metadata, which is the order on the wire
 	Size   Size
 	Order  int  // load order from 0: parents before children
 	Subset bool // a subset of Sag under another name, not polled by default
 }
 
 // entitiesJSON was made from the service's $metadata of November 2023. Each line is an
-// entity, in load order; a field is "name Type", with "?" for nullable.
+// entity, in load order; a field is "name Type", with "?" for nullable. How links join
+// is not in $metadata: links_test.go proves it on real rows. Their form is at parseLink.
 //
 //go:embed entities.json
 var entitiesJSON []byte
@@ -51,6 +53,7 @@ func parseEntities() []Entity {
 		Size   string
 		Subset bool
 		Fields []string
+		Links  []string
 	}
 	if err := json.Unmarshal(entitiesJSON, &raw); err != nil {
 		panic("schema: entities.json: " + err.Error()) // embedded: it is broken in every build or in none
@@ -64,12 +67,15 @@ func parseEntities() []Entity {
 			typ, nullable := strings.CutSuffix(typ, "?")
 			list[i].Fields = append(list[i].Fields, Field{Name: name, Type: "Edm." + typ, Nullable: nullable})
 		}
+		for _, l := range r.Links {
+			list[i].Links = append(list[i].Links, parseLink(l))
+		}
 	}
 	return list
 }
 
 // Entities returns the 50 entity sets in load order, parents before children. The
-// caller owns the slice; the Fields in it are shared and must not be changed.
+// caller owns the slice; the Fields and Links in it are shared and must not be changed.
 func Entities() []Entity { return slices.Clone(entities()) }
 
 // Lookup finds an entity set by its name in any case, in Danish or

@@ -311,14 +311,19 @@ ANALYZE parliamentary_data`); err != nil {
 	}
 }
 
-// realRows returns the rows of one real capture as the cache would hold them.
-func realRows(t *testing.T, capture string, e schema.Entity) (rows [][]any) {
-	t.Helper()
+// realFile returns the file of an entity of a real capture.
+func realFile(capture string, e schema.Entity) string {
 	root := os.Getenv("ODASTREAM_REAL_ROWS")
 	if root == "" {
 		root = filepath.Join("..", "..", "shared", "oda")
 	}
-	file, err := os.Open(filepath.Join(root, "snapshots", capture, e.Suffix+".ndjson.gz"))
+	return filepath.Join(root, "snapshots", capture, e.Suffix+".ndjson.gz")
+}
+
+// realRows returns the rows of one real capture as the cache would hold them.
+func realRows(t *testing.T, capture string, e schema.Entity) (rows [][]any) {
+	t.Helper()
+	file, err := os.Open(realFile(capture, e))
 	if err != nil {
 		t.Skipf("REAL ROWS MISSING: %v; set ODASTREAM_REAL_ROWS to the folder that holds snapshots/", err)
 	}
