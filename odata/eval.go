@@ -2,6 +2,7 @@ package odata
 
 import (
 	"math"
+	"math/big"
 	"time"
 
 	"odastream/schema"
@@ -181,31 +182,30 @@ func finite(f float64) any {
 	return f
 }
 
-// whole returns the result of arithmetic with whole numbers, nil beyond 64 bits.
+// whole returns the result of arithmetic with whole numbers; a quotient is truncated.
+// Beyond 64 bits it is nil.
 func whole(op Op, a, b int64) any {
-	var c int64
+	x, y := big.NewInt(a), big.NewInt(b)
 	switch op {
 	case Add:
-		if c = a + b; (c > a) != (b > 0) && b != 0 {
-			return nil
-		}
+		x.Add(x, y)
 	case Sub:
-		if c = a - b; (c < a) != (b > 0) && b != 0 {
-			return nil
-		}
+		x.Sub(x, y)
 	case Mul:
-		if c = a * b; a != 0 && (c/a != b || a == -1 && b == math.MinInt64) {
-			return nil
-		}
+		x.Mul(x, y)
 	default:
-		if b == 0 || a == math.MinInt64 && b == -1 {
+		if b == 0 {
 			return nil
 		}
-		if c = a / b; op == Mod {
-			c = a % b
+		quotient, remainder := x.QuoRem(x, y, new(big.Int))
+		if x = quotient; op == Mod {
+			x = remainder
 		}
 	}
-	return c
+	if !x.IsInt64() {
+		return nil
+	}
+	return x.Int64()
 }
 
 // float returns a number as a float64.

@@ -55,11 +55,24 @@ func (l *lexer) next() (token, error) {
 		return l.take(tokenKind(c), 1), nil
 	case c == '\'':
 		return l.quoted(tokenText, 0)
-	case isDigit(c), c == '.', (c == '-' || c == '+') && len(rest) > 1 && (isDigit(rest[1]) || rest[1] == '.'):
+	case startsNumber(rest):
 		return l.number(rest)
 	case c == '-':
 		return l.take('-', 1), nil
 	}
+	return l.word(rest)
+}
+
+// startsNumber reports whether a number stands at the start of rest; a sign belongs to it.
+func startsNumber(rest string) bool {
+	if c := rest[0]; c == '-' || c == '+' {
+		rest = rest[1:]
+	}
+	return rest != "" && (isDigit(rest[0]) || rest[0] == '.')
+}
+
+// word returns the name, or the datetime'…', at the start of rest.
+func (l *lexer) word(rest string) (token, error) {
 	n := strings.IndexFunc(rest, func(r rune) bool { return !isNameRune(r) })
 	if n < 0 {
 		n = len(rest)
