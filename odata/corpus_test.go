@@ -5,8 +5,6 @@ import (
 	"os"
 	"strings"
 	"testing"
-
-	"odastream/odata"
 )
 
 // clientQuery is a query form of a real program.
@@ -61,7 +59,7 @@ func TestTheFormsOfRealProgramsAreUnderstood(t *testing.T) {
 		t.Fatalf("there are %d forms, want more than 200", len(list))
 	}
 	for _, q := range list {
-		_, err := odata.Parse(q.path, q.query)
+		_, err := model.Parse(q.path, q.query)
 		want, refuse := refused[q.number]
 		switch {
 		case refuse && (err == nil || !strings.HasPrefix(err.Error(), want)):

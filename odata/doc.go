@@ -2,7 +2,7 @@
 // options of a URL into a checked Request, says what an expression of one gives for a
 // row, and writes the forms of answers.
 //
-// Invariant: a Request that Parse returns names only entities, fields, links and functions
+// Invariant: a Request that Model.Parse returns names only entities, fields, links and functions
 // that exist, and each of its expressions has a type that fits its place. What is not
 // understood is an *Error that says where and what is allowed; nothing is ignored.
 //

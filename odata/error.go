@@ -11,11 +11,10 @@ type Error struct {
 	At      int      // the place in the decoded text of the option, in characters from 1; 0: the whole
 	What    string   // what is wrong: "Sag has no field \"navn\""
 	Allowed []string // what may stand there; nil if that is too much to list
+	Unknown string   // a name that is no field or link where it stands; "" for another fault
 	// NotFound says that the path names nothing that exists, in distinction to a malformed
 	// request.
 	NotFound bool
-	// NotAcceptable says that the format that the request wants is not written.
-	NotAcceptable bool
 }
 
 // maxAllowed is how many allowed values a message names.

@@ -45,7 +45,7 @@ func aCase() record {
 
 // parseCondition reads a filter of Sag.
 func parseCondition(t interface{ Fatal(...any) }, filter string) odata.Expr {
-	r, err := odata.Parse("Sag", "$filter="+url.QueryEscape(filter))
+	r, err := model.Parse("Sag", "$filter="+url.QueryEscape(filter))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -111,7 +111,7 @@ func TestWrittenConditionsMeanTheSame(t *testing.T) {
 
 func TestRowsAreInDanishOrder(t *testing.T) {
 	t.Parallel()
-	r, err := odata.Parse("Sag", "$orderby=titel desc,statusid")
+	r, err := model.Parse("Sag", "$orderby=titel desc,statusid")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -69,8 +69,9 @@ var timeForm = regexp.MustCompile(`^\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d{1,7
 
 var timeLayouts = []string{"2006-01-02T15:04:05", "2006-01-02T15:04", "2006-01-02"}
 
-// parseTime returns the time that a literal, or a stamp of the source, writes.
-func parseTime(text string) (t time.Time, ok bool) {
+// ParseTime returns the time that a datetime literal, or a stamp of the source, writes:
+// its wall clock in UTC.
+func ParseTime(text string) (t time.Time, ok bool) {
 	if !timeForm.MatchString(text) {
 		return t, false
 	}
@@ -85,7 +86,7 @@ func parseTime(text string) (t time.Time, ok bool) {
 
 // timeOf returns the value of datetime'…'.
 func (o option) timeOf(t token) (*Literal, error) {
-	v, ok := parseTime(t.text)
+	v, ok := ParseTime(t.text)
 	if !ok {
 		return nil, o.wrong(t.at, "%s is not a time of the form 2026-01-31T12:00:00.123", t)
 	}

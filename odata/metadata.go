@@ -1,9 +1,7 @@
 package odata
 
 import (
-	"cmp"
 	"fmt"
-	"slices"
 	"strings"
 
 	"odastream/schema"
@@ -27,29 +25,24 @@ func associationOf(e schema.Entity, l schema.Link) association {
 	return association{fmt.Sprintf("%s%s_%s_%s%s_%sPartner", prefix, e.Name, name, prefix, l.Entity, name), e, l}
 }
 
-// WriteMetadata returns the document of $metadata about entities, in the order of their
+// Metadata returns the document of $metadata, with the entities in the order of their
 // names: EDMX, as the source writes it.
-func WriteMetadata(entities []schema.Entity) []byte {
-	sorted := slices.SortedFunc(slices.Values(entities), func(a, b schema.Entity) int { return cmp.Compare(a.Name, b.Name) })
-	m := metadataWriter{entities: sorted, known: map[string]bool{}}
-	for _, e := range sorted {
-		m.known[e.Name] = true
-	}
-	m.line(0, `<?xml version="1.0" encoding="utf-8"?>`)
-	m.line(0, `<edmx:Edmx Version="1.0" xmlns:edmx="http://schemas.microsoft.com/ado/2007/06/edmx">`)
-	m.line(1, `<edmx:DataServices m:DataServiceVersion="3.0" m:MaxDataServiceVersion="3.0" xmlns:m="http://schemas.microsoft.com/ado/2007/08/dataservices/metadata">`)
-	m.types()
-	m.container()
-	m.line(1, `</edmx:DataServices>`)
-	m.line(0, `</edmx:Edmx>`)
-	return []byte(m.String())
+func (m *Model) Metadata() []byte {
+	w := metadataWriter{entities: m.Entities()}
+	w.line(0, `<?xml version="1.0" encoding="utf-8"?>`)
+	w.line(0, `<edmx:Edmx Version="1.0" xmlns:edmx="http://schemas.microsoft.com/ado/2007/06/edmx">`)
+	w.line(1, `<edmx:DataServices m:DataServiceVersion="3.0" m:MaxDataServiceVersion="3.0" xmlns:m="http://schemas.microsoft.com/ado/2007/08/dataservices/metadata">`)
+	w.types()
+	w.container()
+	w.line(1, `</edmx:DataServices>`)
+	w.line(0, `</edmx:Edmx>`)
+	return []byte(w.String())
 }
 
-// metadataWriter writes $metadata. Links to entities that are not known are left out.
+// metadataWriter writes $metadata.
 type metadataWriter struct {
 	strings.Builder
 	entities []schema.Entity
-	known    map[string]bool
 }
 
 func (m *metadataWriter) line(depth int, format string, args ...any) {
@@ -61,9 +54,7 @@ func (m *metadataWriter) line(depth int, format string, args ...any) {
 func (m *metadataWriter) associations() (list []association) {
 	for _, e := range m.entities {
 		for _, l := range e.Links {
-			if m.known[l.Entity] {
-				list = append(list, associationOf(e, l))
-			}
+			list = append(list, associationOf(e, l))
 		}
 	}
 	return list
@@ -100,10 +91,8 @@ func (m *metadataWriter) entityType(e schema.Entity) {
 		m.line(4, `<Property Name="%s" Type="%s"%s />`, f.Name, f.Type, nullable)
 	}
 	for _, l := range e.Links {
-		if m.known[l.Entity] {
-			m.line(4, `<NavigationProperty Name="%s" Relationship="%s.%s" ToRole="%s" FromRole="%sPartner" />`,
-				l.Name, namespace, associationOf(e, l).name, l.Name, l.Name)
-		}
+		m.line(4, `<NavigationProperty Name="%s" Relationship="%s.%s" ToRole="%s" FromRole="%sPartner" />`,
+			l.Name, namespace, associationOf(e, l).name, l.Name, l.Name)
 	}
 	m.line(3, `</EntityType>`)
 }

@@ -15,6 +15,9 @@ import (
 	"odastream/schema"
 )
 
+// model is that of the source.
+var model = odata.NewModel(schema.Entities())
+
 // shared returns the path of a file that is measured at the source. It is not part of the
 // project.
 func shared(t *testing.T, name string) string {
@@ -47,7 +50,7 @@ func TestMetadataIsTheSourcesOwn(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(lines(source), lines(odata.WriteMetadata(schema.Entities()))); diff != "" {
+	if diff := cmp.Diff(lines(source), lines(model.Metadata())); diff != "" {
 		t.Errorf("$metadata (-source +written):\n%s", diff)
 	}
 }
@@ -61,7 +64,7 @@ func TestMetadataOfSomeEntitiesNamesNoOther(t *testing.T) {
 			some = append(some, e)
 		}
 	}
-	document := string(odata.WriteMetadata(some))
+	document := string(odata.NewModel(some).Metadata())
 	for _, want := range []string{`<NavigationProperty Name="Sagstrin" `, `<NavigationProperty Name="DeltfraSag" `, `<EntitySet Name="Sagstrin" `} {
 		if !strings.Contains(document, want) {
 			t.Errorf("$metadata lacks %s", want)

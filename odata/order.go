@@ -9,11 +9,11 @@ import (
 	"golang.org/x/text/language"
 )
 
-// Compare orders two rows by the keys of an $orderby: null is before all values, and texts
-// stand in Danish order without regard to case. It is 0 where the rows tie.
+// Compare orders two rows by the keys of an $orderby, as CompareValues orders the values
+// of the keys. It is 0 where the rows tie.
 func Compare(keys []OrderKey, a, b Record) int {
 	for _, k := range keys {
-		c := compareNullable(Eval(k.Expr, a), Eval(k.Expr, b))
+		c := CompareValues(Eval(k.Expr, a), Eval(k.Expr, b))
 		if k.Desc {
 			c = -c
 		}
@@ -24,7 +24,9 @@ func Compare(keys []OrderKey, a, b Record) int {
 	return 0
 }
 
-func compareNullable(a, b any) int {
+// CompareValues orders two values of one type, or of two that compare: null is before all
+// values, and texts stand in Danish order without regard to case.
+func CompareValues(a, b any) int {
 	switch {
 	case a == nil && b == nil:
 		return 0

@@ -92,7 +92,7 @@ func TestURLsAreRead(t *testing.T) {
 		"Afstemning?$select=id&$expand=Sagstrin":                                             "Afstemning{id Sagstrin{*}}",
 	} {
 		path, query, _ := strings.Cut(raw, "?")
-		r, err := odata.Parse(path, query)
+		r, err := model.Parse(path, query)
 		if err != nil {
 			t.Errorf("%s: %v", raw, err)
 			continue
@@ -124,7 +124,7 @@ func TestPathsHaveTheirKinds(t *testing.T) {
 		"Sag(1)/titel": odata.Property, "Sag(1)/Periode/kode": odata.Property, "Sag(1)/titel/$value": odata.Value,
 		"Sag/$count": odata.Count, "Sag(1)/Sagstrin/$count": odata.Count,
 	} {
-		if r, err := odata.Parse(path, ""); err != nil || r.Kind != want {
+		if r, err := model.Parse(path, ""); err != nil || r.Kind != want {
 			t.Errorf("%s gives %+v, %v; want kind %d", path, r, err, want)
 		}
 	}
@@ -184,7 +184,7 @@ func TestErrorsSayWhereAndWhatIsAllowed(t *testing.T) {
 		"Aktør?$filter=navn eq 'æøå' and x eq 1":                                `$filter at character 19: Aktør has no field or link "x"; allowed: id, typeid, gruppenavnkort, navn, fornavn, efternavn, biografi, periodeid, opdateringsdato, startdato, slutdato, FraAktørAktør, TilAktørAktør, DokumentAktør, MødeAktør, SagAktør, SagstrinAktør, Stemme, Aktørtype, Periode`,
 	} {
 		path, query, _ := strings.Cut(raw, "?")
-		_, err := odata.Parse(path, query)
+		_, err := model.Parse(path, query)
 		var wrong *odata.Error
 		if !errors.As(err, &wrong) {
 			t.Errorf("%s gives %v, want an *Error", raw, err)
@@ -196,18 +196,28 @@ func TestErrorsSayWhereAndWhatIsAllowed(t *testing.T) {
 	}
 }
 
-func TestWhatIsNotThereAndWhatIsNotWritten(t *testing.T) {
+func TestWhatIsNotThereIsTold(t *testing.T) {
 	t.Parallel()
 	for raw, want := range map[string]odata.Error{
-		"Tale": {NotFound: true}, "Sag(1)/Taler": {NotFound: true}, "Sag/x": {NotFound: true},
-		"Sag?$format=atom": {NotAcceptable: true}, "Sag?$format=xml": {NotAcceptable: true},
-		"Sag(x)": {}, "Sag?$filter=x eq 1": {},
+		"Tale": {NotFound: true}, "Sag(1)/Taler": {NotFound: true, Unknown: "Taler"}, "Sag/x": {NotFound: true},
+		"Sag(x)": {}, "Sag?$filter=x eq 1": {Unknown: "x"}, "Sag?$expand=Taler": {Unknown: "Taler"}, "Sag?$format=v4": {},
 	} {
 		path, query, _ := strings.Cut(raw, "?")
-		_, err := odata.Parse(path, query)
+		_, err := model.Parse(path, query)
 		var e *odata.Error
-		if !errors.As(err, &e) || e.NotFound != want.NotFound || e.NotAcceptable != want.NotAcceptable {
-			t.Errorf("%s gives %#v, want NotFound %t, NotAcceptable %t", raw, err, want.NotFound, want.NotAcceptable)
+		if !errors.As(err, &e) || e.NotFound != want.NotFound || e.Unknown != want.Unknown {
+			t.Errorf("%s gives %#v, want NotFound %t, Unknown %q", raw, err, want.NotFound, want.Unknown)
+		}
+	}
+}
+
+func TestFormatsAreRead(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]odata.Format{
+		"json": odata.JSON, "JSON": odata.JSON, "application/json;odata.metadata=none": odata.JSON, "atom": odata.Atom, "application/xml": odata.XML,
+	} {
+		if r, err := model.Parse("Sag", "$format="+url.QueryEscape(text)); err != nil || r.Format != want {
+			t.Errorf("$format=%s gives %+v, %v; want %s", text, r, err, want)
 		}
 	}
 }
@@ -222,12 +232,12 @@ func TestExpressionsHaveLimits(t *testing.T) {
 		"longer than 256 KiB":       "titel eq '" + strings.Repeat("a", 300<<10) + "'",
 		"is longer than 8 links":    strings.Repeat("DeltfraSag/", 20) + "id eq 1",
 	} {
-		if _, err := odata.Parse("Sag", "$filter="+url.QueryEscape(filter)); err == nil || !strings.Contains(err.Error(), claim) {
+		if _, err := model.Parse("Sag", "$filter="+url.QueryEscape(filter)); err == nil || !strings.Contains(err.Error(), claim) {
 			t.Errorf("Parse gives %v, want an error that says %q", err, claim)
 		}
 	}
 	chain := "id eq 1" + strings.Repeat(" or id eq 1", 1_000)
-	if _, err := odata.Parse("Sag", "$filter="+url.QueryEscape(chain)); err != nil {
+	if _, err := model.Parse("Sag", "$filter="+url.QueryEscape(chain)); err != nil {
 		t.Errorf("a chain of a thousand ids: %v", err)
 	}
 }

@@ -23,6 +23,7 @@ type variableOf struct {
 // or, and, equality, order, add and sub, mul and div and mod, not and minus.
 type parser struct {
 	lexer
+	model *Model
 	ahead token
 	scope []variableOf // the row itself, and that of each lambda around the place
 	depth int
@@ -30,8 +31,8 @@ type parser struct {
 }
 
 // newParser returns a parser of an option's text about rows of an entity.
-func newParser(o option, entity schema.Entity) (*parser, error) {
-	p := &parser{lexer: lexer{option: o}, scope: []variableOf{{entity: entity}}}
+func newParser(m *Model, o option, entity schema.Entity) (*parser, error) {
+	p := &parser{lexer: lexer{option: o}, model: m, scope: []variableOf{{entity: entity}}}
 	if len(o.text) > maxOptionText {
 		return nil, &Error{Option: o.name, What: "the text is longer than 256 KiB"}
 	}
@@ -39,8 +40,8 @@ func newParser(o option, entity schema.Entity) (*parser, error) {
 }
 
 // parseFilter reads a condition on rows of an entity.
-func parseFilter(o option, entity schema.Entity) (Expr, error) {
-	p, err := newParser(o, entity)
+func parseFilter(m *Model, o option, entity schema.Entity) (Expr, error) {
+	p, err := newParser(m, o, entity)
 	if err != nil {
 		return nil, err
 	}

@@ -31,7 +31,7 @@ func (p *parser) path(name token) (Expr, error) {
 			return p.lambda(&Lambda{Var: v, Links: links, Many: link, at: name.at}, next)
 		}
 		links = append(links, link)
-		entity, name = linked(link), next
+		entity, name = p.model.linked(link), next
 		if len(links) > maxPath {
 			return nil, p.wrong(name.at, "the path is longer than %d links", maxPath)
 		}
@@ -98,7 +98,7 @@ func (p *parser) lambdaBody(l *Lambda) (Expr, error) {
 	if err := p.expect(':'); err != nil {
 		return nil, err
 	}
-	p.scope = append(p.scope, variableOf{name.text, linked(l.Many)})
+	p.scope = append(p.scope, variableOf{name.text, p.model.linked(l.Many)})
 	l.Name, l.Depth = name.text, len(p.scope)-1
 	body, err := p.expression()
 	p.scope = p.scope[:l.Depth]
@@ -112,18 +112,10 @@ func (p *parser) lambdaBody(l *Lambda) (Expr, error) {
 	return l, p.expect(')')
 }
 
-// linked returns the entity that a link leads to.
-func linked(l schema.Link) schema.Entity {
-	e, err := schema.Lookup(l.Entity)
-	if err != nil {
-		panic("odata: link " + l.Name + ": " + err.Error()) // schema's tests look each link up
-	}
-	return e
-}
-
 // unknownMember is the error of a name that is neither a field nor a link of an entity.
-func (o option) unknownMember(name token, entity schema.Entity) error {
+func (o option) unknownMember(name token, entity schema.Entity) *Error {
 	err := o.wrong(name.at, "%s has no field or link %s", entity.Name, name)
+	err.Unknown = name.text
 	for _, f := range entity.Fields {
 		err.Allowed = append(err.Allowed, f.Name)
 	}

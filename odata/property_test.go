@@ -94,12 +94,12 @@ func TestAnyConditionIsReadWrittenAndEvaluated(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		typ := rapid.SampledFrom([]odata.Type{odata.Bool, odata.Int, odata.Number, odata.Text, odata.Time}).Draw(rt, "type")
 		text := operand(rt, typ, rapid.IntRange(0, 4).Draw(rt, "depth"))
-		r, err := odata.Parse("Sag", "$orderby="+url.QueryEscape(text))
+		r, err := model.Parse("Sag", "$orderby="+url.QueryEscape(text))
 		if err != nil {
 			rt.Fatalf("%s: %v", text, err)
 		}
 		e := r.OrderBy[0].Expr
-		again, err := odata.Parse("Sag", "$orderby="+url.QueryEscape(e.String()))
+		again, err := model.Parse("Sag", "$orderby="+url.QueryEscape(e.String()))
 		if err != nil || again.OrderBy[0].Expr.String() != e.String() {
 			rt.Fatalf("%s is written %s, which is read as %v, %v", text, e, again, err)
 		}
@@ -124,7 +124,7 @@ func FuzzParse(f *testing.F) {
 	f.Add("Sag(1)/Sagstrin", "$expand=Sag/Periode,Afstemning&$select=id,Sag/titel&$top=1&$skip=2&$orderby=id%20desc")
 	f.Add("Akt%F8r/$count", "?&%24filter=navn+eq+'%F8'&asof=2026-11-01T12:00:00Z&$format=json;x&$inlinecount=allpages&$skiptoken=x")
 	f.Fuzz(func(t *testing.T, path, query string) {
-		r, err := odata.Parse(path, query)
+		r, err := model.Parse(path, query)
 		if err != nil {
 			var e *odata.Error
 			if !errors.As(err, &e) || !utf8.ValidString(err.Error()) {
@@ -135,7 +135,7 @@ func FuzzParse(f *testing.F) {
 		if r.Filter == nil {
 			return
 		}
-		again, err := odata.Parse(r.Entity.Name, "$filter="+url.QueryEscape(r.Filter.String()))
+		again, err := model.Parse(r.Entity.Name, "$filter="+url.QueryEscape(r.Filter.String()))
 		if err != nil || again.Filter.String() != r.Filter.String() {
 			t.Fatalf("%s is read again as %v, %v", r.Filter, again, err)
 		}

@@ -19,6 +19,7 @@ type Request struct {
 	SkipToken string // "": from the start
 	Count     bool   // $inlinecount=allpages
 	Shape     Shape
+	Format    Format     // of $format; "" if it is not given
 	AsOf      *time.Time // the instant that is asked for; nil: now
 }
 
@@ -42,8 +43,8 @@ var (
 
 // Parse reads the path behind the service's root and the query of a URL, both as they
 // were sent. Each error is an *Error.
-func Parse(rawPath, rawQuery string) (*Request, error) {
-	resource, err := parseResource(rawPath)
+func (m *Model) Parse(rawPath, rawQuery string) (*Request, error) {
+	resource, err := m.parseResource(rawPath)
 	if err != nil {
 		return nil, err
 	}
@@ -51,11 +52,11 @@ func Parse(rawPath, rawQuery string) (*Request, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &Request{Resource: resource, Shape: Shape{entity: resource.Entity}}
+	r := &Request{Resource: resource, Shape: Shape{entity: resource.Entity, model: m}}
 	// $select is about what $expand gives.
 	slices.SortStableFunc(list, func(a, b option) int { return strings.Compare(a.name, b.name) })
 	for _, o := range list {
-		if err := r.read(o); err != nil {
+		if err := m.read(r, o); err != nil {
 			return nil, err
 		}
 	}
@@ -63,16 +64,16 @@ func Parse(rawPath, rawQuery string) (*Request, error) {
 }
 
 // read reads one option.
-func (r *Request) read(o option) (err error) {
+func (m *Model) read(r *Request, o option) (err error) {
 	allowed := append([]string{"$format", optionAsOf}, kindOptions[r.Kind]...)
 	if !slices.Contains(allowed, o.name) {
 		return &Error{Option: o.name, What: "this option does not apply here", Allowed: allowed}
 	}
 	switch o.name {
 	case "$filter":
-		r.Filter, err = parseFilter(o, r.Entity)
+		r.Filter, err = parseFilter(m, o, r.Entity)
 	case "$orderby":
-		r.OrderBy, err = parseOrder(o, r.Entity)
+		r.OrderBy, err = parseOrder(m, o, r.Entity)
 	case "$select":
 		err = r.Shape.choose(o)
 	case "$expand":
@@ -99,7 +100,7 @@ func (r *Request) readScalar(o option) (err error) {
 			err = &Error{Option: o.name, What: "unknown value " + strconv.Quote(o.text), Allowed: []string{"allpages", "none"}}
 		}
 	case "$format":
-		err = o.checkFormat()
+		r.Format, err = o.format()
 	case optionAsOf:
 		var t time.Time
 		t, err = o.instant()
@@ -117,13 +118,29 @@ func (o option) number() (int64, error) {
 	return n, nil
 }
 
-// checkFormat accepts JSON, with the parameters that clients give it.
-func (o option) checkFormat() error {
-	format, _, _ := strings.Cut(o.text, ";")
-	if format = strings.TrimSpace(format); strings.EqualFold(format, "json") || strings.EqualFold(format, "application/json") {
-		return nil
+// Format is a format of answers.
+type Format string
+
+// The formats that OData v3 has. Who answers says which of them it writes.
+const (
+	JSON Format = "json"
+	Atom Format = "atom"
+	XML  Format = "xml"
+)
+
+// format reads a format: its short name or its media type, with the parameters that
+// clients give it.
+func (o option) format() (Format, error) {
+	name, _, _ := strings.Cut(strings.ToLower(o.text), ";")
+	switch name = strings.TrimSpace(name); name {
+	case "json", "application/json":
+		return JSON, nil
+	case "atom", "application/atom+xml":
+		return Atom, nil
+	case "xml", "application/xml":
+		return XML, nil
 	}
-	return &Error{Option: o.name, What: strconv.Quote(o.text) + " is not written here", Allowed: []string{"json"}, NotAcceptable: true}
+	return "", &Error{Option: o.name, What: "unknown format " + strconv.Quote(o.text), Allowed: []string{"json"}}
 }
 
 // instant returns the instant of asof.
@@ -136,8 +153,8 @@ func (o option) instant() (time.Time, error) {
 }
 
 // parseOrder reads keys that commas separate, each with asc or desc behind it.
-func parseOrder(o option, entity schema.Entity) (keys []OrderKey, err error) {
-	p, err := newParser(o, entity)
+func parseOrder(m *Model, o option, entity schema.Entity) (keys []OrderKey, err error) {
+	p, err := newParser(m, o, entity)
 	if err != nil {
 		return nil, err
 	}

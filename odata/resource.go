@@ -1,7 +1,6 @@
 package odata
 
 import (
-	"errors"
 	"strconv"
 	"strings"
 
@@ -36,7 +35,7 @@ type Resource struct {
 const optionPath = "path"
 
 // parseResource reads the path behind the service's root, still encoded.
-func parseResource(rawPath string) (r Resource, err error) {
+func (m *Model) parseResource(rawPath string) (r Resource, err error) {
 	text, err := decode(optionPath, strings.Trim(rawPath, "/"), false)
 	if err != nil {
 		return r, err
@@ -49,12 +48,12 @@ func parseResource(rawPath string) (r Resource, err error) {
 		return Resource{Kind: Metadata}, nil
 	}
 	segments := strings.Split(text, "/")
-	if r, err = o.set(segments[0]); err != nil {
+	if r, err = m.set(o, segments[0]); err != nil {
 		return r, err
 	}
 	at := len(segments[0]) + 1
 	for _, s := range segments[1:] {
-		if err := o.step(&r, strings.TrimSpace(s), at); err != nil {
+		if err := m.step(o, &r, strings.TrimSpace(s), at); err != nil {
 			return r, err
 		}
 		at += len(s) + 1
@@ -63,13 +62,12 @@ func parseResource(rawPath string) (r Resource, err error) {
 }
 
 // set reads the first segment: Sag, Sag() or Sag(1).
-func (o option) set(segment string) (r Resource, err error) {
+func (m *Model) set(o option, segment string) (r Resource, err error) {
 	name, key, keyed := strings.Cut(segment, "(")
-	e, err := schema.Lookup(name)
-	var unknown *schema.UnknownEntityError
-	if errors.As(err, &unknown) || e.Name != strings.TrimSpace(name) {
+	e, known := m.entities[strings.TrimSpace(name)]
+	if !known {
 		missing := o.wrong(0, "there is no entity set %q", name)
-		missing.NotFound, missing.Allowed = true, nearestNames(e, unknown)
+		missing.NotFound, missing.Allowed = true, m.nearest(name)
 		return r, missing
 	}
 	r = Resource{Kind: Rows, Set: e, Entity: e}
@@ -85,16 +83,8 @@ func (o option) set(segment string) (r Resource, err error) {
 	return r, nil
 }
 
-// nearestNames returns the names that may have been meant.
-func nearestNames(e schema.Entity, unknown *schema.UnknownEntityError) []string {
-	if unknown != nil {
-		return unknown.Nearest
-	}
-	return []string{e.Name}
-}
-
 // step reads a segment behind the first.
-func (o option) step(r *Resource, segment string, at int) error {
+func (m *Model) step(o option, r *Resource, segment string, at int) error {
 	switch {
 	case segment == "$count" && r.Kind == Rows:
 		r.Kind = Count
@@ -112,13 +102,10 @@ func (o option) step(r *Resource, segment string, at int) error {
 	link, ok := r.Entity.Link(segment)
 	if !ok {
 		err := o.unknownMember(token{kind: tokenName, text: segment, at: at}, r.Entity)
-		var e *Error
-		if errors.As(err, &e) {
-			e.NotFound = true
-		}
+		err.NotFound = true
 		return err
 	}
-	r.Links, r.Entity = append(r.Links, link), linked(link)
+	r.Links, r.Entity = append(r.Links, link), m.linked(link)
 	if link.Many {
 		r.Kind = Rows
 	}

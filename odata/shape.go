@@ -13,6 +13,7 @@ type Shape struct {
 	Fields   []string       // in $metadata's order
 	Links    []ExpandedLink // in $metadata's order, without doubles
 	entity   schema.Entity
+	model    *Model
 }
 
 // ExpandedLink is a link whose rows are written inside the row.
@@ -89,7 +90,7 @@ func (s *Shape) add(link schema.Link) *Shape {
 	if i := s.index(link.Name); i >= 0 {
 		return &s.Links[i].Shape
 	}
-	s.Links = append(s.Links, ExpandedLink{link, Shape{entity: linked(link)}})
+	s.Links = append(s.Links, ExpandedLink{link, Shape{entity: s.model.linked(link), model: s.model}})
 	return &s.Links[len(s.Links)-1].Shape
 }
 
@@ -165,6 +166,7 @@ func (s *Shape) chooseAll() {
 
 func (o option) unknownLink(name string, at int, e schema.Entity) error {
 	err := o.wrong(at, "%s has no link %q", e.Name, name)
+	err.Unknown = name
 	for _, l := range e.Links {
 		err.Allowed = append(err.Allowed, l.Name)
 	}
