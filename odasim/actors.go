@@ -71,8 +71,8 @@ func (c *chronicle) voters() []int64 {
 			continue
 		}
 		id, _ := member(data, "id")
-		if v, ok := valueOf(id, numberLiteral); ok {
-			c.persons = append(c.persons, v.number)
+		if n, ok := valueOf(id, "Edm.Int64").(int64); ok {
+			c.persons = append(c.persons, n)
 		}
 	}
 	c.persons = c.persons[max(0, len(c.persons)-seats):]

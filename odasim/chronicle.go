@@ -147,7 +147,7 @@ func (c *chronicle) edit(set string, id int64, at time.Time, v values) {
 		v[stampField] = Stamp(at)
 	}
 	raw, _ := member(data, "typeid")
-	kind, _ := valueOf(raw, numberLiteral)
+	kind, _ := valueOf(raw, "Edm.Int64").(int64)
 	changed := map[string]json.RawMessage{}
 	for name, value := range v {
 		changed[name] = appendValue(nil, value)
@@ -156,7 +156,7 @@ func (c *chronicle) edit(set string, id int64, at time.Time, v values) {
 	if err != nil {
 		panic("odasim: edit generated row: " + err.Error()) // the values are the program's own
 	}
-	for _, name := range shownIn(set, int(kind.number)) {
+	for _, name := range shownIn(set, int(kind)) {
 		if _, known := c.sim.sets[name]; known {
 			_ = c.sim.Put(name, data) // the row was valid before
 		}

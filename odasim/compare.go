@@ -2,7 +2,9 @@ package odasim
 
 import (
 	"cmp"
-	"strings"
+	"time"
+
+	"odastream/odata"
 )
 
 // idFilter compares the id with a number.
@@ -52,81 +54,55 @@ func (f stampFilter) bounds() bounds {
 	return b
 }
 
-// nullFilter compares a field with null: equal or not equal.
-type nullFilter struct {
-	field string
-	op    operator
+// exprFilter is any other condition.
+type exprFilter struct {
+	condition odata.Expr
+	view      *view
 }
 
-func (f nullFilter) match(r row) bool {
-	v, found := member(r.data, f.field)
-	return (!found || string(v) == "null") == (f.op == equal)
-}
+func (f exprFilter) match(r row) bool { return odata.Holds(f.condition, record{f.view, r.data}) }
+func (f exprFilter) bounds() bounds   { return loose() }
+func (f exprFilter) reads() bool      { return true }
 
-func (f nullFilter) bounds() bounds { return loose() }
-func (f nullFilter) reads() bool    { return true }
-
-// fieldFilter compares any other field with a literal of its type.
-type fieldFilter struct {
-	field string
-	op    operator
-	value literal
-}
-
-func (f fieldFilter) match(r row) bool {
-	raw, found := member(r.data, f.field)
-	if !found {
-		return f.op == notEqual
+// compile returns the filter of a condition. Comparisons of id or stamp with a literal
+// know their bounds; so does what and and or join of them.
+func (v *view) compile(condition odata.Expr) filter {
+	if e, ok := condition.(*odata.Binary); ok {
+		switch e.Op {
+		case odata.And:
+			return andFilter{v.compile(e.L), v.compile(e.R)}
+		case odata.Or:
+			return orFilter{v.compile(e.L), v.compile(e.R)}
+		case odata.Eq, odata.Ne, odata.Gt, odata.Ge, odata.Lt, odata.Le:
+			if f := compileComparison(e); f != nil {
+				return f
+			}
+		}
 	}
-	have, ok := valueOf(raw, f.value.kind)
-	if !ok {
-		return f.op == notEqual
-	}
-	return f.op.holds(compareLiterals(have, f.value))
+	return exprFilter{condition, v}
 }
 
-func (f fieldFilter) bounds() bounds { return loose() }
-func (f fieldFilter) reads() bool    { return true }
-
-// literalKind is the type of a literal.
-type literalKind int
-
-const (
-	numberLiteral literalKind = iota
-	textLiteral
-	boolLiteral
-	momentLiteral
-	nullLiteral
-)
-
-// literal is a value in a filter, or a row's value to compare with one.
-type literal struct {
-	kind   literalKind
-	number int64 // also holds true as 1, and a moment
-	text   string
-}
-
-// compareLiterals orders two values of one kind. The case of text is ignored, as by the
-// source's Danish collation.
-func compareLiterals(a, b literal) int {
-	if a.kind == textLiteral {
-		return strings.Compare(strings.ToLower(a.text), strings.ToLower(b.text))
+// compileComparison returns the filter that compares id or stamp with a literal, nil for
+// another comparison.
+func compileComparison(e *odata.Binary) filter {
+	op, path, value := operator(e.Op), e.L, e.R
+	if _, flipped := path.(*odata.Literal); flipped {
+		op, path, value = op.flipped(), value, path
 	}
-	return cmp.Compare(a.number, b.number)
-}
-
-// kindOf returns the kind of the literals that a field of an Edm type is compared with.
-func kindOf(edm string) (literalKind, bool) {
-	switch edm {
-	case "Edm.Byte", "Edm.Int16", "Edm.Int32", "Edm.Int64":
-		return numberLiteral, true
-	case "Edm.String":
-		return textLiteral, true
-	case "Edm.Boolean":
-		return boolLiteral, true
-	case "Edm.DateTime":
-		return momentLiteral, true
-	default:
-		return 0, false
+	p, isPath := path.(*odata.Path)
+	literal, isLiteral := value.(*odata.Literal)
+	if !isPath || !isLiteral || p.Var != 0 || len(p.Links) > 0 {
+		return nil
 	}
+	switch v := literal.Value.(type) {
+	case int64:
+		if p.Field.Name == "id" {
+			return idFilter{op, v}
+		}
+	case time.Time:
+		if p.Field.Name == stampField {
+			return stampFilter{op, momentOf(v)}
+		}
+	}
+	return nil
 }

@@ -45,32 +45,6 @@ func (s *Server) atomService(base string) []byte {
 // namespace is the namespace of the service's entity types.
 const namespace = "FT.Domain.Models"
 
-// metadata describes the sets as EDMX: types, keys, fields and the container. Navigation
-// properties are left out, since no query here follows one.
-func (s *Server) metadata() []byte {
-	b := []byte(`<?xml version="1.0" encoding="utf-8"?>` + "\n" +
-		`<edmx:Edmx Version="1.0" xmlns:edmx="http://schemas.microsoft.com/ado/2007/06/edmx">` + "\n" +
-		`  <edmx:DataServices m:DataServiceVersion="3.0" m:MaxDataServiceVersion="3.0" xmlns:m="http://schemas.microsoft.com/ado/2007/08/dataservices/metadata">` + "\n" +
-		`    <Schema Namespace="` + namespace + `" xmlns="http://schemas.microsoft.com/ado/2009/11/edm">` + "\n")
-	for _, e := range s.options.Entities {
-		b = fmt.Appendf(b, "      <EntityType Name=%q>\n        <Key>\n          <PropertyRef Name=\"id\" />\n        </Key>\n", e.Name)
-		for _, f := range e.Fields {
-			nullable := ` Nullable="false"`
-			if f.Nullable {
-				nullable = ""
-			}
-			b = fmt.Appendf(b, "        <Property Name=%q Type=%q%s />\n", f.Name, f.Type, nullable)
-		}
-		b = append(b, "      </EntityType>\n"...)
-	}
-	b = append(b, "    </Schema>\n    <Schema Namespace=\"Default\" xmlns=\"http://schemas.microsoft.com/ado/2009/11/edm\">\n"+
-		"      <EntityContainer Name=\"Container\" m:IsDefaultEntityContainer=\"true\">\n"...)
-	for _, e := range s.options.Entities {
-		b = fmt.Appendf(b, "        <EntitySet Name=%q EntityType=%q />\n", e.Name, namespace+"."+e.Name)
-	}
-	return append(b, "      </EntityContainer>\n    </Schema>\n  </edmx:DataServices>\n</edmx:Edmx>"...)
-}
-
 // atom writes the page as an Atom feed.
 func (p *page) atom() []byte {
 	b := []byte(xml.Header)

@@ -1,20 +1,25 @@
 package odasim
 
 import (
-	"errors"
-	"strings"
+	"fmt"
+	"net/http"
+	"net/url"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
+
+	"odastream/odata"
 )
 
-// fieldsOfSag are some of Sag's fields.
-func fieldsOfSag() map[string]string {
-	return map[string]string{
-		"id": "Edm.Int32", "opdateringsdato": "Edm.DateTime", "typeid": "Edm.Int32", "titel": "Edm.String",
-		"statsbudgetsag": "Edm.Boolean", "afgørelsesdato": "Edm.DateTime", "rådsmødedato": "Edm.DateTime",
+// filterOf returns the filter of a condition on rows of a set.
+func filterOf(t testing.TB, s *Server, set, condition string) filter {
+	t.Helper()
+	r, err := s.parse(set, "$filter="+url.QueryEscape(condition))
+	if err != nil {
+		t.Fatal(err)
 	}
+	return newQuery(r, s.view()).filter
 }
 
 func TestFilterMatches(t *testing.T) {
@@ -34,7 +39,7 @@ func TestFilterMatches(t *testing.T) {
 		"id eq 1 or id eq 4":               {1, 4},
 		"id eq 1 or id eq 4 and id eq 2":   {1},
 		"(id eq 1 or id eq 4) and id gt 1": {4},
-		"not id eq 1":                      {2, 3, 4},
+		"not (id eq 1)":                    {2, 3, 4},
 		"not (id eq 1 or id eq 2) and typeid lt 9": {3},
 		"id ne 2":                    {1, 3, 4},
 		"id gt 9223372036854775807":  {},
@@ -66,52 +71,34 @@ func TestFilterMatches(t *testing.T) {
 	}
 }
 
-func TestParseFilterRefuses(t *testing.T) {
+// Package odata tests what else is refused.
+func TestABadQueryIsRefused(t *testing.T) {
 	t.Parallel()
-	for claim, text := range map[string]string{
-		"nothing":                       "",
-		"only a field":                  "id",
-		"no value":                      "id gt",
-		"no operator":                   "id 5",
-		"an unknown operator":           "id has 5",
-		"an operator in upper case":     "id GT 5",
-		"two comparisons unjoined":      "id gt 5 id lt 6",
-		"an open parenthesis":           "(id gt 5",
-		"a parenthesis too many":        "id gt 5)",
-		"empty parentheses":             "()",
-		"a quote without an end":        "titel eq 'x",
-		"a date without quotes":         "opdateringsdato gt 2019-03-20T19:21:12",
-		"a date that is text":           "opdateringsdato gt '2019-03-20T19:21:12'",
-		"a date that is not a time":     "opdateringsdato gt datetime'2019-03-20'",
-		"a number with a point":         "id gt 1.5",
-		"a number too large":            "id gt 9223372036854775808",
-		"a lone minus":                  "id gt -",
-		"two fields":                    "id gt typeid",
-		"two values":                    "1 eq 1",
-		"null compared":                 "titel gt null",
-		"a function":                    "substringof('x',titel)",
-		"and without a right side":      "id gt 5 and",
-		"stray signs":                   "id gt 5 & id lt 6",
-		"invalid UTF-8":                 "id\xff gt 5",
-		"parentheses nested too deeply": strings.Repeat("(", 5000) + "id gt 1" + strings.Repeat(")", 5000),
-		"not nested too deeply":         strings.Repeat("not ", 5000) + "id gt 1",
+	s := newSim(Options{})
+	for claim, options := range map[string][]string{
+		"a condition that ends too early": {"$filter", "id gt"},
+		"an unknown field":                {"$filter", "id gt 1 and (nope eq 2)"},
+		"an unknown field of the order":   {"$orderby", "nope"},
+		"an order without a key":          {"$orderby", "id,"},
+		"an unknown link":                 {"$expand", "Nope"},
+		"an unknown option":               {"$search", "x"},
 	} {
-		t.Run(claim, func(t *testing.T) {
-			t.Parallel()
-			f, err := parseFilter(text, fieldsOfSag())
-			if err == nil {
-				t.Errorf("parseFilter(%q) = %v, want an error", text, f)
-			}
-		})
+		if a := ask(t, s, "/Sag", options...); a.Code != http.StatusBadRequest || a.Body.Len() != 0 {
+			t.Errorf("%s gives %d %q, want 400 and nothing", claim, a.Code, a.Body)
+		}
 	}
 }
 
-func TestUnknownFieldIsNamed(t *testing.T) {
+// A condition that the service leaves aside is the only thing that it does.
+func TestAnUnknownFieldMayBeIgnored(t *testing.T) {
 	t.Parallel()
-	_, err := parseFilter("id gt 1 and (nope eq 2)", fieldsOfSag())
-	var unknown *unknownFieldError
-	if !errors.As(err, &unknown) || unknown.field != "nope" {
-		t.Errorf("error %v, want an unknownFieldError of nope", err)
+	s := newSim(Options{IgnoreUnknownFields: true})
+	put(t, s, "Sag", `{"id":1,"opdateringsdato":null}`, `{"id":2,"opdateringsdato":null}`)
+	if diff := cmp.Diff([]int64{2}, ids(t, s, "Sag", "$filter", "nope eq 2", "$orderby", "id desc", "$top", "1")); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	if a := ask(t, s, "/Sag", "$orderby", "nope"); a.Code != http.StatusBadRequest {
+		t.Errorf("an unknown field of the order gives %d, want 400", a.Code)
 	}
 }
 
@@ -161,29 +148,34 @@ func TestBoundsContainEveryMatch(t *testing.T) {
 	})
 }
 
-func FuzzParseFilter(f *testing.F) {
-	for _, seed := range []string{
-		"opdateringsdato gt datetime'2019-03-20T19:21:12.003' and opdateringsdato le datetime'2019-03-21T00:00:00' and id gt 7",
-		"opdateringsdato gt datetime'2019-03-20T19:21' or (opdateringsdato eq datetime'2019-03-20T19:21' and id gt -7L)",
-		"not (titel eq 'it''s' or statsbudgetsag ne true) and rådsmødedato eq null",
-		"((((", "id gt", "'", "datetime'", "-", "not not not",
-	} {
-		f.Add(seed)
-	}
-	rows := []row{
-		{id: 1, stamp: noMoment, data: []byte(`{"id":1}`)},
-		{id: 7, stamp: 3, data: []byte(`{"id":7,"titel":"it's","statsbudgetsag":true,"rådsmødedato":"2019-03-20T19:21:12"}`)},
-	}
-	f.Fuzz(func(t *testing.T, text string) {
-		got, err := parseFilter(text, fieldsOfSag())
+// What a compiled filter finds by its bounds is what the condition means.
+func TestCompiledConditionsMeanTheSame(t *testing.T) {
+	t.Parallel()
+	s := newSim(Options{Compare: CompareText})
+	var rows []row
+	for id, stamp := range []string{"null", `"2019-03-20T19:21:12.003"`, `"2019-03-20T19:21:12.007"`, `"2019-03-21T00:00:00"`} {
+		r, err := s.options.encode(fmt.Appendf(nil, `{"id":%d,"titel":"it's","statsbudgetsag":true,"opdateringsdato":%s}`, id, stamp))
 		if err != nil {
-			return
+			t.Fatal(err)
 		}
-		b := got.bounds()
-		for _, r := range rows {
-			if got.match(r) && !b.holds(r.id, r.stamp) {
-				t.Errorf("%q matches row %d outside its bounds", text, r.id)
+		rows = append(rows, r)
+	}
+	for _, condition := range []string{
+		"opdateringsdato gt datetime'2019-03-20T19:21:12.003' and opdateringsdato le datetime'2019-03-21T00:00:00' and id gt 2",
+		"opdateringsdato gt datetime'2019-03-20T19:21:12.003' or (datetime'2019-03-20T19:21:12.003' eq opdateringsdato and 1 le id)",
+		"not (titel eq 'it''s' or statsbudgetsag ne true) and opdateringsdato eq null", "opdateringsdato ne null", "not (opdateringsdato gt datetime'2019-03-20')",
+		"opdateringsdato ne datetime'2019-03-21'", "id lt 2 or titel eq 'IT''S'", "id add 1 gt 2", "null", "id eq null",
+	} {
+		r, err := s.parse("Sag", "$filter="+url.QueryEscape(condition))
+		if err != nil {
+			t.Fatal(err)
+		}
+		f := newQuery(r, s.view()).filter
+		for _, one := range rows {
+			want := odata.Holds(r.Filter, record{s.view(), one.data})
+			if got := f.match(one); got != want || got && !f.bounds().holds(one.id, one.stamp) {
+				t.Errorf("%s matches row %d: %t, within its bounds: %t; want %t", condition, one.id, got, f.bounds().holds(one.id, one.stamp), want)
 			}
 		}
-	})
+	}
 }

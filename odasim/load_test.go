@@ -90,10 +90,7 @@ func TestRealTiesAreServedCompletely(t *testing.T) {
 	if err := s.Load(captures(t, "2014-10")); err != nil {
 		t.Fatal(err)
 	}
-	f, err := parseFilter("opdateringsdato gt datetime'2014-01-01T00:00:00.000'", s.sets["Stemme"].fields)
-	if err != nil {
-		t.Fatal(err)
-	}
+	f := filterOf(t, s, "Stemme", "opdateringsdato gt datetime'2014-01-01T00:00:00.000'")
 	got := 0
 	for last := int64(0); ; {
 		a := s.sets["Stemme"].run(query{filter: andFilter{f, idFilter{greater, last}}}, 100)

@@ -3,7 +3,6 @@ package odasim
 import (
 	"bytes"
 	"iter"
-	"strconv"
 
 	"github.com/go-json-experiment/json/jsontext"
 )
@@ -82,33 +81,6 @@ func member(data []byte, name string) (jsontext.Value, bool) {
 		}
 	}
 	return nil, false
-}
-
-// valueOf returns a row's value as a literal of the kind; ok is false for null and for a
-// value of another type.
-func valueOf(raw jsontext.Value, kind literalKind) (v literal, ok bool) {
-	v.kind = kind
-	switch raw.Kind() {
-	case '"':
-		text, err := unquote(raw)
-		if err != nil || kind == textLiteral {
-			v.text = text
-			return v, err == nil
-		}
-		v.number, err = parseMoment(text)
-		return v, err == nil && kind == momentLiteral
-	case '0':
-		n, err := strconv.ParseInt(string(raw), 10, 64)
-		v.number = n
-		return v, err == nil && kind == numberLiteral
-	case 't':
-		v.number = 1
-		return v, kind == boolLiteral
-	case 'f':
-		return v, kind == boolLiteral
-	default:
-		return v, false
-	}
 }
 
 // unquote returns the text of a JSON string.

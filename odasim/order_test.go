@@ -49,12 +49,3 @@ func TestOrder(t *testing.T) {
 		})
 	}
 }
-
-func TestParseOrderRefuses(t *testing.T) {
-	t.Parallel()
-	for _, order := range []string{"", ",", "id,", "nope", "id up", "id asc desc", "id  DESC"} {
-		if got, err := parseOrder(order, fieldsOfSag()); err == nil {
-			t.Errorf("parseOrder(%q) = %v, want an error", order, got)
-		}
-	}
-}

@@ -7,36 +7,41 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/go-json-experiment/json/jsontext"
+	"odastream/odata"
 )
 
 // page is the answer to a query of a set.
 type page struct {
-	set   *set
-	base  string // the service's own address
-	query query
-	found answer
-	next  string // odata.nextLink; "" for none
+	set    *set
+	within []odata.Record // the rows that the query is of; nil: all of the set
+	base   string         // the service's own address
+	path   string         // of the rows
+	query  query
+	found  answer
+	next   string // odata.nextLink; "" for none
 }
 
 // fill finds the page's rows. Without $top, or with one above the cap, the page holds cap
 // rows and a link to the rest. With a smaller $top there is no link.
-func (p *page) fill(limit int, values url.Values, f fault) {
+func (p *page) fill(s *Server, values url.Values, f fault) {
+	limit := s.options.PageCap
 	linked := p.query.top < 0 || p.query.top > limit
 	if !linked {
 		limit = p.query.top
 	}
 	limit = f.rowLimit(limit)
-	p.found = p.set.run(p.query, limit)
+	if p.within == nil {
+		p.found = p.set.run(p.query, limit)
+	} else {
+		p.found = p.query.over(s.rowsOf(p.within), limit)
+	}
 	f.disorder(p.found.rows)
 	if linked && p.found.more {
 		p.next = p.nextLink(values, len(p.found.rows))
 	}
-	if p.query.fields == nil {
-		return
-	}
+	w := shaper{view: p.query.view, base: p.base, limit: s.options.PageCap}
 	for i, data := range p.found.rows {
-		p.found.rows[i] = project(data, p.query.fields)
+		p.found.rows[i] = w.shaped(p.set.name, data, p.query.shape)
 	}
 }
 
@@ -44,7 +49,7 @@ func (p *page) fill(limit int, values url.Values, f fault) {
 // subtracted from $top.
 func (p *page) nextLink(values url.Values, rows int) string {
 	var b strings.Builder
-	b.WriteString(p.base + "/" + url.PathEscape(p.set.name) + "?")
+	b.WriteString(p.base + "/" + p.path + "?")
 	names := make([]string, 0, len(values))
 	for name := range values {
 		names = append(names, name)
@@ -121,23 +126,4 @@ func appendMetadataURL(dst []byte, base, name string) []byte {
 	dst = append(dst, base...)
 	dst = append(dst, "/$metadata#"...)
 	return append(dst, url.PathEscape(name)...)
-}
-
-// project keeps the members of a row that $select names, in the row's order.
-func project(data []byte, fields map[string]bool) []byte {
-	b := []byte{'{'}
-	for name, value := range members(data) {
-		if !fields[name] {
-			continue
-		}
-		if len(b) > 1 {
-			b = append(b, ',')
-		}
-		quoted, err := jsontext.AppendQuote(nil, name)
-		if err != nil {
-			continue // a name that was read from JSON can be written
-		}
-		b = append(append(append(b, quoted...), ':'), value...)
-	}
-	return append(b, '}')
 }

@@ -16,9 +16,12 @@ type answer struct {
 // run answers a query with at most limit rows. The view is consistent: no row changes
 // while it runs.
 func (s *set) run(q query, limit int) answer {
+	if q.linked {
+		return q.over(s.allRows(), limit)
+	}
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	w := &walk{set: s, filter: q.filter, bounds: everything(), skip: q.skip, want: limit + 1}
+	w := &walk{set: s, filter: q.filter, bounds: everything(), skip: q.skip, view: q.view, want: limit + 1}
 	if q.filter != nil {
 		w.bounds = q.filter.bounds()
 		w.exact, w.reads = w.bounds.exact, q.filter.reads()
@@ -34,6 +37,24 @@ func (s *set) run(q query, limit int) answer {
 	return a
 }
 
+// over answers a query of these rows, which come by id.
+func (q query) over(rows []row, limit int) answer {
+	var found [][]byte
+	for _, r := range rows {
+		if q.filter == nil || q.filter.match(r) {
+			found = append(found, r.data)
+		}
+	}
+	a := answer{count: len(found)}
+	if len(q.order) > 0 {
+		q.view.sort(found, q.order)
+	}
+	found = found[min(q.skip, len(found)):]
+	a.more = len(found) > limit
+	a.rows = found[:min(limit, len(found))]
+	return a
+}
+
 // walk goes through a set in a query's order and keeps the rows that match.
 type walk struct {
 	set    *set
@@ -41,6 +62,7 @@ type walk struct {
 	bounds bounds
 	exact  bool // the bounds are the whole filter
 	reads  bool // the filter needs the rows' data
+	view   *view
 	skip   int
 	want   int
 	found  [][]byte
@@ -49,7 +71,7 @@ type walk struct {
 // ordered walks in the query's order, along an index if there is one.
 func (w *walk) ordered(order []orderKey) {
 	if len(order) == 0 || order[0].field == "id" {
-		w.byID(len(order) > 0 && order[0].desc)
+		w.byID(len(order) > 0 && order[0].Desc)
 		return
 	}
 	down, indexed := w.indexed(order)
@@ -57,7 +79,7 @@ func (w *walk) ordered(order []orderKey) {
 	case !indexed:
 		w.sorted(order)
 	case down:
-		w.byStampDown(!order[1].desc)
+		w.byStampDown(!order[1].Desc)
 	default:
 		w.byStamp()
 	}
@@ -69,7 +91,7 @@ func (w *walk) indexed(order []orderKey) (down, indexed bool) {
 	if len(order) != 2 || order[0].field != stampField || order[1].field != "id" {
 		return false, false
 	}
-	return order[0].desc, order[0].desc || !order[1].desc
+	return order[0].Desc, order[0].Desc || !order[1].Desc
 }
 
 // matches reports whether the row matches the filter.

@@ -8,6 +8,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
+
+	"odastream/odata"
 )
 
 // naive answers a query by looking at every row, as a check on the indexes.
@@ -24,7 +26,7 @@ func naive(model map[int64]row, f filter, order []orderKey, skip, limit int) (fo
 			if o.field == "id" {
 				c = compareKeys(stampKey{0, a.id}, stampKey{0, b.id})
 			}
-			if o.desc {
+			if o.Desc {
 				c = -c
 			}
 			if c != 0 {
@@ -77,8 +79,10 @@ func TestIndexesAgainstEveryRow(t *testing.T) {
 
 // checkQuery compares one query with the model.
 func checkQuery(r *rapid.T, s *set, model map[int64]row) {
+	up := func(field string) orderKey { return orderKey{field: field} }
+	down := func(field string) orderKey { return orderKey{field, odata.OrderKey{Desc: true}} }
 	orders := [][]orderKey{
-		nil, {{"id", false}}, {{"id", true}}, {{stampField, false}, {"id", false}}, {{stampField, true}, {"id", false}}, {{stampField, true}, {"id", true}},
+		nil, {up("id")}, {down("id")}, {up(stampField), up("id")}, {down(stampField), up("id")}, {down(stampField), down("id")},
 	}
 	q := query{order: rapid.SampledFrom(orders).Draw(r, "order"), skip: rapid.IntRange(0, 500).Draw(r, "skip"), count: true}
 	if rapid.Bool().Draw(r, "filtered") {

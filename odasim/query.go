@@ -2,129 +2,102 @@ package odasim
 
 import (
 	"errors"
-	"fmt"
+	"math"
 	"net/url"
-	"slices"
-	"strconv"
 	"strings"
+
+	"odastream/odata"
 )
 
-// query is a client's query of a set.
+// query is a client's query of the rows of a set.
 type query struct {
 	filter filter // nil: everything
 	order  []orderKey
 	top    int // -1: not given
 	skip   int
 	count  bool
-	fields map[string]bool // of $select; nil: all
+	shape  odata.Shape
+	view   *view
+	// linked says that filter or order follow links, so that they are not evaluated under
+	// the lock of the set: they take those of other sets.
+	linked bool
 }
 
 // orderKey is one part of an $orderby.
 type orderKey struct {
-	field string
-	desc  bool
+	field string // of the row; "" for an expression that is more than a field
+	odata.OrderKey
 }
 
-// parseQuery reads the system query options for a set with these fields. Every error is a
-// 400, except an *unknownFieldError of the filter, which the caller decides on.
-func parseQuery(values url.Values, fields map[string]string) (query, error) {
-	q := query{top: -1}
-	var unknown *unknownFieldError
-	for name, given := range values {
-		if !strings.HasPrefix(name, "$") {
-			continue // other parameters do not concern the service
-		}
-		if len(given) > 1 {
-			return q, fmt.Errorf("parse query: %s given %d times", name, len(given))
-		}
-		err := q.read(name, given[0], fields)
-		if name == "$filter" && errors.As(err, &unknown) {
-			continue
-		}
-		if err != nil {
-			return q, err
-		}
+// stampField is the name of the stamp in every set.
+const stampField = "opdateringsdato"
+
+// parse reads a path and a query. The service may be told to leave a $filter aside that
+// names an unknown field.
+func (s *Server) parse(path, rawQuery string) (*odata.Request, error) {
+	r, err := s.model.Parse(path, rawQuery)
+	var wrong *odata.Error
+	if s.options.IgnoreUnknownFields && errors.As(err, &wrong) && wrong.Option == "$filter" && wrong.Unknown != "" {
+		return s.model.Parse(path, withoutFilter(rawQuery))
 	}
-	if unknown != nil {
-		return q, unknown
-	}
-	return q, nil
+	return r, err
 }
 
-// read sets one option.
-func (q *query) read(name, value string, fields map[string]string) (err error) {
-	switch name {
-	case "$filter":
-		q.filter, err = parseFilter(value, fields)
-	case "$orderby":
-		q.order, err = parseOrder(value, fields)
-	case "$top":
-		q.top, err = parseCount(value)
-	case "$skip":
-		q.skip, err = parseCount(value)
-	case "$inlinecount":
-		q.count = value == "allpages"
-		if !q.count && value != "none" {
-			err = fmt.Errorf("parse query: $inlinecount=%q", value)
+// withoutFilter returns a raw query without its $filter.
+func withoutFilter(rawQuery string) string {
+	var kept []string
+	for part := range strings.SplitSeq(rawQuery, "&") {
+		name, _, _ := strings.Cut(part, "=")
+		if name, err := url.QueryUnescape(name); err != nil || name != "$filter" {
+			kept = append(kept, part)
 		}
-	case "$select":
-		q.fields, err = parseSelect(value, fields)
-	case "$format":
-	default:
-		err = fmt.Errorf("parse query: unknown option %s", name)
 	}
-	return err
+	return strings.Join(kept, "&")
 }
 
-// parseCount reads a $top or $skip.
-func parseCount(value string) (int, error) {
-	n, err := strconv.ParseInt(value, 10, 32)
-	if err != nil || n < 0 {
-		return 0, fmt.Errorf("parse query: %q is not a count", value)
+// newQuery returns the query of a request.
+func newQuery(r *odata.Request, v *view) query {
+	q := query{top: -1, skip: int(min(r.Skip, math.MaxInt32)), count: r.Count, shape: r.Shape, view: v}
+	if r.Top != nil {
+		q.top = int(min(*r.Top, math.MaxInt32))
 	}
-	return int(n), nil
+	if r.Filter != nil {
+		q.filter, q.linked = v.compile(r.Filter), followsLinks(r.Filter)
+	}
+	for _, k := range r.OrderBy {
+		key := orderKey{OrderKey: k}
+		if p, ok := k.Expr.(*odata.Path); ok && len(p.Links) == 0 {
+			key.field = p.Field.Name
+		}
+		q.order = append(q.order, key)
+		q.linked = q.linked || followsLinks(k.Expr)
+		if key.field == "id" {
+			return q // no two rows have the same id, so what follows has no effect
+		}
+	}
+	if len(q.order) > 0 {
+		q.order = append(q.order, orderKey{field: "id"})
+	}
+	return q
 }
 
-// parseOrder reads an $orderby: field [asc|desc], and more after commas. The id is added
-// at the end, as the service does to keep pages stable.
-func parseOrder(value string, fields map[string]string) ([]orderKey, error) {
-	var order []orderKey
-	for part := range strings.SplitSeq(value, ",") {
-		words := strings.Fields(part)
-		if len(words) == 0 || len(words) > 2 {
-			return nil, fmt.Errorf("parse query: $orderby=%q", value)
-		}
-		if _, known := fields[words[0]]; !known {
-			return nil, fmt.Errorf("parse query: $orderby: no field %q", words[0])
-		}
-		key := orderKey{field: words[0]}
-		if len(words) == 2 {
-			if words[1] != "asc" && words[1] != "desc" {
-				return nil, fmt.Errorf("parse query: $orderby=%q", value)
+// followsLinks reports whether an expression reads other rows than its own.
+func followsLinks(e odata.Expr) bool {
+	switch e := e.(type) {
+	case *odata.Path:
+		return len(e.Links) > 0
+	case *odata.Unary:
+		return followsLinks(e.X)
+	case *odata.Binary:
+		return followsLinks(e.L) || followsLinks(e.R)
+	case *odata.Call:
+		for _, a := range e.Args {
+			if followsLinks(a) {
+				return true
 			}
-			key.desc = words[1] == "desc"
 		}
-		order = append(order, key)
+	case *odata.Lambda:
+		return true
 	}
-	byID := slices.IndexFunc(order, func(k orderKey) bool { return k.field == "id" })
-	if byID < 0 {
-		return append(order, orderKey{field: "id"}), nil
-	}
-	return order[:byID+1], nil // no two rows have the same id, so what follows has no effect
-}
-
-// parseSelect reads a $select: fields, or * for all of them.
-func parseSelect(value string, fields map[string]string) (map[string]bool, error) {
-	chosen := map[string]bool{}
-	for part := range strings.SplitSeq(value, ",") {
-		name := strings.TrimSpace(part)
-		if name == "*" {
-			return nil, nil
-		}
-		if _, known := fields[name]; !known {
-			return nil, fmt.Errorf("parse query: $select: no field %q", name)
-		}
-		chosen[name] = true
-	}
-	return chosen, nil
+	return false
 }

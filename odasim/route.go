@@ -2,10 +2,12 @@ package odasim
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
 	"net/url"
-	"strconv"
 	"strings"
+
+	"odastream/odata"
 )
 
 // reply returns the answer to a request.
@@ -16,25 +18,59 @@ func (s *Server) reply(r *http.Request, f fault) reply {
 	if r.Method != http.MethodGet && r.Method != http.MethodHead {
 		return noWrites()
 	}
-	path, ok := strings.CutPrefix(r.URL.Path, Root)
+	path, ok := strings.CutPrefix(r.URL.EscapedPath(), Root)
 	if !ok || path != "" && path[0] != '/' {
 		return notFound()
 	}
-	switch path = strings.TrimPrefix(path, "/"); path {
-	case "":
-		return s.serviceDocument(r)
-	case "$metadata":
-		return found(xmlType, s.metadata())
-	}
-	name, key, single := strings.Cut(path, "(")
-	t, known := s.sets[name]
-	if !known || t.absent(s.options.EmptyMissing) {
+	return s.resource(r, path, f)
+}
+
+// resource answers a path behind the root.
+func (s *Server) resource(r *http.Request, path string, f fault) reply {
+	request, err := s.parse(path, r.URL.RawQuery)
+	var wrong *odata.Error
+	if errors.As(err, &wrong) && wrong.NotFound {
 		return notFound()
 	}
-	if single {
-		return s.entity(r, t, key)
+	if err != nil {
+		return badQuery()
 	}
-	return s.page(r, t, f)
+	switch request.Kind {
+	case odata.Service:
+		return s.serviceDocument(r)
+	case odata.Metadata:
+		return found(xmlType, s.model.Metadata())
+	case odata.Rows, odata.Row:
+		return s.rows(r, request, f)
+	}
+	return notFound() // the source is not known to answer other kinds
+}
+
+// rows answers for the rows of a set, or for those that links lead to from one.
+func (s *Server) rows(r *http.Request, request *odata.Request, f fault) reply {
+	t := s.sets[request.Set.Name]
+	if t.absent(s.options.EmptyMissing) {
+		return notFound()
+	}
+	v := s.view()
+	if request.Key == nil {
+		return s.page(r, request, page{set: t, query: newQuery(request, v)}, f)
+	}
+	one, exists := t.get(*request.Key)
+	if !exists {
+		return unknownID()
+	}
+	rows := []odata.Record{record{v, one.data}}
+	for _, l := range request.Links {
+		if rows = rows[0].Linked(l); len(rows) == 0 && !l.Many {
+			return unknownID()
+		}
+	}
+	to := s.sets[request.Entity.Name]
+	if request.Kind == odata.Row {
+		return s.entity(r, to, request, rows[0].(record))
+	}
+	return s.page(r, request, page{set: to, within: rows, query: newQuery(request, v)}, f)
 }
 
 // absent reports whether the set answers 404.
@@ -44,40 +80,32 @@ func (s *set) absent(ifEmpty bool) bool {
 	return s.missing || ifEmpty && s.rows.n == 0
 }
 
-// entity answers Set(id); key is the text after the opening parenthesis.
-func (s *Server) entity(r *http.Request, t *set, key string) reply {
-	digits, closed := strings.CutSuffix(key, ")")
-	id, err := strconv.ParseInt(strings.TrimPrefix(digits, "id="), 10, 64)
-	if !closed || err != nil {
-		return badQuery()
-	}
-	one, exists := t.get(id)
-	if !exists {
-		return unknownID()
-	}
+// entity answers for one row.
+func (s *Server) entity(r *http.Request, t *set, request *odata.Request, one record) reply {
 	if s.wantsAtom(r) {
 		return found(entryType, atomEntry(s.base(r), t, one.data))
 	}
-	return found(jsonType, entityJSON(s.base(r), t.name, one.data))
+	w := shaper{view: one.view, base: s.base(r), limit: s.options.PageCap}
+	return found(jsonType, entityJSON(s.base(r), t.name, w.shaped(t.name, one.data, request.Shape)))
 }
 
-// page answers a query of a set.
-func (s *Server) page(r *http.Request, t *set, f fault) reply {
-	values, err := url.ParseQuery(r.URL.RawQuery)
-	if err != nil {
-		return badQuery()
+// pathOf returns the path of a resource that has rows, for links.
+func pathOf(r odata.Resource) string {
+	path := url.PathEscape(r.Set.Name)
+	if r.Key != nil {
+		path += fmt.Sprintf("(%d)", *r.Key)
 	}
-	q, err := parseQuery(values, t.fields)
-	var unknown *unknownFieldError
-	if err != nil && (!s.options.IgnoreUnknownFields || !errors.As(err, &unknown)) {
-		return badQuery()
+	for _, l := range r.Links {
+		path += "/" + url.PathEscape(l.Name)
 	}
-	if unknown != nil {
-		q.filter = nil
-	}
-	f.dropFilter(&q)
-	p := page{set: t, base: s.base(r), query: q}
-	p.fill(s.options.PageCap, values, f)
+	return path
+}
+
+// page answers a query of rows.
+func (s *Server) page(r *http.Request, request *odata.Request, p page, f fault) reply {
+	f.dropFilter(&p.query)
+	p.base, p.path = s.base(r), pathOf(request.Resource)
+	p.fill(s, r.URL.Query(), f)
 	if s.wantsAtom(r) {
 		return found(atomType, p.atom())
 	}

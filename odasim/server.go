@@ -6,6 +6,7 @@ import (
 	"sync/atomic"
 
 	"odastream/internal/pause"
+	"odastream/odata"
 )
 
 // Root is the path under which the sets are served.
@@ -16,6 +17,7 @@ const Root = "/api"
 // of its set.
 type Server struct {
 	options Options
+	model   *odata.Model
 	clock   clock
 	sets    map[string]*set
 	names   []string // of the sets, in the order of the service document
@@ -36,7 +38,7 @@ func New(o Options) *Server {
 	if err != nil {
 		panic("odasim: " + err.Error())
 	}
-	s := &Server{options: o, clock: clock{drive: o.Now}, sets: map[string]*set{}}
+	s := &Server{options: o, model: odata.NewModel(o.Entities), clock: clock{drive: o.Now}, sets: map[string]*set{}}
 	for _, e := range o.Entities {
 		s.sets[e.Name] = newSet(e)
 		s.names = append(s.names, e.Name)

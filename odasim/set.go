@@ -105,6 +105,19 @@ func (s *set) maxID() int64 {
 	return ids[len(ids)-1]
 }
 
+// allRows returns the rows in the order of their ids.
+func (s *set) allRows() []row {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	rows := make([]row, 0, s.rows.n)
+	for _, b := range s.rows.blocks {
+		for i := range b.ids {
+			rows = append(rows, b.row(i))
+		}
+	}
+	return rows
+}
+
 // all returns the rows' data in the order of their ids.
 func (s *set) all() [][]byte {
 	s.mu.RLock()

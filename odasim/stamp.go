@@ -65,8 +65,12 @@ func parseMoment(text string) (moment, error) {
 	if err != nil {
 		return 0, fmt.Errorf("parse datetime %q: not yyyy-mm-ddThh:mm[:ss[.fffffff]]", text)
 	}
-	seconds := t.Unix() + secondsBefore1970
-	return seconds*unitsPerSecond + int64(t.Nanosecond())/100*3, nil
+	return momentOf(t), nil
+}
+
+// momentOf returns the moment of a wall clock in UTC.
+func momentOf(t time.Time) moment {
+	return (t.Unix()+secondsBefore1970)*unitsPerSecond + int64(t.Nanosecond())/100*3
 }
 
 // secondsBefore1970 is the distance from 1753 to 1970; with it the year 9999
