@@ -29,7 +29,8 @@ type Proxy struct {
 	after   int    // bytes from clients after which trip is called; 0: never
 	trip    func() // under mu
 	tripped chan struct{}
-	silent  bool
+	mute    bool // what servers send is swallowed
+	silent  bool // what either side sends is swallowed
 	delay   time.Duration
 }
 
@@ -64,7 +65,7 @@ func (p *Proxy) Up(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	p.ln, p.addr = ln, ln.Addr().String()
+	p.ln, p.addr, p.mute = ln, ln.Addr().String(), false
 	go p.accept(ln) //nolint:contextcheck // ctx is of the call; what is accepted outlives it
 	return nil
 }
@@ -147,10 +148,10 @@ func (p *Proxy) forward(client net.Conn) {
 		return
 	}
 	go func() {
-		_, _ = io.Copy(late{client, p}, server)
+		_, _ = io.Copy(late{client, p, true}, server)
 		_ = client.Close()
 	}()
-	_, _ = io.Copy(counted{late{server, p}, p}, client)
+	_, _ = io.Copy(counted{late{server, p, false}, p}, client)
 	_ = server.Close()
 }
 
@@ -171,13 +172,14 @@ func (p *Proxy) keep(conns ...net.Conn) bool {
 // late passes data on after the proxy's delay, unless the proxy is silent.
 type late struct {
 	io.Writer
-	p *Proxy
+	p        *Proxy
+	toClient bool
 }
 
 // Write waits and passes b on.
 func (l late) Write(b []byte) (int, error) {
 	l.p.mu.Lock()
-	delay, silent := l.p.delay, l.p.silent
+	delay, silent := l.p.delay, l.p.silent || l.toClient && l.p.mute
 	l.p.mu.Unlock()
 	if silent {
 		return len(b), nil
@@ -195,7 +197,8 @@ type counted struct {
 	p *Proxy
 }
 
-// Write passes b, or its first part, on.
+// Write passes b, or its first part, on. A server that answers to the last part before
+// the proxy has tripped is not heard.
 func (c counted) Write(b []byte) (int, error) {
 	first, trip := c.count(b)
 	n, err := c.Writer.Write(first)
@@ -218,7 +221,7 @@ func (c counted) count(b []byte) (first []byte, trip bool) {
 	defer c.p.mu.Unlock()
 	if c.p.after > 0 {
 		if trip = len(b) >= c.p.after; trip {
-			b = b[:c.p.after]
+			b, c.p.mute = b[:c.p.after], true
 		}
 		c.p.after -= len(b)
 	}

@@ -149,3 +149,28 @@ func TestSilentAfterSwallowsAndKeepsConnectionsOpen(t *testing.T) {
 		t.Errorf("through the silent proxy came %q, %v, want two bytes at most and no end", rest[:n], err)
 	}
 }
+
+// The server answers at once to the last byte that reaches it.
+func TestTheAnswerToTheLastByteIsSwallowed(t *testing.T) {
+	t.Parallel()
+	server := echo(t)
+	for range 200 {
+		p := faultproxy.New(t, server)
+		c, err := dial(t, p.Addr())
+		if err != nil {
+			t.Fatal(err)
+		}
+		tripped := p.SilentAfter(len("over\n"))
+		if _, err := io.WriteString(c, "over\n"); err != nil {
+			t.Fatal(err)
+		}
+		<-tripped
+		if err := c.SetReadDeadline(time.Now().Add(5 * time.Millisecond)); err != nil {
+			t.Fatal(err)
+		}
+		if n, err := c.Read(make([]byte, 1)); n > 0 {
+			t.Fatalf("the answer came through a proxy that fell silent: %d bytes, %v", n, err)
+		}
+		p.Down()
+	}
+}
