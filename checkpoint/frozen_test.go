@@ -29,7 +29,8 @@ func TestASilentHolderLocksNothing(t *testing.T) {
 		"save of new and of changed rows": saving(Progress{Entries: many, Vanished: []int64{5}, Positions: map[int32]schema.Position{0: {Next: 1}}}),
 		"fold":                            folding(Progress{Entries: many}),
 		"start of a scan": func(ctx context.Context, s *Store, l Lease) error {
-			return s.StartScan(ctx, l, 12, time.Now(), []ScanRange{{IDRange: schema.IDRange{Low: 0, High: 7}}, {IDRange: schema.IDsAbove(7)}})
+			began := time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC) // each call sends as many bytes
+			return s.StartScan(ctx, l, 12, began, []ScanRange{{IDRange: schema.IDRange{Low: 0, High: 7}}, {IDRange: schema.IDsAbove(7)}})
 		},
 		"reset": func(ctx context.Context, s *Store, l Lease) error { return s.ResetTopic(ctx, l) },
 		"renewal": func(ctx context.Context, s *Store, l Lease) error {
@@ -99,7 +100,12 @@ func fallSilent(t *testing.T, s *Store, address string, call func(context.Contex
 		done.Store(true)
 	}()
 	defer func() { proxy.Down(); cancel(); <-ended }()
-	<-tripped
+	select {
+	case <-tripped:
+	case <-ended:
+		t.Errorf("%s: the call ended before it had sent %d bytes", entity, after)
+		return
+	}
 	time.Sleep(50 * time.Millisecond) // for what the server has received
 	if done.Load() {
 		t.Errorf("%s: the call ended although its connection fell silent", entity)
