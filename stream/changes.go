@@ -47,7 +47,8 @@ type Subscription struct {
 // again has a Seq that is not above the last Seq of its row.
 //
 // A delete is yielded once, without the tombstone that follows it. A *DecodeError is
-// of one record, which it names, and the loop may continue. Any other error ends the
+// of one record, which it names, or of a batch (*LargeBatchError), and the loop may
+// continue. Any other error ends the
 // loop: ErrNoTopic, an unknown entity, bad settings, or that of ctx.
 func Changes(ctx context.Context, sub Subscription) iter.Seq2[schema.Change, error] {
 	return func(yield func(schema.Change, error) bool) {
@@ -131,6 +132,7 @@ func (r *changeReader) batch(ctx context.Context, yield func(schema.Change, erro
 		yield(schema.Change{}, err)
 		return false
 	}
+	PassLargeBatches(r.cl, fetches)
 	if err := fetches.Err(); err != nil {
 		r.log.WarnContext(ctx, "topics cannot be read, retrying", "err", err)
 		_ = backoff(ctx, readAgainTry) // the next poll reports that ctx has ended

@@ -24,7 +24,8 @@ const dialTimeout = 5 * time.Second
 
 // NewClient makes a Kafka client with the addresses, TLS and SASL of cfg; opts
 // are added last and override these. It does not connect; Ping does. The client's
-// warnings go to log, each at most twice a minute. The caller closes it.
+// warnings go to log, each at most twice a minute. Whoever polls it calls
+// PassLargeBatches. The caller closes it.
 func NewClient(cfg Config, log *slog.Logger, opts ...kgo.Opt) (*kgo.Client, error) {
 	secure, err := cfg.security()
 	if err != nil {
@@ -33,12 +34,15 @@ func NewClient(cfg Config, log *slog.Logger, opts ...kgo.Opt) (*kgo.Client, erro
 	if cfg.SASLMechanism == MechanismPlain && !cfg.TLS {
 		log.Warn("the Kafka password is sent unencrypted: SASL PLAIN without TLS")
 	}
+	unpack := new(unpacker)
 	all := []kgo.Opt{
 		kgo.SeedBrokers(cfg.Brokers...),
 		kgo.ClientID(clientID),
 		kgo.DialTimeout(dialTimeout),
 		kgo.MetadataMinAge(metadataMinAge),
 		kgo.WithLogger(newClientLog(log)),
+		kgo.WithDecompressor(unpack),
+		kgo.WithHooks(unpack),
 	}
 	all = append(append(all, secure...), opts...)
 	cl, err := kgo.NewClient(all...)

@@ -19,7 +19,7 @@ const (
 	ClassDecode   Class = "decode"    // not a change: not JSON, not UTF-8, no id
 	ClassSchema   Class = "schema"    // JSON, but not what a change must be
 	ClassData     Class = "data"      // Postgres refuses the row itself
-	ClassTooLarge Class = "too_large" // above the broker's limit of a record
+	ClassTooLarge Class = "too_large" // above the broker's limit of a record, or a batch above that of readers
 )
 
 // Names of the headers that a dead letter has after those of its original.

@@ -14,7 +14,7 @@ import (
 
 // DecodeError says that a record is not a change. It is permanent.
 type DecodeError struct {
-	Class Class // ClassDecode or ClassSchema
+	Class Class // ClassDecode, ClassSchema, or ClassTooLarge with a *LargeBatchError
 	Err   error // why
 }
 
@@ -37,6 +37,9 @@ type Message struct {
 // also checks on which of them the record lies. Every error is a *DecodeError. The message
 // shares no memory with the record.
 func Decode(rec *kgo.Record) (Message, error) {
+	if large := largeBatchOf(rec); large != nil {
+		return Message{}, &DecodeError{ClassTooLarge, large}
+	}
 	entity, id, err := schema.ParseKey(string(rec.Key))
 	if err != nil {
 		return Message{}, &DecodeError{ClassDecode, err}

@@ -51,7 +51,7 @@ func (l *limits) reload(ctx context.Context, topics []string) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, topic := range topics {
-		n := settings[topic].maxMessage
+		n := min(settings[topic].maxMessage, maxProduced) // what readers take
 		if old, ok := l.of[topic]; !ok || n < old {
 			l.of[topic] = n
 		}

@@ -24,6 +24,7 @@ func (r *reader) poll(ctx context.Context, limit int, wait time.Duration) (spans
 	if fetches.IsClientClosed() {
 		return nil, nil, ErrClosed
 	}
+	PassLargeBatches(r.cl, fetches)
 	spans, recreated = r.spans(fetches)
 	recreated = append(recreated, r.checkErrors(ctx, fetches, len(spans) > 0)...)
 	r.seek()
@@ -61,7 +62,7 @@ func (r *reader) span(topic kgo.FetchTopic, part kgo.FetchPartition) (s Span, ok
 		return Span{}, false, true
 	}
 	r.checkJump(tp, p, part)
-	p.end, p.trouble, r.trouble = max(part.HighWatermark, part.Records[len(part.Records)-1].Offset+1), "", ""
+	p.end, p.trouble, r.trouble = max(part.HighWatermark, offsetAfter(part.Records[len(part.Records)-1])), "", ""
 	records := before(part.Records, p.stopAt)
 	if len(records) == 0 {
 		p.at = max(p.at, p.stopAt)
@@ -69,7 +70,7 @@ func (r *reader) span(topic kgo.FetchTopic, part kgo.FetchPartition) (s Span, ok
 	}
 	s = Span{
 		TopicPartition: tp, TopicID: p.topicID, Records: records,
-		From: p.next, To: records[len(records)-1].Offset + 1, generation: p.generation,
+		From: p.next, To: offsetAfter(records[len(records)-1]), generation: p.generation,
 	}
 	p.next, p.at = s.To, s.To
 	if len(records) < len(part.Records) {
@@ -83,7 +84,7 @@ func (r *reader) span(topic kgo.FetchTopic, part kgo.FetchPartition) (s Span, ok
 // because unread records were deleted. (Gaps of compaction do not move the log's start.)
 func (r *reader) checkJump(tp schema.TopicPartition, p *partition, part kgo.FetchPartition) {
 	first := part.Records[0].Offset
-	if first < p.at {
+	if first < p.at && largeBatchOf(part.Records[0]) == nil {
 		r.metrics.resets.WithLabelValues(resetDataLoss).Inc()
 		r.log.Error("topic was truncated, reading it again", "topic", tp.Topic, "partition", tp.Partition,
 			"offset", p.at, "resumed_at", first)

@@ -2,6 +2,7 @@ package stream
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -11,7 +12,7 @@ import (
 )
 
 const (
-	fetchBytes   = 2 << 20 // of one fetch, compressed; in memory it may be tens of times as much; a larger batch still comes whole
+	fetchBytes   = 2 << 20 // of one fetch, compressed; unpacker limits what becomes of it; a larger batch still comes whole
 	fetchMillis  = 100     // how long the broker may wait for the first byte
 	emptyFetches = 2       // empty answers in a row that mean that nothing is left before the end
 )
@@ -35,7 +36,8 @@ func (e *ErrOutOfRange) Error() string {
 // its ends at the time of the call. It calls fn with the records in batches, one
 // partition after the other, each in order. Nil from, or an offset below 0, is the
 // topic's start. It also reads records of open and aborted transactions (read
-// uncommitted): this project writes none.
+// uncommitted): this project writes none. In place of a batch that unpacks to too much
+// fn gets one record, of which Decode says so.
 //
 // It returns the offsets to continue from, also with an error: fn has returned nil for
 // all records before them. Errors to branch on: ErrNoTopic, ErrPartitionsChanged (from
@@ -104,7 +106,10 @@ func (r logReader) read(ctx context.Context, at int64, fn func([]*kgo.Record) er
 		}
 		got, next := kgo.ProcessFetchPartition(kgo.ProcessFetchPartitionOpts{
 			Offset: at, Topic: r.topic, Partition: r.partition,
-		}, part, kgo.DefaultDecompressor(), nil)
+		}, part, new(unpacker), nil)
+		if large, ok := errors.AsType[*kgo.ErrDecompressTooLarge](got.Err); ok {
+			got.Records, got.Err, next = []*kgo.Record{standIn(large, at)}, nil, large.NextOffset
+		}
 		if got.Err != nil {
 			return at, got.Err
 		}

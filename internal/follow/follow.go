@@ -62,6 +62,7 @@ func (r *Reader) Next(ctx context.Context) ([]*kgo.Record, error) {
 		if fetches.IsClientClosed() {
 			return nil, kgo.ErrClientClosed
 		}
+		stream.PassLargeBatches(r.cl, fetches)
 		if records := fetches.Records(); len(records) > 0 {
 			return records, nil
 		}
