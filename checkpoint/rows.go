@@ -20,6 +20,12 @@ WHERE entity_type = $1 AND entity_id >= $2 AND entity_id <= $3 AND hash IS NOT N
 	return n, nil
 }
 
+// OnTopic returns those of the ids whose rows the ledger takes to be in the topic.
+func (s *Store) OnTopic(ctx context.Context, entity string, ids []int64) ([]int64, error) {
+	return s.ids(ctx, entity, `SELECT entity_id FROM poller_ledger
+WHERE entity_type = $1 AND entity_id = ANY ($2) AND hash IS NOT NULL ORDER BY entity_id`, entity, ids)
+}
+
 // RowIDs returns the ids, ascending, of the rows that CountRows counts.
 func (s *Store) RowIDs(ctx context.Context, entity string, ids schema.IDRange) ([]int64, error) {
 	return s.ids(ctx, entity, `SELECT entity_id FROM poller_ledger

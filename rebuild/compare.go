@@ -28,6 +28,7 @@ type comparison struct {
 	entity   string
 	topic    string
 	table    *cache.ShadowTable
+	known    func(ctx context.Context, entity string, ids []int64) ([]int64, error)
 	progress func(Progress)
 
 	state    stream.TopicState // as it was at the beginning
@@ -153,6 +154,10 @@ func (c *comparison) inParts(ctx context.Context, ids []int64, fn func([]int64) 
 // refuses is left as it is and reported.
 func (c *comparison) mend(ctx context.Context, ids []int64, report *Report) error {
 	mend := !report.DryRun
+	ids, err := c.withoutKnown(ctx, ids, report)
+	if err != nil {
+		return err
+	}
 	return cache.Bisect(ids, func(ids []int64) error {
 		damaged, err := c.table.Examine(ctx, ids, mend, c.readOn)
 		if err == nil {
@@ -167,4 +172,33 @@ func (c *comparison) mend(ctx context.Context, ids []int64, report *Report) erro
 		}
 		return err
 	})
+}
+
+// withoutKnown returns the ids without those of rows that the topic does not hold and
+// must: it has lost them. They are reported.
+func (c *comparison) withoutKnown(ctx context.Context, ids []int64, report *Report) ([]int64, error) {
+	if c.known == nil {
+		return ids, nil
+	}
+	damaged, err := c.table.Examine(ctx, ids, false, c.readOn)
+	if err != nil {
+		return nil, err
+	}
+	var extra []int64
+	for _, d := range damaged {
+		if d.Verdict == cache.Extra {
+			extra = append(extra, d.ID)
+		}
+	}
+	if len(extra) == 0 {
+		return ids, nil
+	}
+	known, err := c.known(ctx, c.entity, extra)
+	if err != nil {
+		return nil, err
+	}
+	for _, id := range known {
+		report.Lost.add(id)
+	}
+	return slices.DeleteFunc(slices.Clone(ids), func(id int64) bool { return slices.Contains(known, id) }), nil
 }

@@ -13,6 +13,9 @@ type Rebuilder struct {
 	Topics *stream.Topics
 	Kafka  stream.Config
 	Store  shadows // a *cache.Store of the group whose offsets say what is applied
+	// Known, if not nil, returns which of the ids the topic must hold: the poller says so.
+	// Rebuild keeps their rows although the topic does not hold them.
+	Known func(ctx context.Context, entity string, ids []int64) ([]int64, error)
 	// Progress, if not nil, is called now and then with how far the work is.
 	Progress func(Progress)
 }
@@ -30,7 +33,8 @@ type Progress struct {
 
 // Rebuild reads the entity's topic from its start to its end and repairs what differs
 // in the cache; with dry it only compares. It writes only differences. It leaves
-// changes that the sink has not applied to the sink, which also writes the history.
+// changes that the sink has not applied to the sink, which also writes the history. It
+// deletes no row that is Known: a topic that lost its front is no reason to.
 //
 // It returns stream.ErrNoTopic, stream.ErrNotCompacted, or cache.ErrNotApplied if there
 // is nothing to compare. Repairs before an error stay.
@@ -101,6 +105,6 @@ func (r *Rebuilder) open(ctx context.Context, entity string, keysOnly bool) (*co
 		progress = func(Progress) {}
 	}
 	return &comparison{
-		topics: r.Topics, kafka: r.Kafka, entity: entity, topic: topic, table: table, progress: progress, state: state, next: state.Start,
+		topics: r.Topics, kafka: r.Kafka, entity: entity, topic: topic, table: table, known: r.Known, progress: progress, state: state, next: state.Start,
 	}, nil
 }

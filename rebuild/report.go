@@ -29,6 +29,7 @@ type Report struct {
 	Different  Keys   `json:"different"`
 	Extra      Keys   `json:"extra"`
 	Undeleted  Keys   `json:"undeleted"` // deletes that the cache had not stored
+	Lost       Keys   `json:"lost"`      // rows of the cache that the topic must hold and does not: left as they are
 	Mended     int    `json:"mended"`
 	Refused    Keys   `json:"refused"`    // rows that Postgres refuses: their records are dead letters, or should be
 	Pending    int64  `json:"pending"`    // keys with a change that the sink has not applied yet: left to the sink
@@ -37,7 +38,7 @@ type Report struct {
 
 func newReport(entity, topic string, dry bool) Report {
 	r := Report{Entity: entity, Topic: topic, DryRun: dry}
-	for _, k := range []*Keys{&r.Missing, &r.Different, &r.Extra, &r.Undeleted, &r.Refused} {
+	for _, k := range []*Keys{&r.Missing, &r.Different, &r.Extra, &r.Undeleted, &r.Lost, &r.Refused} {
 		k.IDs = []int64{} // [] in JSON, not null
 	}
 	return r
@@ -45,7 +46,7 @@ func newReport(entity, topic string, dry bool) Report {
 
 // Damage returns how many keys differed between cache and topic.
 func (r *Report) Damage() int {
-	return r.Missing.Count + r.Different.Count + r.Extra.Count + r.Undeleted.Count
+	return r.Missing.Count + r.Different.Count + r.Extra.Count + r.Undeleted.Count + r.Lost.Count
 }
 
 // add counts damaged keys, and whether they are repaired.

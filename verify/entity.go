@@ -35,6 +35,9 @@ func (c *check) verify(ctx context.Context) error {
 		c.sourceFault(fault)
 		return nil
 	}
+	if err == nil && c.out.LoadedAt != nil {
+		err = c.compareTopic(ctx)
+	}
 	if err == nil && c.out.LoadedAt == nil {
 		c.out.Trouble = "its first load is not complete: wait for the poller (odastream status shows how far it is)"
 	}

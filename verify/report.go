@@ -24,6 +24,7 @@ type Entity struct {
 	Name   string `json:"entity"`
 	Source int64  `json:"source"` // rows at the source, by its own count or as read
 	Ledger int64  `json:"ledger"` // live rows of the ledger
+	Topic  *int64 `json:"topic"`  // rows that the topic holds; nil: not counted
 	Cache  int64  `json:"cache"`  // rows of parliamentary_data that have not expired
 
 	Deleted     int64 `json:"deleted"`     // rows of parliamentary_deleted that did not expire
@@ -33,7 +34,7 @@ type Entity struct {
 	Whole     bool  `json:"whole"`     // every row was compared by content
 	Compared  int64 `json:"compared"`  // rows whose content was compared
 	Rejected  int64 `json:"rejected"`  // elements of the source that are no rows: the poller dead-letters them
-	Missing   int   `json:"missing"`   // at the source, and not in the ledger or not in the cache
+	Missing   int   `json:"missing"`   // at the source, and not in the ledger or not in the cache; or in the ledger, and not in the topic
 	Extra     int   `json:"extra"`     // not at the source
 	Different int   `json:"different"` // with other content than at the source
 	Moving    int   `json:"moving"`    // changed since AsOf and not yet in all places: no difference
@@ -63,14 +64,15 @@ const (
 type Difference struct {
 	ID     int64   `json:"id"`
 	Ledger Finding `json:"ledger,omitempty"`
+	Topic  Finding `json:"topic,omitempty"` // Missing: the ledger says that the topic holds the row
 	Cache  Finding `json:"cache,omitempty"`
 	Dirty  bool    `json:"dirty,omitempty"` // the ledger itself marks the row to be published again
 }
 
-// kind returns what the row counts as: the worse of its two findings.
+// kind returns what the row counts as: the worse of its findings.
 func (d Difference) kind() Finding {
 	for _, k := range []Finding{Missing, Extra, Different} {
-		if d.Ledger == k || d.Cache == k {
+		if d.Ledger == k || d.Cache == k || d.Topic == k {
 			return k
 		}
 	}
@@ -79,6 +81,9 @@ func (d Difference) kind() Finding {
 
 // String returns the difference in words: "missing in the ledger and in the cache".
 func (d Difference) String() string {
+	if d.Topic != "" {
+		return string(d.Topic) + " in the topic"
+	}
 	if d.Ledger == d.Cache {
 		return string(d.Ledger) + " in the ledger and in the cache"
 	}
@@ -148,10 +153,11 @@ func (r *Report) sentence() string {
 
 // badNews collects what is wrong with the entities of a report.
 type badNews struct {
-	where                         []string // entities
-	rows                          int
-	atLeast                       bool // there may be more
-	ledger, cache, gone, troubled bool // what has a remedy
+	where   []string // entities
+	rows    int
+	atLeast bool // there may be more
+	// What has a remedy.
+	ledger, cache, gone, topic, troubled bool
 }
 
 func (b *badNews) add(e Entity) {
@@ -161,6 +167,7 @@ func (b *badNews) add(e Entity) {
 	b.atLeast = b.atLeast || e.AtLeast
 	for _, d := range e.Differences {
 		b.gone = b.gone || d.Ledger == Extra
+		b.topic = b.topic || d.Topic != ""
 		b.ledger = b.ledger || d.Ledger != "" && d.Ledger != Extra
 		b.cache = b.cache || d.Cache != "" && d.Ledger == ""
 	}
@@ -202,6 +209,7 @@ func (b *badNews) remedy() string {
 	}{
 		{b.ledger, "see that the poller runs, and run odastream scan ENTITY if it stays"},
 		{b.gone, "run odastream scan ENTITY, which looks for rows that vanished"},
+		{b.topic, "see that the poller runs, which fills a topic that lost rows at its next start or scan; odastream scan ENTITY asks for one now"},
 		{b.cache, "see that the sink runs and what odastream dlq list shows, and run odastream rebuild ENTITY if it stays"},
 		{b.troubled, "see the reason beside each"},
 	} {

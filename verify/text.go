@@ -19,7 +19,7 @@ func (r Report) WriteText(w io.Writer) error {
 	fmt.Fprintf(w, "nothing is outstanding of what the source was %s\n\n", frontier(r.ConsistentThrough))
 	table := tabwriter.NewWriter(w, 2, 0, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprintln(table, strings.Join([]string{
-		"entity", "source", "ledger", "cache", "missing", "extra", "different", "moving", "compared", "deleted", "expired", "dead", "consistent through", "",
+		"entity", "source", "ledger", "topic", "cache", "missing", "extra", "different", "moving", "compared", "deleted", "expired", "dead", "consistent through", "",
 	}, "\t"))
 	for _, e := range r.Entities {
 		fmt.Fprintln(table, strings.Join(e.columns(), "\t")+"\t")
@@ -45,9 +45,11 @@ func frontier(t *time.Time) string {
 // columns returns the entity's line of the table.
 func (e Entity) columns() []string {
 	line := []string{e.Name}
-	for _, n := range []int64{e.Source, e.Ledger, e.Cache} {
-		line = append(line, strconv.FormatInt(n, 10))
+	topic := "-"
+	if e.Topic != nil {
+		topic = strconv.FormatInt(*e.Topic, 10)
 	}
+	line = append(line, strconv.FormatInt(e.Source, 10), strconv.FormatInt(e.Ledger, 10), topic, strconv.FormatInt(e.Cache, 10))
 	for _, n := range []int{e.Missing, e.Extra, e.Different, e.Moving} {
 		text := strconv.Itoa(n)
 		if e.AtLeast && n > 0 {

@@ -45,6 +45,7 @@ type Verifier struct {
 	source source
 	ledger *checkpoint.Store
 	cache  *cache.Reader
+	topics topics // nil: not compared
 }
 
 // New returns a Verifier of ledger and rows against source. The caller closes all of

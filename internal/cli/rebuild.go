@@ -20,18 +20,21 @@ import (
 const rebuildMore = `
 It reads the entity's topic from its start into a temporary table of the database, compares that table with the cache by
 seq and by content, and writes only the differences: missing rows, rows with another content, rows that the topic does not
-have, and missing deletes. The sink may run at the same time: records that it has not applied yet are left to it. Rows that
+have, and missing deletes. It keeps a row that the topic does not have if the poller's ledger says that the topic must have
+it: the topic has lost it, and the poller publishes it again (--delete-lost deletes it). The sink may run at the same time: records that it has not applied yet are left to it. Rows that
 CACHE_TTL removed are not restored. No history is written, since nothing changed at the source.
 
 The database needs space for a second copy of the entity's rows while it runs. Set the variables as for the sink
 (KAFKA_BROKERS, DATABASE_URL, SINK_GROUP, CACHE_TTL, …; sink --help), or start "odastream up".
 
-Exit status 0: no difference, or all of them mended; 1: a difference in a dry run, a row that Postgres refuses, or a fault.`
+Exit status 0: no difference, or all of them mended; 1: a difference in a dry run, a row that Postgres refuses or the topic
+has lost, or a fault.`
 
 // rebuildFlags are the command line of rebuild.
 type rebuildFlags struct {
 	targetFlags
-	dry, json bool
+	dry, json  bool
+	deleteLost bool
 }
 
 func rebuildCommand() command {
@@ -41,6 +44,7 @@ func rebuildCommand() command {
 			f := &rebuildFlags{}
 			f.declare(set)
 			set.BoolVar(&f.dry, "dry-run", false, "print what differs, and change nothing")
+			set.BoolVar(&f.deleteLost, "delete-lost", false, "also delete the rows that the topic has lost, as the poller's ledger says")
 			set.BoolVar(&f.json, "json", false, "print the report as one JSON object")
 			return f.run
 		},
@@ -73,6 +77,9 @@ func (f *rebuildFlags) rebuild(ctx context.Context, c call, s sinkTarget, entity
 	line := c.progress()
 	shown := rebuildProgress{line: line, entity: entity, now: time.Now}
 	r := rebuild.Rebuilder{Topics: stream.NewTopics(cl, s.Kafka, s.log), Kafka: s.Kafka, Store: s.store, Progress: shown.set}
+	if !f.deleteLost {
+		r.Known = checkpoint.New(s.pool).OnTopic
+	}
 	if report, err = r.Rebuild(ctx, entity, f.dry); err == nil {
 		line.Done(fmt.Sprintf("%s: %d rows compared", entity, max(report.InTopic, report.InCache)))
 	}
@@ -87,7 +94,7 @@ func (f *rebuildFlags) print(c call, report rebuild.Report) error {
 	} else {
 		err = printErr(0, writeRebuild(c.stdout, report))
 	}
-	if err == nil && (report.Refused.Count > 0 || f.dry && report.Damage() > 0) {
+	if err == nil && (report.Refused.Count > 0 || report.Lost.Count > 0 || f.dry && report.Damage() > 0) {
 		err = statusError(daemon.ExitFault)
 	}
 	return err

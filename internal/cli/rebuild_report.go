@@ -51,6 +51,7 @@ func writeRebuild(w io.Writer, r rebuild.Report) error {
 		{"not as the topic has them", r.Different},
 		{"not in the topic", r.Extra},
 		{"deletes not remembered", r.Undeleted},
+		{"lost by the topic " + r.Topic + ", as the poller's ledger says, and not deleted", r.Lost},
 		{"refused by Postgres: see odastream dlq list", r.Refused},
 	} {
 		if line.keys.Count > 0 {
@@ -62,6 +63,9 @@ func writeRebuild(w io.Writer, r rebuild.Report) error {
 	}
 	if r.Unreadable > 0 {
 		fmt.Fprintf(w, "  of %d rows the topic holds only what cannot be read: see odastream dlq list\n", r.Unreadable)
+	}
+	if r.Lost.Count > 0 {
+		fmt.Fprintf(w, "  let the poller fill the topic again: odastream scan %s asks for it now; then run rebuild again. --delete-lost deletes the rows\n", r.Entity)
 	}
 	switch {
 	case r.Damage() == 0:

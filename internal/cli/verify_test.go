@@ -15,6 +15,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/jackc/pgx/v5"
 	"github.com/rogpeppe/go-internal/testscript"
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
 
 	"odastream/internal/test/kafkatest"
 	"odastream/internal/test/pgtest"
@@ -42,7 +44,7 @@ func TestVerifyScripts(t *testing.T) {
 			return w.fill(env.Getenv("KAFKA_BROKERS"))
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"sql": runSQL, "edit": editRow, "printed": printed,
+			"sql": runSQL, "edit": editRow, "printed": printed, "cut": cutTopic,
 		},
 	})
 }
@@ -132,6 +134,22 @@ func runSQL(ts *testscript.TestScript, neg bool, args []string) {
 	defer func() { _ = conn.Close(ctx) }()
 	_, err = conn.Exec(ctx, args[0])
 	ts.Check(err)
+}
+
+// cutTopic removes all records of the topic of Sagstype.
+func cutTopic(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 0 {
+		ts.Fatalf("usage: cut")
+	}
+	cl, err := kgo.NewClient(kgo.SeedBrokers(ts.Getenv("KAFKA_BROKERS")))
+	ts.Check(err)
+	defer cl.Close()
+	admin := kadm.NewClient(cl)
+	ends, err := admin.ListEndOffsets(context.Background(), "script-sagstype")
+	ts.Check(err)
+	done, err := admin.DeleteRecords(context.Background(), ends.Offsets())
+	ts.Check(err)
+	ts.Check(done.Error())
 }
 
 // editRow ID VALUE changes the type of a Sagstype at the source, and keeps its stamp.
