@@ -44,6 +44,7 @@ func badKinds() map[string]badKind {
 		"a delete with data":             {class: "schema ", value: strings.Replace(envelope, "update", "delete", 1)},
 		"a NUL":                          {class: "data 22P05", value: badData(`{"v":"a\u0000b"}`)},
 		"a NUL in a name":                {class: "data 22P05", value: badData(`{"a\u0000b":1}`)},
+		"numbers of a gigabyte":          {class: "schema ", value: badData(`{"v":[` + strings.Repeat("1e131071,", 12_000) + `0]}`)},
 		"a number too large for numeric": {class: "data 22003", value: badData(`{"v":1e400000}`)},
 		"another entity, whose name is too long to index": {class: "schema ", key: longName() + ":1", value: `{"entity":"` + longName() + `","id":1,"action":"update","seq":5,"timestamp":"2026-11-23T15:10:00.123456Z","opdateringsdato":null,"origin":"tail","data":{}}`},
 	}

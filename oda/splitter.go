@@ -291,6 +291,8 @@ func (s *splitter) add(f fields, data []byte) error {
 		return s.reject(f.id, data, "has several opdateringsdato")
 	case !s.clean && !utf8.Valid(data):
 		return s.reject(f.id, data, "is not UTF-8")
+	case schema.CheckNumbers(data) != nil:
+		return s.reject(f.id, data, "has numbers that are too long when they are written out")
 	}
 	if s.rule != nil {
 		if err := s.rule.admit(f.id, f.stamp); err != nil {

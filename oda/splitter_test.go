@@ -38,6 +38,7 @@ func TestElementsThatAreNotRowsAreRejects(t *testing.T) {
 		"a stamp with a NUL":            {`{"id":2,"opdateringsdato":"2020-01-01T08:00:00\u0000"}`, Reject{ID: 2, Reason: "has an opdateringsdato with a NUL"}},
 		"a stamp with a lone surrogate": {`{"id":2,"opdateringsdato":"\udc00"}`, Reject{ID: 2, Reason: "has an opdateringsdato that is not a text"}},
 		"two stamps":                    {`{"id":2,"opdateringsdato":null,"opdateringsdato":null}`, Reject{ID: 2, Reason: "has several opdateringsdato"}},
+		"numbers of a gigabyte":         {`{"id":2,"v":[` + strings.Repeat("1e131071,", 12_000) + `0]}`, Reject{ID: 2, Reason: "has numbers that are too long when they are written out"}},
 		"Latin-1":                       {"{\"id\":2,\"navn\":\"Bj\xf8rn\"}", Reject{ID: 2, Reason: "is not UTF-8"}},
 	}
 	for claim, tt := range tests {

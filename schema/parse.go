@@ -35,7 +35,8 @@ func (e *ParseError) Unwrap() error { return e.Err }
 // also numbers with a fraction or an exponent, which AppendJSON never writes. It
 // ignores unknown members, so that a newer writer can add some. The Change shares no
 // memory with value; Data is byte for byte. Text that is no Unicode, including half a
-// surrogate pair, is an error: Postgres could not hold it. The error is a *ParseError.
+// surrogate pair, is an error: Postgres could not hold it. So are numbers that
+// CheckNumbers refuses. The error is a *ParseError.
 func ParseChange(value []byte) (Change, error) {
 	var raw envelope
 	// An odd row of the source is data, not a fault of the envelope: a duplicate name
@@ -151,6 +152,9 @@ func (c Change) validData() error {
 	}
 	if jsontext.Value(c.Data).Kind() != jsontext.KindBeginObject {
 		return errors.New("data must be an object")
+	}
+	if err := CheckNumbers(c.Data); err != nil {
+		return fmt.Errorf("data: %w", err)
 	}
 	return nil
 }

@@ -25,3 +25,19 @@ func ofLostRows() []mutant {
 		},
 	}
 }
+
+// ofLongNumbers breaks what keeps rows with gigabytes of digits out of the cache.
+func ofLongNumbers() []mutant {
+	return []mutant{
+		{
+			invariant: 5, rule: "a record with gigabytes of digits is dead-lettered", file: "schema/parse.go",
+			old: "if err := CheckNumbers(c.Data); err != nil {", new: "if err := CheckNumbers(c.Data); err != nil && c.ID < 0 {",
+			pkg: "./schema", tests: "TestParseChangeRefusesNumbersOfAGigabyte",
+		},
+		{
+			invariant: 5, rule: "a row with gigabytes of digits is a reject", file: "oda/splitter.go",
+			old: "case schema.CheckNumbers(data) != nil:", new: "case schema.CheckNumbers(data) != nil && f.id < 0:",
+			pkg: "./oda", tests: "TestElementsThatAreNotRowsAreRejects",
+		},
+	}
+}
