@@ -3,6 +3,7 @@ package settings
 import (
 	"errors"
 	"fmt"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -185,6 +186,31 @@ func FuzzParse(f *testing.F) {
 		}
 		if err == nil && (got.Poll.Rows < 1 || got.Poll.Rows > 100000) {
 			t.Fatalf("Parse(%q=%q) let BATCH_ROWS be %d", name, value, got.Poll.Rows)
+		}
+	})
+}
+
+// FuzzHostileValue parses values that repeat a part any number of times. Memory grows
+// with their bytes, and no further.
+func FuzzHostileValue(f *testing.F) {
+	for _, unit := range []string{"9", "1h", ",", "a,", " ", "\x00", `"`, "\xff"} {
+		for _, name := range []string{"POLL_INTERVAL", "POLL_BATCH_ROWS", "POLL_BYTES", "BROKERS", "GIN", "DATABASE_URL"} {
+			f.Add(name, unit, uint32(1<<16))
+		}
+	}
+	f.Add("DATABASE_URL", "postgres://127.0.0.1/x?a=b&", uint32(1<<12))
+	f.Fuzz(func(t *testing.T, name, unit string, n uint32) {
+		const most = 64 << 10
+		value := unit
+		if unit != "" {
+			value = strings.Repeat(unit, min(int(n), most/len(unit)+1))
+		}
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		err := Parse([]string{databaseURL, name + "=" + value}, new(program))
+		runtime.ReadMemStats(&after)
+		if took, most := after.TotalAlloc-before.TotalAlloc, uint64(1<<20+64*len(value)); took > most {
+			t.Errorf("%d bytes allocated for %s of %d bytes, want %d at most: %v", took, name, len(value), most, err)
 		}
 	})
 }
