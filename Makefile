@@ -38,14 +38,19 @@ test-fast: postgres testrun ## run the tests without the race detector and witho
 machine: testrun ## print the number of cores, and how late they serve a process just now
 	@$(TESTRUN) -machine
 
-# Postgres is taken from the machine; on a bare one of Debian's kind root
-# installs it. internal/host/pgserver says what to do in all other cases.
+# Postgres and pgbouncer are taken from the machine; on a bare one of Debian's kind
+# root installs them. internal/host/pgserver says what to do in all other cases.
 .PHONY: postgres
 postgres:
 	@if ! ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1 && ! command -v postgres >/dev/null && [ -z "$${PG_BIN_DIR:-}$${ODASTREAM_TEST_DATABASE_URL:-}" ] \
 	    && [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 	  echo "no Postgres on this machine: installing it"; \
 	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq postgresql >/dev/null; \
+	fi
+	@if [ ! -x /usr/sbin/pgbouncer ] && ! command -v pgbouncer >/dev/null && [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	  echo "no pgbouncer on this machine: installing it"; \
+	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq pgbouncer >/dev/null \
+	    || echo "pgbouncer cannot be installed: its tests are skipped, and fail in CI"; \
 	fi
 
 LINT := $(BIN)/golangci-lint

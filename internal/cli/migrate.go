@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 
+	"odastream/internal/connect"
 	"odastream/internal/daemon"
 	"odastream/internal/migrate"
 	"odastream/internal/settings"
@@ -38,6 +39,11 @@ func (f *migrateFlags) run(ctx context.Context, c call) error {
 	}
 	log := c.log(slog.LevelInfo)
 	return c.untilStopped(ctx, log, func(ctx context.Context) error {
+		pool, err := connect.Postgres(ctx, s.DatabaseURL, nil) // says what is wrong with the database
+		if err != nil {
+			return err
+		}
+		pool.Close()
 		pending, err := migrate.Pending(ctx, s.DatabaseURL)
 		if err != nil {
 			return err

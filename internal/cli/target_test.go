@@ -102,3 +102,23 @@ func TestTheVariablesOfATrialConnectToIt(t *testing.T) {
 		t.Errorf("CACHE_TTL = %v, want that of the environment", s.Cache.TTL)
 	}
 }
+
+// Every command that opens the database refuses a pooler in front of it on which it could
+// not work, and works behind one on which it can.
+func TestCommandsBehindAPooler(t *testing.T) {
+	t.Parallel()
+	for mode, want := range map[string]int{"transaction": 1, "session": 0} {
+		t.Run(mode, func(t *testing.T) {
+			t.Parallel()
+			pooler := pgtest.Pooler(t, pgtest.Migrated(t), mode)
+			for _, command := range []string{"status", "migrate", "dlq list"} {
+				var out, errs bytes.Buffer
+				environ := []string{"DATABASE_URL=" + pooler, "KAFKA_BROKERS=127.0.0.1:1"}
+				status := Run(t.Context(), strings.Fields(command), environ, &out, &errs)
+				if refused := strings.Contains(errs.String(), "set pool_mode = session"); status != want || refused != (want == 1) {
+					t.Errorf("%s behind pgbouncer in %s mode = %d, %q, want %d", command, mode, status, errs.String(), want)
+				}
+			}
+		})
+	}
+}

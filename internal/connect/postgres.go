@@ -40,8 +40,9 @@ func Postgres(ctx context.Context, url string, configure func(*pgxpool.Config)) 
 	return Pool(ctx, cfg)
 }
 
-// Pool opens a pool as cfg says and checks that the server answers. A database
-// that cannot store every text is daemon.Permanent.
+// Pool opens a pool as cfg says and checks that the server answers. A database that
+// cannot store every text, and one behind a pooler that shares sessions, are
+// daemon.Permanent.
 func Pool(ctx context.Context, cfg *pgxpool.Config) (*pgxpool.Pool, error) {
 	pool, err := pgxpool.NewWithConfig(ctx, cfg)
 	if err != nil {
@@ -49,16 +50,43 @@ func Pool(ctx context.Context, cfg *pgxpool.Config) (*pgxpool.Pool, error) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, within)
 	defer cancel()
-	if err := pool.Ping(ctx); err != nil {
+	if err := reach(ctx, pool); err != nil {
 		pool.Close()
-		if bad, ok := errors.AsType[*session.EncodingError](err); ok {
-			return nil, daemon.Permanent(bad)
-		}
-		line := strings.Join(strings.Fields(err.Error()), " ") // pgx's error has a line for each address
-		return nil, fmt.Errorf("reach Postgres: %s (is it running? DATABASE_URL says where it is)", line)
+		return nil, err
 	}
 	return pool, nil
 }
+
+// reach opens a session and looks at what it leads to.
+func reach(ctx context.Context, pool *pgxpool.Pool) error {
+	err := pool.Ping(ctx)
+	if session.RefusedByPooler(err) {
+		err = pool.Ping(ctx)
+	}
+	if bad, ok := errors.AsType[*session.EncodingError](err); ok {
+		return daemon.Permanent(bad)
+	}
+	if err == nil {
+		err = checkPooler(ctx, pool)
+	}
+	if shared, ok := errors.AsType[*PoolerError](err); ok {
+		return daemon.Permanent(shared)
+	}
+	if err != nil {
+		return &unreachedError{cause: err}
+	}
+	return nil
+}
+
+// unreachedError is one line, and keeps its cause.
+type unreachedError struct{ cause error }
+
+func (e *unreachedError) Error() string {
+	line := strings.Join(strings.Fields(e.cause.Error()), " ") // pgx's error has a line for each address
+	return fmt.Sprintf("reach Postgres: %s (is it running? DATABASE_URL says where it is)", line)
+}
+
+func (e *unreachedError) Unwrap() error { return e.cause }
 
 // Tables migrates the database at url to this version's tables. If may is false, it only
 // checks that they exist. A database of a newer version is daemon.Permanent.

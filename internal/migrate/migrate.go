@@ -64,7 +64,11 @@ func up(ctx context.Context, databaseURL string, files fs.FS, log *slog.Logger) 
 		return err
 	}
 	defer func() { _ = db.Close() }()
-	if err := db.PingContext(ctx); err != nil {
+	err = db.PingContext(ctx)
+	if session.RefusedByPooler(err) {
+		err = db.PingContext(ctx)
+	}
+	if err != nil {
 		return fmt.Errorf("migrate database: connect: %w", err)
 	}
 	provider, err := newProvider(db, files)

@@ -72,7 +72,11 @@ func Connect(ctx context.Context, url string) (*pgx.Conn, error) {
 		return nil, fmt.Errorf("read database URL: %w", err)
 	}
 	Pin(cfg)
-	return pgx.ConnectConfig(ctx, cfg)
+	conn, err := pgx.ConnectConfig(ctx, cfg)
+	if RefusedByPooler(err) {
+		return pgx.ConnectConfig(ctx, cfg)
+	}
+	return conn, err
 }
 
 // Pin sets up the sessions that cfg opens, with the pinned settings, and the defaults
@@ -95,6 +99,7 @@ func Pin(cfg *pgx.ConnConfig) {
 	cfg.OnPgError = func(conn *pgconn.PgConn, err *pgconn.PgError) bool {
 		return former(conn, err) && !Spoiled(err.Code)
 	}
+	askLessOfPoolers(cfg)
 }
 
 // Spoiled reports whether the SQLSTATE code means that the session can no longer work,
