@@ -48,7 +48,7 @@ func (f *folder) fold(ctx context.Context, at checkpoint.Checkpoint) (*positions
 	if err != nil {
 		return nil, at, err
 	}
-	if why := mismatch(at.Positions, state); why != "" {
+	if why := Mismatch(at.Positions, state); why != "" {
 		f.log.Warn("topic is not the one the ledger knows: publishing the entity anew", "reason", why)
 		if err := f.store.ResetTopic(ctx, f.lease.current()); err != nil {
 			return nil, at, err
@@ -87,7 +87,7 @@ func (f *folder) refold(ctx context.Context, acked *positions) (*positions, erro
 		return nil, err
 	}
 	at := acked.all()
-	if why := mismatch(at, state); why != "" {
+	if why := Mismatch(at, state); why != "" {
 		return nil, fmt.Errorf("fold topic of %s: %w: %s", f.entity, errTopicChanged, why)
 	}
 	return f.foldFrom(ctx, at, state)
@@ -170,9 +170,10 @@ func (f *folder) hiddenBy(rec *kgo.Record) (entry checkpoint.Entry, ok bool) {
 	return checkpoint.Entry{ID: id, State: checkpoint.Dirty}, err == nil && entity == f.entity
 }
 
-// mismatch says why the topic cannot be the one that the positions belong to. It
-// returns "" if it can, or if there are no positions.
-func mismatch(at map[int32]schema.Position, state stream.TopicState) string {
+// Mismatch says why a topic in this state cannot be the one that the positions of the
+// ledger belong to, or has lost records: the poller publishes its entity anew. It returns
+// "" if it can, or if there are no positions.
+func Mismatch(at map[int32]schema.Position, state stream.TopicState) string {
 	for partition, known := range at {
 		switch {
 		case int(partition) >= state.Partitions():

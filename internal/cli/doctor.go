@@ -5,16 +5,18 @@ import (
 	"flag"
 	"fmt"
 	"log/slog"
+	"strings"
 
+	"odastream/cache"
+	"odastream/capture"
 	"odastream/internal/daemon"
 	"odastream/internal/doctor"
 	"odastream/oda"
-	"odastream/stream"
 )
 
 const doctorMore = `
-It checks the database, Kafka and the source that the variables of poller and sink name; those that are not set are taken
-from the running "odastream up". It changes nothing. It sends about ten small requests to the source; with --full it sends
+It checks the settings, the database, Kafka and the source that the variables of poller and sink name, and how far poller
+and sink are; variables that are not set are taken from the running "odastream up". It changes nothing. It sends about ten small requests to the source; with --full it sends
 three more for each entity set, which takes half a minute at the usual rate.
 
 Each line is ok, note (nothing needs to be done) or trouble (the line says what to do). Exit status 1 with any trouble.`
@@ -41,14 +43,19 @@ func doctorCommand() command {
 func (f *doctorFlags) run(ctx context.Context, c call) error {
 	var s struct {
 		sourceSettings
-		Migrate string        `env:"MIGRATE" envDefault:"on" oneof:"on,off"`
-		Kafka   stream.Config `envPrefix:"KAFKA_"`
+		sinkSettings
+		Migrate string         `env:"MIGRATE" envDefault:"on" oneof:"on,off"`
+		Capture capture.Config // POLL_ and SCAN_ by its tags
+		History cache.History  `envPrefix:"HISTORY_"`
 	}
 	to, err := f.read(c.environ, &s)
 	if err != nil {
 		return err
 	}
-	cfg := doctor.Config{DatabaseURL: to.databaseURL(), Migrate: s.Migrate == "on", Kafka: s.Kafka, Source: s.Source, Full: f.full}
+	cfg := doctor.Config{
+		DatabaseURL: to.databaseURL(), Migrate: s.Migrate == "on", Kafka: s.Kafka, Source: s.Source,
+		IntervalMax: s.Capture.IntervalMax, Group: s.Sink.Group, Full: f.full,
+	}
 	for _, e := range s.Entities.OrDefault() {
 		cfg.Entities = append(cfg.Entities, e.Name)
 	}
@@ -85,7 +92,10 @@ func (f *doctorFlags) print(c call, part doctor.Part, found []oda.Finding) error
 	if f.json {
 		return printFindings(c, part, found)
 	}
-	fmt.Fprintf(c.stdout, "%s %s\n", part.Name, part.Where)
+	if len(found) == 0 {
+		return nil
+	}
+	fmt.Fprintln(c.stdout, strings.TrimSpace(part.Name+" "+part.Where))
 	table := newTable(c.stdout)
 	for _, one := range found {
 		fmt.Fprintf(table, "  %s\t%s\t%s: %s\n", one.Verdict, one.Name, oneLine(one.Seen), one.Means)

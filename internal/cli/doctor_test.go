@@ -89,8 +89,11 @@ func TestTroubleIsAFault(t *testing.T) {
 
 func TestDoctorRefusesBadSettings(t *testing.T) {
 	t.Parallel()
-	status, out := runDoctor(t, []string{"ODA_RATE=fast", "MIGRATE=maybe", "KAFKA_BROKERS=127.0.0.1:1"})
-	if status != 2 || !strings.Contains(out, "ODA_RATE is ") || !strings.Contains(out, "MIGRATE is ") {
-		t.Errorf("doctor = %d, %q, want 2 and both variables", status, out)
+	wrong := []string{"ODA_RATE=fast", "MIGRATE=maybe", "POLL_LEASE=1s", "SCAN_EVERY=daily", "SINK_BATCH_ROWS=0", "CACHE_GIN=perhaps", "HISTORY_KEEP=-1h"}
+	status, out := runDoctor(t, append(wrong, "KAFKA_BROKERS=127.0.0.1:1"))
+	for _, pair := range wrong {
+		if name, _, _ := strings.Cut(pair, "="); status != 2 || !strings.Contains(out, name+" is ") {
+			t.Errorf("doctor with %s = %d, %q, want 2 and the variable", pair, status, out)
+		}
 	}
 }

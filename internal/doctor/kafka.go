@@ -10,9 +10,6 @@ import (
 	"odastream/stream"
 )
 
-// mostNames is how many missing topics a line names.
-const mostNames = 5
-
 // kafka checks the brokers and each entity's two topics.
 func (cfg Config) kafka(ctx context.Context, log *slog.Logger) []oda.Finding {
 	cl, err := stream.NewClient(cfg.Kafka, log)
@@ -25,7 +22,12 @@ func (cfg Config) kafka(ctx context.Context, log *slog.Logger) []oda.Finding {
 	if err := stream.Ping(ctx, cl, cfg.Kafka); err != nil {
 		return []oda.Finding{unreached("reachable", err, "poller and sink wait for it, and lose nothing by it", "start Kafka, or correct KAFKA_BROKERS")}
 	}
-	found := []oda.Finding{{Name: "reachable", Verdict: oda.VerdictOK, Seen: "it answers", Means: "KAFKA_BROKERS is right"}}
+	found := []oda.Finding{ok("reachable", "it answers", "KAFKA_BROKERS is right")}
+	dialled, reached := brokers(ctx, cl)
+	found = append(found, dialled)
+	if !reached {
+		return found // topics are read from the brokers
+	}
 	audit, err := stream.NewTopics(cl, cfg.Kafka, log).Audit(ctx, cfg.Entities)
 	if err != nil {
 		return append(found, unreached("topics", err, "they could not be looked at", "give the Kafka user the right to describe topics"))
@@ -72,10 +74,7 @@ func topicFindings(a stream.Audit) []oda.Finding {
 				seen = append(seen, b.Topic+" "+b.String())
 			}
 		}
-		f := oda.Finding{
-			Name: string(r.rule), Verdict: oda.VerdictOK,
-			Seen: fmt.Sprintf("%d topics looked at", len(a.Topics)-len(a.Missing)), Means: "as the contract has it",
-		}
+		f := ok(string(r.rule), fmt.Sprintf("%d topics looked at", len(a.Topics)-len(a.Missing)), "as the contract has it")
 		if len(seen) > 0 {
 			f = oda.Finding{Name: string(r.rule), Verdict: r.verdict, Seen: strings.Join(seen, "; "), Means: r.means, Remedy: r.remedy}
 		}
@@ -87,14 +86,11 @@ func topicFindings(a stream.Audit) []oda.Finding {
 // present reports which topics are still to be created.
 func present(a stream.Audit) oda.Finding {
 	all, missing := len(a.Topics), len(a.Missing)
-	f := oda.Finding{Name: "topics", Verdict: oda.VerdictOK, Seen: fmt.Sprintf("all %d are there", all), Means: "two for each entity set"}
+	f := ok("topics", fmt.Sprintf("all %d are there", all), "two for each entity set")
 	if missing == 0 {
 		return f
 	}
 	f.Verdict, f.Means = oda.VerdictNote, "the poller makes them at its start"
-	f.Seen = fmt.Sprintf("%d of %d are missing: %s", missing, all, strings.Join(a.Missing[:min(missing, mostNames)], ", "))
-	if more := missing - mostNames; more > 0 {
-		f.Seen += fmt.Sprintf(" and %d more", more)
-	}
+	f.Seen = fmt.Sprintf("%d of %d are missing: %s", missing, all, some(a.Missing))
 	return f
 }

@@ -2,6 +2,7 @@ package kafkatest
 
 import (
 	"crypto/rand"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -58,6 +59,25 @@ func HideSettings(cluster *kfake.Cluster) {
 			r := kmsg.NewDescribeConfigsResponseResource()
 			r.ResourceType, r.ResourceName, r.ErrorCode = asked.ResourceType, asked.ResourceName, kerr.TopicAuthorizationFailed.Code
 			res.Resources = append(res.Resources, r)
+		}
+		return res, nil, true
+	})
+}
+
+// Advertise has the broker advertise one more, with this number, at an address where there
+// is none.
+func Advertise(cluster *kfake.Cluster, node int32, host string, port int32) {
+	own := cluster.ListenAddrs()[0]
+	cluster.ControlKey(int16(kmsg.Metadata), func(req kmsg.Request) (kmsg.Response, error, bool) {
+		cluster.KeepControl()
+		res := req.ResponseKind().(*kmsg.MetadataResponse)
+		at, text, _ := strings.Cut(own, ":")
+		ownPort, _ := strconv.Atoi(text)
+		res.Brokers = []kmsg.MetadataResponseBroker{{NodeID: 0, Host: at, Port: int32(ownPort)}, {NodeID: node, Host: host, Port: port}}
+		for _, asked := range req.(*kmsg.MetadataRequest).Topics {
+			missing := kmsg.NewMetadataResponseTopic()
+			missing.Topic, missing.ErrorCode = asked.Topic, kerr.UnknownTopicOrPartition.Code
+			res.Topics = append(res.Topics, missing)
 		}
 		return res, nil, true
 	})
