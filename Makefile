@@ -85,6 +85,10 @@ fuzz: ## run each fuzz target FUZZ_COUNT times (20000)
 bench: postgres ## run each benchmark BENCH_COUNT times (10), for benchstat
 	$(GO) run ./internal/test/testenv -no-kafka -- $(GO) test -run '^$$' -bench . -benchmem -count $(BENCH_COUNT) $(PKG)
 
+.PHONY: corpus
+corpus: postgres ## compare the answers to the query forms of real programs, over real rows, with evaluation in memory
+	$(GO) run ./internal/test/testenv -no-kafka -- $(GO) test -count=1 -tags corpus -run TestTheFormsOfRealPrograms ./query
+
 SOAK ?= 1h
 .PHONY: soak
 soak: postgres ## let a simulated parliament work for SOAK (1h), kill what follows it every 20 s, and verify

@@ -59,7 +59,7 @@ func (f *folder) fold(ctx context.Context, at checkpoint.Checkpoint) (*positions
 	}
 	if at.Partitions != 0 && at.Partitions != state.Partitions() {
 		return nil, at, fmt.Errorf("topic of %s has %d partitions, its keys were spread over %d: "+
-			"delete the topic, and it is made anew and filled: %w", f.entity, state.Partitions(), at.Partitions, stream.ErrPartitionsChanged)
+			"delete the topic, and it is recreated and filled: %w", f.entity, state.Partitions(), at.Partitions, stream.ErrPartitionsChanged)
 	}
 	if schema.SeqAhead(at.Seq, time.Now()) {
 		return nil, at, fmt.Errorf("fold topic of %s: %w: it is %d", f.entity, errSeqAhead, at.Seq)
@@ -128,7 +128,7 @@ func (f *folder) foldRecords(ctx context.Context, topic stream.TopicState, recor
 		p.Positions[rec.Partition] = schema.Position{TopicID: topic.ID, Next: rec.Offset + 1, Start: topic.Start[rec.Partition]}
 		entry, err := f.entryOf(rec)
 		if err != nil {
-			f.log.Warn("record on the entity's topic is no change of the entity", "partition", rec.Partition, "offset", rec.Offset, "err", err)
+			f.log.Warn("record on the entity's topic is not a change of the entity", "partition", rec.Partition, "offset", rec.Offset, "err", err)
 			if hidden, ok := f.hiddenBy(rec); ok {
 				p.Entries = append(p.Entries, hidden)
 			}
@@ -179,7 +179,7 @@ func Mismatch(at map[int32]schema.Position, state stream.TopicState) string {
 		case int(partition) >= state.Partitions():
 			return "it has fewer partitions"
 		case known.TopicID != state.ID:
-			return "it was made anew"
+			return "it was recreated"
 		case known.Next > state.End[partition]:
 			return fmt.Sprintf("partition %d ends at %d, before %d", partition, state.End[partition], known.Next)
 		case known.Start < state.Start[partition]: // compaction moves no start

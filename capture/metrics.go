@@ -37,7 +37,7 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 			Name: "odastream_capture_batches_total", Help: "Batches published and saved.",
 		}, []string{"entity"}),
 		rejects: f.NewCounterVec(prometheus.CounterOpts{
-			Name: "odastream_capture_rejects_total", Help: "Elements of pages that were no rows, dead-lettered.",
+			Name: "odastream_capture_rejects_total", Help: "Elements of pages that were not rows, dead-lettered.",
 		}, []string{"entity"}),
 		failures: f.NewCounterVec(prometheus.CounterOpts{
 			Name: "odastream_capture_failures_total", Help: "Sessions of an entity that ended with an error and back off.",

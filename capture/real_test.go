@@ -65,7 +65,7 @@ func TestOnRealKafka(t *testing.T) {
 				t.Errorf("topic ends with %s, want the new version again", got)
 			}
 		},
-		"a topic made anew": func(t *testing.T, w *world) {
+		"a recreated topic": func(t *testing.T, w *world) {
 			w.deleteTopic("Sag")
 			w.eventually("the topic is deleted and recreated", func() bool { return w.once() == nil })
 			w.checkTopic("Sag")

@@ -88,6 +88,9 @@ func TestRowsOfALinkArePaged(t *testing.T) {
 	if diff := cmp.Diff([]int64{3, 2}, got); diff != "" || a.Next != base+"/Afstemning(7)/Stemme?$orderby=id%20desc&$skip=2" {
 		t.Errorf("rows of the link (-want +got):\n%s\nnext %s", diff, a.Next)
 	}
+	if _, got := pageOf(t, ask(t, s, "/Afstemning(8)/Stemme")); len(got) != 0 {
+		t.Errorf("a vote without voters has %v", got)
+	}
 	for path, want := range map[string]int{
 		"/Sagstrin(5)/Sag": http.StatusOK, "/Sagstrin(6)/Sag": http.StatusNotFound, "/Sagstrin(99)/Sag": http.StatusNotFound,
 		"/Sag(1)/Taler": http.StatusNotFound, "/Sag/$count": http.StatusNotFound,

@@ -13,7 +13,8 @@ import (
 // page is the answer to a query of a set.
 type page struct {
 	set    *set
-	within []odata.Record // the rows that the query is of; nil: all of the set
+	whole  bool           // the query is of all rows of the set
+	within []odata.Record // the rows that it is of, if it is not
 	base   string         // the service's own address
 	path   string         // of the rows
 	query  query
@@ -30,7 +31,7 @@ func (p *page) fill(s *Server, values url.Values, f fault) {
 		limit = p.query.top
 	}
 	limit = f.rowLimit(limit)
-	if p.within == nil {
+	if p.whole {
 		p.found = p.set.run(p.query, limit)
 	} else {
 		p.found = p.query.over(s.rowsOf(p.within), limit)

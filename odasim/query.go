@@ -4,6 +4,7 @@ import (
 	"errors"
 	"math"
 	"net/url"
+	"slices"
 	"strings"
 
 	"odastream/odata"
@@ -91,11 +92,7 @@ func followsLinks(e odata.Expr) bool {
 	case *odata.Binary:
 		return followsLinks(e.L) || followsLinks(e.R)
 	case *odata.Call:
-		for _, a := range e.Args {
-			if followsLinks(a) {
-				return true
-			}
-		}
+		return slices.ContainsFunc(e.Args, followsLinks)
 	case *odata.Lambda:
 		return true
 	}

@@ -54,7 +54,7 @@ func (s *Server) rows(r *http.Request, request *odata.Request, f fault) reply {
 	}
 	v := s.view()
 	if request.Key == nil {
-		return s.page(r, request, page{set: t, query: newQuery(request, v)}, f)
+		return s.page(r, request, page{set: t, whole: true, query: newQuery(request, v)}, f)
 	}
 	one, exists := t.get(*request.Key)
 	if !exists {
@@ -91,14 +91,14 @@ func (s *Server) entity(r *http.Request, t *set, request *odata.Request, one rec
 
 // pathOf returns the path of a resource that has rows, for links.
 func pathOf(r odata.Resource) string {
-	path := url.PathEscape(r.Set.Name)
+	segments := []string{url.PathEscape(r.Set.Name)}
 	if r.Key != nil {
-		path += fmt.Sprintf("(%d)", *r.Key)
+		segments[0] += fmt.Sprintf("(%d)", *r.Key)
 	}
 	for _, l := range r.Links {
-		path += "/" + url.PathEscape(l.Name)
+		segments = append(segments, url.PathEscape(l.Name))
 	}
-	return path
+	return strings.Join(segments, "/")
 }
 
 // page answers a query of rows.

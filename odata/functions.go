@@ -3,6 +3,7 @@ package odata
 import (
 	"maps"
 	"slices"
+	"strings"
 )
 
 // signature is the types of a function's arguments and of its result. A Number takes an
@@ -46,7 +47,8 @@ func (s signature) accepts(args []Expr) bool {
 		return false
 	}
 	for i, a := range args {
-		if t := a.Type(); t != s.args[i] && t != Null && !(s.args[i] == Number && t == Int) {
+		t := a.Type()
+		if fits := t == s.args[i] || t == Null || s.args[i] == Number && t == Int; !fits {
 			return false
 		}
 	}
@@ -78,12 +80,9 @@ func (o option) call(name token, args []Expr) (Expr, error) {
 
 // write returns the signature as an error names it.
 func (s signature) write(name string) string {
-	text := name + "("
+	types := make([]string, len(s.args))
 	for i, t := range s.args {
-		if i > 0 {
-			text += ", "
-		}
-		text += t.String()
+		types[i] = t.String()
 	}
-	return text + ")"
+	return name + "(" + strings.Join(types, ", ") + ")"
 }

@@ -70,11 +70,11 @@ func compareNumbers(a, b any) int {
 }
 
 // collators are not safe for use by two goroutines at once.
-var collators = sync.Pool{New: func() any { return collate.New(language.Danish, collate.IgnoreCase) }}
+var collators = sync.Pool{New: func() any { return collate.New(language.Danish) }}
 
 // compareTexts compares texts in Danish order; those that differ in case alone tie.
 func compareTexts(a, b string) int {
 	c := collators.Get().(*collate.Collator)
 	defer collators.Put(c)
-	return c.CompareString(a, b)
+	return c.CompareString(fold(a), fold(b))
 }

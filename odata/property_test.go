@@ -4,62 +4,19 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
-	"strings"
 	"testing"
 	"time"
 	"unicode/utf8"
 
 	"pgregory.net/rapid"
 
+	"odastream/internal/test/conditions"
 	"odastream/odata"
 )
 
-// operand draws an expression of a type as text.
-func operand(t *rapid.T, typ odata.Type, depth int) string {
-	if depth == 0 {
-		return rapid.SampledFrom(leaves()[typ]).Draw(t, "leaf")
-	}
-	sub := func(typ odata.Type) string { return "(" + operand(t, typ, depth-1) + ")" }
-	op := func(ops ...string) string { return " " + rapid.SampledFrom(ops).Draw(t, "operator") + " " }
-	draws := map[odata.Type][]func() string{
-		odata.Bool: {
-			func() string { return sub(odata.Bool) + op("and", "or", "eq", "ne") + sub(odata.Bool) },
-			func() string { return "not " + sub(odata.Bool) },
-			func() string { return sub(odata.Int) + op("eq", "ne", "gt", "ge", "lt", "le") + sub(odata.Number) },
-			func() string { return sub(odata.Text) + op("eq", "ne", "gt", "ge", "lt", "le") + sub(odata.Text) },
-			func() string { return sub(odata.Time) + op("eq", "ne", "gt", "ge", "lt", "le") + sub(odata.Time) },
-			func() string {
-				return op("substringof", "startswith", "endswith") + "(" + sub(odata.Text) + "," + sub(odata.Text) + ")"
-			},
-			func() string { return "Sagstrin/" + op("any", "all") + "(s:" + sub(odata.Bool) + ")" },
-		},
-		odata.Int: {
-			func() string { return sub(odata.Int) + op("add", "sub", "mul", "div", "mod") + sub(odata.Int) },
-			func() string { return "-" + sub(odata.Int) },
-			func() string { return "length(" + sub(odata.Text) + ")" },
-			func() string { return "indexof(" + sub(odata.Text) + "," + sub(odata.Text) + ")" },
-			func() string { return op("year", "second") + "(" + sub(odata.Time) + ")" },
-		},
-		odata.Number: {
-			func() string { return sub(odata.Number) + op("add", "sub", "mul", "div", "mod") + sub(odata.Int) },
-			func() string { return op("round", "floor", "ceiling") + "(" + sub(odata.Number) + ")" },
-		},
-		odata.Text: {
-			func() string { return op("tolower", "toupper", "trim") + "(" + sub(odata.Text) + ")" },
-			func() string { return "concat(" + sub(odata.Text) + "," + sub(odata.Text) + ")" },
-			func() string {
-				return "replace(" + sub(odata.Text) + "," + sub(odata.Text) + "," + sub(odata.Text) + ")"
-			},
-			func() string { return "substring(" + sub(odata.Text) + "," + sub(odata.Int) + ")" },
-		},
-		odata.Time: {func() string { return operand(t, odata.Time, 0) }},
-	}
-	return strings.ReplaceAll(rapid.SampledFrom(draws[typ]).Draw(t, "form")(), "/ ", "/")
-}
-
 // leaves are expressions without parts.
-func leaves() map[odata.Type][]string {
-	return map[odata.Type][]string{
+func leaves() conditions.Leaves {
+	return conditions.Leaves{
 		odata.Bool:   {"true", "false", "null", "statsbudgetsag", "Sagstrin/any()"},
 		odata.Int:    {"0", "1", "-1", "9223372036854775807", "id", "statusid", "null"},
 		odata.Number: {"0.5", "-2.5", "1e308", "3.0d", "null"},
@@ -93,7 +50,7 @@ func TestAnyConditionIsReadWrittenAndEvaluated(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(rt *rapid.T) {
 		typ := rapid.SampledFrom([]odata.Type{odata.Bool, odata.Int, odata.Number, odata.Text, odata.Time}).Draw(rt, "type")
-		text := operand(rt, typ, rapid.IntRange(0, 4).Draw(rt, "depth"))
+		text := leaves().Draw(rt, typ, rapid.IntRange(0, 4).Draw(rt, "depth"))
 		r, err := model.Parse("Sag", "$orderby="+url.QueryEscape(text))
 		if err != nil {
 			rt.Fatalf("%s: %v", text, err)

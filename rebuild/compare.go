@@ -68,7 +68,7 @@ func (c *comparison) fill(ctx context.Context) error {
 	return err
 }
 
-var errRecreated = errors.New("it was made anew meanwhile; start again")
+var errRecreated = errors.New("it was recreated meanwhile; start again")
 
 // read adds the records after those in the table, and returns the next offsets.
 func (c *comparison) read(ctx context.Context) (next []int64, err error) {

@@ -23,7 +23,7 @@ func ofTheTopic() []mutant {
 			pkg: "./capture", tests: "TestARestoredDatabaseContinuesAboveTheTopicsSeq",
 		},
 		{
-			invariant: 8, rule: "a topic made anew is filled anew", file: "capture/fold.go",
+			invariant: 8, rule: "a recreated topic is filled again", file: "capture/fold.go",
 			old: "case known.TopicID != state.ID:", new: "case known.TopicID != state.ID && false:",
 			pkg: "./capture", tests: "TestARecreatedTopicWithRecordsOfOthersIsFilled",
 		},
@@ -48,12 +48,12 @@ func ofTheTopic() []mutant {
 func ofARecreatedTopic() []mutant {
 	return []mutant{
 		{
-			invariant: 8, rule: "a topic made anew tells of what was deleted meanwhile", file: "checkpoint/reset.go",
+			invariant: 8, rule: "a recreated topic tells of what was deleted meanwhile", file: "checkpoint/reset.go",
 			old: "UPDATE poller_ledger SET seq = 0, hash = NULL, spelling = 0, stamp = NULL, fields = NULL", new: "DELETE FROM poller_ledger",
 			pkg: "./capture", tests: "TestARecreatedTopicHasTheDeletesMadeMeanwhile|" + anyHistory, flags: histories,
 		},
 		{
-			rule: "a source that collapsed while its topic was made anew deletes nothing", file: "checkpoint/scan.go",
+			rule: "a source that collapsed while its topic was recreated deletes nothing", file: "checkpoint/scan.go",
 			old: "WHERE entity_type = $1 AND `+atSource", new: "WHERE entity_type = $1 AND hash IS NOT NULL`",
 			pkg: "./capture", tests: "TestARecreatedTopicOfACollapsedSourceDeletesNothing",
 		},

@@ -1,0 +1,97 @@
+package query
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"strconv"
+
+	"github.com/jackc/pgx/v5"
+
+	"odastream/odata"
+)
+
+// expand adds to rows those of the links of a shape: one statement for each link, whole
+// collections, by id.
+func expand(ctx context.Context, tx pgx.Tx, rows []odata.Element, shape odata.Shape) error {
+	for i := range rows {
+		rows[i].Linked = make([][]odata.Element, len(shape.Links))
+	}
+	for n, link := range shape.Links {
+		byValue := map[int64][]int{} // the rows that lead to a value
+		for i, row := range rows {
+			own, err := number(row.Data, link.Own)
+			if err != nil {
+				return err
+			}
+			if own != nil {
+				byValue[*own] = append(byValue[*own], i)
+			}
+		}
+		linked, values, err := readLinked(ctx, tx, link, byValue)
+		if err != nil {
+			return err
+		}
+		if err := expand(ctx, tx, linked, link.Shape); err != nil {
+			return err
+		}
+		for at, row := range linked {
+			for _, i := range byValue[values[at]] {
+				rows[i].Linked[n] = append(rows[i].Linked[n], row)
+			}
+		}
+	}
+	return nil
+}
+
+// readLinked returns the rows that a link leads to from any of the values, by id, and the
+// value of each.
+func readLinked(ctx context.Context, tx pgx.Tx, link odata.ExpandedLink, from map[int64][]int) (rows []odata.Element, values []int64, err error) {
+	if len(from) == 0 {
+		return nil, nil, nil
+	}
+	wanted := make([]int64, 0, len(from))
+	for v := range from {
+		wanted = append(wanted, v)
+	}
+	theirs := joined("t", link.Theirs)
+	sql := fmt.Sprintf("SELECT t.data::text, %s FROM parliamentary_data AS t WHERE %s AND %s = ANY ($1::bigint[]) ORDER BY t.entity_id",
+		theirs, isOf("t", link.Entity), theirs)
+	found, err := tx.Query(ctx, sql, wanted)
+	if err != nil {
+		return nil, nil, err
+	}
+	var row odata.Element
+	var value int64
+	_, err = pgx.ForEachRow(found, []any{&row.Data, &value}, func() error {
+		rows, values = append(rows, row), append(values, value)
+		row = odata.Element{}
+		return nil
+	})
+	return rows, values, err
+}
+
+// number returns a member of a row that a link compares; nil for null and for what is not
+// a whole number.
+func number(row []byte, name string) (*int64, error) {
+	value, err := odata.Member(row, name)
+	if err != nil {
+		return nil, err
+	}
+	return wholeNumber(string(value)), nil
+}
+
+// wholeNumber returns the number that a JSON value is; nil for another value. Postgres keeps
+// 5.0 as it was written.
+func wholeNumber(value string) *int64 {
+	n, err := strconv.ParseInt(value, 10, 64)
+	if err == nil {
+		return &n
+	}
+	f, err := strconv.ParseFloat(value, 64)
+	if err != nil || f != math.Trunc(f) || math.Abs(f) > math.MaxInt32 {
+		return nil
+	}
+	n = int64(f)
+	return &n
+}

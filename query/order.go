@@ -1,0 +1,86 @@
+package query
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"slices"
+
+	"odastream/odata"
+)
+
+// sortKey is a key of the order of a page, as SQL.
+type sortKey struct {
+	expr string // as it compares
+	raw  string // as it is, for the token of the next page
+	typ  string
+	desc bool
+}
+
+// sortKeys returns the keys of an order. The last is always the id, which never ties.
+func (c *compiler) sortKeys(order []odata.OrderKey) (keys []sortKey) {
+	for _, k := range order {
+		typ := postgresType(k.Expr.Type())
+		keys = append(keys, sortKey{expr: c.sortable(k.Expr, typ), raw: cast(c.value(k.Expr, typ), "text"), typ: typ, desc: k.Desc})
+		if isID(k.Expr) {
+			return keys
+		}
+	}
+	id := c.sources[0].alias + ".entity_id"
+	return append(keys, sortKey{expr: id, raw: cast(id, "text"), typ: "bigint"})
+}
+
+func isID(e odata.Expr) bool {
+	p, ok := e.(*odata.Path)
+	return ok && p.Var == 0 && len(p.Links) == 0 && p.Field.Name == "id"
+}
+
+// orderBy returns the key as a part of ORDER BY: null is before all values.
+func (k sortKey) orderBy() string {
+	if k.desc {
+		return k.expr + " DESC NULLS LAST"
+	}
+	return k.expr + " NULLS FIRST"
+}
+
+// after returns the condition that rows are behind the one with these values.
+func (c *compiler) after(keys []sortKey, values []*string) string {
+	behind := "false"
+	for i, k := range slices.Backward(keys) {
+		if values[i] == nil {
+			behind = fmt.Sprintf("(%s IS NOT NULL OR %s)", k.expr, behind)
+			if k.desc {
+				behind = fmt.Sprintf("(%s IS NULL AND %s)", k.expr, behind)
+			}
+			continue
+		}
+		value := cast(c.arg(*values[i], "text"), k.typ)
+		if k.typ == "text" {
+			value = lower(value)
+		}
+		beyond := fmt.Sprintf("%s > %s", k.expr, value)
+		if k.desc {
+			beyond = fmt.Sprintf("%s < %s OR %s IS NULL", k.expr, value, k.expr)
+		}
+		behind = fmt.Sprintf("(%s OR %s = %s AND %s)", beyond, k.expr, value, behind)
+	}
+	return behind
+}
+
+// writeToken writes the values of the last row of a page as a $skiptoken.
+func writeToken(values []*string) (string, error) {
+	text, err := json.Marshal(values)
+	return base64.RawURLEncoding.EncodeToString(text), err
+}
+
+// readToken returns the values of a $skiptoken.
+func readToken(token string, keys []sortKey) (values []*string, err error) {
+	text, err := base64.RawURLEncoding.DecodeString(token)
+	if err != nil {
+		return nil, ErrToken
+	}
+	if err := json.Unmarshal(text, &values); err != nil || len(values) != len(keys) {
+		return nil, ErrToken
+	}
+	return values, nil
+}

@@ -1,0 +1,212 @@
+package query
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"odastream/odata"
+	"odastream/schema"
+)
+
+// Reader answers requests from the copy. It is safe for concurrent use.
+type Reader struct{ pool *pgxpool.Pool }
+
+// NewReader returns a Reader on a pool, which stays the caller's to close. The pool's
+// statement_timeout bounds each statement.
+func NewReader(pool *pgxpool.Pool) *Reader { return &Reader{pool} }
+
+// Errors of requests that are well-formed.
+var (
+	// ErrNoRow says that a row that the path names does not exist.
+	ErrNoRow = errors.New("there is no such row")
+	// ErrNoValue says that an expression has no value for some row: a number that is too
+	// large, or a time that does not exist.
+	ErrNoValue = errors.New("an expression has no value")
+	// ErrToken says that a $skiptoken was not written for this request.
+	ErrToken = errors.New("the $skiptoken is not of this request")
+)
+
+// Page is an answer of rows.
+type Page struct {
+	Rows  []odata.Element
+	Count int64  // of all rows that match, if the request asks for it
+	Next  string // the $skiptoken of the rest; "" if there is none
+}
+
+// Rows returns rows of a request, limit at most, in its order. Where there are more, Next
+// leads on: rows that are written meanwhile shift no other.
+func (r *Reader) Rows(ctx context.Context, request *odata.Request, limit int) (page Page, err error) {
+	err = r.snapshot(ctx, func(tx pgx.Tx) error {
+		s, err := newSelection(ctx, tx, request)
+		if err != nil {
+			return err
+		}
+		if page, err = s.page(ctx, tx, request, limit); err != nil {
+			return err
+		}
+		if request.Count {
+			page.Count, err = s.count(ctx, tx)
+		}
+		return err
+	})
+	return page, err
+}
+
+// Row returns the one row of a request: ErrNoRow if there is none.
+func (r *Reader) Row(ctx context.Context, request *odata.Request) (row odata.Element, err error) {
+	err = r.snapshot(ctx, func(tx pgx.Tx) error {
+		if row, err = walk(ctx, tx, request.Resource, request.Links); err != nil {
+			return err
+		}
+		rows := []odata.Element{row}
+		err = expand(ctx, tx, rows, request.Shape)
+		row = rows[0]
+		return err
+	})
+	return row, err
+}
+
+// Count returns the number of rows of a request.
+func (r *Reader) Count(ctx context.Context, request *odata.Request) (n int64, err error) {
+	err = r.snapshot(ctx, func(tx pgx.Tx) error {
+		s, err := newSelection(ctx, tx, request)
+		if err != nil {
+			return err
+		}
+		n, err = s.count(ctx, tx)
+		return err
+	})
+	return n, err
+}
+
+// snapshot does work on the rows of one moment.
+func (r *Reader) snapshot(ctx context.Context, work func(pgx.Tx) error) error {
+	err := pgx.BeginTxFunc(ctx, r.pool, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}, work)
+	var refused *pgconn.PgError
+	if errors.As(err, &refused) && strings.HasPrefix(refused.Code, "22") {
+		return fmt.Errorf("%w: %s", ErrNoValue, refused.Message)
+	}
+	return err
+}
+
+// walk returns the row at the end of links to one row each, from the one that a path
+// names.
+func walk(ctx context.Context, tx pgx.Tx, path odata.Resource, links []schema.Link) (row odata.Element, err error) {
+	const one = `SELECT data::text FROM parliamentary_data WHERE entity_type = $1 AND entity_id = $2`
+	entity, id := path.Set.Name, path.Key
+	for {
+		if id == nil {
+			return row, ErrNoRow
+		}
+		if err := tx.QueryRow(ctx, one, entity, *id).Scan(&row.Data); err != nil {
+			if errors.Is(err, pgx.ErrNoRows) {
+				err = ErrNoRow
+			}
+			return row, err
+		}
+		if len(links) == 0 {
+			return row, nil
+		}
+		if id, err = number(row.Data, links[0].Own); err != nil {
+			return row, err
+		}
+		entity, links = links[0].Entity, links[1:]
+	}
+}
+
+// selection is the rows that a request asks for.
+type selection struct {
+	*compiler
+	table schema.Entity
+	where []string
+}
+
+// newSelection returns the rows of a request: those of an entity, or of a link.
+func newSelection(ctx context.Context, tx pgx.Tx, request *odata.Request) (*selection, error) {
+	s := &selection{compiler: newCompiler(), table: request.Entity}
+	alias := s.sources[0].alias
+	s.where = append(s.where, isOf(alias, request.Entity.Name))
+	if n := len(request.Links); n > 0 {
+		row, err := walk(ctx, tx, request.Resource, request.Links[:n-1])
+		if err != nil {
+			return nil, err
+		}
+		own, err := number(row.Data, request.Links[n-1].Own)
+		if err != nil {
+			return nil, err
+		}
+		s.where = append(s.where, joined(alias, request.Links[n-1].Theirs)+" = "+s.arg(own, "bigint"))
+	}
+	if request.Filter != nil {
+		s.where = append(s.where, s.condition(request.Filter, loose))
+	}
+	return s, nil
+}
+
+// from returns the tables and the condition.
+func (s *selection) from() string {
+	source := s.sources[0]
+	return " FROM parliamentary_data AS " + source.alias + source.joins + " WHERE " + strings.Join(s.where, " AND ")
+}
+
+func (s *selection) count(ctx context.Context, tx pgx.Tx) (n int64, err error) {
+	err = tx.QueryRow(ctx, "SELECT count(*)"+s.from(), s.args...).Scan(&n)
+	return n, err
+}
+
+// page returns the rows of a page, with those of the links that they are expanded by.
+func (s *selection) page(ctx context.Context, tx pgx.Tx, request *odata.Request, limit int) (page Page, err error) {
+	// The count is of all rows: what a page adds to the condition is not the selection's.
+	onPage := selection{compiler: s.copy(), table: s.table, where: slices.Clip(s.where)}
+	keys := onPage.sortKeys(request.OrderBy)
+	if request.SkipToken != "" {
+		values, err := readToken(request.SkipToken, keys)
+		if err != nil {
+			return page, err
+		}
+		onPage.where = append(onPage.where, onPage.after(keys, values))
+	}
+	rows, values, err := onPage.read(ctx, tx, keys, request.Skip, limit+1)
+	if err != nil {
+		return page, err
+	}
+	if len(rows) > limit {
+		rows = rows[:limit]
+		if limit > 0 {
+			if page.Next, err = writeToken(values[limit-1]); err != nil {
+				return page, err
+			}
+		}
+	}
+	page.Rows = rows
+	return page, expand(ctx, tx, rows, request.Shape)
+}
+
+// read returns rows in an order, and the values of its keys for each.
+func (s *selection) read(ctx context.Context, tx pgx.Tx, keys []sortKey, skip int64, limit int) (rows []odata.Element, values [][]*string, err error) {
+	var columns, order []string
+	for _, k := range keys {
+		columns, order = append(columns, k.raw), append(order, k.orderBy())
+	}
+	sql := fmt.Sprintf("SELECT %s.data::text, ARRAY[%s]%s ORDER BY %s LIMIT %s OFFSET %s", s.sources[0].alias, strings.Join(columns, ", "),
+		s.from(), strings.Join(order, ", "), s.arg(limit, "bigint"), s.arg(skip, "bigint"))
+	found, err := tx.Query(ctx, sql, s.args...)
+	if err != nil {
+		return nil, nil, err
+	}
+	var row odata.Element
+	var of []*string
+	_, err = pgx.ForEachRow(found, []any{&row.Data, &of}, func() error {
+		rows, values = append(rows, row), append(values, of)
+		row, of = odata.Element{}, nil
+		return nil
+	})
+	return rows, values, err
+}
