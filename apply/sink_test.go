@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"hash/fnv"
 	"log/slog"
 	"maps"
 	"slices"
@@ -19,6 +20,7 @@ import (
 	"odastream/cache"
 	"odastream/internal/test/faultproxy"
 	"odastream/internal/test/kafkatest"
+	"odastream/internal/test/machine"
 	"odastream/stream"
 )
 
@@ -269,6 +271,47 @@ func (g gate) Apply(ctx context.Context, b cache.Batch) (cache.Result, error) {
 
 func (r *rig) store() *cache.Store {
 	return cache.New(r.connect(r.url), r.config().Group, cache.Config{GIN: "off"}, slog.New(slog.DiscardHandler))
+}
+
+// A session that holds the lock of a topic's partition stops that topic: the others go on
+// after the time for which a batch waits for a lock.
+func TestALockedPartitionStopsNoOtherTopic(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, kafkatest.Fake(t), "Sag", "Aktør")
+	locked, err := r.pool.Begin(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = locked.Rollback(context.WithoutCancel(t.Context())) }()
+	if _, err := locked.Exec(t.Context(), "SET idle_in_transaction_session_timeout = 0"); err != nil {
+		t.Fatal(err)
+	}
+	for partition := range r.kafka.Partitions {
+		h := fnv.New64a()
+		fmt.Fprintf(h, "odastream apply %s/%d", r.kafka.Topic("Sag"), partition)
+		if _, err := locked.Exec(t.Context(), "SELECT pg_advisory_xact_lock($1)", int64(h.Sum64())); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r.publish(60)
+	stop := r.run(r.sink(r.url, r.config(), nil))
+	began := time.Now()
+	r.await("the other topic to be applied", func() bool {
+		return r.value("SELECT count(*) FROM sink_offsets WHERE topic = '"+r.kafka.Topic("Aktør")+"'") != "0"
+	})
+	if took, most := time.Since(began), machine.AtLeast(20*time.Second); took > most {
+		t.Errorf("the other topic was applied after %s, want %s at most", took, most)
+	}
+	if got := r.value("SELECT count(*) FROM sink_offsets WHERE topic = '" + r.kafka.Topic("Sag") + "'"); got != "0" {
+		t.Errorf("%s offsets of the locked topic are stored", got)
+	}
+	if err := locked.Rollback(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	r.awaitModel()
+	if err := stop(); err != nil {
+		t.Errorf("Run ended with %v", err)
+	}
 }
 
 func TestTroubleWithOneTopicPausesNoOther(t *testing.T) {

@@ -1,7 +1,6 @@
 package apply_test
 
 import (
-	"context"
 	"slices"
 	"testing"
 	"time"
@@ -12,6 +11,14 @@ import (
 	"odastream/internal/test/kafkatest"
 	"odastream/internal/test/machine"
 )
+
+// slowWrites makes every write to the cache last until the table slow has no row.
+const slowWrites = `CREATE TABLE slow (); INSERT INTO slow DEFAULT VALUES;
+CREATE FUNCTION wait_while_slow() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+    WHILE EXISTS (SELECT FROM slow) LOOP PERFORM pg_sleep(0.05); END LOOP;
+    RETURN NULL;
+END $$;
+CREATE TRIGGER slow BEFORE INSERT ON parliamentary_data FOR EACH STATEMENT EXECUTE FUNCTION wait_while_slow()`
 
 // A write to Postgres that takes longer than the session timeout costs no member its
 // membership: a sink sends heartbeats while it writes, and one that joins meanwhile gets
@@ -39,17 +46,12 @@ func TestAWriteLongerThanTheSessionEvictsNoMember(t *testing.T) {
 			r.publish(100)
 			r.awaitModel()
 			before := r.members()
-			locked, err := r.pool.Begin(t.Context())
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer func() { _ = locked.Rollback(context.WithoutCancel(t.Context())) }()
-			if _, err := locked.Exec(t.Context(), "SET idle_in_transaction_session_timeout = 0; LOCK TABLE parliamentary_data IN SHARE MODE"); err != nil {
+			if _, err := r.pool.Exec(t.Context(), slowWrites); err != nil {
 				t.Fatal(err)
 			}
 			r.publish(300)
 			r.await("both to wait for their write", func() bool {
-				return r.value("SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'parliamentary_data'::regclass") >= "2"
+				return r.value("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event = 'PgSleep'") >= "2"
 			})
 			began := time.Now()
 			twice := machine.Wait{For: "the session to be over twice", Progress: func() any { return time.Since(began).Truncate(time.Second) }}
@@ -62,7 +64,7 @@ func TestAWriteLongerThanTheSessionEvictsNoMember(t *testing.T) {
 			third := r.sinkOf(r.url, nil, session...)
 			stopThree := r.run(third)
 			r.await("a third to have its share", func() bool { return len(third.Status().Topics) > 0 && len(r.members()) == 3 })
-			if err := locked.Rollback(t.Context()); err != nil {
+			if _, err := r.pool.Exec(t.Context(), "DELETE FROM slow"); err != nil {
 				t.Fatal(err)
 			}
 			r.awaitModel()

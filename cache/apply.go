@@ -5,8 +5,9 @@ import (
 	"fmt"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
+
+	"odastream/internal/session"
 )
 
 // application is one batch that is being applied.
@@ -18,19 +19,17 @@ type application struct {
 	deleting []string // the entities that have a row to delete
 	history  bool     // whether history is written
 
-	result     Result
-	reappeared int64 // rows taken out of the deleted ones
-	lost       []string
+	result Result
 }
 
-// run makes one try, with four round trips: begin, copy, everything else, commit.
+// run makes one try, with three round trips: begin, copy, everything else.
 func (a *application) run(ctx context.Context) (Result, error) {
-	a.result, a.reappeared, a.lost = Result{}, 0, nil
+	a.result = Result{}
 	err := a.store.pool.AcquireFunc(ctx, func(conn *pgxpool.Conn) error {
 		if err := createStageTable(ctx, conn.Conn()); err != nil {
 			return err
 		}
-		err := pgx.BeginTxFunc(ctx, conn, txOptions, func(tx pgx.Tx) error { return a.write(ctx, tx) })
+		err := a.write(ctx, conn.Conn())
 		if isMissingPartition(err) {
 			// The session's cached list of partitions may lack one that another session is
 			// attaching. The next try uses another session.
@@ -42,50 +41,54 @@ func (a *application) run(ctx context.Context) (Result, error) {
 	return a.result, err
 }
 
-func (a *application) write(ctx context.Context, tx pgx.Tx) error {
-	if len(a.entries) > 0 {
-		reader := newStageReader(a.entries, a.store.cfg.TTL)
-		if _, err := tx.Conn().PgConn().CopyFrom(ctx, reader, copyStage); err != nil {
-			return fmt.Errorf("copy: %w", err)
-		}
-	}
-	b := &pgx.Batch{}
-	b.Queue(lockPartitions, a.batch.lockKeys())
-	a.store.queueMoves(b, a.batch.Moves, &a.lost)
-	a.queueRows(b)
-	queueDeadLetters(b, a.batch.DeadLetters)
-	if err := tx.SendBatch(ctx, b).Close(); err != nil {
+// write sends what is locked, compared and written as one message, with the commit, so
+// that the server holds no lock while it waits for us.
+func (a *application) write(ctx context.Context, conn *pgx.Conn) error {
+	var m session.Message
+	if len(a.entries) == 0 {
+		begin(&m, writerLock)
+	} else if err := a.stage(ctx, conn); err != nil {
 		return err
 	}
-	if err := conflictError(a.lost); err != nil {
-		return err // Invariant 2: without its offsets nothing is written
+	m.Add(lockPartitions, a.batch.lockKeys())
+	a.store.addMoves(&m, a.batch.Moves) // Invariant 2: without its offsets nothing is written
+	a.addRows(&m)
+	addDeadLetters(&m, a.batch.DeadLetters)
+	m.Add(`COMMIT`)
+	return m.Run(ctx, conn)
+}
+
+// stage begins a transaction and copies the entries to the stage.
+func (a *application) stage(ctx context.Context, conn *pgx.Conn) error {
+	var m session.Message
+	begin(&m, writerLock)
+	if err := m.Run(ctx, conn); err != nil {
+		return err
 	}
-	if !a.history && a.result.Updated+int(a.reappeared) > 0 {
-		return errHistory
+	reader := newStageReader(a.entries, a.store.cfg.TTL)
+	if _, err := conn.PgConn().CopyFrom(ctx, reader, copyStage); err != nil {
+		return session.Rollback(ctx, conn, fmt.Errorf("copy: %w", err))
 	}
 	return nil
 }
 
-func (a *application) queueRows(b *pgx.Batch) {
+func (a *application) addRows(m *session.Message) {
 	if len(a.entries) == 0 {
 		return
 	}
 	if a.history {
-		queueHistory(b, a.entities)
+		addHistory(m, a.entities)
 	}
-	b.Queue(upsertRows, a.entities).QueryRow(func(row pgx.Row) error {
-		return row.Scan(&a.result.Inserted, &a.result.Updated, &a.result.Unchanged)
-	})
-	b.Queue(removeReappeared, a.entities).Exec(func(tag pgconn.CommandTag) error {
-		a.reappeared = tag.RowsAffected()
-		return nil
-	})
+	m.Add(upsertRows, a.entities, a.history).Else(errHistory).Scan(&a.result.Inserted, &a.result.Updated, &a.result.Unchanged, nil)
+	m.Add(removeReappeared, a.entities, a.history).Else(errHistory)
 	for _, entity := range a.deleting {
-		b.Queue(deleteRows, entity).QueryRow(func(row pgx.Row) error {
+		m.Add(deleteRows, entity).Read(func(rows pgx.Rows) error {
 			var deleted, unchanged int
-			err := row.Scan(&deleted, &unchanged)
-			a.result.Deleted += deleted
-			a.result.Unchanged += unchanged
+			_, err := pgx.ForEachRow(rows, []any{&deleted, &unchanged}, func() error {
+				a.result.Deleted += deleted
+				a.result.Unchanged += unchanged
+				return nil
+			})
 			return err
 		})
 	}
@@ -115,7 +118,8 @@ const setRow = `        seq = excluded.seq,
 
 // upsertRows writes the newest change of each key. It keeps Invariant 3 twice:
 // against the row and against the deleted one. The check of the deleted rows costs
-// nothing while the batch's entities ($1) have none, as in a first load.
+// nothing while the batch's entities ($1) have none, as in a first load. It fails if a
+// row was changed and no history was written ($2).
 const upsertRows = `WITH written AS (
     INSERT INTO parliamentary_data AS p (entity_type, entity_id, data, seq, opdateringsdato, expires_at, since)
     SELECT s.entity_type, s.entity_id, s.data, s.seq, s.opdateringsdato, now() + make_interval(secs => s.ttl), s.since
@@ -131,19 +135,22 @@ const upsertRows = `WITH written AS (
     WHERE p.seq < excluded.seq
     RETURNING p.created_at = now() AS inserted, p.updated_at = now() AS changed
 )
-SELECT count(*) FILTER (WHERE inserted), count(*) FILTER (WHERE changed AND NOT inserted), count(*) FILTER (WHERE NOT changed)
+SELECT count(*) FILTER (WHERE inserted), count(*) FILTER (WHERE changed AND NOT inserted), count(*) FILTER (WHERE NOT changed),
+    1 / ($2 OR count(*) FILTER (WHERE changed AND NOT inserted) = 0)::integer
 FROM written`
 
-// removeReappeared takes rows that were created again out of the deleted ones. OFFSET
+// removeReappeared takes rows that were created again out of the deleted ones. It fails
+// if there are any and no history was written ($2). OFFSET
 // makes the planner look up each row of the stage by key: it knows the size of neither
 // table and would otherwise scan the deleted ones.
-const removeReappeared = `DELETE FROM parliamentary_deleted WHERE ctid = ANY (ARRAY(
+const removeReappeared = `WITH removed AS (DELETE FROM parliamentary_deleted WHERE ctid = ANY (ARRAY(
     SELECT x.ctid FROM pg_temp.odastream_stage s, LATERAL (
         SELECT d.ctid FROM parliamentary_deleted d
         WHERE d.entity_type = s.entity_type AND d.entity_id = s.entity_id AND d.seq < s.seq OFFSET 0) x
     WHERE s.last AND NOT s.removes AND s.entity_type = ANY ($1::text[])
       AND EXISTS (SELECT FROM unnest($1::text[]) AS e (name), LATERAL (
-             SELECT FROM parliamentary_deleted d WHERE d.entity_type = e.name ORDER BY d.entity_id LIMIT 1) x)))`
+             SELECT FROM parliamentary_deleted d WHERE d.entity_type = e.name ORDER BY d.entity_id LIMIT 1) x))) RETURNING 1)
+SELECT 1 / ($2 OR count(*) = 0)::integer FROM removed`
 
 // deleteRows moves the deleted rows of one entity ($1) to parliamentary_deleted,
 // with their last content: the row's, or what an earlier change of the same

@@ -23,7 +23,7 @@ func BenchmarkApply(b *testing.B) {
 	url := pgtest.Migrated(b)
 	for _, gin := range []string{"off", "on"} {
 		store := New(open(b, url), "bench", Config{GIN: gin}, quiet())
-		if err := store.Prepare(b.Context()); err != nil {
+		if err := store.MaintainIndex(b.Context()); err != nil {
 			b.Fatal(err)
 		}
 		b.Run("first/gin="+gin, func(b *testing.B) { benchApply(b, store, schema.Snapshot, 1, 1) })

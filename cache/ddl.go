@@ -10,6 +10,8 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
+
+	"odastream/internal/session"
 )
 
 // lockWithin bounds how long a statement that changes tables waits for a lock: whoever
@@ -43,38 +45,32 @@ func isLocked(err error) bool {
 	return errors.As(err, &pg) && (pg.Code == "55P03" || pg.Code == "40P01")
 }
 
-// changeTables runs do in a transaction that waits for each lock no longer than
-// lockWithin. If one is not free it returns a *lockedError; the caller tries again later.
-func (s *Store) changeTables(ctx context.Context, do func(tx pgx.Tx) error) error {
-	return s.pool.AcquireFunc(ctx, func(conn *pgxpool.Conn) error { return s.changeTablesOn(ctx, conn, do) })
+// changeTables runs the statements that change adds, as one message and one transaction
+// that waits for each lock no longer than lockWithin. If one is not free it returns a
+// *lockedError; the caller tries again later.
+func (s *Store) changeTables(ctx context.Context, change func(m *session.Message)) error {
+	return s.pool.AcquireFunc(ctx, func(conn *pgxpool.Conn) error { return s.changeTablesOn(ctx, conn.Conn(), change) })
 }
 
-func (s *Store) changeTablesOn(ctx context.Context, conn *pgxpool.Conn, do func(tx pgx.Tx) error) error {
+func (s *Store) changeTablesOn(ctx context.Context, conn *pgx.Conn, change func(m *session.Message)) error {
+	var pid int
+	// A pooler between us and the server gives the connection another number.
+	if err := conn.QueryRow(ctx, `SELECT pg_backend_pid()`).Scan(&pid); err != nil {
+		return err
+	}
+	var m session.Message
+	begin(&m, lockWithin)
+	change(&m)
+	m.Add(`COMMIT`)
 	var locked lockedError
-	err := pgx.BeginTxFunc(ctx, conn, txOptions, func(tx pgx.Tx) error {
-		pid, err := boundLocks(ctx, tx)
-		if err != nil {
-			return err
-		}
-		stop := s.watchLocks(ctx, pid, func(lock, holder string) { locked.lock, locked.holder = lock, holder })
-		defer stop()
-		return do(tx)
-	})
+	stop := s.watchLocks(ctx, pid, func(lock, holder string) { locked.lock, locked.holder = lock, holder })
+	err := m.Run(ctx, conn)
+	stop()
 	if isLocked(err) {
 		locked.cause = err
 		return &locked
 	}
 	return err
-}
-
-// boundLocks sets the transaction's lock_timeout and returns its session's process.
-func boundLocks(ctx context.Context, tx pgx.Tx) (pid int, err error) {
-	if _, err = tx.Exec(ctx, fmt.Sprintf(`SET LOCAL lock_timeout = %d`, lockWithin.Milliseconds())); err != nil {
-		return 0, err
-	}
-	// A pooler between us and the server gives the connection another number.
-	err = tx.QueryRow(ctx, `SELECT pg_backend_pid()`).Scan(&pid)
-	return pid, err
 }
 
 // showBlockers returns the lock that a session waits for, and the sessions that block it.
@@ -112,11 +108,11 @@ func (s *Store) watchLocks(ctx context.Context, pid int, tell func(lock, holder 
 }
 
 // untilUnlocked calls try until it fails for another reason than a lock, or succeeds. It
-// logs each wait.
+// logs each wait. In UpkeepOnce it calls try once.
 func (s *Store) untilUnlocked(ctx context.Context, what string, try func() error) error {
 	for {
 		err := try()
-		if !isLocked(err) {
+		if !isLocked(err) || s.once {
 			return err
 		}
 		var locked *lockedError

@@ -109,7 +109,7 @@ const lockFrozen = `SELECT pg_advisory_xact_lock_shared(` + expiryLock + `)`
 func prepared(gin string) func(*Store) error {
 	return func(s *Store) error {
 		s.cfg.GIN = gin
-		return s.Prepare(context.Background())
+		return s.MaintainIndex(context.Background())
 	}
 }
 

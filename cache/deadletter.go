@@ -3,8 +3,7 @@ package cache
 import (
 	"time"
 
-	"github.com/jackc/pgx/v5"
-
+	"odastream/internal/session"
 	"odastream/schema"
 )
 
@@ -18,7 +17,7 @@ ON CONFLICT (topic, partition, "offset") DO UPDATE SET key = excluded.key, class
     error = excluded.error, state = 'open', failed_at = excluded.failed_at, seq = excluded.seq, changed_at = now()
 WHERE d.key IS DISTINCT FROM excluded.key`
 
-func queueDeadLetters(b *pgx.Batch, dead []DeadLetter) {
+func addDeadLetters(m *session.Message, dead []DeadLetter) {
 	if len(dead) == 0 {
 		return
 	}
@@ -32,5 +31,5 @@ func queueDeadLetters(b *pgx.Batch, dead []DeadLetter) {
 		errs, failed = append(errs, schema.StorableText(l.Error)), append(failed, l.FailedAt)
 		seqs = append(seqs, l.Seq)
 	}
-	b.Queue(insertDeadLetters, topics, partitions, offsets, keys, classes, states, errs, failed, seqs)
+	m.Add(insertDeadLetters, topics, partitions, offsets, keys, classes, states, errs, failed, seqs)
 }

@@ -7,7 +7,9 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgtype/zeronull"
+	"github.com/jackc/pgx/v5/pgxpool"
 
+	"odastream/internal/session"
 	"odastream/schema"
 )
 
@@ -123,16 +125,18 @@ func (s *Store) MarkSuperseded(ctx context.Context) (int, error) {
 	const query = `UPDATE dead_letters u SET state = 'superseded', changed_at = now()
 FROM (SELECT d.topic, d.partition, d."offset", d.seq FROM dead_letters d, ` + cacheSeq + ` WHERE d.state = 'open' AND cached.seq >= d.seq) o
 WHERE u.topic = o.topic AND u.partition = o.partition AND u."offset" = o."offset" AND u.seq = o.seq AND u.state = 'open'`
-	var n int64
-	err := pgx.BeginTxFunc(ctx, s.pool, txOptions, func(tx pgx.Tx) error {
-		tag, err := tx.Exec(ctx, query)
-		n = tag.RowsAffected()
-		return err
+	n := 0
+	err := s.pool.AcquireFunc(ctx, func(conn *pgxpool.Conn) error {
+		var m session.Message
+		begin(&m, writerLock)
+		m.Add(query).Count(&n)
+		m.Add(`COMMIT`)
+		return m.Run(ctx, conn.Conn())
 	})
 	if err != nil {
 		return 0, fmt.Errorf("mark superseded dead letters: %w", err)
 	}
-	return int(n), nil
+	return n, nil
 }
 
 // SetDeadLetterState stores a dead letter's new state, and returns when. It returns false, and
@@ -141,7 +145,7 @@ WHERE u.topic = o.topic AND u.partition = o.partition AND u."offset" = o."offset
 func (s *Store) SetDeadLetterState(ctx context.Context, at TopicPartitionOffset, as DeadLetterState) (when time.Time, stored bool, err error) {
 	const query = `UPDATE dead_letters SET state = $4, changed_at = now()
 WHERE topic = $1 AND partition = $2 AND "offset" = $3 AND (state = 'open' OR state = 'superseded' AND $4 = 'discarded') RETURNING changed_at`
-	rows, err := s.pool.Query(ctx, query, at.Topic, at.Partition, at.Offset, as)
+	rows, err := s.pool.Query(ctx, query, pgx.QueryExecModeSimpleProtocol, at.Topic, at.Partition, at.Offset, string(as))
 	if err != nil {
 		return when, false, fmt.Errorf("set state of dead letter %s: %w", at, err)
 	}
@@ -160,7 +164,7 @@ WHERE topic = $1 AND partition = $2 AND "offset" = $3 AND (state = 'open' OR sta
 func (s *Store) FailAgain(ctx context.Context, l DeadLetter) error {
 	const query = `UPDATE dead_letters SET class = $4, sqlstate = NULLIF($5, ''), error = $6, changed_at = now()
 WHERE topic = $1 AND partition = $2 AND "offset" = $3 AND state = 'open'`
-	if _, err := s.pool.Exec(ctx, query, l.Topic, l.Partition, l.Offset, l.Class, l.SQLState, schema.StorableText(l.Error)); err != nil {
+	if _, err := s.pool.Exec(ctx, query, pgx.QueryExecModeSimpleProtocol, l.Topic, l.Partition, l.Offset, l.Class, l.SQLState, schema.StorableText(l.Error)); err != nil {
 		return fmt.Errorf("store the new error of dead letter %s: %w", l.ID(), err)
 	}
 	return nil

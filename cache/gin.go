@@ -2,10 +2,13 @@ package cache
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
+
+	"odastream/internal/session"
 )
 
 // The statements about the GIN index. A partition's index that is not part of the
@@ -38,18 +41,34 @@ WHERE c.relname ~ '^parliamentary_data_gin_[0-9]+$' AND NOT c.relispartition AND
 ORDER BY i.indexrelid`
 )
 
-// prepareGIN creates or drops the GIN index. One session at a time does it.
-func (s *Store) prepareGIN(ctx context.Context) error {
-	return s.pool.AcquireFunc(ctx, func(conn *pgxpool.Conn) error {
+// How long a build of a partition's index waits for the transactions that use the
+// partition or have an old snapshot, in a try of a sink that runs, and in the only try of
+// one that does not. Readers and writers do not wait for the build meanwhile.
+const (
+	buildWithin     = 10 * time.Minute
+	buildWithinOnce = lockWithin
+)
+
+// settingsOfGIN are for the session of a change. A process that is frozen between two of
+// its statements keeps the lock no longer than this session may be idle, which is longer
+// than lockPause.
+const settingsOfGIN = `SET statement_timeout = 0; SET idle_session_timeout = '30s'; SET lock_timeout = %d`
+
+// MaintainIndex creates or drops the GIN index as the settings want it. It waits for
+// locks as changes of the tables do, and logs for which. One session at a time does it:
+// if another one is at it, MaintainIndex does nothing.
+func (s *Store) MaintainIndex(ctx context.Context) error {
+	err := s.pool.AcquireFunc(ctx, func(pooled *pgxpool.Conn) error {
+		conn := pooled.Conn()
 		if done, err := s.ginIsAsWanted(ctx, conn); err != nil || done {
 			return err
 		}
 		// The settings and the lock end with the session.
-		defer func() { _ = conn.Conn().Close(context.WithoutCancel(ctx)) }()
-		if _, err := conn.Exec(ctx, `SET statement_timeout = 0; SET lock_timeout = 0`); err != nil {
+		defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }()
+		if _, err := conn.Exec(ctx, fmt.Sprintf(settingsOfGIN, s.buildWithin().Milliseconds())); err != nil {
 			return err
 		}
-		if err := waitForGIN(ctx, conn); err != nil {
+		if locked, err := tryGIN(ctx, conn); err != nil || !locked {
 			return err
 		}
 		if done, err := s.ginIsAsWanted(ctx, conn); err != nil || done {
@@ -60,41 +79,61 @@ func (s *Store) prepareGIN(ctx context.Context) error {
 		}
 		return s.buildGIN(ctx, conn)
 	})
+	if err != nil {
+		return fmt.Errorf("maintain the GIN index: %w", err)
+	}
+	return nil
 }
 
-func (s *Store) ginIsAsWanted(ctx context.Context, conn *pgxpool.Conn) (bool, error) {
-	var there bool
-	if err := conn.QueryRow(ctx, hasGIN).Scan(&there); err != nil || there || s.cfg.GIN != "off" {
+// tryGIN tries to take the lock for lockWithin, without waiting within a statement: a
+// concurrent build waits for each statement that began before it.
+func tryGIN(ctx context.Context, conn *pgx.Conn) (locked bool, err error) {
+	const pause = lockWithin / 8
+	for range lockWithin / pause {
+		if err := conn.QueryRow(ctx, lockGIN, pgx.QueryExecModeSimpleProtocol).Scan(&locked); err != nil || locked {
+			return locked, err
+		}
+		select {
+		case <-ctx.Done():
+			return false, ctx.Err()
+		case <-time.After(pause):
+		}
+	}
+	return false, nil
+}
+
+func (s *Store) buildWithin() time.Duration {
+	if s.once {
+		return buildWithinOnce
+	}
+	return buildWithin
+}
+
+func (s *Store) ginIsAsWanted(ctx context.Context, conn *pgx.Conn) (bool, error) {
+	there, err := hasIndex(ctx, conn)
+	if err != nil || there || s.cfg.GIN != "off" {
 		return there && s.cfg.GIN != "off", err
 	}
 	parts, err := statements(ctx, conn, dropParts, false)
 	return len(parts) == 0, err
 }
 
-// waitForGIN takes the lock without waiting within a statement: a concurrent build waits
-// for each statement that began before it.
-func waitForGIN(ctx context.Context, conn *pgxpool.Conn) error {
-	for {
-		var locked bool
-		if err := conn.QueryRow(ctx, lockGIN).Scan(&locked); err != nil || locked {
-			return err
-		}
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-time.After(lockWithin / 4):
-		}
-	}
+func hasIndex(ctx context.Context, conn *pgx.Conn) (there bool, err error) {
+	err = conn.QueryRow(ctx, hasGIN, pgx.QueryExecModeSimpleProtocol).Scan(&there)
+	return there, err
 }
 
 // buildGIN builds the index of each partition while others write, and then the parent's,
 // which takes those over without building them again. That waits for writers two seconds
 // at a time, and for no reader; ALTER INDEX … ATTACH PARTITION would wait for readers.
-func (s *Store) buildGIN(ctx context.Context, conn *pgxpool.Conn) error {
-	if err := s.concurrently(ctx, conn, dropParts, true); err != nil {
-		return err
-	}
-	if err := s.concurrently(ctx, conn, buildParts); err != nil {
+func (s *Store) buildGIN(ctx context.Context, conn *pgx.Conn) error {
+	err := s.untilUnlocked(ctx, "build the GIN index", func() error {
+		if err := s.concurrently(ctx, conn, dropParts, true); err != nil {
+			return err
+		}
+		return s.concurrently(ctx, conn, buildParts)
+	})
+	if err != nil {
 		return err
 	}
 	return s.changeGIN(ctx, conn, "create the GIN index", createGIN)
@@ -103,9 +142,9 @@ func (s *Store) buildGIN(ctx context.Context, conn *pgxpool.Conn) error {
 // removeGIN drops the index at once, because Postgres can neither drop a parent's index
 // concurrently nor detach a partition's. That takes milliseconds once no other session
 // uses the table, and waits for them two seconds at a time.
-func (s *Store) removeGIN(ctx context.Context, conn *pgxpool.Conn) error {
-	var there bool
-	if err := conn.QueryRow(ctx, hasGIN).Scan(&there); err != nil {
+func (s *Store) removeGIN(ctx context.Context, conn *pgx.Conn) error {
+	there, err := hasIndex(ctx, conn)
+	if err != nil {
 		return err
 	}
 	if there {
@@ -114,48 +153,58 @@ func (s *Store) removeGIN(ctx context.Context, conn *pgxpool.Conn) error {
 			return err
 		}
 	}
-	return s.concurrently(ctx, conn, dropParts, false)
+	return s.untilUnlocked(ctx, "drop what was built of the GIN index", func() error {
+		return s.concurrently(ctx, conn, dropParts, false)
+	})
 }
 
-func (s *Store) changeGIN(ctx context.Context, conn *pgxpool.Conn, what, sql string) error {
+func (s *Store) changeGIN(ctx context.Context, conn *pgx.Conn, what, sql string) error {
 	return s.untilUnlocked(ctx, what, func() error {
-		return s.changeTablesOn(ctx, conn, func(tx pgx.Tx) error {
-			_, err := tx.Exec(ctx, `SET LOCAL statement_timeout = '30s'; `+sql)
-			return err
+		return s.changeTablesOn(ctx, conn, func(m *session.Message) {
+			m.Add(`SET LOCAL statement_timeout = '30s'`)
+			m.Add(sql)
 		})
 	})
 }
 
-// concurrently runs the statements that query returns. They wait for the transactions
-// that use the table or have an old snapshot, without a bound: nobody waits for them
-// but others that change the table.
-func (s *Store) concurrently(ctx context.Context, conn *pgxpool.Conn, query string, args ...any) error {
+// concurrently runs the statements that query returns. If one waits too long for the
+// transactions that use the table or have an old snapshot, it returns a *lockedError.
+// Only others that change the table wait for it.
+func (s *Store) concurrently(ctx context.Context, conn *pgx.Conn, query string, args ...any) error {
 	all, err := statements(ctx, conn, query, args...)
 	if err != nil || len(all) == 0 {
 		return err
 	}
 	var pid int
-	if err := conn.QueryRow(ctx, `SELECT pg_backend_pid()`).Scan(&pid); err != nil {
+	if err := conn.QueryRow(ctx, `SELECT pg_backend_pid()`, pgx.QueryExecModeSimpleProtocol).Scan(&pid); err != nil {
 		return err
 	}
 	var logged time.Time
+	var locked lockedError
 	stop := s.watchLocks(ctx, pid, func(lock, holder string) {
+		locked.lock, locked.holder = lock, holder
 		if time.Since(logged) > s.lockPause {
 			logged = time.Now()
 			s.log.WarnContext(ctx, "the GIN index waits for other sessions", "lock", lock, "blocked_by", holder)
 		}
 	})
-	defer stop()
 	for _, sql := range all {
-		if _, err := conn.Exec(ctx, sql); err != nil {
-			return err
+		if _, err = conn.Exec(ctx, sql); err != nil {
+			break
 		}
 	}
-	return nil
+	stop()
+	if isLocked(err) {
+		locked.cause = err
+		return &locked
+	}
+	return err
 }
 
-func statements(ctx context.Context, conn *pgxpool.Conn, query string, args ...any) ([]string, error) {
-	rows, err := conn.Query(ctx, query, args...)
+// statements returns the statements that query returns. It is sent as one message, like
+// all of this session's.
+func statements(ctx context.Context, conn *pgx.Conn, query string, args ...any) ([]string, error) {
+	rows, err := conn.Query(ctx, query, append([]any{pgx.QueryExecModeSimpleProtocol}, args...)...)
 	if err != nil {
 		return nil, err
 	}

@@ -40,7 +40,7 @@ func TestTheGINIndexIsBuiltBesideWriters(t *testing.T) {
 			mustApply(t, s, record("Ny", 1, 1, `{"a":1}`))
 			cancel()
 			if err := machine.Recv(t, "the build to end early", done); !errors.Is(err, context.Canceled) {
-				t.Errorf("Prepare whose context ends = %v, want %v", err, context.Canceled)
+				t.Errorf("MaintainIndex whose context ends = %v, want %v", err, context.Canceled)
 			}
 			if got := pgtest.Lines(t, s.pool, ginParts); !strings.HasPrefix(got, "false") {
 				t.Errorf("index after a build that was cut off: %q, want an invalid one", got)
@@ -65,6 +65,6 @@ func prepareInBackground(t *testing.T, s *Store, gin string) (done <-chan error,
 	ctx, cancel := context.WithCancel(t.Context())
 	cfg, errs := s.cfg, make(chan error, 1)
 	cfg.GIN = gin
-	go func() { errs <- New(s.pool, "test", cfg, quiet()).Prepare(ctx) }()
+	go func() { errs <- New(s.pool, "test", cfg, quiet()).MaintainIndex(ctx) }()
 	return errs, cancel
 }

@@ -3,22 +3,22 @@ package cache
 import (
 	"errors"
 
-	"github.com/jackc/pgx/v5"
+	"odastream/internal/session"
 )
 
 // errHistory ends a try without history that changed an existing row or created a
 // deleted one again.
 var errHistory = errors.New("batch needs its history written")
 
-// queueHistory adds the history of each entity's records to b, to be run under the
+// addHistory adds the history of each entity's records to m, to be run under the
 // partitions' locks before the rows are written. One entity a statement, so that
 // the plan has only its partitions.
 //
 // A batch of snapshots is first tried without it: a first load finds no rows and needs
 // no look-up.
-func queueHistory(b *pgx.Batch, entities []string) {
+func addHistory(m *session.Message, entities []string) {
 	for _, entity := range entities {
-		b.Queue(recordHistory, entity)
+		m.Add(recordHistory, entity)
 	}
 }
 

@@ -21,7 +21,7 @@ ORDER BY 1`
 func TestSettingsOfTheDatabaseChangeNoResult(t *testing.T) {
 	t.Parallel()
 	s := New(open(t, pgtest.Hostile(t)), "test", Config{GIN: "on"}, quiet())
-	if err := s.Prepare(t.Context()); err != nil {
+	if err := s.MaintainIndex(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	for seq, name := range []string{"Søren", "Åse"} {

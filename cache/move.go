@@ -2,6 +2,7 @@ package cache
 
 import (
 	"context"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"hash/fnv"
@@ -9,7 +10,9 @@ import (
 	"strings"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
 
+	"odastream/internal/session"
 	"odastream/schema"
 )
 
@@ -54,11 +57,13 @@ func (s *Store) Positions(ctx context.Context) (map[schema.TopicPartition]schema
 // stored position is another one now, Reset returns ErrOffsetConflict and changes
 // nothing.
 func (s *Store) Reset(ctx context.Context, tp schema.TopicPartition, was, now schema.Position) error {
-	err := pgx.BeginTxFunc(ctx, s.pool, txOptions, func(tx pgx.Tx) error {
-		if _, err := tx.Exec(ctx, lockPartitions, []int64{lockKey(tp)}); err != nil {
-			return err
-		}
-		return s.reset(ctx, tx, tp, was, now)
+	err := s.pool.AcquireFunc(ctx, func(conn *pgxpool.Conn) error {
+		var m session.Message
+		begin(&m, writerLock)
+		m.Add(lockPartitions, []int64{lockKey(tp)})
+		s.addReset(&m, tp, was, now)
+		m.Add(`COMMIT`)
+		return m.Run(ctx, conn.Conn())
 	})
 	if err != nil {
 		return fmt.Errorf("reset offset of %s/%d to %d: %w", tp.Topic, tp.Partition, now.Next, err)
@@ -66,25 +71,25 @@ func (s *Store) Reset(ctx context.Context, tp schema.TopicPartition, was, now sc
 	return nil
 }
 
-func (s *Store) reset(ctx context.Context, tx pgx.Tx, tp schema.TopicPartition, was, now schema.Position) error {
+func (s *Store) addReset(m *session.Message, tp schema.TopicPartition, was, now schema.Position) {
 	const (
 		insert = `INSERT INTO sink_offsets (group_id, topic, partition, topic_id, next_offset) VALUES ($1, $2, $3, $4, $5)
 ON CONFLICT (group_id, topic, partition) DO NOTHING`
 		update = `UPDATE sink_offsets SET topic_id = $4, next_offset = $5, updated_at = now()
 WHERE group_id = $1 AND topic = $2 AND partition = $3 AND topic_id = $6 AND next_offset = $7`
+		changed = `WITH changed AS (%s RETURNING 1) SELECT 1 / count(*) FROM changed`
 	)
-	query, args := insert, []any{s.group, tp.Topic, tp.Partition, now.TopicID, now.Next}
+	query, args := insert, []any{s.group, tp.Topic, tp.Partition, hexID(now.TopicID), now.Next}
 	if was.TopicID != [16]byte{} {
-		query, args = update, append(args, was.TopicID, was.Next)
+		query, args = update, append(args, hexID(was.TopicID), was.Next)
 	}
-	tag, err := tx.Exec(ctx, query, args...)
-	if err == nil && tag.RowsAffected() == 0 {
-		err = ErrOffsetConflict
-	}
-	return err
+	m.Add(fmt.Sprintf(changed, query), args...).Else(ErrOffsetConflict)
 }
 
-// The statement compares, because what was read before the lock may be old.
+func hexID(id [16]byte) string { return hex.EncodeToString(id[:]) }
+
+// The statement compares, because what was read before the lock may be old. It fails
+// unless all of the $7 moves are made.
 const moveOffsets = `WITH m AS (
     SELECT * FROM unnest($2::text[], $3::integer[], $4::uuid[], $5::bigint[], $6::bigint[]) AS m (topic, partition, topic_id, was, next)
 ), updated AS (
@@ -98,43 +103,43 @@ const moveOffsets = `WITH m AS (
     ON CONFLICT (group_id, topic, partition) DO NOTHING
     RETURNING topic, partition
 )
-SELECT topic, partition FROM updated UNION ALL SELECT topic, partition FROM inserted`
+SELECT 1 / (count(*) = $7)::integer FROM (SELECT FROM updated UNION ALL SELECT FROM inserted) AS moved`
 
-// queueMoves adds the moves to b. Once b has run, lost has the refused ones by name.
-func (s *Store) queueMoves(b *pgx.Batch, moves []Move, lost *[]string) {
+func (s *Store) addMoves(m *session.Message, moves []Move) {
 	if len(moves) == 0 {
 		return
 	}
-	var topics []string
+	var topics, ids []string
 	var partitions []int32
-	var ids [][16]byte
 	var from, to []int64
 	for _, m := range moves {
-		topics, partitions, ids = append(topics, m.Topic), append(partitions, m.Partition), append(ids, m.TopicID)
+		topics, partitions, ids = append(topics, m.Topic), append(partitions, m.Partition), append(ids, hexID(m.TopicID))
 		from, to = append(from, m.From), append(to, m.To)
 	}
-	b.Queue(moveOffsets, s.group, topics, partitions, ids, from, to).Query(func(rows pgx.Rows) error {
-		moved, err := pgx.CollectRows(rows, pgx.RowToStructByPos[schema.TopicPartition])
-		for _, m := range moves {
-			if !slices.Contains(moved, m.TopicPartition) {
-				*lost = append(*lost, fmt.Sprintf("%s/%d at %d", m.Topic, m.Partition, m.From))
-			}
-		}
-		return err
-	})
+	m.Add(moveOffsets, s.group, topics, partitions, ids, from, to, len(moves)).Else(ErrOffsetConflict)
 }
 
-func conflictError(lost []string) error {
-	if len(lost) == 0 {
-		return nil
+// conflictError returns err with the moves that do not fit the stored offsets.
+func (s *Store) conflictError(ctx context.Context, moves []Move, err error) error {
+	stored, failed := s.Positions(ctx)
+	if failed != nil {
+		return err
 	}
-	return fmt.Errorf("%s: %w", strings.Join(lost, ", "), ErrOffsetConflict)
+	var lost []string
+	for _, m := range moves {
+		at, known := stored[m.TopicPartition]
+		if known && (at.TopicID != m.TopicID || at.Next != m.From) || !known && m.From > 0 {
+			lost = append(lost, fmt.Sprintf("%s/%d at %d", m.Topic, m.Partition, m.From))
+		}
+	}
+	return fmt.Errorf("%s: %w", strings.Join(lost, ", "), err)
 }
 
 // Every writer of a partition's rows holds its lock until the commit. It also holds the
-// expiry lock in shared mode, because expiry removes rows of any partition.
-const lockPartitions = `SELECT pg_advisory_xact_lock_shared(` + expiryLock + `)
-UNION ALL SELECT pg_advisory_xact_lock(k) FROM unnest($1::bigint[]) AS k`
+// expiry lock in shared mode, because expiry removes rows of any partition; it takes it
+// last, so that it does not keep the expiry waiting while it waits itself.
+const lockPartitions = `SELECT pg_advisory_xact_lock(k) FROM unnest($1::bigint[]) AS k
+UNION ALL SELECT pg_advisory_xact_lock_shared(` + expiryLock + `)`
 
 // lockKeys returns the locks of the batch's partitions in the order in which
 // every writer takes them.

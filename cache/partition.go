@@ -2,12 +2,12 @@ package cache
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"hash/fnv"
 	"strings"
 
-	"github.com/jackc/pgx/v5"
-
+	"odastream/internal/session"
 	"odastream/schema"
 )
 
@@ -30,38 +30,40 @@ func (s *Store) makePartitions(ctx context.Context, entities []string) error {
 const (
 	lockPartitionNames = `SELECT pg_advisory_xact_lock(hashtextextended('odastream parliamentary_data partitions', 0))`
 
-	hasPartition = `SELECT EXISTS (SELECT FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
-WHERE i.inhparent = 'parliamentary_data'::regclass AND pg_get_expr(c.relpartbound, c.oid) = format('FOR VALUES IN (%L)', $1::text))`
+	lacksPartition = `SELECT 1 / (NOT EXISTS (SELECT FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
+WHERE i.inhparent = 'parliamentary_data'::regclass AND pg_get_expr(c.relpartbound, c.oid) = format('FOR VALUES IN (%L)', $1::text)))::integer`
 
-	partitionDDL = `SELECT format('CREATE TABLE %1$I (LIKE parliamentary_data INCLUDING ALL);
-ALTER TABLE parliamentary_data ATTACH PARTITION %1$I FOR VALUES IN (%2$L)',
-    CASE WHEN EXISTS (SELECT FROM pg_class WHERE relname = $2 AND relnamespace = current_schema()::regnamespace)
-         THEN $3::text ELSE $2::text END, $1::text)`
+	partitionDDL = `SELECT format('CREATE TABLE %I (LIKE parliamentary_data INCLUDING ALL)', n.name),
+    format('ALTER TABLE parliamentary_data ATTACH PARTITION %I FOR VALUES IN (%L)', n.name, $1::text)
+FROM (SELECT CASE WHEN EXISTS (SELECT FROM pg_class WHERE relname = $2 AND relnamespace = current_schema()::regnamespace)
+    THEN $3::text ELSE $2::text END AS name) AS n`
 )
 
+// errHasPartition means that another session has made the partition meanwhile.
+var errHasPartition = errors.New("the entity has its partition")
+
 // makePartition creates the entity's table and then attaches it, which does not block
-// readers and writers of the other partitions. If a lock is not free the caller tries
-// again.
+// readers and writers of the other partitions. If a lock is not free, or another session
+// has just used the table's name, the caller tries again.
 func (s *Store) makePartition(ctx context.Context, entity string) error {
-	return s.changeTables(ctx, func(tx pgx.Tx) error {
-		if _, err := tx.Exec(ctx, lockPartitionNames); err != nil {
-			return err
-		}
-		var there bool
-		if err := tx.QueryRow(ctx, hasPartition, entity).Scan(&there); err != nil || there {
-			return err
-		}
-		var ddl string
-		plain, unique := partitionNames(entity)
-		if err := tx.QueryRow(ctx, partitionDDL, entity, plain, unique).Scan(&ddl); err != nil {
-			return err
-		}
-		if _, err := tx.Exec(ctx, ddl); err != nil {
-			return err
-		}
-		s.log.InfoContext(ctx, "created the partition of a new entity", "entity", entity)
-		return nil
+	var create, attach string
+	plain, unique := partitionNames(entity)
+	if err := s.pool.QueryRow(ctx, partitionDDL, entity, plain, unique).Scan(&create, &attach); err != nil {
+		return err
+	}
+	err := s.changeTables(ctx, func(m *session.Message) {
+		m.Add(lockPartitionNames)
+		m.Add(lacksPartition, entity).Else(errHasPartition)
+		m.Add(create)
+		m.Add(attach)
 	})
+	switch {
+	case errors.Is(err, errHasPartition):
+		return nil
+	case err == nil:
+		s.log.InfoContext(ctx, "created the partition of a new entity", "entity", entity)
+	}
+	return err
 }
 
 // partitionNames returns the name of an unknown entity's partition, and one with a

@@ -8,6 +8,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"odastream/internal/session"
 	"odastream/schema"
 )
 
@@ -30,15 +31,15 @@ type ShadowTopic struct {
 // be compared with the cache. It has its own connection and is not safe for concurrent
 // use. Close it after use.
 //
-// It keeps Invariant 3 without comparing seqs. Under the locks of all of the topic's
-// partitions, and with the topic read to its end, the table has every record that any
-// sink can have applied. So a row that differs from the topic is damage and not a newer
-// row, whatever its seq.
+// It keeps Invariant 3 without comparing seqs. Rows are looked at, the topic is read to
+// its end, and then, under the locks of all of its partitions, those that are still the
+// same are compared: the table has every record that any sink can have applied to them.
+// So a row that differs from the topic is damage and not a newer row, whatever its seq.
+// Nothing is read from Kafka while sinks wait for the locks.
 type ShadowTable struct {
 	ShadowTopic
 	store *Store
 	conn  *pgx.Conn
-	tx    pgx.Tx // of underLocks; nil outside of it
 }
 
 // Each record is a row. Of each key the newest counts: the one with the highest seq,
@@ -93,29 +94,94 @@ ANALYZE pg_temp.odastream_shadow`); err != nil {
 	return keys, nil
 }
 
-// underLocks runs do in a transaction with the locks of all of the topic's
-// partitions, after readOn has added what was written to the topic in the meantime.
-// So no sink can have applied a record that the shadow table lacks.
+// settle compares ids under the locks, and adds what mend adds to the same message.
 //
-// It calls readOn every time: a record may have been compacted away before it was
-// read, and then a newer one of its key follows.
-func (t *ShadowTable) underLocks(ctx context.Context, readOn func(context.Context) error, do func(tx pgx.Tx, next []int64) error) error {
-	return pgx.BeginTxFunc(ctx, t.conn, txOptions, func(tx pgx.Tx) error {
-		t.tx = tx
-		defer func() { t.tx = nil }()
-		if _, err := tx.Exec(ctx, lockPartitions, t.lockKeys()); err != nil {
-			return fmt.Errorf("lock the partitions: %w", err)
-		}
-		if err := readOn(ctx); err != nil {
+// It calls readOn every time: a record may have been compacted away before it was read,
+// and then a newer one of its key follows. Rows that were written after they had been
+// looked at are looked at again, and so are all rows if a lock is not free in time.
+func (t *ShadowTable) settle(ctx context.Context, ids []int64, readOn func(context.Context) error, mend func(*session.Message)) (damage []Damage, err error) {
+	for len(ids) > 0 {
+		var found []Damage
+		err := t.store.untilUnlocked(ctx, "compare rows with their topic", func() error {
+			seen, err := t.look(ctx, ids)
+			if err != nil {
+				return err
+			}
+			if err := readOn(ctx); err != nil {
+				return err
+			}
+			found, ids, err = t.underLocks(ctx, seen, mend)
 			return err
-		}
-		next, err := t.applied(ctx, tx)
+		})
 		if err != nil {
-			return err
+			return damage, err
 		}
-		return do(tx, next)
-	})
+		damage = append(damage, found...)
+	}
+	return damage, nil
 }
+
+// seenRows are rows as they were looked at.
+type seenRows struct {
+	ids      []int64
+	versions []string // where the row and its delete lie, and which transactions wrote them
+}
+
+// version of the id s.id, current or deleted, of the entity $1.
+const version = `concat(
+    (SELECT concat(p.ctid, p.xmin) FROM parliamentary_data p WHERE p.entity_type = $1 AND p.entity_id = s.id), ' ',
+    (SELECT concat(d.ctid, d.xmin) FROM parliamentary_deleted d WHERE d.entity_type = $1 AND d.entity_id = s.id))`
+
+func (t *ShadowTable) look(ctx context.Context, ids []int64) (seen seenRows, err error) {
+	rows, err := t.conn.Query(ctx, `SELECT s.id, `+version+` FROM unnest($2::bigint[]) AS s (id)`, pgx.QueryExecModeSimpleProtocol, t.Entity, ids)
+	if err != nil {
+		return seen, err
+	}
+	var id int64
+	var at string
+	_, err = pgx.ForEachRow(rows, []any{&id, &at}, func() error {
+		seen.ids, seen.versions = append(seen.ids, id), append(seen.versions, at)
+		return nil
+	})
+	return seen, err
+}
+
+// underLocks compares rows and mends them, with one message, so that the server holds no
+// lock while it waits for us. written are the ids of rows that differ and were written
+// after they had been looked at.
+func (t *ShadowTable) underLocks(ctx context.Context, seen seenRows, mend func(*session.Message)) (damage []Damage, written []int64, err error) {
+	var m session.Message
+	begin(&m, lockWithin)
+	m.Add(lockPartitions, t.lockKeys())
+	m.Add(isApplied, t.store.group, t.Topic, hexID(t.TopicID)).Else(ErrNotApplied)
+	find := t.comparison(selectIDs, offsetsNow) + keepVerdicts
+	m.Add(find, t.Entity, seen.ids, seen.versions, t.store.group, t.Topic, t.Partitions).Read(func(rows pgx.Rows) error {
+		var d Damage
+		var same bool
+		_, err := pgx.ForEachRow(rows, []any{&d.ID, &d.Verdict, &same}, func() error {
+			if same {
+				damage = append(damage, d)
+			} else {
+				written = append(written, d.ID)
+			}
+			return nil
+		})
+		return err
+	})
+	mend(&m)
+	m.Add(`COMMIT`)
+	if err := m.Run(ctx, t.conn); err != nil {
+		return nil, seen.ids, err
+	}
+	return damage, written, nil
+}
+
+// isApplied fails unless the group applies the topic and no other one of its name.
+const isApplied = `SELECT 1 / (count(*) > 0 AND bool_and(topic_id = $3))::integer FROM sink_offsets WHERE group_id = $1 AND topic = $2`
+
+// offsetsNow are the group's next offsets by partition, 0 where it has none.
+const offsetsNow = `(SELECT array_agg(COALESCE(o.next_offset, 0) ORDER BY n.partition) FROM generate_series(0, $6 - 1) AS n (partition)
+    LEFT JOIN sink_offsets o ON o.group_id = $4 AND o.topic = $5 AND o.partition = n.partition)`
 
 func (t *ShadowTable) lockKeys() []int64 {
 	keys := make([]int64, t.Partitions)
@@ -126,14 +192,9 @@ func (t *ShadowTable) lockKeys() []int64 {
 	return keys
 }
 
-// querier is a connection or a transaction.
-type querier interface {
-	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
-}
-
 // applied returns the group's next offset of each partition, 0 where it has none.
-func (t *ShadowTable) applied(ctx context.Context, q querier) ([]int64, error) {
-	rows, err := q.Query(ctx, `SELECT partition, topic_id, next_offset FROM sink_offsets WHERE group_id = $1 AND topic = $2`, t.store.group, t.Topic)
+func (t *ShadowTable) applied(ctx context.Context) ([]int64, error) {
+	rows, err := t.conn.Query(ctx, `SELECT partition, topic_id, next_offset FROM sink_offsets WHERE group_id = $1 AND topic = $2`, t.store.group, t.Topic)
 	if err != nil {
 		return nil, fmt.Errorf("read offsets of %s: %w", t.store.group, err)
 	}

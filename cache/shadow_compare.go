@@ -21,8 +21,8 @@ const (
 	Unreadable Verdict = "unreadable" // no record of the key in the topic can be read
 )
 
-// compareWithTopic compares the topic ($3: the offsets up to which it is applied) with the
-// cache of one entity ($1), for the keys that the %s selects with $2.
+// compareWithTopic compares the topic (%[2]s: the offsets up to which it is applied) with
+// the cache of one entity ($1), for the keys that %[1]s selects with $2.
 //
 // A row that CACHE_TTL removed is recognized by its seq. Pending records are left to
 // the sink, which writes the history of each change.
@@ -40,7 +40,7 @@ const compareWithTopic = `WITH topic AS (
         WHEN (t.removes AND c.seq IS NULL AND d.seq = t.seq AND NOT d.expired) IS TRUE THEN NULL
         WHEN (NOT t.removes AND c.seq = t.seq AND c.data = t.data AND c.opdateringsdato IS NOT DISTINCT FROM t.opdateringsdato AND d.seq IS NULL) IS TRUE THEN NULL
         WHEN (NOT t.removes AND c.seq IS NULL AND d.seq = t.seq AND d.expired) IS TRUE THEN NULL
-        WHEN t."offset" >= ($3::bigint[])[t.part + 1] THEN 'pending'
+        WHEN t."offset" >= (%[2]s)[t.part + 1] THEN 'pending'
         WHEN NOT t.removes THEN CASE WHEN c.seq IS NULL THEN 'missing' ELSE 'different' END
         ELSE CASE WHEN c.seq IS NULL THEN 'undeleted' ELSE 'extra' END
     END AS verdict
@@ -51,8 +51,8 @@ const compareWithTopic = `WITH topic AS (
 // topic holds no record.
 const absentRows = `WITH compared AS (
     SELECT p.entity_id, false AS row_in_topic, true AS row_in_cache, 'extra' AS verdict FROM parliamentary_data p
-    WHERE p.entity_type = $1 AND %s AND NOT EXISTS (SELECT FROM pg_temp.odastream_shadow s WHERE s.entity_id = p.entity_id)
-      AND $3::bigint[] IS NOT NULL
+    WHERE p.entity_type = $1 AND %[1]s AND NOT EXISTS (SELECT FROM pg_temp.odastream_shadow s WHERE s.entity_id = p.entity_id)
+      AND %[2]s IS NOT NULL
 )`
 
 // The two ways to select keys.
@@ -61,11 +61,11 @@ const (
 	selectIDs   = `entity_id = ANY ($2::bigint[])`
 )
 
-func (t *ShadowTable) comparison(selection string) string {
+func (t *ShadowTable) comparison(selection, offsets string) string {
 	if t.KeysOnly {
-		return fmt.Sprintf(absentRows, selection)
+		return fmt.Sprintf(absentRows, selection, offsets)
 	}
-	return fmt.Sprintf(compareWithTopic, selection)
+	return fmt.Sprintf(compareWithTopic, selection, offsets)
 }
 
 // Range is the result of comparing a range of ids.
@@ -84,7 +84,7 @@ type Range struct {
 // n rows.
 func (t *ShadowTable) Compare(ctx context.Context, low int64, n int) (Range, error) {
 	r := Range{High: math.MaxInt64}
-	next, err := t.applied(ctx, t.conn)
+	next, err := t.applied(ctx)
 	if err != nil {
 		return r, err
 	}
@@ -96,7 +96,7 @@ func (t *ShadowTable) Compare(ctx context.Context, low int64, n int) (Range, err
 		if high != nil {
 			r.High = *high
 		}
-		return tx.QueryRow(ctx, t.comparison(selectRange)+countVerdicts, t.Entity, []int64{low, r.High}, next).
+		return tx.QueryRow(ctx, t.comparison(selectRange, `$3::bigint[]`)+countVerdicts, t.Entity, []int64{low, r.High}, next).
 			Scan(&r.InTopic, &r.InCache, &r.Pending, &r.Unreadable, &r.Candidates)
 	})
 	if err != nil {

@@ -31,21 +31,10 @@ func (t *ShadowTable) Add(ctx context.Context, records []Record) (refused int, e
 	return refused, nil
 }
 
-// copy copies records in a transaction, or in a savepoint of underLocks's transaction.
+// copy copies records, all of them or none.
 func (t *ShadowTable) copy(ctx context.Context, records []*Record) error {
-	begin := t.conn.Begin
-	if t.tx != nil {
-		begin = t.tx.Begin
-	}
-	tx, err := begin(ctx)
-	if err != nil {
-		return err
-	}
-	if _, err := tx.Conn().PgConn().CopyFrom(ctx, newShadowReader(records, t.KeysOnly), copyShadow); err != nil {
-		_ = tx.Rollback(ctx) // the first error is the one that matters
-		return err
-	}
-	return tx.Commit(ctx)
+	_, err := t.conn.PgConn().CopyFrom(ctx, newShadowReader(records, t.KeysOnly), copyShadow)
+	return err
 }
 
 const (

@@ -1,11 +1,15 @@
 package cache
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
+
+	"odastream/internal/session"
 )
 
 // Damage is a key that differs between the cache and the topic.
@@ -19,42 +23,36 @@ type Damage struct {
 // row that the topic does not have and keeps no seq of it: somebody added it by hand.
 //
 // It writes no history, because nothing changed at the source. readOn must add what
-// was written to the topic since it was last read. After an error of Examine those
-// records are rolled back, and have to be added again.
+// was written to the topic since it was last read; it is called without the locks, and
+// again if rows were written meanwhile.
 func (t *ShadowTable) Examine(ctx context.Context, ids []int64, mend bool, readOn func(context.Context) error) (damage []Damage, err error) {
 	err = t.withPartition(ctx, func() error {
-		return t.underLocks(ctx, readOn, func(tx pgx.Tx, next []int64) error {
-			var err error
-			if damage, err = t.find(ctx, tx, ids, next); err != nil || !mend || len(damage) == 0 {
-				return err
+		found, err := t.settle(ctx, ids, readOn, func(m *session.Message) {
+			if mend {
+				m.Add(mendDeleted, t.Entity)
+				m.Add(mendRows, t.Entity, t.ttl())
+				m.Add(mendMemory, t.Entity)
 			}
-			b := &pgx.Batch{}
-			b.Queue(mendDeleted, t.Entity)
-			b.Queue(mendRows, t.Entity, t.ttl())
-			b.Queue(mendMemory, t.Entity)
-			return tx.SendBatch(ctx, b).Close()
 		})
+		damage = append(damage, found...)
+		return err
 	})
 	if err != nil {
 		return nil, fmt.Errorf("examine %d rows of %s: %w", len(ids), t.Entity, err)
 	}
+	slices.SortFunc(damage, func(a, b Damage) int { return cmp.Compare(a.ID, b.ID) })
 	return damage, nil
 }
 
 // DeleteAbsent compares ids under the locks and deletes those rows of which the topic
 // holds no record: compaction removed their deletes. It stores them as deleted, with
 // their history, under the newest seq of the topic (Invariant 3): by then they had been
-// deleted.
+// deleted. readOn is as for Examine.
 func (t *ShadowTable) DeleteAbsent(ctx context.Context, ids []int64, readOn func(context.Context) error) (removed int, err error) {
 	err = t.withPartition(ctx, func() error {
-		return t.underLocks(ctx, readOn, func(tx pgx.Tx, next []int64) error {
-			found, err := t.find(ctx, tx, ids, next)
-			if removed = len(found); err != nil || removed == 0 {
-				return err
-			}
-			_, err = tx.Exec(ctx, deleteAbsent, t.Entity)
-			return err
-		})
+		found, err := t.settle(ctx, ids, readOn, func(m *session.Message) { m.Add(deleteAbsent, t.Entity) })
+		removed += len(found)
+		return err
 	})
 	if err != nil {
 		return 0, fmt.Errorf("remove %d rows of %s: %w", len(ids), t.Entity, err)
@@ -66,7 +64,7 @@ func (t *ShadowTable) DeleteAbsent(ctx context.Context, ids []int64, readOn func
 // before them is in the cache, deletes included.
 func (t *ShadowTable) RenewOffsets(ctx context.Context) error {
 	const query = `UPDATE sink_offsets SET updated_at = now() WHERE group_id = $1 AND topic = $2 AND topic_id = $3`
-	if _, err := t.conn.Exec(ctx, query, t.store.group, t.Topic, t.TopicID); err != nil {
+	if _, err := t.conn.Exec(ctx, query, pgx.QueryExecModeSimpleProtocol, t.store.group, t.Topic, hexID(t.TopicID)); err != nil {
 		return fmt.Errorf("renew offsets of %s: %w", t.Topic, err)
 	}
 	return nil
@@ -83,15 +81,6 @@ func (t *ShadowTable) withPartition(ctx context.Context, do func() error) error 
 	return err
 }
 
-// find fills odastream_found.
-func (t *ShadowTable) find(ctx context.Context, tx pgx.Tx, ids, next []int64) ([]Damage, error) {
-	rows, err := tx.Query(ctx, t.comparison(selectIDs)+keepVerdicts, t.Entity, ids, next)
-	if err != nil {
-		return nil, err
-	}
-	return pgx.CollectRows(rows, pgx.RowToStructByPos[Damage])
-}
-
 func (t *ShadowTable) ttl() *int64 {
 	if ttl := t.store.cfg.TTL[t.Entity]; ttl > 0 {
 		seconds := int64(ttl / time.Second)
@@ -102,12 +91,15 @@ func (t *ShadowTable) ttl() *int64 {
 
 // The statements that mend what odastream_found names.
 const (
+	// Rows that were written after they had been looked at ($3) are not mended.
 	keepVerdicts = `, found AS (
-    SELECT entity_id, verdict FROM compared WHERE verdict IN ('missing', 'different', 'extra', 'undeleted')
+    SELECT c.entity_id, c.verdict, s.version = ` + version + ` AS same
+    FROM compared c JOIN unnest($2::bigint[], $3::text[]) AS s (id, version) ON s.id = c.entity_id
+    WHERE c.verdict IN ('missing', 'different', 'extra', 'undeleted')
 ), kept AS (
-    INSERT INTO pg_temp.odastream_found SELECT * FROM found
+    INSERT INTO pg_temp.odastream_found SELECT entity_id, verdict FROM found WHERE same
 )
-SELECT entity_id, verdict FROM found ORDER BY entity_id`
+SELECT entity_id, verdict, same FROM found ORDER BY entity_id`
 
 	newest = `LATERAL (SELECT s.seq, s.removes, s.data, s.opdateringsdato FROM pg_temp.odastream_shadow s
     WHERE s.entity_id = f.entity_id ORDER BY s.seq DESC, s.part, s."offset" LIMIT 1) w`

@@ -11,6 +11,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"odastream/internal/test/machine"
 	"odastream/internal/test/pgtest"
 	"odastream/schema"
 )
@@ -295,22 +296,74 @@ func lines(text string) map[string]bool {
 	return set
 }
 
-// While Examine holds the locks no sink applies anything.
+// Examine compares under the locks of all of the topic's partitions, and holds none of
+// them while the topic is read.
 func TestExamineHoldsTheSinksLocks(t *testing.T) {
 	t.Parallel()
-	s := newStore(t)
-	applyAll(t, s, ofTopic()...)
-	shadow := openShadow(t, s, false, ofTopic()...)
-	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
-	defer cancel()
 	for p := range int64(2) {
-		_, err := shadow.Examine(t.Context(), []int64{1}, true, func(context.Context) error {
-			_, err := s.Apply(ctx, Batch{Records: []Record{sag(p, 500, `{}`)}})
-			return err
-		})
-		if !errors.Is(err, context.DeadlineExceeded) {
-			t.Errorf("Apply to partition %d under the locks = %v, want it to wait", p, err)
+		s := newStore(t)
+		applyAll(t, s, ofTopic()...)
+		shadow := openShadow(t, s, false, ofTopic()...)
+		read := make(chan error, 9)
+		release := hold(t, s, fmt.Sprintf(`SELECT pg_advisory_xact_lock(%d)`, shadow.lockKeys()[p]))
+		done := make(chan error, 1)
+		go func() {
+			_, err := shadow.Examine(t.Context(), []int64{1}, true, func(context.Context) error {
+				_, err := s.Apply(t.Context(), Batch{Records: []Record{omtryk(p, 500, `{}`)}})
+				read <- err
+				return err
+			})
+			done <- err
+		}()
+		if err := machine.Recv(t, "the topic to be read", read); err != nil {
+			t.Errorf("Apply while the topic is read = %v", err)
 		}
+		machine.Until(t, "Examine to wait for the lock", func() bool { return pgtest.Lines(t, s.pool, lockWaits) == "1" })
+		if len(done) > 0 {
+			t.Errorf("Examine with partition %d locked = %v, want it to wait", p, <-done)
+		}
+		release()
+		if err := machine.Recv(t, "Examine after the lock", done); err != nil {
+			t.Errorf("Examine after the lock = %v", err)
+		}
+	}
+}
+
+// A sink writes a row after the topic was read: the row is compared again, with the topic
+// read on.
+func TestARowWrittenAfterTheTopicWasReadIsNotMended(t *testing.T) {
+	t.Parallel()
+	for claim, newer := range map[string]Record{
+		"a row that is changed": sag(2, 900, `{"id":2,"titel":"newer"}`),
+		"a row that is deleted": sag(2, 900, ""),
+		"a row that is created": sag(9, 900, `{"id":9}`),
+		"a row that comes back": sag(5, 900, `{"id":5}`),
+	} {
+		t.Run(claim, func(t *testing.T) {
+			t.Parallel()
+			s := newStore(t)
+			applyAll(t, s, ofTopic()...)
+			exec(t, s, `UPDATE parliamentary_data SET data = '{}' WHERE entity_id = 1`)
+			shadow := openShadow(t, s, false, ofTopic()...)
+			reads := 0
+			damage, err := shadow.Examine(t.Context(), []int64{1, 2, 5, 9}, true, func(ctx context.Context) error {
+				if reads++; reads == 1 {
+					mustApply(t, s, newer) // it is on the topic behind what was read
+					return nil
+				}
+				_, err := shadow.Add(ctx, []Record{newer})
+				return err
+			})
+			if diff := cmp.Diff([]Damage{{1, Different}}, damage); diff != "" || err != nil {
+				t.Errorf("damage (-want +got), %v:\n%s", err, diff)
+			}
+			if reads != 2 {
+				t.Errorf("the topic was read %d times, want 2", reads)
+			}
+			if got := mustApply(t, s, newer); got.Stale != 1 {
+				t.Errorf("the newer change once more: %+v, want it stale: the cache has it", got)
+			}
+		})
 	}
 }
 

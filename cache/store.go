@@ -5,10 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
+
+	"odastream/internal/session"
 )
 
 // Store writes the cache for one consumer group. It is safe for concurrent use.
@@ -19,6 +22,7 @@ type Store struct {
 	log   *slog.Logger
 
 	lockPause time.Duration // lockPause, but in tests
+	once      bool          // what lacks a lock is not tried again
 }
 
 // New returns a Store that keeps its offsets under group. Make the pool with
@@ -60,8 +64,23 @@ func (s *Store) Apply(ctx context.Context, batch Batch) (Result, error) {
 		a.history = true
 		result, err = a.run(ctx)
 	}
+	if errors.Is(err, ErrOffsetConflict) {
+		err = s.conflictError(ctx, batch.Moves, err)
+	}
 	if err != nil {
 		return Result{}, fmt.Errorf("apply %d records: %w", len(batch.Records), err)
 	}
 	return result, nil
+}
+
+// writerLock is how long a writer of rows waits for a lock: longer than a change of the
+// tables may hold it up. Then its topic is tried again later, and the others go on.
+const writerLock = 5 * time.Second
+
+// begin begins a transaction that waits for each lock for wait at most.
+func begin(m *session.Message, wait time.Duration) {
+	for sql := range strings.SplitSeq(txOptions.BeginQuery, "; ") {
+		m.Add(sql)
+	}
+	m.Add(fmt.Sprintf(`SET LOCAL lock_timeout = %d`, wait.Milliseconds()))
 }

@@ -4,9 +4,10 @@ import (
 	"context"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
-	"github.com/jackc/pgx/v5"
+	"odastream/internal/session"
 )
 
 // History says how long the history of the rows is kept.
@@ -38,22 +39,58 @@ const (
 	expireRows  = 1000 // a transaction: writers wait for it
 )
 
-// RunUpkeep runs until ctx ends. Once a minute it removes expired rows and describes the
-// views. Once a day it creates the coming months of the history and drops those that
-// are older than h allows. It logs an error and retries at the next tick. Several sinks
-// may run it at once.
+// monthsAhead is how many coming months have a partition of the history: a sink that
+// is started once a quarter still finds this month's.
+const monthsAhead = 3
+
+// RunUpkeep runs until ctx ends. Once a minute it removes expired rows, describes the
+// views and maintains the GIN index. Once a day it creates the coming months of the
+// history and drops those that are older than h allows. It logs an error and retries at
+// the next tick. Several sinks may run it at once; they should have the same settings.
 func (s *Store) RunUpkeep(ctx context.Context, h History) {
-	var months sync.WaitGroup
-	defer months.Wait()
+	var beside sync.WaitGroup
+	defer beside.Wait()
+	var indexing atomic.Bool
 	tick(ctx, func(ctx context.Context) {
+		if indexing.CompareAndSwap(false, true) {
+			beside.Go(func() {
+				s.maintain(ctx, "index", s.MaintainIndex)
+				indexing.Store(false)
+			})
+		}
 		s.maintain(ctx, "rows", s.expire)
 		s.maintain(ctx, "descriptions", s.describe)
 	}, func(ctx context.Context) {
 		// Whoever reads the history for long delays only this.
-		months.Go(func() {
+		beside.Go(func() {
 			s.maintain(ctx, "history", func(ctx context.Context) error { return s.MaintainHistory(ctx, h) })
 		})
 	})
+}
+
+// UpkeepOnce does what RunUpkeep does, once. It tries to get each lock once: what it
+// lacks the locks for is logged, and left to the next run.
+func (s *Store) UpkeepOnce(ctx context.Context, h History) error {
+	once := *s
+	once.once = true
+	for _, upkeep := range []struct {
+		of string
+		do func(context.Context) error
+	}{
+		{"rows", once.expire},
+		{"descriptions", once.describe},
+		{"history", func(ctx context.Context) error { return once.MaintainHistory(ctx, h) }},
+		{"index", once.MaintainIndex},
+	} {
+		err := upkeep.do(ctx)
+		switch {
+		case isLocked(err):
+			s.log.WarnContext(ctx, "a lock is not free, leaving the upkeep to the next run", "of", upkeep.of, "err", err)
+		case err != nil:
+			return err
+		}
+	}
+	return nil
 }
 
 func tick(ctx context.Context, rows, history func(context.Context)) {
@@ -92,9 +129,7 @@ func (s *Store) expire(ctx context.Context) error {
 // comments. If nothing is new it is one small query.
 func (s *Store) describe(ctx context.Context) error {
 	var described int
-	err := s.changeTables(ctx, func(tx pgx.Tx) error {
-		return tx.QueryRow(ctx, `SELECT parliamentary_describe()`).Scan(&described)
-	})
+	err := s.changeTables(ctx, func(m *session.Message) { m.Add(`SELECT parliamentary_describe()`).Scan(&described) })
 	if err != nil {
 		return fmt.Errorf("describe the views: %w", err)
 	}
@@ -113,8 +148,8 @@ func (s *Store) MaintainHistory(ctx context.Context, h History) error {
 	}
 	var dropped int
 	err = s.untilUnlocked(ctx, "drop the history's old months", func() error {
-		return s.changeTables(ctx, func(tx pgx.Tx) error {
-			return tx.QueryRow(ctx, `SELECT parliamentary_history_forget($1)`, time.Duration(h.Keep)).Scan(&dropped)
+		return s.changeTables(ctx, func(m *session.Message) {
+			m.Add(`SELECT parliamentary_history_forget($1)`, time.Duration(h.Keep)).Scan(&dropped)
 		})
 	})
 	if err != nil {
@@ -127,10 +162,7 @@ func (s *Store) MaintainHistory(ctx context.Context, h History) error {
 }
 
 func (s *Store) makeMonths(ctx context.Context) error {
-	err := s.changeTables(ctx, func(tx pgx.Tx) error {
-		_, err := tx.Exec(ctx, `SELECT parliamentary_history_ahead($1)`, monthsAhead)
-		return err
-	})
+	err := s.changeTables(ctx, func(m *session.Message) { m.Add(`SELECT parliamentary_history_ahead($1)`, monthsAhead) })
 	if err != nil {
 		return fmt.Errorf("create the history's coming months: %w", err)
 	}
@@ -179,13 +211,9 @@ func (s *Store) Expire(ctx context.Context) (removed int, err error) {
 }
 
 func (s *Store) expireSome(ctx context.Context) (removed int, err error) {
-	err = s.changeTables(ctx, func(tx pgx.Tx) error {
-		if _, err := tx.Exec(ctx, lockExpiry); err != nil {
-			return err
-		}
-		tag, err := tx.Exec(ctx, deleteExpired, expireRows)
-		removed = int(tag.RowsAffected())
-		return err
+	err = s.changeTables(ctx, func(m *session.Message) {
+		m.Add(lockExpiry)
+		m.Add(deleteExpired, expireRows).Count(&removed)
 	})
 	return removed, err
 }

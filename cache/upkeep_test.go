@@ -2,6 +2,8 @@ package cache
 
 import (
 	"context"
+	"log/slog"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -164,7 +166,8 @@ func TestUpkeepContinuesAfterErrors(t *testing.T) {
 	s.RunUpkeep(ctx, History{}) // returns
 }
 
-// On a real database Upkeep removes expired rows and creates months when it starts.
+// On a real database Upkeep removes expired rows, creates months and builds the GIN index
+// when it starts.
 func TestUpkeepStartsAtOnce(t *testing.T) {
 	t.Parallel()
 	s := newExpiring(t)
@@ -175,10 +178,56 @@ func TestUpkeepStartsAtOnce(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	var wg sync.WaitGroup
+	s.cfg.GIN = "on"
 	wg.Go(func() { s.RunUpkeep(ctx, History{}) })
-	machine.Until(t, "Upkeep to expire the row and to create the months", func() bool {
-		return len(historyMonths(t, s)) == monthsAhead+1 && pgtest.Lines(t, s.pool, `SELECT count(*) FROM parliamentary_data`) == "0"
+	machine.Until(t, "Upkeep to expire the row, to create the months and to build the index", func() bool {
+		return len(historyMonths(t, s)) == monthsAhead+1 && pgtest.Lines(t, s.pool, `SELECT count(*) FROM parliamentary_data`) == "0" &&
+			pgtest.Lines(t, s.pool, hasGIN) == "true"
 	})
 	cancel()
 	wg.Wait()
+}
+
+// A sink that ends by itself waits for nobody in its upkeep: what lacks a lock is left to
+// the next run.
+func TestUpkeepOnceWaitsForNobody(t *testing.T) {
+	t.Parallel()
+	for claim, c := range map[string]struct{ held, gin, left string }{
+		"a reader of the cache":            {`SELECT count(*) FROM parliamentary_data`, "off", "index"},
+		"a writer of the cache":            {`UPDATE parliamentary_data SET seq = seq WHERE entity_type = 'Sag'`, "on", "index"},
+		"a batch that is frozen":           {lockFrozen, "off", "rows"},
+		"who changes the history's months": {`SELECT pg_advisory_xact_lock(hashtextextended('odastream parliamentary_history_ahead', 0))`, "off", "history"},
+	} {
+		t.Run(claim, func(t *testing.T) {
+			t.Parallel()
+			s := newExpiring(t)
+			var log logged
+			s.log = slog.New(slog.NewTextHandler(&log, nil))
+			mustApply(t, s, omtryk(1, 10, `{"a":1}`), sag(1, 10, `{"a":1}`))
+			lapse(t, s)
+			if err := prepared(map[string]string{"on": "off", "off": "on"}[c.gin])(s); err != nil {
+				t.Fatal(err)
+			}
+			s.cfg.GIN = c.gin
+			release := hold(t, s, c.held)
+			began := time.Now()
+			if err := s.UpkeepOnce(t.Context(), History{}); err != nil {
+				t.Errorf("UpkeepOnce beside %s = %v", claim, err)
+			}
+			if took, most := time.Since(began), machine.AtLeast(4*lockWithin); took > most {
+				t.Errorf("UpkeepOnce took %s, want %s at most", took, most)
+			}
+			if got := log.String(); !strings.Contains(got, "of="+c.left) || strings.Count(got, "to the next run") != 1 {
+				t.Errorf("the log says\n%s\nwant the one upkeep of %s to be left", got, c.left)
+			}
+			release()
+			log.text.Reset()
+			if err := s.UpkeepOnce(t.Context(), History{}); err != nil || strings.Contains(log.String(), "next run") {
+				t.Errorf("UpkeepOnce after it = %v, and says\n%s", err, &log)
+			}
+			if got, want := pgtest.Lines(t, s.pool, hasGIN), map[string]string{"on": "true", "off": "false"}[c.gin]; got != want {
+				t.Errorf("the GIN index is there = %s, want %s", got, want)
+			}
+		})
+	}
 }

@@ -2,27 +2,28 @@ package checkpoint
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
+
+	"odastream/internal/session"
 )
 
 // READ COMMITTED in every transaction: what another poller has committed while one waited
-// for the lease's row is seen, and ends no transaction.
-const begin = `BEGIN ISOLATION LEVEL READ COMMITTED`
+// for the lease's row is seen, and ends no transaction. A save that waits for a lock lets
+// go of its connection after a time, for the other entities.
+const (
+	begin     = `BEGIN ISOLATION LEVEL READ COMMITTED`
+	boundLock = `SET LOCAL lock_timeout = '10s'`
+)
 
 // holdLease locks the lease's row until the end of the transaction, so that no other
 // poller can take the lease before the save is committed. If another poller has taken
-// it, it divides by zero, which ends the message and the transaction.
+// it, it divides by zero.
 const holdLease = `
 SELECT 1 / count(*) FROM (SELECT FROM poller_leases
 WHERE entity_type = $1 AND holder = $2 AND epoch = $3 FOR UPDATE) AS held`
-
-// divisionByZero is the SQLSTATE by which holdLease fails. No other statement divides.
-const divisionByZero = "22012"
 
 // stageEntries is where entries are copied before the lease's row is locked: the server
 // waits in COPY for as long as a client is silent.
@@ -34,7 +35,7 @@ CREATE TEMPORARY TABLE IF NOT EXISTS poller_saved (
 // saveFenced copies the entries to poller_saved, and then runs the statements that save
 // adds to a message, in one transaction that has locked the lease. what is named in
 // errors.
-func (s *Store) saveFenced(ctx context.Context, lease Lease, what string, entries []Entry, save func(*message)) error {
+func (s *Store) saveFenced(ctx context.Context, lease Lease, what string, entries []Entry, save func(*session.Message)) error {
 	conn, err := s.pool.Acquire(ctx)
 	if err == nil {
 		defer conn.Release()
@@ -46,29 +47,21 @@ func (s *Store) saveFenced(ctx context.Context, lease Lease, what string, entrie
 	return nil
 }
 
-func fenced(ctx context.Context, conn *pgxpool.Conn, lease Lease, entries []Entry, save func(*message)) error {
-	var m message
+func fenced(ctx context.Context, conn *pgxpool.Conn, lease Lease, entries []Entry, save func(*session.Message)) error {
+	var m session.Message
 	err := stage(ctx, conn, entries)
+	if err != nil {
+		return session.Rollback(ctx, conn.Conn(), err)
+	}
 	if len(entries) == 0 {
-		m.queue(begin)
+		m.Add(begin)
 	}
-	if err == nil {
-		// Invariant 4: the lease is checked in the transaction that saves.
-		m.queue(holdLease, lease.Entity, lease.Holder, lease.Epoch)
-		save(&m)
-		m.queue(`COMMIT`)
-		_, err = m.run(ctx, conn)
-	}
-	if err == nil || conn.Conn().IsClosed() {
-		return err
-	}
-	if _, rolledBack := conn.Exec(ctx, `ROLLBACK`); rolledBack != nil {
-		err = errors.Join(err, rolledBack)
-	}
-	if failed, ok := errors.AsType[*pgconn.PgError](err); ok && failed.Code == divisionByZero {
-		return ErrLeaseLost
-	}
-	return err
+	m.Add(boundLock)
+	// Invariant 4: the lease is checked in the transaction that saves.
+	m.Add(holdLease, lease.Entity, lease.Holder, lease.Epoch).Else(ErrLeaseLost)
+	save(&m)
+	m.Add(`COMMIT`)
+	return m.Run(ctx, conn.Conn())
 }
 
 // stage begins a transaction and copies the entries to poller_saved, if there are any.

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"odastream/internal/test/faultproxy"
+	"odastream/internal/test/machine"
 	"odastream/schema"
 )
 
@@ -119,5 +120,46 @@ func fallSilent(t *testing.T, s *Store, address string, call func(context.Contex
 	}
 	if _, err := s.Acquire(taking, entity, "another", ttl); err != nil {
 		t.Errorf("%s, silent after %d bytes: Acquire by another = %v", entity, after, err)
+	}
+}
+
+// A poller that falls silent while it announces itself, or withdraws, keeps no other one
+// from announcing itself.
+func TestASilentAnnouncementLocksNothing(t *testing.T) {
+	t.Parallel()
+	for claim, call := range map[string]func(ctx context.Context, s *Store, _ Lease) error{
+		"an announcement": func(ctx context.Context, s *Store, _ Lease) error {
+			_, err := s.Announce(ctx, "silent", ttl)
+			return err
+		},
+		"a withdrawal": func(ctx context.Context, s *Store, _ Lease) error { return s.Withdraw(ctx, "silent") },
+	} {
+		t.Run(claim, func(t *testing.T) {
+			t.Parallel()
+			s := open(t)
+			whole := sentBy(t, s.pool.Config().ConnString(), call, claim)
+			const steps = 12
+			for i := range steps + 1 {
+				if _, err := s.Announce(t.Context(), "silent", ttl); err != nil {
+					t.Fatal(err)
+				}
+				exec(t, s, `UPDATE poller_members SET expires_at = clock_timestamp() - interval '1 second'`)
+				silent, _, proxy := holderAt(t, s.pool.Config().ConnString(), fmt.Sprint(claim, i))
+				tripped := proxy.SilentAfter(1 + (whole-1)*i/steps)
+				ctx, cancel := context.WithCancel(t.Context())
+				ended := make(chan struct{})
+				go func() { defer close(ended); _ = call(ctx, silent, Lease{}) }()
+				<-tripped
+				time.Sleep(50 * time.Millisecond) // for what the server has received
+				soon, stop := context.WithTimeout(t.Context(), machine.AtLeast(3*time.Second))
+				if _, err := s.Announce(soon, "another", ttl); err != nil {
+					t.Errorf("silent in step %d of %d: Announce of another = %v", i, steps, err)
+				}
+				stop()
+				proxy.Down()
+				cancel()
+				<-ended
+			}
+		})
 	}
 }

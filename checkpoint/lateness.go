@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+
+	"odastream/internal/session"
 )
 
 // Lateness counts the rows that were found behind the watermark, late by up to
@@ -16,9 +18,9 @@ type Lateness struct {
 	Worst time.Duration // the most that one of these rows was late; whole seconds, rounded up
 }
 
-func queueLateness(m *message, entity string, list []Lateness) {
+func addLateness(m *session.Message, entity string, list []Lateness) {
 	for _, l := range list {
-		m.queue(`
+		m.Add(`
 INSERT INTO poller_lateness AS o (entity_type, day, seconds, rows, worst)
 VALUES ($1, (now() AT TIME ZONE 'UTC')::date, $2, $3, $4)
 ON CONFLICT (entity_type, day, seconds) DO UPDATE

@@ -7,6 +7,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"odastream/internal/session"
 	"odastream/schema"
 )
 
@@ -155,14 +156,14 @@ const insertLedgerQuery = `
 INSERT INTO poller_ledger (entity_type, entity_id, seq, hash, spelling, stamp, fields)
 SELECT $1, entity_id, seq, hash, spelling, stamp, fields FROM pg_temp.poller_saved WHERE fresh`
 
-// queueEntries adds the statements that write the staged entries.
-func queueEntries(m *message, entity, query string, entries []Entry) {
+// addEntries adds the statements that write the staged entries.
+func addEntries(m *session.Message, entity, query string, entries []Entry) {
 	fresh := func(e Entry) bool { return e.New }
 	known := func(e Entry) bool { return !e.New }
 	if slices.ContainsFunc(entries, fresh) {
-		m.queue(insertLedgerQuery, entity)
+		m.Add(insertLedgerQuery, entity)
 	}
 	if slices.ContainsFunc(entries, known) {
-		m.queue(query, entity)
+		m.Add(query, entity)
 	}
 }

@@ -7,6 +7,8 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgtype/zeronull"
+
+	"odastream/internal/session"
 )
 
 // Overview is how far the pollers are with one entity. A time is zero where it is
@@ -49,10 +51,10 @@ FROM poller_leases LEFT JOIN poller_watermarks w USING (entity_type)`)
 // they had run out. It is for whoever knows that no poller runs: one that does
 // loses its entities, and what it then tries to save is refused (Invariant 4).
 func (s *Store) EndAllLeases(ctx context.Context) error {
-	var m message
-	m.queue(`UPDATE poller_leases SET expires_at = '-infinity'`)
-	m.queue(`DELETE FROM poller_members`)
-	if _, err := m.run(ctx, s.pool); err != nil {
+	var m session.Message
+	m.Add(`UPDATE poller_leases SET expires_at = '-infinity'`)
+	m.Add(`DELETE FROM poller_members`)
+	if err := run(ctx, s.pool, &m); err != nil {
 		return fmt.Errorf("end all leases: %w", err)
 	}
 	return nil

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"time"
 
+	"odastream/internal/session"
 	"odastream/schema"
 )
 
@@ -75,23 +76,23 @@ func (s *Store) saveProgress(ctx context.Context, lease Lease, what, ledgerQuery
 	if err != nil {
 		return fmt.Errorf("save %s of %s: %w", what, lease.Entity, err)
 	}
-	return s.saveFenced(ctx, lease, what, p.Entries, func(m *message) {
-		queueEntries(m, lease.Entity, ledgerQuery, p.Entries)
-		queueProgress(m, lease.Entity, p, pass)
+	return s.saveFenced(ctx, lease, what, p.Entries, func(m *session.Message) {
+		addEntries(m, lease.Entity, ledgerQuery, p.Entries)
+		addProgress(m, lease.Entity, p, pass)
 	})
 }
 
-func queueProgress(m *message, entity string, p Progress, pass *string) {
+func addProgress(m *session.Message, entity string, p Progress, pass *string) {
 	for _, e := range p.Entries {
 		p.Seq = max(p.Seq, e.Seq)
 	}
-	m.queue(saveWatermarkQuery, entity, nullTime(p.Watermark), nullText(p.WallClock), nullTime(p.LoadedAt),
+	m.Add(saveWatermarkQuery, entity, nullTime(p.Watermark), nullText(p.WallClock), nullTime(p.LoadedAt),
 		nullTime(p.ScannedAt), nullTime(p.ConsistentThrough), p.Seq, p.Partitions, pass)
 	for partition, at := range p.Positions {
-		m.queue(savePositionQuery, entity, partition, hex.EncodeToString(at.TopicID[:]), at.Next, at.Start)
+		m.Add(savePositionQuery, entity, partition, hex.EncodeToString(at.TopicID[:]), at.Next, at.Start)
 	}
-	queueScan(m, entity, p)
-	queueLateness(m, entity, p.Lateness)
+	addScan(m, entity, p)
+	addLateness(m, entity, p.Lateness)
 }
 
 func passJSON(p *Pass) (*string, error) {

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"math"
+
+	"odastream/internal/session"
 )
 
 // resetChunk is the number of rows that one transaction of ResetTopic changes. A
@@ -30,7 +32,7 @@ func (s *Store) ResetTopic(ctx context.Context, lease Lease) error {
 		}
 		after = *last
 	}
-	return s.saveFenced(ctx, lease, "reset", nil, func(m *message) {
+	return s.saveFenced(ctx, lease, "reset", nil, func(m *session.Message) {
 		for _, query := range []string{
 			`DELETE FROM poller_positions WHERE entity_type = $1`,
 			`DELETE FROM poller_scans WHERE entity_type = $1`,
@@ -38,7 +40,7 @@ func (s *Store) ResetTopic(ctx context.Context, lease Lease) error {
 			`UPDATE poller_watermarks SET loaded_at = NULL, scanned_at = NULL, consistent_through = NULL,
     scan_id = 0, scan_began = NULL, pass = NULL, partitions = 0 WHERE entity_type = $1`,
 		} {
-			m.queue(query, lease.Entity)
+			m.Add(query, lease.Entity)
 		}
 	})
 }
@@ -60,9 +62,9 @@ func (s *Store) markLost(ctx context.Context, lease Lease, after int64) (last *i
 	if err := s.pool.QueryRow(ctx, lastOfChunkQuery, lease.Entity, after, resetChunk).Scan(&last); err != nil {
 		return nil, fmt.Errorf("read ledger of %s: %w", lease.Entity, err)
 	}
-	return last, s.saveFenced(ctx, lease, "reset", nil, func(m *message) {
+	return last, s.saveFenced(ctx, lease, "reset", nil, func(m *session.Message) {
 		if last != nil {
-			m.queue(markLostQuery, lease.Entity, after, *last)
+			m.Add(markLostQuery, lease.Entity, after, *last)
 		}
 	})
 }

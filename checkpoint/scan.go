@@ -8,6 +8,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"odastream/internal/session"
 	"odastream/schema"
 )
 
@@ -43,13 +44,13 @@ func (s *Store) StartScan(ctx context.Context, lease Lease, id int64, began time
 			highs[i] = openEnd
 		}
 	}
-	return s.saveFenced(ctx, lease, "scan", nil, func(m *message) {
-		m.queue(`DELETE FROM poller_scans WHERE entity_type = $1`, lease.Entity)
-		m.queue(`
+	return s.saveFenced(ctx, lease, "scan", nil, func(m *session.Message) {
+		m.Add(`DELETE FROM poller_scans WHERE entity_type = $1`, lease.Entity)
+		m.Add(`
 INSERT INTO poller_watermarks AS w (entity_type, scan_id, scan_began, seq) VALUES ($1, $2, $3, $2)
 ON CONFLICT (entity_type) DO UPDATE SET
     scan_id = excluded.scan_id, scan_began = excluded.scan_began, scan_requested = false, seq = greatest(w.seq, excluded.seq)`, lease.Entity, id, began)
-		m.queue(`INSERT INTO poller_scans (entity_type, low, high, next)
+		m.Add(`INSERT INTO poller_scans (entity_type, low, high, next)
 SELECT $1, * FROM unnest($2::bigint[], $3::bigint[], $4::bigint[])`, lease.Entity, lows, highs, nexts)
 	})
 }
@@ -66,19 +67,19 @@ SELECT $1, id, (SELECT scan_id FROM poller_watermarks WHERE entity_type = $1) FR
 ON CONFLICT (entity_type, entity_id) DO UPDATE
 SET scans = v.scans + CASE WHEN v.scan_id < excluded.scan_id THEN 1 ELSE 0 END, scan_id = excluded.scan_id`
 
-func queueScan(m *message, entity string, p Progress) {
+func addScan(m *session.Message, entity string, p Progress) {
 	for _, r := range p.Ranges {
-		m.queue(saveRangeQuery, entity, r.Low, r.Next, r.Read, r.Done)
+		m.Add(saveRangeQuery, entity, r.Low, r.Next, r.Read, r.Done)
 	}
 	if len(p.Vanished) > 0 {
-		m.queue(saveVanishedQuery, entity, p.Vanished)
+		m.Add(saveVanishedQuery, entity, p.Vanished)
 	}
 	if len(p.Returned) > 0 {
-		m.queue(`DELETE FROM poller_vanished WHERE entity_type = $1 AND entity_id = ANY($2)`, entity, p.Returned)
+		m.Add(`DELETE FROM poller_vanished WHERE entity_type = $1 AND entity_id = ANY($2)`, entity, p.Returned)
 	}
 	if !p.ScannedAt.IsZero() {
-		m.queue(`DELETE FROM poller_scans WHERE entity_type = $1`, entity)
-		m.queue(`UPDATE poller_watermarks SET scan_id = 0, scan_began = NULL WHERE entity_type = $1`, entity)
+		m.Add(`DELETE FROM poller_scans WHERE entity_type = $1`, entity)
+		m.Add(`UPDATE poller_watermarks SET scan_id = 0, scan_began = NULL WHERE entity_type = $1`, entity)
 	}
 }
 
@@ -154,17 +155,14 @@ SELECT count(*) FROM poller_ledger WHERE entity_type = $1 AND `+atSource, entity
 // deletes of all rows that have vanished so far are confirmed, however many they
 // are, and RequestScan returns their number. It needs no lease.
 func (s *Store) RequestScan(ctx context.Context, entity string, confirm bool) (confirmed int64, err error) {
-	var m message
-	m.queue(`UPDATE poller_watermarks SET scan_requested = true WHERE entity_type = $1`, entity)
+	var m session.Message
+	n := 0
+	m.Add(`UPDATE poller_watermarks SET scan_requested = true WHERE entity_type = $1`, entity)
 	if confirm {
-		m.queue(`UPDATE poller_vanished SET confirmed = true WHERE entity_type = $1`, entity)
+		m.Add(`UPDATE poller_vanished SET confirmed = true WHERE entity_type = $1`, entity).Count(&n)
 	}
-	tag, err := m.run(ctx, s.pool)
-	if err != nil {
+	if err := run(ctx, s.pool, &m); err != nil {
 		return 0, fmt.Errorf("request scan of %s: %w", entity, err)
 	}
-	if confirm {
-		confirmed = tag.RowsAffected()
-	}
-	return confirmed, nil
+	return int64(n), nil
 }

@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
+
+	"odastream/internal/session"
 )
 
 // Store reads and writes checkpoints. It is safe for concurrent use.
@@ -36,6 +38,11 @@ const (
 func LeasePoolConfig(cfg *pgxpool.Config) {
 	cfg.MaxConns = leaseConns
 	cfg.ConnConfig.RuntimeParams["lock_timeout"] = leaseLock
+}
+
+// run sends a message through one of pool's connections.
+func run(ctx context.Context, pool *pgxpool.Pool, m *session.Message) error {
+	return pool.AcquireFunc(ctx, func(conn *pgxpool.Conn) error { return m.Run(ctx, conn.Conn()) })
 }
 
 // forLease bounds a statement on leases.

@@ -70,21 +70,13 @@ func (c *comparison) fill(ctx context.Context) error {
 
 var errRecreated = errors.New("it was recreated meanwhile; start again")
 
-// read adds the records after those in the table, and returns the next offsets.
-func (c *comparison) read(ctx context.Context) (next []int64, err error) {
-	return c.topics.ReadLog(ctx, c.entity, c.next, func(records []*kgo.Record) error { return c.add(ctx, records) })
-}
-
-// readOn reads the records that arrived meanwhile. It is called under the locks. If the
-// transaction fails, the records are lost with it, so next stays.
+// readOn adds the records that arrived meanwhile. After an error some of them may be
+// added again.
 func (c *comparison) readOn(ctx context.Context) error {
-	_, err := c.read(ctx)
-	return err
-}
-
-// catchUp reads on without the locks, so that few records are left to read under them.
-func (c *comparison) catchUp(ctx context.Context) (err error) {
-	c.next, err = c.read(ctx)
+	next, err := c.topics.ReadLog(ctx, c.entity, c.next, func(records []*kgo.Record) error { return c.add(ctx, records) })
+	if err == nil {
+		c.next = next
+	}
 	return err
 }
 
@@ -137,12 +129,9 @@ func (c *comparison) ranges(ctx context.Context, fn func(cache.Range) error) err
 	}
 }
 
-// inParts calls fn with parts of ids, and reads on in the topic before each.
-func (c *comparison) inParts(ctx context.Context, ids []int64, fn func([]int64) error) error {
+// inParts calls fn with parts of ids.
+func inParts(ids []int64, fn func([]int64) error) error {
 	for part := range slices.Chunk(ids, lockedRows) {
-		if err := c.catchUp(ctx); err != nil {
-			return err
-		}
 		if err := fn(part); err != nil {
 			return err
 		}

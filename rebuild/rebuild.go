@@ -54,7 +54,7 @@ func (r *Rebuilder) Rebuild(ctx context.Context, entity string, dry bool) (Repor
 		report.InCache += found.InCache
 		report.Pending += found.Pending
 		report.Unreadable += found.Unreadable
-		return c.inParts(ctx, found.Candidates, func(ids []int64) error { return c.mend(ctx, ids, &report) })
+		return inParts(found.Candidates, func(ids []int64) error { return c.mend(ctx, ids, &report) })
 	})
 	return report, err
 }
@@ -72,7 +72,7 @@ func (r *Rebuilder) DeleteAbsent(ctx context.Context, entity string) (deleted in
 		return 0, err
 	}
 	err = c.ranges(ctx, func(found cache.Range) error {
-		return c.inParts(ctx, found.Candidates, func(ids []int64) error {
+		return inParts(found.Candidates, func(ids []int64) error {
 			n, err := c.table.DeleteAbsent(ctx, ids, c.readOn)
 			deleted += n
 			return err

@@ -37,6 +37,7 @@ const (
 const (
 	lockWithin       = "2s"
 	lockPause        = 5 * time.Second
+	idleWithin       = "10s" // longer than lockPause
 	lockNotAvailable = "55P03"
 )
 
@@ -112,6 +113,10 @@ func open(databaseURL string) (*sql.DB, error) {
 	session.Pin(config)
 	config.RuntimeParams["statement_timeout"] = "0" // whatever the URL says
 	config.RuntimeParams["lock_timeout"] = lockWithin
+	// The lock ends with the session. So a program that is frozen between two statements,
+	// or cut off in one, keeps it no longer than this.
+	config.RuntimeParams["idle_session_timeout"] = idleWithin
+	config.DefaultQueryExecMode = pgx.QueryExecModeSimpleProtocol
 	config.RuntimeParams["application_name"] = "odastream migrate"
 	return stdlib.OpenDB(*config), nil
 }

@@ -62,13 +62,13 @@ func OpenSink(ctx context.Context, cfg SinkConfig, log *slog.Logger, reg prometh
 
 func (s *Sink) openPostgres(ctx context.Context, cfg SinkConfig, log *slog.Logger) error {
 	tables := func(ctx context.Context) error {
-		if err := connect.Tables(ctx, cfg.DatabaseURL, cfg.Migrate, log); err != nil {
-			return err
-		}
-		return s.store.Prepare(ctx)
+		return connect.Tables(ctx, cfg.DatabaseURL, cfg.Migrate, log)
 	}
 	var err error
-	s.pool, err = connect.Postgres(ctx, cfg.DatabaseURL, func(pool *pgxpool.Config) { connect.Recheck(pool, log, tables) })
+	s.pool, err = connect.Postgres(ctx, cfg.DatabaseURL, func(pool *pgxpool.Config) {
+		connect.Recheck(pool, log, tables)
+		cache.SinkPoolConfig(pool)
+	})
 	if err != nil {
 		return err
 	}
@@ -111,10 +111,7 @@ func (s *Sink) Once(ctx context.Context) error {
 	if err := s.Sink.Once(ctx); err != nil || ctx.Err() != nil {
 		return err
 	}
-	if _, err := s.store.Expire(ctx); err != nil {
-		return err
-	}
-	return s.store.MaintainHistory(ctx, s.history)
+	return s.store.UpkeepOnce(ctx, s.history)
 }
 
 // Close closes all connections. It may be called twice.

@@ -28,13 +28,13 @@ func ofTheCache() []mutant {
 			pkg: "./cache", tests: "TestMoves|TestOneOfTwoWritersMovesTheOffset",
 		},
 		{
-			invariant: 2, rule: "a batch whose offset was moved by another is dropped whole", file: "cache/apply.go",
-			old: "conflictError(a.lost); err", new: "conflictError(nil); err",
+			invariant: 2, rule: "a batch whose offset was moved by another is dropped whole", file: "cache/move.go",
+			old: "SELECT 1 / (count(*) = $7)::integer FROM", new: "SELECT count(*) FROM",
 			pkg: "./cache", tests: "TestMoves|TestOneOfTwoWritersMovesTheOffset",
 		},
 		{
 			rule: "a batch that changes rows writes their history", file: "cache/apply.go",
-			old: "if !a.history && a.result", new: "if false && a.result",
+			old: "1 / ($2 OR count(*) FILTER (WHERE changed AND NOT inserted) = 0)::integer", new: "1",
 			pkg: "./cache", tests: "TestHistory|TestAsOfAnyHistory", flags: histories,
 		},
 		{
@@ -54,17 +54,17 @@ func ofTheRepairs() []mutant {
 	return []mutant{
 		{
 			invariant: 3, rule: "a rebuild judges under the sink's locks", file: "cache/shadow.go",
-			old: "if _, err := tx.Exec(ctx, lockPartitions, t.lockKeys()); err != nil {", new: "if _, err := tx.Exec(ctx, \"SELECT 1\"); err != nil {",
+			old: "\tm.Add(lockPartitions, t.lockKeys())\n", new: "",
 			pkg: "./cache", tests: "TestExamineHoldsTheSinksLocks|TestRowsAppliedDuringARebuildStay",
 		},
 		{
 			invariant: 3, rule: "a rebuild reads the topic on to its end before it judges", file: "cache/shadow.go",
-			old: "if err := readOn(ctx); err != nil {\n\t\t\treturn err\n\t\t}", new: "_ = readOn",
+			old: "\t\t\tif err := readOn(ctx); err != nil {\n\t\t\t\treturn err\n\t\t\t}\n", new: "",
 			pkg: "./cache", tests: "TestRowsAppliedDuringARebuildStay",
 		},
 		{
 			rule: "a rebuild leaves to the sink what it has yet to apply", file: "cache/shadow_compare.go",
-			old: "WHEN t.\"offset\" >= ($3::bigint[])[t.part + 1] THEN 'pending'", new: "WHEN ($3::bigint[])[t.part + 1] < 0 THEN 'pending'",
+			old: "WHEN t.\"offset\" >= (%[2]s)[t.part + 1] THEN 'pending'", new: "WHEN (%[2]s)[t.part + 1] < 0 THEN 'pending'",
 			pkg: "./cache", tests: "TestPendingRowsAreLeftToTheSink",
 		},
 		{

@@ -5,7 +5,7 @@ func ofTheLocks() []mutant {
 	return []mutant{
 		{
 			rule: "a change of the tables waits for a lock two seconds at a time", file: "cache/ddl.go",
-			old: "lockWithin.Milliseconds())", new: "0*lockWithin)",
+			old: "begin(&m, lockWithin)", new: "begin(&m, 0)",
 			pkg: "./cache", tests: "TestAChangeOfTheTablesHoldsUpNobody",
 		},
 		{
@@ -20,7 +20,7 @@ func ofTheLocks() []mutant {
 		},
 		{
 			rule: "an index that a build left invalid is replaced", file: "cache/gin.go",
-			old: "\tif err := s.concurrently(ctx, conn, dropParts, true); err != nil {\n\t\treturn err\n\t}\n", new: "",
+			old: "\t\tif err := s.concurrently(ctx, conn, dropParts, true); err != nil {\n\t\t\treturn err\n\t\t}\n", new: "",
 			pkg: "./cache", tests: "TestTheGINIndexIsBuiltBesideWriters",
 		},
 		{

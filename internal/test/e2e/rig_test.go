@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -46,6 +47,9 @@ func TestMain(m *testing.M) {
 	}
 	os.Exit(code)
 }
+
+// rigLease is the shortest lease that a poller may have.
+const rigLease = 12 * time.Second
 
 // rig is a parliament, a database, and a topic prefix on the broker.
 type rig struct {
@@ -92,7 +96,7 @@ func (r *rig) command(name string, args ...string) *exec.Cmd {
 	cmd.Env = append([]string{
 		"DATABASE_URL=" + r.url, "KAFKA_BROKERS=" + strings.Join(r.kafka.Brokers, ","), "KAFKA_TOPIC_PREFIX=" + r.kafka.TopicPrefix,
 		"SINK_GROUP=" + r.kafka.TopicPrefix + "sink", "ODA_URL=" + r.source, "ODA_RATE=0", "ODA_CONCURRENCY=8",
-		"HTTP_ADDR=", "POLL_LEASE=12s", "LOG_FORMAT=text",
+		"HTTP_ADDR=", "POLL_LEASE=" + rigLease.String(), "LOG_FORMAT=text",
 	}, r.env...)
 	return cmd
 }

@@ -8,7 +8,7 @@ import (
 	"odastream/internal/test/pgtest"
 )
 
-func TestPrepare(t *testing.T) {
+func TestMaintainIndex(t *testing.T) {
 	t.Parallel()
 	url := pgtest.Migrated(t)
 	pool := open(t, url)
@@ -22,8 +22,8 @@ func TestPrepare(t *testing.T) {
 		var wg sync.WaitGroup
 		for range 4 {
 			wg.Go(func() {
-				if err := New(pool, "test", Config{GIN: step.gin}, quiet()).Prepare(context.Background()); err != nil {
-					t.Errorf("Prepare with GIN %s: %v", step.gin, err)
+				if err := New(pool, "test", Config{GIN: step.gin}, quiet()).MaintainIndex(context.Background()); err != nil {
+					t.Errorf("MaintainIndex with GIN %s: %v", step.gin, err)
 				}
 			})
 		}
@@ -38,7 +38,7 @@ func TestGINOfANewEntity(t *testing.T) {
 	t.Parallel()
 	s := newStore(t)
 	s.cfg.GIN = "on"
-	if err := s.Prepare(t.Context()); err != nil {
+	if err := s.MaintainIndex(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	mustApply(t, s, record("Ny", 1, 1, `{"a":1}`))
@@ -56,7 +56,7 @@ FOR p IN SELECT inhrelid::regclass FROM pg_inherits WHERE inhparent = 'parliamen
 		t.Fatal(err)
 	}
 	for range 2 {
-		if err := s.Prepare(t.Context()); err != nil {
+		if err := s.MaintainHistory(t.Context(), History{}); err != nil {
 			t.Fatal(err)
 		}
 		if got := pgtest.Lines(t, s.pool, months); got != "4" {
@@ -72,10 +72,10 @@ FOR p IN SELECT inhrelid::regclass FROM pg_inherits WHERE inhparent = 'parliamen
 }
 
 // The tests have the true settings; this is what a sink does on an unmigrated database.
-func TestPrepareWithoutMigrations(t *testing.T) {
+func TestMaintainIndexWithoutMigrations(t *testing.T) {
 	t.Parallel()
 	s := New(open(t, pgtest.Empty(t)), "test", Config{GIN: "on"}, quiet())
-	if err := s.Prepare(t.Context()); err == nil {
-		t.Error("Prepare on an empty database = nil, want an error")
+	if err := s.MaintainIndex(t.Context()); err == nil {
+		t.Error("MaintainIndex on an empty database = nil, want an error")
 	}
 }
