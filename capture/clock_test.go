@@ -10,12 +10,12 @@ import (
 	"odastream/odasim"
 )
 
-// clockChanges are those of 2026 and 2027: in March the clock skips the hour from two
-// to three, in October it repeats it.
+// clockChanges are those of 2025 and 2026: in March the clock skips the hour from two
+// to three, in October it repeats it. They are over: no watermark passes our own clock.
 func clockChanges() []time.Time {
 	return []time.Time{
+		time.Date(2025, 3, 30, 1, 0, 0, 0, time.UTC), time.Date(2025, 10, 26, 1, 0, 0, 0, time.UTC),
 		time.Date(2026, 3, 29, 1, 0, 0, 0, time.UTC), time.Date(2026, 10, 25, 1, 0, 0, 0, time.UTC),
-		time.Date(2027, 3, 28, 1, 0, 0, 0, time.UTC), time.Date(2027, 10, 31, 1, 0, 0, 0, time.UTC),
 	}
 }
 

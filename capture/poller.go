@@ -106,7 +106,7 @@ func (p *Poller) names() []string {
 
 // Status returns the progress with each entity.
 func (p *Poller) Status() Status {
-	status := Status{Holder: p.share.holder, Contract: p.contract.findings()}
+	status := Status{Holder: p.share.holder, Clock: p.clock.status(time.Now()), Contract: p.contract.findings()}
 	for _, e := range p.entities {
 		entity := e.snapshot()
 		entity.PausedUntil = p.source.PausedUntil(e.Entity).UTC()

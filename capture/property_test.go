@@ -101,7 +101,7 @@ func newHistory(rt *rapid.T, w *world, mood *moody) *history {
 func epochs() []time.Time {
 	return []time.Time{
 		atNoon(),
-		time.Date(2026, 10, 25, 0, 57, 0, 0, time.UTC), time.Date(2027, 3, 28, 0, 57, 0, 0, time.UTC),
+		time.Date(2026, 10, 25, 0, 57, 0, 0, time.UTC), time.Date(2026, 3, 29, 0, 57, 0, 0, time.UTC),
 	}
 }
 

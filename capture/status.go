@@ -140,6 +140,8 @@ type Status struct {
 	// ConsistentThrough is the earliest of the entities that this poller works on; zero
 	// if one of them has none yet.
 	ConsistentThrough time.Time `json:"consistent_through,omitzero"`
+	// Clock is the clock that watermarks follow.
+	Clock ClockStatus `json:"clock"`
 	// Contract is what the last probe of the source found.
 	Contract []oda.Finding `json:"contract,omitempty"`
 }

@@ -13,7 +13,7 @@ import (
 )
 
 const (
-	// ahead is how far past the source's time a pass reads.
+	// ahead is how far past the source's latest time a pass reads.
 	ahead = time.Minute
 	// boundSlack is subtracted from the lower bound: the source may compare stamps in
 	// ticks of 1/300 s, which their texts round.
@@ -36,6 +36,8 @@ type tail struct {
 	woken     <-chan struct{} // a related entity has changed
 
 	watermark time.Time
+	began     time.Time        // our time when the running pass was planned; zero: by an earlier session
+	passed    time.Time        // our time when the last whole pass began that was planned by the right clock; zero: none yet
 	saved     *checkpoint.Pass // a pass that an earlier session began; nil if there is none
 	window    time.Duration    // the longest that the source answers in time; 0: any
 	cut       bool             // the last pass was cut short by window: there is more to read
@@ -142,6 +144,7 @@ func (t *tail) finishSaved(ctx context.Context) error {
 // the watermark to when the pass began.
 func (t *tail) pass(ctx context.Context, lookBack time.Duration) error {
 	p := t.saved
+	t.began = time.Time{}
 	if p == nil {
 		planned, err := t.plan(lookBack)
 		if err != nil {
@@ -164,17 +167,41 @@ func (t *tail) pass(ctx context.Context, lookBack time.Duration) error {
 // plan sets the bounds of a pass. Instants are subtracted and texts are compared, so
 // that the hour that the Danish clock shows twice is read whole.
 func (t *tail) plan(lookBack time.Duration) (checkpoint.Pass, error) {
-	now := t.clock.at(time.Now())
-	from, goal, until := t.watermark.Add(-lookBack), now, now.Add(ahead)
+	t.began = time.Now()
+	now, until := t.clock.at(t.began), t.clock.latest(t.began).Add(ahead)
+	if t.window > 0 { // what is stamped between two clocks is left to readFuture
+		until = now.Add(ahead)
+	}
+	from, goal := t.from(t.began).Add(-lookBack), now
 	end := t.watermark.Add(t.window)
 	if t.cut = t.window > 0 && end.Before(now); t.cut {
 		goal, until = end, end
 	}
-	if until.Before(from) { // the source's clock went back: read what it stamps now
-		from = until.Add(-lookBack)
-	}
 	after, err := oda.ShiftWall(oda.EarliestWall(from, until), -boundSlack)
 	return checkpoint.Pass{After: after, Until: oda.LatestWall(from, until), Goal: goal, LastID: schema.NoStart}, err
+}
+
+// from returns the time since which a pass must read that begins at our time began: the
+// watermark or, if a clock was ahead when that was saved, where the last pass began.
+func (t *tail) from(began time.Time) time.Time {
+	if !t.passed.IsZero() {
+		began = t.passed
+	}
+	if last := t.clock.at(began); last.Before(t.watermark) {
+		return last
+	}
+	return t.watermark
+}
+
+// finish ends a pass that was read whole. If its answers show that a clock was set, it
+// was planned by the wrong time: the next one reads from where the one before began.
+func (t *tail) finish(p *checkpoint.Pass) {
+	if known := t.clock.at(t.began); !t.began.IsZero() && p.Goal.Sub(known) > clocksAgree {
+		p.Goal = known
+	} else if !t.cut {
+		t.passed = t.began
+	}
+	t.advance(p.Goal)
 }
 
 // readPass reads page after page by id, within fixed bounds: rows with equal stamps,
@@ -194,7 +221,7 @@ func (t *tail) readPass(ctx context.Context, p *checkpoint.Pass) error {
 			return err
 		}
 		if !next.more {
-			t.advance(p.Goal)
+			t.finish(p)
 			return nil
 		}
 	}
@@ -234,8 +261,8 @@ func (t *tail) halveWindow(p *checkpoint.Pass) bool {
 	return true
 }
 
-// readFuture reads the rows that are stamped after the end of a pass. They are
-// published, and move no watermark.
+// readFuture reads the rows that are stamped after the time that watermarks follow. They
+// are published, and move no watermark.
 func (t *tail) readFuture(ctx context.Context) error {
 	now := t.clock.at(time.Now())
 	w := oda.Window{After: oda.LatestWall(now.Add(-ahead), now.Add(ahead)), IDs: schema.AllIDs()}

@@ -9,7 +9,7 @@ func ofTheTail() []mutant {
 		},
 		{
 			rule: "a pass looks back behind the watermark", file: "capture/tail.go",
-			old: "t.watermark.Add(-lookBack), now, now.Add(ahead)", new: "t.watermark, now, now.Add(ahead)",
+			old: "t.from(t.began).Add(-lookBack), now", new: "t.from(t.began), now",
 			pkg: "./capture", tests: "TestRowsLateWithinTheOverlapAreFound",
 		},
 		{
@@ -19,7 +19,7 @@ func ofTheTail() []mutant {
 		},
 		{
 			rule: "the watermark is the beginning of the pass", file: "capture/tail.go",
-			old: "until := t.watermark.Add(-lookBack), now, now.Add(ahead)", new: "until := t.watermark.Add(-lookBack), now.Add(ahead), now.Add(ahead)",
+			old: "\tt.advance(p.Goal)\n", new: "\tp.Goal = t.clock.at(time.Now())\n\tt.advance(p.Goal)\n",
 			pkg: "./capture", tests: "TestTheWatermarkIsWhenThePassBegan",
 		},
 		{
