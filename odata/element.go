@@ -2,6 +2,7 @@ package odata
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -73,6 +74,9 @@ func Member(row []byte, name string) (jsontext.Value, error) {
 	return nil, nil
 }
 
+// errNoObject says that a row is not one: nothing that is stored is.
+var errNoObject = errors.New("row is not a JSON object")
+
 // jsonMember is a member of an object.
 type jsonMember struct {
 	name  string
@@ -82,8 +86,8 @@ type jsonMember struct {
 // membersOf returns the members of an object.
 func membersOf(object []byte) (members []jsonMember, err error) {
 	d := jsontext.NewDecoder(bytes.NewReader(object), jsontext.AllowDuplicateNames(true))
-	if _, err := d.ReadToken(); err != nil {
-		return nil, err
+	if begin, err := d.ReadToken(); err != nil || begin.Kind() != '{' {
+		return nil, errors.Join(errNoObject, err)
 	}
 	for d.PeekKind() == '"' {
 		name, err := d.ReadToken()
@@ -96,6 +100,9 @@ func membersOf(object []byte) (members []jsonMember, err error) {
 			return nil, err
 		}
 		members = append(members, jsonMember{text, value.Clone()})
+	}
+	if _, err := d.ReadToken(); err != nil { // the end of the object
+		return nil, err
 	}
 	return members, nil
 }

@@ -31,6 +31,7 @@ import (
 // parliament is a simulated parliament and the copy of its rows. The one evaluates
 // requests in memory, the other in Postgres.
 type parliament struct {
+	pool   *pgxpool.Pool
 	sim    *odasim.Server
 	reader *query.Reader
 	model  *odata.Model
@@ -81,7 +82,7 @@ func copied(t *testing.T, sim *odasim.Server) *parliament {
 	if _, err := pool.Exec(t.Context(), "ANALYZE parliamentary_data"); err != nil {
 		t.Fatal(err)
 	}
-	return &parliament{sim, query.NewReader(pool), odata.NewModel(schema.Entities())}
+	return &parliament{pool, sim, query.NewReader(pool), odata.NewModel(schema.Entities())}
 }
 
 // answer is a page as OData writes it.
