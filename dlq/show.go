@@ -48,7 +48,7 @@ func (q *Queue) Show(ctx context.Context, at cache.TopicPartitionOffset) (Record
 	if len(letters) == 0 {
 		return Record{}, fmt.Errorf("%w %s", ErrNone, at)
 	}
-	r := Record{Entry: entryOf(letters[0]), Mend: mend(letters[0].Class, letters[0].SQLState, true)}
+	r := Record{Entry: entryOf(letters[0]), Mend: mend(letters[0].Class, letters[0].SQLState, letters[0].Key)}
 	l, ok, err := q.find(ctx, at.Topic, func(l stream.StoredDeadLetter) bool {
 		return l.HasOffset && originOf(l) == at && letters[0].HasKey(l.Record.Key)
 	})
@@ -88,7 +88,7 @@ func (q *Queue) showStored(ctx context.Context, topic string, at cache.TopicPart
 // add adds what the topic holds.
 func (r *Record) add(l stream.StoredDeadLetter) {
 	r.Size, r.Cut = l.Size, l.Cut()
-	r.Mend = mend(r.Class, r.SQLState, l.HasOffset)
+	r.Mend = mend(r.Class, r.SQLState, string(l.Record.Key))
 	for _, h := range l.Record.Headers {
 		r.Headers = append(r.Headers, Header{h.Key, string(h.Value)})
 	}
@@ -101,11 +101,10 @@ func (r *Record) add(l stream.StoredDeadLetter) {
 	}
 }
 
-// mend says what would make a record applicable. read says that it was read from its
-// topic, and not to be published.
-func mend(class, sqlstate string, read bool) string {
+// mend says what would make a record applicable. A batch that is too large has no key.
+func mend(class, sqlstate, key string) string {
 	switch {
-	case class == string(stream.ClassTooLarge) && read:
+	case class == string(stream.ClassTooLarge) && key == "":
 		return "see who else writes to the topic: the poller writes no such batch. None of its records was read, and what follows it is applied: odastream dlq discard. docs/operations.md says what to do if it holds keys of our rows"
 	case class == string(stream.ClassTooLarge):
 		return "raise max.message.bytes of the topic above the size of the record; the next scan publishes the row. Only its beginning was kept: a retry has nothing to apply"

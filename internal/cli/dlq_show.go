@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"odastream/dlq"
+	"odastream/stream"
 )
 
 // dlqShowFlags are the command line of dlq show.
@@ -82,6 +83,9 @@ func versions(r dlq.Record) string {
 
 // valueOf returns the record's value for people.
 func valueOf(r dlq.Record) string {
+	if r.Value == nil && r.Key == "" && r.Class == string(stream.ClassTooLarge) {
+		return "none: no record of the batch was read"
+	}
 	if r.Value == nil {
 		return "none: it is a tombstone"
 	}

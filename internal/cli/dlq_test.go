@@ -96,6 +96,7 @@ func TestShow(t *testing.T) {
 	d.AddRecord(t, 2, &kgo.Record{Topic: "parliament-sag", Offset: 2, Key: []byte("Sag:2")}, stream.ClassSchema, "")
 	d.Add(t, 3, stand.ChangeOf(3, 10, `{}`), stream.ClassTooLarge, "")
 	d.Exec(t, `UPDATE dead_letters SET key = 'Sag:33' WHERE "offset" = 3`)
+	d.AddRecord(t, 4, &kgo.Record{Topic: "parliament-sag", Offset: 4}, stream.ClassTooLarge, "")
 	for claim, tc := range map[string]struct {
 		args   []string
 		status int
@@ -110,6 +111,7 @@ func TestShow(t *testing.T) {
 		}},
 		"a tombstone":                    {[]string{"parliament-sag/0@2"}, 0, []string{"value     none: it is a tombstone", "upgrade the sink"}},
 		"one whose record is gone":       {[]string{"parliament-sag/0@3"}, 0, []string{"missing   the topic parliament-sag.dlq does not hold", "raise max.message.bytes"}},
+		"a batch that is too large":      {[]string{"parliament-sag/0@4"}, 0, []string{"value     none: no record of the batch was read", "the poller writes no such batch"}},
 		"by the dead letter's own place": {[]string{"parliament-sag.dlq/0@0"}, 0, []string{"see parliament-sag/0@1", "Sag:1"}},
 		"none":                           {[]string{"parliament-sag/0@77"}, 1, []string{"there is no dead letter parliament-sag/0@77"}},
 		"none of the poller's":           {[]string{"parliament-sag.dlq/0@77"}, 1, []string{"there is no dead letter"}},
