@@ -1,6 +1,7 @@
 package odata_test
 
 import (
+	"errors"
 	"fmt"
 
 	"odastream/odata"
@@ -20,10 +21,11 @@ func ExampleModel_Parse() {
 	fmt.Println(odata.Holds(request.Filter, aCase()))
 
 	_, err = model.Parse("Sag", "$filter=contains(titel,'klima')")
-	fmt.Println(err.(*odata.Error).What)
+	var wrong *odata.Error
+	fmt.Println(errors.As(err, &wrong), wrong.What)
 	// Output:
 	// Sag 5
 	// substringof('klima',titel) and (Periode/kode ge '20251')
 	// true
-	// unknown function "contains", which is of OData v4: write substringof('text',field)
+	// true unknown function "contains", which is of OData v4: write substringof('text',field)
 }
