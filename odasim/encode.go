@@ -13,7 +13,7 @@ import (
 // members, and reads its id and its stamp.
 func (o *Options) encode(data []byte) (row, error) {
 	v := jsontext.Value(data).Clone()
-	if err := v.Compact(jsontext.AllowDuplicateNames(true)); err != nil {
+	if err := v.Compact(jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true)); err != nil {
 		return row{}, fmt.Errorf("encode row: %w", err)
 	}
 	r := row{data: v}

@@ -55,6 +55,17 @@ type Faults struct {
 	// BombRate is how often a page of twelve million elements comes, 24 MB in 23 kB of
 	// gzip, even if the client does not accept gzip.
 	BombRate float64
+
+	// EmptyRate is how often an answer is an empty page, although the set has rows. The
+	// same question is answered with its rows the next time.
+	EmptyRate float64
+	// LagRate is how often the service's second node answers, which Options.Lag sets back.
+	// A row that it showed as it is no more is shown as it is in the next three answers.
+	LagRate float64
+	// ForeignRate is how often a page ends with a row that was not asked for.
+	ForeignRate float64
+	// OversizeRate is how often $top and the page cap are ignored: all rows come.
+	OversizeRate float64
 }
 
 // Validate returns an error that names the settings that are out of range.
@@ -62,7 +73,8 @@ func (f Faults) Validate() error {
 	for name, rate := range map[string]float64{
 		"error rate": f.ErrorRate, "html rate": f.HTMLRate, "truncate rate": f.TruncateRate, "reset rate": f.ResetRate,
 		"stall rate": f.StallRate, "unfiltered rate": f.UnfilteredRate, "disorder rate": f.DisorderRate, "short rate": f.ShortRate,
-		"redirect rate": f.RedirectRate, "bomb rate": f.BombRate,
+		"redirect rate": f.RedirectRate, "bomb rate": f.BombRate, "empty rate": f.EmptyRate, "lag rate": f.LagRate,
+		"foreign rate": f.ForeignRate, "oversize rate": f.OversizeRate,
 	} {
 		if !(rate >= 0 && rate <= 1) {
 			return fmt.Errorf("%s is %g, want 0 to 1", name, rate)
@@ -105,11 +117,15 @@ func (f *Faults) Flags(set *flag.FlagSet) {
 	set.Float64Var(&f.RedirectRate, "redirect-rate", 0, "share of requests that are redirected")
 	set.StringVar(&f.RedirectTo, "redirect-to", "", "`address` that requests are redirected to; empty: the requested one, again and again")
 	set.Float64Var(&f.BombRate, "bomb-rate", 0, "share of pages of twelve million elements, 23 kB in gzip")
+	set.Float64Var(&f.EmptyRate, "empty-rate", 0, "share of answers that are an empty page; the same question is answered the next time")
+	set.Float64Var(&f.LagRate, "lag-rate", 0, "share of answers from a node that is set back by -lag")
+	set.Float64Var(&f.ForeignRate, "foreign-rate", 0, "share of pages that end with a row that was not asked for")
+	set.Float64Var(&f.OversizeRate, "oversize-rate", 0, "share of answers that ignore $top and the page cap")
 }
 
 // FaultCounts is how many requests met each fault since the server was made.
 type FaultCounts struct {
-	Errors, HTML, Truncated, Reset, Stalled, Unfiltered, Disordered, Short, Redirected, Bombs int64
+	Errors, HTML, Truncated, Reset, Stalled, Unfiltered, Disordered, Short, Redirected, Bombs, Empty, Lagged, Foreign, Oversized int64
 }
 
 // SetFaults sets the faults from the next request on, and restarts their randomness. It
@@ -154,6 +170,10 @@ type fault struct {
 	location   string  // of a redirect
 	rotate     int     // rows are rotated by this; 0 for none
 	short      float64 // share of the page that is served; 0 for all
+	empty      bool    // no row is served
+	lagging    bool    // the second node answers
+	foreign    bool    // a row is served that was not asked for
+	oversized  bool    // every row is served
 }
 
 // faultSource draws the faults.
@@ -164,13 +184,14 @@ type faultSource struct {
 	hostile   *rand.Rand // its own, so that the other faults do not move
 	burst     int        // errors still to come
 	shortened bool
+	emptied   map[string]bool // questions whose last answer was an empty page by fault
 	counts    FaultCounts
 }
 
 func (s *faultSource) set(f Faults) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.rates, s.burst = f, 0
+	s.rates, s.burst, s.emptied = f, 0, map[string]bool{}
 	s.random = rand.New(rand.NewPCG(f.Seed, 0x0da))
 	s.hostile = rand.New(rand.NewPCG(f.Seed, 0x0db))
 }
@@ -192,20 +213,6 @@ func (s *faultSource) draw() fault {
 	s.drawContent(&f)
 	s.drawHostile(&f)
 	return f
-}
-
-// drawHostile draws what an attacker would send, if nothing else is wrong.
-func (s *faultSource) drawHostile(f *fault) {
-	redirect, bomb := s.hostile.Float64() < s.rates.RedirectRate, s.hostile.Float64() < s.rates.BombRate
-	switch {
-	case f.kind != noFault:
-	case redirect:
-		s.counts.Redirected++
-		f.kind, f.location = redirectFault, s.rates.RedirectTo
-	case bomb:
-		s.counts.Bombs++
-		f.kind = bombFault
-	}
 }
 
 // drawFault draws what spoils the answer as a whole. If several do, the first one counts.

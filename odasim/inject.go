@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"compress/gzip"
 	"io"
+	"math"
 	"net"
 	"net/http"
 	"slices"
@@ -55,6 +56,9 @@ func (f fault) dropFilter(q *query) {
 
 // rowLimit returns the number of rows that a page with this limit may hold.
 func (f fault) rowLimit(limit int) int {
+	if f.oversized {
+		return math.MaxInt32
+	}
 	if f.short == 0 || limit < 2 {
 		return limit
 	}

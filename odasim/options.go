@@ -36,6 +36,9 @@ type Options struct {
 	Gzip bool
 	// AtomDefault makes Atom, not JSON, the format for a client that names none.
 	AtomDefault bool
+	// Lag gives the service a second node, which shows each change this long after. It
+	// answers as often as Faults.LagRate says. 0: there is none.
+	Lag time.Duration
 	// NoDate omits the Date header.
 	NoDate bool
 }
@@ -63,6 +66,9 @@ func (o Options) complete() (Options, error) {
 	}
 	if o.PageCap < 1 {
 		return o, fmt.Errorf("page cap is %d, want 1 or more", o.PageCap)
+	}
+	if o.Lag < 0 {
+		return o, fmt.Errorf("lag is %s, want 0s or more", o.Lag)
 	}
 	if o.Compare != CompareTicks && o.Compare != CompareText {
 		return o, fmt.Errorf("compare is %q, want %q or %q", o.Compare, CompareTicks, CompareText)

@@ -22,21 +22,16 @@ type page struct {
 	next   string // odata.nextLink; "" for none
 }
 
-// fill finds the page's rows. Without $top, or with one above the cap, the page holds cap
-// rows and a link to the rest. With a smaller $top there is no link.
+// fill finds the page's rows as the fault has it. Without $top, or with one above the
+// cap, the page holds cap rows and a link to the rest. With a smaller $top there is no
+// link.
 func (p *page) fill(s *Server, values url.Values, f fault) {
 	limit := s.options.PageCap
 	linked := p.query.top < 0 || p.query.top > limit
 	if !linked {
 		limit = p.query.top
 	}
-	limit = f.rowLimit(limit)
-	if p.whole {
-		p.found = p.set.run(p.query, limit)
-	} else {
-		p.found = p.query.over(s.rowsOf(p.within), limit)
-	}
-	f.disorder(p.found.rows)
+	p.find(s, p.path+"?"+values.Encode(), f.rowLimit(limit), f)
 	if linked && p.found.more {
 		p.next = p.nextLink(values, len(p.found.rows))
 	}

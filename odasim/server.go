@@ -41,6 +41,9 @@ func New(o Options) *Server {
 	s := &Server{options: o, model: odata.NewModel(o.Entities), clock: clock{drive: o.Now}, sets: map[string]*set{}}
 	for _, e := range o.Entities {
 		s.sets[e.Name] = newSet(e)
+		if o.Lag > 0 {
+			s.sets[e.Name].second = &secondNode{lag: o.Lag, now: s.Now, set: newSet(e), fresh: map[int64]int{}}
+		}
 		s.names = append(s.names, e.Name)
 	}
 	return s

@@ -20,7 +20,8 @@ type set struct {
 	narrow int               // highest number of rows that are gathered from the index
 
 	mu      sync.RWMutex
-	missing bool // answers 404
+	missing bool        // answers 404
+	second  *secondNode // nil: there is none
 	rows    rowList
 	stamps  stampIndex
 }
@@ -44,6 +45,7 @@ func (s *set) put(r row) {
 		s.stamps.remove(stampKey{stamp: old.stamp, id: old.id})
 	}
 	s.stamps.insert(stampKey{stamp: r.stamp, id: r.id})
+	s.second.note(r, false)
 }
 
 // remove removes a row and reports whether it existed.
@@ -53,6 +55,7 @@ func (s *set) remove(id int64) bool {
 	old, removed := s.rows.remove(id)
 	if removed {
 		s.stamps.remove(stampKey{stamp: old.stamp, id: old.id})
+		s.second.note(old, true)
 	}
 	return removed
 }
@@ -70,6 +73,7 @@ func (s *set) replace(rows []row) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.missing, s.rows, s.stamps = false, list, index
+	s.second.replace(rows)
 	return nil
 }
 

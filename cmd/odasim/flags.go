@@ -22,6 +22,7 @@ type flags struct {
 	late    time.Duration
 	now     string
 	compare string
+	hostile bool
 	options odasim.Options
 	faults  odasim.Faults
 }
@@ -67,6 +68,8 @@ func (f *flags) declareServer(set *flag.FlagSet) {
 	set.BoolVar(&f.options.EscapeUnicode, "escape-unicode", false, `serve æ as \u00e6`)
 	set.BoolVar(&f.options.Gzip, "gzip", false, "compress answers for clients that accept gzip")
 	set.BoolVar(&f.options.AtomDefault, "atom-default", false, "Atom for clients that name no format")
+	set.BoolVar(&f.hostile, "hostile", false, "add rows to each set that hardly any program is prepared for")
+	set.DurationVar(&f.options.Lag, "lag", 0, "how far a second node is behind, which answers by -lag-rate; 0: there is none")
 	set.BoolVar(&f.options.NoDate, "no-date", false, "leave out the Date header")
 }
 
@@ -109,6 +112,24 @@ func (f *flags) parliament() (*odasim.Server, error) {
 	} else {
 		sim.Generate(f.seed, f.scale)
 	}
+	if f.hostile {
+		if err := addHostile(sim); err != nil {
+			return nil, err
+		}
+	}
 	sim.SetFaults(f.faults)
 	return sim, nil
+}
+
+// addHostile adds hostile rows to each set, above the ids of generated ones.
+func addHostile(sim *odasim.Server) error {
+	const firstID = 2_000_000_000
+	for _, e := range schema.Entities() {
+		for _, row := range odasim.HostileRows(firstID, odasim.Stamp(sim.Now())) {
+			if err := sim.Put(e.Name, row); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
