@@ -54,7 +54,14 @@ func classOf(err error) stream.Class {
 	return stream.ClassDecode
 }
 
-func size(r *kgo.Record) int { return len(r.Key) + len(r.Value) }
+// size returns the bytes that a record holds.
+func size(r *kgo.Record) int {
+	n := len(r.Key) + len(r.Value)
+	for _, h := range r.Headers {
+		n += len(h.Key) + len(h.Value)
+	}
+	return n
+}
 
 func count(segs []segment) (rows int) {
 	for _, seg := range segs {

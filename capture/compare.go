@@ -38,7 +38,7 @@ type result struct {
 	vanished []int64
 	returned []int64
 	lateness lateRows
-	older    []rowVersion // to be read again: their stamps are older than the ledger's
+	older    []rowVersion // to be read again: they may be older than what the ledger has
 }
 
 // add adds a later result, without its older rows.
@@ -108,17 +108,19 @@ func (c *comparer) findAbsent(b batch, checksums map[int64]checkpoint.RowChecksu
 func (c *comparer) findReturned(rows []rowVersion, res *result) {
 	for _, r := range rows {
 		if c.vanished[r.ID] {
+			delete(c.vanished, r.ID)
 			res.returned = append(res.returned, r.ID)
 		}
 	}
 }
 
 // addVanished adds to res the rows that a scan's page had, and that were not at the
-// source when they were read once more. What the page had of them is not published.
+// source when they were read once more. What the page had of them is not published. A row
+// whose newest version is a delete has not vanished.
 func (c *comparer) addVanished(gone []rowVersion, res *result) {
 	var added result
 	for _, r := range gone {
-		if r.scanned {
+		if r.scanned && !r.deleted {
 			added.vanished = append(added.vanished, r.ID)
 		}
 	}
@@ -199,6 +201,7 @@ func (c *comparer) compareRow(known map[int64]checkpoint.Entry, r rowVersion, re
 		return nil
 	}
 	if isOlder(entry, r) {
+		r.deleted = entry.State == checkpoint.Deleted
 		res.older = append(res.older, r)
 		return nil
 	}
@@ -259,12 +262,13 @@ func (c *comparer) findVanished(live []int64, p page, res *result) {
 	}
 }
 
-// addDeletes adds to res the deletes of rows that are proved absent.
+// addDeletes adds to res the deletes of rows that are proved absent: a scan missed them,
+// the recheck too, and no request saw them in between.
 func (c *comparer) addDeletes(checksums map[int64]checkpoint.RowChecksum, a absence, res *result) {
 	for _, id := range a.ids {
 		known, ok := checksums[id]
 		if ok && !known.Deleted {
-			if !c.recent.provesAbsent(id, a.span) {
+			if !c.vanished[id] || !c.recent.provesAbsent(id, a.span) {
 				continue // read again meanwhile
 			}
 			change := c.newChange(id, schema.Delete, schema.OriginScan)

@@ -152,7 +152,7 @@ func (f *folder) entryOf(rec *kgo.Record) (checkpoint.Entry, error) {
 	switch {
 	case c.Entity != f.entity:
 		return checkpoint.Entry{}, fmt.Errorf("record is of entity %q", c.Entity)
-	case schema.SeqAhead(c.Seq, time.Now()):
+	case stream.SeqAhead(rec, c.Seq):
 		return checkpoint.Entry{}, fmt.Errorf("seq %d is more than %s ahead of the clock", c.Seq, schema.MaxAhead)
 	}
 	entry := checkpoint.Entry{ID: c.ID, Seq: c.Seq, State: checkpoint.Deleted}

@@ -199,3 +199,44 @@ func TestAHighestRowWithoutAnIDStopsNobody(t *testing.T) {
 		t.Errorf("%d dead letters, %v, want one of each process", letters, err)
 	}
 }
+
+// Rows that hardly any program is prepared for stop nobody: each is on the topic once,
+// or dead-lettered.
+func TestHostileRowsStopNobody(t *testing.T) {
+	t.Parallel()
+	w := loaded(t)
+	w.cfg.ScanEvery = time.Nanosecond
+	w.sim.Advance(time.Second)
+	rows := odasim.HostileRows(100, stampAt(w.sim.Now()))
+	for _, row := range rows {
+		if err := w.sim.Put("Sag", row); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for range 3 {
+		w.mustOnce()
+	}
+	seen := map[string]int{}
+	_, err := w.topics.ReadLog(t.Context(), "Sag", nil, func(records []*kgo.Record) error {
+		for _, rec := range records {
+			seen[string(rec.Key)]++
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	dead := map[string]bool{}
+	if err := w.topics.ReadDeadLetters(t.Context(), w.kafka.Topic("Sag"), func(l stream.StoredDeadLetter) error {
+		dead[string(l.Record.Key)] = true
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	for id := int64(100); id < 100+int64(len(rows)); id++ {
+		key := schema.Key("Sag", id)
+		if n := seen[key]; n != 1 && (n != 0 || !dead[key]) {
+			t.Errorf("%.80s is on the topic %d times, dead-lettered: %v", w.sim.Row("Sag", id), n, dead[key])
+		}
+	}
+}

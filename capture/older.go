@@ -16,15 +16,26 @@ import (
 // published.
 const maxRereads = 3
 
-// isOlder reports whether a row has an older stamp than its entry. Danish times are
-// compared as texts: that errs in the hour that the clock shows twice, where it costs a
-// read. A row that is at the last of its rereads is taken as it is.
+// isOlder reports whether a row may be an older version than the one of its entry: it
+// has an older stamp, or the newest version known is a delete. Danish times are compared
+// as texts: that errs in the hour that the clock shows twice, where it costs a read. A
+// row that is at the last of its rereads is taken as it is.
+//
+// Two versions with the same stamp, and one that a correction stamped back, cannot be
+// told apart: there the older version is published, and soon the newer one again.
 func isOlder(entry checkpoint.Entry, r rowVersion) bool {
-	return !r.lastReread && entry.State == checkpoint.Live && r.Opdateringsdato < entry.Stamp
+	return !r.lastReread && (isDeleted(entry) || r.Opdateringsdato < entry.Stamp)
 }
 
-// rereader reads rows with older stamps than the ledger's again. One node of several at
-// the source may lag behind the others; but a correction may also set a stamp back.
+// isDeleted reports whether the newest version known of a row is a delete. A Dirty row
+// without a stamp may be one: an older record made it Dirty.
+func isDeleted(entry checkpoint.Entry) bool {
+	return entry.State == checkpoint.Deleted || entry.State == checkpoint.Dirty && entry.Stamp == ""
+}
+
+// rereader reads rows again that may be older than the versions that the ledger has. One
+// node of several at the source may lag behind the others; but a correction may also set
+// a stamp back, and a deleted row may come back.
 type rereader struct {
 	reader   *reader
 	recent   *recent
@@ -41,7 +52,7 @@ func (r *rereader) reread(ctx context.Context, older []rowVersion) (result, erro
 	if len(older) == 0 {
 		return all, nil
 	}
-	r.log.Warn("reading rows again that have older stamps than before", "rows", len(older))
+	r.log.Warn("reading rows again that have older stamps than before, or were deleted", "rows", len(older))
 	if err := wait(ctx, r.delay); err != nil {
 		return all, err
 	}
@@ -86,14 +97,18 @@ func (r *rereader) rereadGroup(ctx context.Context, group []rowVersion, last boo
 }
 
 // compareAgain compares the rows of a group that are on a page with what the ledger has
-// of them, and ends the page's request.
+// of them, and ends the page's request. Of a row's versions the one with the newest stamp
+// is compared.
 func (r *rereader) compareAgain(ctx context.Context, p page, group []rowVersion, last bool) (result, error) {
 	defer r.reader.discard(p)
 	p.rows = slices.DeleteFunc(p.rows, func(row row) bool { return indexOfRow(group, row.ID) < 0 })
 	rows, _ := r.recent.newest([]page{p})
 	for i, again := range rows {
 		rows[i] = group[indexOfRow(group, again.ID)]
-		rows[i].row, rows[i].lastReread = again.row, last
+		if again.Opdateringsdato >= rows[i].Opdateringsdato {
+			rows[i].row = again.row
+		}
+		rows[i].lastReread = last
 	}
 	return r.comparer.compare(ctx, batch{pages: []page{p}}, rows)
 }

@@ -52,5 +52,16 @@ func (r *reader) read(ctx context.Context, w oda.Window, lane oda.Lane, origin s
 	return p, nil
 }
 
+// readConfirmed is read, but believes in an empty page only if a second answer is empty
+// too: a source that answers 200 with no rows by mistake would hide all rows that follow.
+func (r *reader) readConfirmed(ctx context.Context, w oda.Window, lane oda.Lane, origin schema.Origin) (page, error) {
+	p, err := r.read(ctx, w, lane, origin)
+	if err != nil || !p.empty() {
+		return p, err
+	}
+	r.discard(p)
+	return r.read(ctx, w, lane, origin)
+}
+
 // discard ends the request of a page whose rows will not be compared.
 func (r *reader) discard(p page) { r.recent.end(p.began) }

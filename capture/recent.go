@@ -14,7 +14,9 @@ type rowVersion struct {
 	origin    schema.Origin
 	scanned   bool  // it is on a page with complete ids
 	watermark int64 // when it was asked for; microseconds since 1970, 0 if there was none
-	// lastReread is set at the last reread of a row with an older stamp than known.
+	// deleted is set for a row whose newest version is a delete, by what the ledger has.
+	deleted bool
+	// lastReread is set at the last reread of a row that may be older than known.
 	lastReread bool
 }
 

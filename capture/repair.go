@@ -37,7 +37,7 @@ func (r *repairer) repair(ctx context.Context) error {
 		}
 		r.log.Warn("publishing rows again: a previous holder of the lease published older versions late", "rows", len(ids))
 		for _, id := range ids {
-			p, err := r.reader.read(ctx, oda.Window{IDs: schema.OneID(id)}, oda.Tail, schema.OriginScan)
+			p, err := r.reader.readConfirmed(ctx, oda.Window{IDs: schema.OneID(id)}, oda.Tail, schema.OriginScan)
 			if errors.Is(err, oda.ErrNotFound) {
 				return nil // the source does not have the entity at present
 			}

@@ -217,7 +217,7 @@ func (s *scanner) readRanges(ctx context.Context, ranges []checkpoint.ScanRange)
 func (s *scanner) readRange(ctx context.Context, r *checkpoint.ScanRange, origin schema.Origin) error {
 	for !r.Done {
 		asked := oda.Window{IDs: schema.IDRange{Low: r.Next, High: r.High}}
-		p, err := s.reader.read(ctx, asked, oda.Scan, origin)
+		p, err := s.reader.readConfirmed(ctx, asked, oda.Scan, origin)
 		if err != nil {
 			return err
 		}

@@ -206,9 +206,16 @@ func (t *tail) finish(p *checkpoint.Pass) {
 
 // readPass reads page after page by id, within fixed bounds: rows with equal stamps,
 // and rows that get a new stamp meanwhile, make no difference.
+//
+// No look-back repeats the rows of a pass from further back than POLL_OVERLAP: there an
+// empty page must be confirmed.
 func (t *tail) readPass(ctx context.Context, p *checkpoint.Pass) error {
+	read := t.reader.read
+	if p.Goal.Sub(t.watermark) > t.cfg.Overlap {
+		read = t.reader.readConfirmed
+	}
 	for {
-		next, err := t.reader.read(ctx, oda.Window{After: p.After, Until: p.Until, IDs: schema.IDsAbove(p.LastID)}, oda.Tail, schema.OriginTail)
+		next, err := read(ctx, oda.Window{After: p.After, Until: p.Until, IDs: schema.IDsAbove(p.LastID)}, oda.Tail, schema.OriginTail)
 		if err != nil {
 			return err
 		}

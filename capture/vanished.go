@@ -163,7 +163,7 @@ func (r *rechecker) readBetween(ctx context.Context, below, above *int64) ([]pag
 	}
 	var pages []page
 	for {
-		p, err := r.reader.read(ctx, asked, oda.Scan, schema.OriginScan)
+		p, err := r.reader.readConfirmed(ctx, asked, oda.Scan, schema.OriginScan)
 		if err != nil {
 			return nil, err
 		}

@@ -30,7 +30,7 @@ func lastRecords(records []Entry) []Entry {
 		case e.Seq >= rows[i].Seq:
 			rows[i] = e
 		default:
-			rows[i] = Entry{ID: e.ID, Seq: rows[i].Seq, State: Dirty}
+			rows[i] = Entry{ID: e.ID, Seq: rows[i].Seq, State: Dirty, Stamp: rows[i].Stamp}
 		}
 	}
 	return rows

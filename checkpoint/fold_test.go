@@ -65,6 +65,38 @@ func chunk(apart bool, all int) int {
 	return all
 }
 
+// An older version of a row is told by the stamp of the newest one, also while the row
+// is to be published again.
+func TestTheStampOfTheNewestVersionStays(t *testing.T) {
+	t.Parallel()
+	s := open(t)
+	lease := acquire(t, s, entity, "a")
+	stamped := func(id, seq int64, stamp string) Entry {
+		e := live(id, seq)
+		e.Stamp = stamp
+		return e
+	}
+	mustSave(t, s, lease, Progress{Entries: []Entry{stamped(1, 5, "b"), stamped(2, 5, "b"), stamped(3, 5, "b"), deleted(4, 5)}})
+	mustFold(t, s, lease, Progress{Entries: []Entry{stamped(1, 4, "a"), dirty(2, 0), stamped(3, 9, "c"), stamped(3, 8, "a"), stamped(4, 4, "a")}})
+	stamps := func() map[int64]string {
+		got := map[int64]string{}
+		for id, e := range entries(t, s, entity, 1, 2, 3, 4) {
+			got[id] = e.Stamp
+		}
+		return got
+	}
+	want := map[int64]string{1: "b", 2: "b", 3: "c", 4: ""}
+	if diff := cmp.Diff(want, stamps()); diff != "" {
+		t.Errorf("stamps of Dirty rows (-want +got):\n%s", diff)
+	}
+	if err := s.ResetTopic(t.Context(), lease); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(want, stamps()); diff != "" {
+		t.Errorf("stamps of Lost rows (-want +got):\n%s", diff)
+	}
+}
+
 func TestARecordThatIsNoChangeMakesNoRow(t *testing.T) {
 	t.Parallel()
 	s := open(t)
@@ -136,7 +168,7 @@ func (m *topicModel) save(e Entry) {
 // fold reads one record.
 func (m *topicModel) fold(e Entry) {
 	if old, ok := m.ledger[e.ID]; ok && e.Seq < old.Seq {
-		e = dirty(e.ID, old.Seq)
+		e = Entry{ID: e.ID, Seq: old.Seq, State: Dirty, Stamp: old.Stamp}
 	}
 	m.ledger[e.ID] = e
 }

@@ -31,10 +31,12 @@ type Entry struct {
 	// Checksum is that of the row as it was last read. It is 0 unless the state is
 	// Live, and for a row that was saved before checksums were stored.
 	Checksum schema.Checksum
-	// Stamp is the row's opdateringsdato, and Fields are the hashes of its members,
-	// by which the changed ones of a later version are found. They are "" and nil
-	// unless the state is Live.
-	Stamp  string
+	// Stamp is the opdateringsdato of the newest version known, "" if that is a delete.
+	// It stays when the row becomes Dirty or Lost: an older version of the row is told by
+	// it.
+	Stamp string
+	// Fields are the hashes of the row's members, by which the changed ones of a later
+	// version are found. They are nil unless the state is Live.
 	Fields schema.Fields
 	// New means that the ledger has no entry of the row: Save then need not look for
 	// one, and is faster. If there is an entry, Save fails and stores
@@ -60,6 +62,9 @@ func (e Entry) storedStamp() string { return schema.StorableText(e.Stamp) }
 
 func entryOf(id, seq int64, hash []byte, checksum schema.Checksum, stamp *string, fields []byte) Entry {
 	e := Entry{ID: id, Seq: seq}
+	if stamp != nil {
+		e.Stamp = *stamp
+	}
 	switch {
 	case hash == nil && seq == 0:
 		e.State = Lost
@@ -72,9 +77,6 @@ func entryOf(id, seq int64, hash []byte, checksum schema.Checksum, stamp *string
 		return e
 	}
 	e.Hash, e.Checksum, e.Fields = schema.Hash(hash), checksum, fields
-	if stamp != nil {
-		e.Stamp = *stamp
-	}
 	return e
 }
 
@@ -141,14 +143,15 @@ WHERE l.seq < excluded.seq OR l.seq = excluded.seq AND l.hash = excluded.hash`
 // foldLedgerQuery writes the last record of each row that was read back from the
 // topic. If it is older than the ledger's entry, a previous holder of the lease
 // wrote it: the row becomes Dirty, until the record that the ledger knows, or a
-// newer one, is read from the topic. An entry with seq 0 makes only a row Dirty of which
-// the ledger knows a record.
+// newer one, is read from the topic. The stamp stays that of the newest record. An entry
+// with seq 0 makes only a row Dirty of which the ledger knows a record.
 const foldLedgerQuery = `
 INSERT INTO poller_ledger AS l (entity_type, entity_id, seq, hash, spelling, stamp, fields)
 SELECT $1, entity_id, seq, hash, spelling, stamp, fields FROM pg_temp.poller_saved AS e
 WHERE NOT fresh AND (e.seq > 0 OR (SELECT k.seq FROM poller_ledger k WHERE k.entity_type = $1 AND k.entity_id = e.entity_id) > 0)
 ON CONFLICT (entity_type, entity_id) DO UPDATE
-SET seq = greatest(l.seq, excluded.seq), spelling = excluded.spelling, stamp = excluded.stamp, fields = excluded.fields,
+SET seq = greatest(l.seq, excluded.seq), spelling = excluded.spelling, fields = excluded.fields,
+    stamp = CASE WHEN excluded.seq >= l.seq THEN excluded.stamp ELSE l.stamp END,
     hash = CASE WHEN excluded.seq >= l.seq THEN excluded.hash ELSE ''::bytea END`
 
 // insertLedgerQuery writes entries of rows of which the ledger has none.

@@ -52,7 +52,7 @@ SELECT max(entity_id) FROM (
     WHERE entity_type = $1 AND hash IS NOT NULL AND entity_id > $2 ORDER BY entity_id LIMIT $3) AS chunk`
 
 	markLostQuery = `
-UPDATE poller_ledger SET seq = 0, hash = NULL, spelling = 0, stamp = NULL, fields = NULL
+UPDATE poller_ledger SET seq = 0, hash = NULL, spelling = 0, fields = NULL
 WHERE entity_type = $1 AND hash IS NOT NULL AND entity_id > $2 AND entity_id <= $3`
 )
 

@@ -38,9 +38,12 @@ const (
 )
 
 const (
-	keptBytes     = 64 << 10 // what is kept of a value that is too large
+	keptBytes     = 64 << 10 // what is kept of a value, a key or headers that are too large
 	maxErrorBytes = 4 << 10  // of dlq.error: the headers must stay under deadLetterRoom
-	millisLayout  = "2006-01-02T15:04:05.000Z"
+	ownHeaders    = 11       // at most: those above
+	// maxHeaderBytes is above the size of each of our own headers.
+	maxHeaderBytes = maxErrorBytes + 64
+	millisLayout   = "2006-01-02T15:04:05.000Z"
 )
 
 // DeadLetter is a record that cannot be published or applied, and why. Its topic is
@@ -58,7 +61,8 @@ type DeadLetter struct {
 }
 
 // record builds the dead letter's own record. It cuts the value to its first 64 KiB if
-// the class is too_large or the record would be above limit bytes.
+// the class is too_large or the record would be above limit bytes, and then also a key
+// and headers that are longer.
 func (d DeadLetter) record(limit int) *kgo.Record {
 	if d.FailedAt.IsZero() {
 		d.FailedAt = time.Now()
@@ -70,17 +74,36 @@ func (d DeadLetter) record(limit int) *kgo.Record {
 		Headers: append(slices.Clip(d.Record.Headers), d.headers()...),
 	}
 	if d.Class == ClassTooLarge {
-		return shorten(rec)
+		rec = shorten(rec)
 	}
 	return fitted(rec, limit)
 }
 
 // fitted shortens a dead letter that does not fit limit bytes.
 func fitted(rec *kgo.Record, limit int) *kgo.Record {
-	if len(rec.Value) <= keptBytes || recordSize(rec) <= limit {
+	if recordSize(rec) <= limit {
+		return rec
+	}
+	if rec = trimmed(rec); len(rec.Value) <= keptBytes || recordSize(rec) <= limit {
 		return rec
 	}
 	return shorten(rec)
+}
+
+// trimmed keeps the first 64 KiB of the key, and only our own headers, which are the last
+// ones, if all together are longer than that. A compressed record may hold more than the
+// broker's limit anywhere.
+func trimmed(rec *kgo.Record) *kgo.Record {
+	trim, size := *rec, 0
+	trim.Key = rec.Key[:min(len(rec.Key), keptBytes):min(len(rec.Key), keptBytes)]
+	for _, h := range rec.Headers {
+		size += len(h.Key) + len(h.Value)
+	}
+	if size > keptBytes {
+		last := slices.Clone(rec.Headers[max(0, len(rec.Headers)-ownHeaders):])
+		trim.Headers = slices.DeleteFunc(last, func(h kgo.RecordHeader) bool { return len(h.Key)+len(h.Value) > maxHeaderBytes })
+	}
+	return &trim
 }
 
 // shorten keeps the first 64 KiB of the value and notes its whole size.

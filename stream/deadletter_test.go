@@ -104,6 +104,32 @@ func TestDeadLettersAreCutToTheLimit(t *testing.T) {
 	}
 }
 
+// A compressed record may be far above the limit of its topic, in any of its parts.
+func TestADeadLetterFitsWhateverIsLarge(t *testing.T) {
+	t.Parallel()
+	const limit = 1 << 20
+	large := bytes.Repeat([]byte("x"), 2*limit)
+	for part, fill := range map[string]func(*kgo.Record){
+		"key":                func(r *kgo.Record) { r.Key = large },
+		"value":              func(r *kgo.Record) { r.Value = large },
+		"a header":           func(r *kgo.Record) { r.Headers = headers("x", string(large)) },
+		"a header like ours": func(r *kgo.Record) { r.Headers = headers(HeaderDeadError, string(large)) },
+		"everything":         func(r *kgo.Record) { r.Key, r.Value, r.Headers = large, large, headers(string(large), string(large)) },
+	} {
+		for _, class := range []Class{ClassDecode, ClassTooLarge} {
+			rec := original()
+			fill(rec)
+			got := DeadLetter{Record: rec, HasOffset: true, Class: class, Err: string(large), FailedAt: failedAt}.record(limit)
+			if n := recordSize(got); n > limit {
+				t.Errorf("%s is large, class %s: the dead letter has %d bytes, want %d at most", part, class, n, limit)
+			}
+			if at, ok := header(got, HeaderDeadOffset); !ok || at != "41" {
+				t.Errorf("%s is large, class %s: the dead letter has lost its offset", part, class)
+			}
+		}
+	}
+}
+
 func TestALongErrorIsCutAtACharacter(t *testing.T) {
 	t.Parallel()
 	rec := DeadLetter{Record: original(), Class: ClassData, Err: "x" + strings.Repeat("æ", 5000)}.record(1 << 20)

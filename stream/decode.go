@@ -18,8 +18,13 @@ type DecodeError struct {
 	Err   error // why
 }
 
-// Error says why, with the class.
-func (e *DecodeError) Error() string { return fmt.Sprintf("decode record (%s): %v", e.Class, e.Err) }
+// maxReasonBytes limits the text of a DecodeError: a record's key may be megabytes.
+const maxReasonBytes = 1 << 10
+
+// Error says why, with the class, in a kilobyte at most.
+func (e *DecodeError) Error() string {
+	return cut(fmt.Sprintf("decode record (%s): %v", e.Class, e.Err), maxReasonBytes)
+}
 
 // Unwrap gives the reason.
 func (e *DecodeError) Unwrap() error { return e.Err }
@@ -61,8 +66,8 @@ func Decode(rec *kgo.Record) (Message, error) {
 }
 
 // Decode is the function Decode for a record of one of c's topics. It also refuses a
-// record whose entity's topic is not the one that it lies on, and one whose seq is more
-// than schema.MaxAhead ahead of now, with ClassSchema.
+// record whose entity's topic is not the one that it lies on, and one whose seq is too
+// far ahead (SeqAhead), with ClassSchema.
 func (c Config) Decode(rec *kgo.Record) (Message, error) {
 	m, err := Decode(rec)
 	if err != nil {
@@ -74,10 +79,21 @@ func (c Config) Decode(rec *kgo.Record) (Message, error) {
 		return Message{}, &DecodeError{ClassSchema, fmt.Errorf("topic %s is not that of entity %q", rec.Topic, m.Change.Entity)}
 	}
 	// Invariant 3: a seq far ahead would hide every later change of its row.
-	if schema.SeqAhead(m.Change.Seq, time.Now()) {
+	if SeqAhead(rec, m.Change.Seq) {
 		return Message{}, &DecodeError{ClassSchema, fmt.Errorf("seq %d is more than %s ahead of the clock", m.Change.Seq, schema.MaxAhead)}
 	}
 	return m, nil
+}
+
+// SeqAhead reports whether the seq of a record is more than schema.MaxAhead ahead of the
+// time at which the record was written, or of now. A forged record is refused for ever
+// by this: also days later by a new sink, a replay or a rebuild.
+func SeqAhead(rec *kgo.Record, seq int64) bool {
+	at := time.Now()
+	if rec.Timestamp.UnixMilli() > 0 && rec.Timestamp.Before(at) { // 0 or -1: it has none
+		at = rec.Timestamp
+	}
+	return schema.SeqAhead(seq, at)
 }
 
 func classOf(err error) Class {

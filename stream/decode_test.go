@@ -97,6 +97,28 @@ func TestARecordOnTheWrongTopicIsRefused(t *testing.T) {
 	}
 }
 
+// What was refused once is refused days later too, when a new sink reads the topic.
+func TestARecordFromTheFutureStaysRefused(t *testing.T) {
+	t.Parallel()
+	written := time.Now().Add(-48 * time.Hour)
+	for claim, tc := range map[string]struct {
+		written time.Time
+		ahead   time.Duration // of seq
+		ok      bool
+	}{
+		"a clock that was ahead":    {written, 23 * time.Hour, true},
+		"more than a day ahead":     {written, 25 * time.Hour, false},
+		"no time of writing":        {time.UnixMilli(-1), 25 * time.Hour, true},
+		"a time of writing to come": {time.Now().Add(48 * time.Hour), 73 * time.Hour, false},
+	} {
+		rec := newEncoder(Config{}).records(update("Sag", 1, written.Add(tc.ahead).UnixMicro()))[0]
+		rec.Timestamp = tc.written
+		if _, err := (Config{}).Decode(rec); (err == nil) != tc.ok {
+			t.Errorf("%s: Decode = %v, want no error: %v", claim, err, tc.ok)
+		}
+	}
+}
+
 func TestARecordFromTheFutureIsRefused(t *testing.T) {
 	t.Parallel()
 	now := time.Now()

@@ -128,7 +128,7 @@ func (c *check) fetch(ctx context.Context, ids []int64) (map[int64]atSource, err
 	found := make(map[int64]atSource, len(ids))
 	for len(ids) > 0 {
 		asked := ids[:min(len(ids), schema.PageSize)]
-		w := oda.Window{IDs: schema.IDRange{Low: asked[0] - 1, High: asked[len(asked)-1]}}
+		w := oda.Window{IDs: schema.IDRange{Low: schema.OneID(asked[0]).Low, High: asked[len(asked)-1]}}
 		page, err := c.source.Page(ctx, c.out.Name, w, oda.Scan)
 		if err != nil {
 			return nil, err

@@ -25,12 +25,12 @@ func ofForeignData() []mutant {
 		},
 		{
 			invariant: 3, rule: "a record whose seq is a day ahead is dead-lettered", file: "stream/decode.go",
-			old: "if schema.SeqAhead(m.Change.Seq, time.Now()) {", new: "if schema.SeqAhead(m.Change.Seq, time.Now()) && m.Change.Seq < 0 {",
+			old: "if SeqAhead(rec, m.Change.Seq) {", new: "if SeqAhead(rec, m.Change.Seq) && m.Change.Seq < 0 {",
 			pkg: "./apply", tests: "TestAForgedSeqIsDeadLettered",
 		},
 		{
 			invariant: 3, rule: "a record whose seq is a day ahead never raises the counter", file: "capture/fold.go",
-			old: "case schema.SeqAhead(c.Seq, time.Now()):", new: "case schema.SeqAhead(c.Seq, time.Now()) && c.Seq < 0:",
+			old: "case stream.SeqAhead(rec, c.Seq):", new: "case stream.SeqAhead(rec, c.Seq) && c.Seq < 0:",
 			pkg: "./capture", tests: "TestRowsHiddenByRefusedRecordsArePublishedAgain",
 		},
 		{
@@ -57,7 +57,7 @@ func ofALaggingSource() []mutant {
 	return []mutant{
 		{
 			rule: "a row with an older stamp is read again before it is published", file: "capture/older.go",
-			old: "return !r.lastReread && entry.State", new: "return false && entry.State",
+			old: "|| r.Opdateringsdato < entry.Stamp)", new: ")",
 			pkg: "./capture", tests: "TestANodeThatLagsPublishesNothingOlder",
 		},
 		{
@@ -67,7 +67,7 @@ func ofALaggingSource() []mutant {
 		},
 		{
 			invariant: 5, rule: "a row that stays older is published", file: "capture/older.go",
-			old: "= again.row, last", new: "= again.row, false",
+			old: "rows[i].lastReread = last", new: "rows[i].lastReread = false",
 			pkg: "./capture", tests: "TestARowThatStaysOlderIsPublished",
 		},
 		{
