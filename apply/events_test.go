@@ -87,13 +87,22 @@ func (h *sinkHistory) any() (int, *process) {
 	return i, h.sinks[i]
 }
 
+// within draws whether what happens at a write happens in the midst of it.
+func (h *sinkHistory) within() bool {
+	split := h.rand.IntN(2) == 0
+	if split {
+		h.note("in the midst of the write:")
+	}
+	return split
+}
+
 // kill ends a sink as SIGKILL does, before one of its next writes to Postgres. Two
 // times in three it starts another one in its place, as a supervisor would.
 func (h *sinkHistory) kill() {
 	i, p := h.any()
 	writes := 1 + h.rand.IntN(12)
 	h.note("sink %d is killed before its write %d to Postgres", i, writes)
-	p.link.after(writes, p.kill)
+	p.link.after(writes, h.within(), p.kill)
 	if h.rand.IntN(3) > 0 {
 		h.sinks = append(h.sinks, h.boot())
 		h.note("another sink starts")
@@ -114,7 +123,7 @@ func (h *sinkHistory) freeze() {
 		stop()
 		return
 	}
-	p.link.after(writes, stop)
+	p.link.after(writes, h.within(), stop)
 }
 
 // restart cuts all sinks off from a server for a moment.
@@ -146,7 +155,7 @@ func (h *sinkHistory) reset() {
 	i, p := h.any()
 	writes := 1 + h.rand.IntN(12)
 	h.note("the connections of sink %d are reset before its write %d to Postgres", i, writes)
-	p.link.after(writes, func() { p.link.reset("") })
+	p.link.after(writes, h.within(), func() { p.link.reset("") })
 }
 
 // slow makes a sink's link slow, or fast again.
@@ -187,12 +196,19 @@ func (h *sinkHistory) publish() {
 	}
 }
 
-// publishBroken writes a record that is no change, or one that jsonb refuses.
+// publishBroken writes a record that is no change, one that jsonb refuses, or one of
+// somebody who means ill.
 func (h *sinkHistory) publishBroken() {
 	h.t.Helper()
 	key, value := h.author.Broken("Sag")
 	rec := &kgo.Record{Topic: h.cfg.kafka.Topic("Sag"), Key: []byte(key), Value: []byte(value)}
-	if err := h.raw.ProduceSync(h.t.Context(), rec).FirstErr(); err != nil {
+	if h.rand.IntN(2) == 0 {
+		var header string
+		rec.Key, rec.Value, header = h.author.Hostile("Sag")
+		rec.Headers = []kgo.RecordHeader{{Key: "x", Value: []byte(header)}}
+		h.note("a hostile record of %d, %d and %d bytes is written", len(rec.Key), len(rec.Value), len(header))
+	}
+	if err := h.writer.ProduceSync(h.t.Context(), rec).FirstErr(); err != nil {
 		h.t.Fatalf("produce a broken record: %v", err)
 	}
 	h.records++

@@ -39,6 +39,9 @@ const (
 //	ODASTREAM_SEED=17 go test ./apply -run TestAnyHistoryOfSinksIsExactlyOnce -v
 func TestAnyHistoryOfSinksIsExactlyOnce(t *testing.T) {
 	t.Parallel()
+	if os.Getenv(envHistories) != "" { // else other tests run beside it, some with large records
+		machine.WatchMemory(t, 300<<20)
+	}
 	n := manyHistories
 	if testing.Short() {
 		n = fewHistories
@@ -96,6 +99,7 @@ type sinkHistory struct {
 	broker  *kfake.Cluster
 	dir     string // the broker's, if it can be restarted; else ""
 	raw     *kgo.Client
+	writer  *kgo.Client // writes what it likes
 	pub     *stream.Publisher
 	topics  *stream.Topics
 	sinks   []*process
@@ -117,7 +121,7 @@ func (w *sinkWorld) live(t *testing.T, seed uint64) {
 	h.open()
 	watched := checker.Watch(t.Context(), w.pool, h.scope, machine.Scale(3*time.Millisecond))
 	h.run()
-	log := stand.Log(t, h.topics, h.records, historyEntities()...)
+	log := stand.Log(t, h.topics, h.cfg.kafka, h.records, historyEntities()...)
 	last, err := h.restore(log)
 	h.close()
 	snapshots := append(watched(), last)
@@ -163,6 +167,12 @@ func (h *sinkHistory) open() {
 		h.t.Fatal(err)
 	}
 	h.t.Cleanup(h.raw.Close)
+	if h.writer, err = kgo.NewClient(
+		kgo.SeedBrokers(h.cfg.kafka.Brokers...), kgo.ProducerBatchMaxBytes(8<<20), kgo.ProducerBatchCompression(kgo.GzipCompression()),
+	); err != nil {
+		h.t.Fatal(err)
+	}
+	h.t.Cleanup(h.writer.Close)
 	if h.pub, err = stream.NewPublisher(h.cfg.kafka, quiet, nil); err != nil {
 		h.t.Fatal(err)
 	}

@@ -28,6 +28,7 @@ type link struct {
 	slow  time.Duration // of each write
 	fuse  int           // writes to Postgres until burn is called; 0: never
 	burn  func()
+	split bool // burn is called once half of the write is sent, and not before it
 }
 
 func newLink() *link { return &link{conns: map[*wire]bool{}, away: map[string]bool{}} }
@@ -87,7 +88,25 @@ func (w *wire) Read(b []byte) (int, error) {
 }
 
 func (w *wire) Write(b []byte) (int, error) {
-	w.link.count(w.server)
+	burn, split := w.link.count(w.server)
+	if burn == nil {
+		return w.send(b)
+	}
+	if !split {
+		burn()
+		return w.send(b)
+	}
+	half, err := w.send(b[:len(b)/2])
+	if err != nil {
+		return half, err
+	}
+	burn()
+	rest, err := w.send(b[half:])
+	return half + rest, err
+}
+
+// send sends b as soon as the process runs.
+func (w *wire) send(b []byte) (int, error) {
 	if err := w.link.pass(); err != nil {
 		return 0, err
 	}
@@ -107,26 +126,24 @@ func (w *wire) Close() error {
 	return w.Conn.Close()
 }
 
-// count counts a write towards the fuse.
-func (l *link) count(server string) {
+// count counts a write towards the fuse. It returns burn if this is the write.
+func (l *link) count(server string) (burn func(), split bool) {
 	l.mu.Lock()
-	var burn func()
+	defer l.mu.Unlock()
 	if l.fuse > 0 && server == toPostgres {
 		if l.fuse--; l.fuse == 0 {
 			burn, l.burn = l.burn, nil
 		}
 	}
-	l.mu.Unlock()
-	if burn != nil {
-		burn()
-	}
+	return burn, l.split
 }
 
-// after calls burn after n more writes to Postgres. A later call of after replaces it.
-func (l *link) after(writes int, burn func()) {
+// after calls burn before the n-th write to Postgres from now on, or within it. A later
+// call of after replaces it.
+func (l *link) after(writes int, split bool, burn func()) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.fuse, l.burn = writes, burn
+	l.fuse, l.split, l.burn = writes, split, burn
 }
 
 // kill ends the process as SIGKILL does: its connections end with a reset.

@@ -11,7 +11,7 @@ import (
 // restore ends all faults and waits until everything is applied.
 func (h *sinkHistory) restore(log *checker.Log) (last checker.Snapshot, err error) {
 	for _, p := range h.sinks {
-		p.link.after(0, nil)
+		p.link.after(0, false, nil)
 		p.link.thaw()
 		p.link.slowDown(0)
 		p.link.find(toKafka)

@@ -12,7 +12,10 @@ func (h *history) draw() (what string, do func()) {
 	id := rapid.SampledFrom(rowIDs()).Draw(h.rt, "id")
 	text := rapid.SampledFrom([]string{"a", "b", "c"}).Draw(h.rt, "text")
 	kinds := []func(int64, string) (string, bool, func()){
-		h.edit, h.edit, h.edit, h.silent, h.remove, h.remove, h.touch, h.late, h.future, h.unstamped, h.old, h.member, h.tie, h.vanish,
+		h.edit, h.edit, h.edit, h.remove, h.remove, h.touch, h.member, h.tie, h.vanish, h.strange, h.silent, h.late, h.future, h.unstamped, h.old,
+	}
+	if h.lagging {
+		kinds = kinds[:10]
 	}
 	what, prompt, change := rapid.SampledFrom(kinds).Draw(h.rt, "change")(id, text)
 	return what, func() { h.seen.alter(prompt, change) }

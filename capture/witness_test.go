@@ -35,6 +35,7 @@ type witness struct {
 	earlier map[int64]bool  // rows of earlier topics: the current one may have their deletes
 	owed    map[int64]bool  // those of them that the ledger has: the current topic must have their deletes
 	shaken  bool            // the source's clock went back
+	blind   bool            // the source answered with empty pages: a tail's pass may have missed a row
 	filled  bool            // the topic has what the ledger says
 }
 
@@ -135,6 +136,13 @@ func (s *witness) anew(held []schema.Change, ledger []int64) {
 	}
 }
 
+// hide records that a record which sinks refuse was written with the key of a row.
+func (s *witness) hide(id int64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.doubted[id] = true
+}
+
 // forget records that the ledger was lost.
 func (s *witness) forget() { s.owed = nil }
 
@@ -143,9 +151,9 @@ func (s *witness) judge(at checkpoint.Checkpoint) []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.look(false)
-	byKey := map[int64][]schema.Change{}
-	for _, c := range s.w.changes(s.entity) {
-		byKey[c.ID] = append(byKey[c.ID], c)
+	byKey := map[int64][]record{}
+	for _, r := range s.w.records() {
+		byKey[r.ID] = append(byKey[r.ID], r)
 	}
 	var faults []string
 	for id, list := range byKey {
@@ -159,15 +167,15 @@ func (s *witness) judge(at checkpoint.Checkpoint) []string {
 
 // judgeKey compares a row's records with its versions at the source: each record has
 // one of them, in their order, none twice, with growing seq.
-func (s *witness) judgeKey(versions []version, at int, list []schema.Change) (faults []string) {
+func (s *witness) judgeKey(versions []version, at int, list []record) (faults []string) {
 	fail := func(c schema.Change, format string, args ...any) {
 		faults = append(faults, fmt.Sprintf("%s %s seq %d %s: ", c.Key(), c.Action, c.Seq, c.Data)+fmt.Sprintf(format, args...))
 	}
 	var before *schema.Change // the record before, if a holder of the lease wrote it
 	highest, known := int64(0), true
 	for i := range list {
-		c := &list[i]
-		if s.forged[forgery(*c)] {
+		c := &list[i].Change
+		if list[i].refused || s.forged[forgery(*c)] {
 			before, known = nil, false
 			continue
 		}
@@ -243,7 +251,7 @@ func differing(a, b []byte) (names []string) {
 
 // judgeProgress checks that the watermark and consistent_through have passed nothing
 // that is not published.
-func (s *witness) judgeProgress(at checkpoint.Checkpoint, byKey map[int64][]schema.Change) (faults []string) {
+func (s *witness) judgeProgress(at checkpoint.Checkpoint, byKey map[int64][]record) (faults []string) {
 	if s.shaken {
 		return nil // the source's times have no order any more
 	}
@@ -253,7 +261,7 @@ func (s *witness) judgeProgress(at checkpoint.Checkpoint, byKey map[int64][]sche
 		if s.doubted[id] || s.same(v.data, topicHas(byKey[id])) {
 			continue
 		}
-		if v.prompt && !at.Watermark.Before(v.since.Add(rounding)) {
+		if v.prompt && !s.blind && !at.Watermark.Before(v.since.Add(rounding)) {
 			faults = append(faults, fmt.Sprintf("watermark %s has passed %s of %s, which is not published", at.Watermark, v.data, v.since))
 		}
 		if at.ConsistentThrough.After(v.since) {
@@ -264,11 +272,11 @@ func (s *witness) judgeProgress(at checkpoint.Checkpoint, byKey map[int64][]sche
 }
 
 // topicHas returns the row that a consumer has at the end of the topic, nil if none.
-func topicHas(list []schema.Change) []byte {
+func topicHas(list []record) []byte {
 	var newest schema.Change
-	for _, c := range list {
-		if c.Seq > newest.Seq {
-			newest = c
+	for _, r := range list {
+		if !r.refused && r.Seq > newest.Seq {
+			newest = r.Change
 		}
 	}
 	return newest.Data
@@ -279,8 +287,14 @@ func topicHas(list []schema.Change) []byte {
 func (s *witness) judgeEnd(at checkpoint.Checkpoint) []string {
 	faults := s.judge(at)
 	inOrder, bySeq, seqs := map[int64][]byte{}, map[int64][]byte{}, map[int64]int64{}
-	for _, m := range s.w.messages(s.entity) {
-		c := m.Change
+	for _, r := range s.w.records() {
+		c := r.Change
+		if _, told := inOrder[c.ID]; r.refused {
+			if told {
+				inOrder[c.ID] = []byte("hidden by a record that sinks refuse")
+			}
+			continue
+		}
 		inOrder[c.ID] = c.Data
 		if c.Seq >= seqs[c.ID] {
 			seqs[c.ID], bySeq[c.ID] = c.Seq, c.Data

@@ -50,6 +50,45 @@ func (a *Author) Broken(entity string) (key, value string) {
 	return schema.Key(entity, id), value
 }
 
+// bombBytes is what a hostile record unpacks to. On the disk it takes a few kilobytes.
+const bombBytes = 2 << 20
+
+// hostileKinds is how many kinds of records Hostile invents.
+const hostileKinds = 8
+
+// Hostile invents a record on the topic of entity, which is not Aktør, such as somebody
+// writes who may write to the topic and means ill. Sinks must refuse it.
+func (a *Author) Hostile(entity string) (key, value []byte, header string) {
+	a.Seq++
+	id := a.FirstID + a.Rand.Int64N(a.IDs)
+	c := schema.Change{
+		Entity: entity, ID: id, Seq: a.Seq, Timestamp: time.Now().UTC(), Action: schema.Update, Origin: schema.OriginTail,
+		Data: fmt.Appendf(nil, `{"id": %d, "v": "falsk"}`, id),
+	}
+	key = []byte(c.Key())
+	large := bytes.Repeat([]byte{'x'}, bombBytes)
+	switch a.Rand.IntN(hostileKinds) {
+	case 0: // hides all later changes, if it is believed
+		c.Seq = time.Now().Add(25 * time.Hour).UnixMicro()
+	case 1:
+		c.Entity = "Aktør"
+		key = []byte(c.Key())
+	case 2:
+		c.Seq = 9e18
+	case 3: // no tombstone: it has no ce_id
+		return key, nil, ""
+	case 4:
+		return []byte("\x00\xff"), c.AppendJSON(nil), ""
+	case 5:
+		return key, large, ""
+	case 6:
+		return large, c.AppendJSON(nil), ""
+	case 7:
+		return key, []byte("{no change"), string(large)
+	}
+	return key, c.AppendJSON(nil), ""
+}
+
 // Records returns the number of records of the changes on their topics: a tombstone
 // follows each delete.
 func Records(changes []schema.Change) (n int) {

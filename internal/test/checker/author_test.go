@@ -6,6 +6,7 @@ import (
 	"errors"
 	"math/rand/v2"
 	"testing"
+	"time"
 
 	"odastream/schema"
 )
@@ -48,6 +49,34 @@ func TestBrokenRecordsAreJudgedBroken(t *testing.T) {
 	}
 	if len(kinds) != 2 {
 		t.Error("want both records without a change and those that Postgres refuses")
+	}
+}
+
+func TestHostileRecordsAreOfManyKinds(t *testing.T) {
+	t.Parallel()
+	a := Author{Rand: rand.New(rand.NewPCG(1, 2)), Entities: []string{"Sag"}, FirstID: 1, IDs: 9}
+	kinds := map[string]int{}
+	for range 200 {
+		key, value, header := a.Hostile("Sag")
+		entity, _, err := schema.ParseKey(string(key))
+		c, errValue := schema.ParseChange(value)
+		switch {
+		case len(key)+len(value)+len(header) > bombBytes:
+			kinds["large"]++
+		case value == nil:
+			kinds["no value"]++
+		case err != nil || errValue != nil:
+			kinds["no change"]++
+		case entity != "Sag":
+			kinds["another entity"]++
+		case schema.SeqAhead(c.Seq, time.Now()):
+			kinds["forged seq"]++
+		default:
+			t.Errorf("%s with %s may be applied", key, value)
+		}
+	}
+	if len(kinds) != 5 {
+		t.Errorf("kinds are %v, want 5", kinds)
 	}
 }
 

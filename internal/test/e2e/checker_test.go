@@ -39,7 +39,7 @@ func TestSinksUnderDuressAreExactlyOnce(t *testing.T) {
 			watched := checker.Watch(t.Context(), d.pool, d.scope, 40*time.Millisecond)
 			defer watched()
 			d.live()
-			log := stand.Log(t, d.topics, d.records, duressEntities()...)
+			log := stand.Log(t, d.topics, d.kafka, d.records, duressEntities()...)
 			last := d.awaitApplied(log)
 			for len(d.sinks) > 0 {
 				d.stop(d.sinks[0])

@@ -11,13 +11,13 @@ import (
 
 // Log returns all records of the topics of entities, for a judgement. The test fails
 // unless there are as many as were acknowledged.
-func Log(t testing.TB, topics *stream.Topics, acknowledged int, entities ...string) *checker.Log {
+func Log(t testing.TB, topics *stream.Topics, kafka stream.Config, acknowledged int, entities ...string) *checker.Log {
 	t.Helper()
 	var all []checker.Record
 	for _, entity := range entities {
 		_, err := topics.ReadLog(t.Context(), entity, nil, func(records []*kgo.Record) error {
 			for _, rec := range records {
-				m, err := stream.Decode(rec)
+				m, err := kafka.Decode(rec)
 				at := checker.Place{Partition: checker.Partition{Topic: rec.Topic, Number: rec.Partition}, Offset: rec.Offset}
 				all = append(all, checker.RecordOf(at, m.Change, err))
 			}
