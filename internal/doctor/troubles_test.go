@@ -172,7 +172,7 @@ func topicTroubles() map[string]injected {
 			if _, err := kadm.NewClient(client(t, s)).CreateTopic(t.Context(), 3, 1, map[string]*string{"cleanup.policy": new("compact")}, s.Kafka.Topic("Sag")); err != nil {
 				t.Fatal(err)
 			}
-		}, map[string]string{"programs topics": "it was made anew"}},
+		}, map[string]string{"programs topics": "it was recreated"}},
 		"a topic got more partitions": {func(t *testing.T, s *stand.Servers, cfg *doctor.Config) {
 			follow(t, s, cfg)
 			if _, err := kadm.NewClient(client(t, s)).CreatePartitions(t.Context(), 1, s.Kafka.Topic("Sag")); err != nil {
