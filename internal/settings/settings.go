@@ -140,9 +140,12 @@ func crossFaults(s reflect.Value, prefix string) []string {
 	var faults []string
 	for i := range s.NumField() {
 		f := s.Type().Field(i)
-		if f.IsExported() && nested(f) {
+		if (f.IsExported() || f.Anonymous) && nested(f) {
 			faults = append(faults, crossFaults(s.Field(i), prefix+f.Tag.Get("envPrefix"))...)
 		}
+	}
+	if !s.Addr().CanInterface() { // embedded by a name that is not exported
+		return faults
 	}
 	checked, ok := reflect.TypeAssert[faulty](s.Addr())
 	if !ok {

@@ -146,6 +146,18 @@ func TestParseFillsAnEmbeddedPartOfAnUnexportedType(t *testing.T) {
 	}
 }
 
+func TestParseChecksAnEmbeddedPartOfAnUnexportedType(t *testing.T) {
+	t.Parallel()
+	type checked struct {
+		Poll poll `envPrefix:"POLL_"`
+	}
+	var whole struct{ checked }
+	err := Parse([]string{"POLL_INTERVAL=10m"}, &whole)
+	if want := "POLL_INTERVAL_MAX is 5m0s, want POLL_INTERVAL (10m0s) or more"; err == nil || !strings.Contains(err.Error(), want) {
+		t.Errorf("Parse = %v, want %s", err, want)
+	}
+}
+
 func TestParsePanicsAtAFieldThatNobodyCanFill(t *testing.T) {
 	t.Parallel()
 	defer func() {
