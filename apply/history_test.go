@@ -40,7 +40,7 @@ const (
 func TestAnyHistoryOfSinksIsExactlyOnce(t *testing.T) {
 	t.Parallel()
 	if os.Getenv(envHistories) != "" { // else other tests run beside it, some with large records
-		machine.WatchMemory(t, 300<<20)
+		machine.WatchMemory(t, 640<<20)
 	}
 	n := manyHistories
 	if testing.Short() {

@@ -41,11 +41,12 @@ type result struct {
 	older    []rowVersion // to be read again: they may be older than what the ledger has
 }
 
-// add adds a later result, without its older rows.
+// add adds a later result, without its older rows. A row that vanished later is not back.
 func (r *result) add(later result) {
 	r.changes = append(r.changes, later.changes...)
 	r.entries = append(r.entries, later.entries...)
 	r.vanished = append(r.vanished, later.vanished...)
+	r.returned = slices.DeleteFunc(r.returned, func(id int64) bool { return slices.Contains(later.vanished, id) })
 	r.returned = append(r.returned, later.returned...)
 	r.lateness.merge(later.lateness)
 }
@@ -114,13 +115,13 @@ func (c *comparer) findReturned(rows []rowVersion, res *result) {
 	}
 }
 
-// addVanished adds to res the rows that a scan's page had, and that were not at the
-// source when they were read once more. What the page had of them is not published. A row
-// whose newest version is a delete has not vanished.
+// addVanished adds to res the rows that a page of a scan or of its recheck had, and that
+// were not at the source when they were read once more. What the page had of them is not
+// published. A row whose newest version is a delete has not vanished.
 func (c *comparer) addVanished(gone []rowVersion, res *result) {
 	var added result
 	for _, r := range gone {
-		if r.scanned && !r.deleted {
+		if r.origin != schema.OriginTail && !r.deleted {
 			added.vanished = append(added.vanished, r.ID)
 		}
 	}

@@ -72,8 +72,9 @@ func (r *rereader) reread(ctx context.Context, older []rowVersion) (result, erro
 }
 
 // rereadGroup reads the ids from the first row of a group to its last again, and
-// compares the rows of the group that are still at the source. A row of a scan that is
-// not is vanished: the scan is complete only when that is rechecked.
+// compares the rows of the group that are still at the source. A row of a scan, or of its
+// recheck, that is not has vanished: the scan is complete only when that is rechecked. An
+// empty answer is not confirmed: a node that lags would bring back a deleted row.
 func (r *rereader) rereadGroup(ctx context.Context, group []rowVersion, last bool) (result, error) {
 	var all result
 	missing := slices.Clone(group)

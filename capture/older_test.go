@@ -142,3 +142,30 @@ func TestAnOlderRowThatVanishesIsDeletedByTheSameScan(t *testing.T) {
 	w.mustOnce()
 	w.checkTopic("Sag")
 }
+
+// A row that a recheck saw and a reread did not is not resolved: the scan completes, and
+// says of no time that all is published.
+func TestARowThatVanishesBehindARecheckIsOutstanding(t *testing.T) {
+	t.Parallel()
+	w, _, _ := restamped(t)
+	w.put("Sag", 97, "rettet", stampAt(w.sim.Now().AddDate(0, 0, -90)))
+	frontier := w.frontier()
+	w.sim.Advance(2 * time.Second) // the source's clock is known to the second
+	liar := w.liar()
+	liar.tell(func(asked oda.Window, lane oda.Lane, page oda.Page) (oda.Page, error) {
+		if lane == oda.Scan && !small(asked) || asked.IDs == schema.OneID(97) {
+			return without(page, 97), nil
+		}
+		return page, nil
+	})
+	w.mustOnce()
+	if at := w.frontier(); at.After(frontier) {
+		t.Errorf("consistent_through moved from %s to %s, and row 97 is outstanding", frontier, at)
+	}
+	liar.tell(nil)
+	w.mustOnce()
+	w.checkTopic("Sag")
+	if !w.frontier().After(frontier) {
+		t.Error("consistent_through did not move once the row was read")
+	}
+}

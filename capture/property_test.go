@@ -61,7 +61,7 @@ func TestMain(m *testing.M) {
 func TestAnyHistoryEndsAtTheSource(t *testing.T) {
 	t.Parallel()
 	if given("rapid.checks") { // else other tests run beside it, some with large records
-		machine.WatchMemory(t, 300<<20)
+		machine.WatchMemory(t, manyWorlds*40<<20) // with their sources and their topics
 	}
 	for i := range worlds() {
 		t.Run(fmt.Sprintf("world %d", i+1), func(t *testing.T) {

@@ -81,6 +81,11 @@ func ofALaggingSource() []mutant {
 			pkg: "./capture", tests: "TestAnOlderRowThatVanishesIsDeletedByTheSameScan",
 		},
 		{
+			invariant: 5, rule: "a row that a recheck saw and a reread did not is outstanding", file: "capture/compare.go",
+			old: "if r.origin != schema.OriginTail && !r.deleted {", new: "if r.scanned && !r.deleted {",
+			pkg: "./capture", tests: "TestARowThatVanishesBehindARecheckIsOutstanding",
+		},
+		{
 			invariant: 5, rule: "a row that two reads show differently, and is gone, has vanished", file: "capture/writer.go",
 			old: "gone = append(gone, rows[i])", new: "",
 			pkg: "./capture", tests: "TestARowThatIsGoneAfterAConflictIsApart",
