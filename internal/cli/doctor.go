@@ -16,8 +16,9 @@ import (
 
 const doctorMore = `
 It checks the settings, the database, Kafka and the source that the variables of poller and sink name, and how far poller
-and sink are; variables that are not set are taken from the running "odastream up". It changes nothing. It sends about ten small requests to the source; with --full it sends
-three more for each entity set, which takes half a minute at the usual rate.
+and sink are; variables that are not set are taken from the running "odastream up". It changes nothing. It sends about ten
+small requests to the source; with --full it sends three more for each entity set, which takes half a minute at the usual
+rate.
 
 Each line is ok, note (nothing needs to be done) or trouble (the line says what to do). Exit status 1 with any trouble.`
 
