@@ -10,6 +10,7 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"odastream/odasim"
 	"odastream/schema"
@@ -218,7 +219,8 @@ func TestAHostileParliamentIsRefused(t *testing.T) {
 }
 
 // FuzzHostilePage splits pages that repeat a part any number of times. Memory grows
-// with their bytes, and no further than that many rows need.
+// with their bytes, and no further than that many rows need. The decoder writes a byte that
+// is not UTF-8 as three, several times.
 func FuzzHostilePage(f *testing.F) {
 	const begin = `{"odata.metadata":"x#Sag","value":[`
 	for _, unit := range []string{"0,", "{},", `{"id":1},`, "[", `{"x":`, " ", `"x",`, `{"id":3.5},`, "null,"} {
@@ -226,6 +228,7 @@ func FuzzHostilePage(f *testing.F) {
 	}
 	f.Add([]byte(begin+`{"`), []byte("x"), uint32(1<<17), []byte(`":nil}]}`))
 	f.Add([]byte(`{"odata.error":{"code":"`), []byte("x"), uint32(1<<17), []byte(`"}}`))
+	f.Add([]byte(`{"`), []byte("\xd2"), uint32(1<<17), []byte(`"`))
 	s := new(splitter)
 	f.Fuzz(func(t *testing.T, head, unit []byte, n uint32, tail []byte) {
 		const most = 256 << 10
@@ -237,7 +240,11 @@ func FuzzHostilePage(f *testing.F) {
 		runtime.ReadMemStats(&before)
 		out, err := s.split(body, nil)
 		runtime.ReadMemStats(&after)
-		if took, most := after.TotalAlloc-before.TotalAlloc, uint64(1<<20+8*len(body)); took > most {
+		each := 8
+		if !utf8.Valid(body) {
+			each = 40
+		}
+		if took, most := after.TotalAlloc-before.TotalAlloc, uint64(1<<20+each*len(body)); took > most {
 			t.Errorf("%d bytes allocated for a page of %d, want %d at most: %.100s", took, len(body), most, body)
 		}
 		if got := len(out.rows) + len(out.rejects); got > maxElements || err != nil && got > 0 {
