@@ -1,6 +1,7 @@
 package capture
 
 import (
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -84,19 +85,20 @@ func TestARowThatIsSeenBeforeTheRecheckIsNotDeleted(t *testing.T) {
 	w := many(t, 250)
 	w.sim.Advance(time.Second)
 	w.put("Sag", 97, "ændret", stampAt(w.sim.Now()))
-	missed, seen, rechecked := false, 0, false
+	var missed, rechecked atomic.Bool
+	seen := 0
 	w.liar().tell(func(asked oda.Window, lane oda.Lane, page oda.Page) (oda.Page, error) {
 		_, shown := rowOf(page, 97)
 		switch {
-		case !shown || rechecked:
-		case lane != oda.Scan && missed:
+		case !shown || rechecked.Load():
+		case lane != oda.Scan && missed.Load():
 			seen++ // the second time, the first page is on its way to the writer
 		case lane != oda.Scan:
 		case !small(asked):
-			missed = true
+			missed.Store(true)
 			return without(page, 97), nil
 		case seen > 1:
-			rechecked = true
+			rechecked.Store(true)
 			return without(page, 97), nil
 		}
 		return page, nil
@@ -105,9 +107,9 @@ func TestARowThatIsSeenBeforeTheRecheckIsNotDeleted(t *testing.T) {
 	defer stopProcess()
 	p.recheckDelay = 500 * time.Millisecond
 	stop := w.run(p)
-	w.eventually("the scan is complete", func() bool { return missed && p.Status().Entities[0].State == StateFollowing })
+	w.eventually("the scan is complete", func() bool { return missed.Load() && p.Status().Entities[0].State == StateFollowing })
 	stop()
-	if !rechecked {
+	if !rechecked.Load() {
 		t.Log("the tail was too slow: nothing is shown")
 	}
 	if got := w.deletes(); got != 0 {
