@@ -152,6 +152,23 @@ ON CONFLICT (entity_type, entity_id) DO UPDATE SET data = excluded.data`, before
 	}
 }
 
+// Pages of any size go through values and nulls, in either direction.
+func TestPagesGoThroughNulls(t *testing.T) {
+	t.Parallel()
+	sim := odasim.New(odasim.Options{PageCap: 1000, Compare: odasim.CompareText})
+	for id, status := range []string{"3", "null", "2", "null", "2", "1", "null"} {
+		if err := sim.Put("Sag", fmt.Appendf(nil, `{"id":%d,"statusid":%s}`, id+1, status)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	p := copied(t, sim)
+	for _, order := range []string{"statusid", "statusid desc", "statusid,id desc", "statusid desc,id desc"} {
+		for limit := 1; limit < 9; limit++ {
+			p.compare(t, "Sag", url.Values{"$orderby": {order}}, limit)
+		}
+	}
+}
+
 // before returns the id of a row that stands before all pages of an order.
 func before(order string, page int) int {
 	if order == "id desc" {

@@ -185,6 +185,8 @@ func TestTheCopyAnswersLikeTheSource(t *testing.T) {
 		{"Aktør", "typeid eq 5 and substringof('en',navn)", "efternavn,fornavn", "$expand=FraAktørAktør/TilAktør,TilAktørAktør"},
 		{"Sag(3)/Sagstrin", "", "dato desc", "$expand=Sag"},
 		{"Sag(3)/Periode/Møde", "", "", "$inlinecount=allpages"},
+		{"Dokument", "", "spørgsmålsid desc", ""},
+		{"Dokument", "not (spørgsmålsid gt 0)", "spørgsmålsid", ""},
 		{"Dokument", "spørgsmålsid ne null", "", "$expand=Fil,SpørgsmålsDokument,SvarDokumenter"},
 	} {
 		options, err := url.ParseQuery(c.others)

@@ -12,7 +12,7 @@ func ofTheQuery() []mutant {
 		{
 			rule: "a condition that is null where it is negated is false", file: "query/condition.go",
 			old: "if t == loose {\n\t\treturn compared", new: "if true {\n\t\treturn compared",
-			pkg: "./query", tests: like + "|TestAnyRequestIsAnsweredLikeInMemory",
+			pkg: "./query", tests: like + "|TestValuesThatDoNotFitAreNull",
 		},
 		{
 			rule: "the next page begins behind the last row, ties and nulls included", file: "query/order.go",
@@ -22,7 +22,7 @@ func ofTheQuery() []mutant {
 		{
 			rule: "null is before all values in pages too", file: "query/order.go",
 			old: "beyond = fmt.Sprintf(\"%s < %s OR %s IS NULL\", k.expr, value, k.expr)", new: "beyond = fmt.Sprintf(\"%s < %s\", k.expr, value)",
-			pkg: "./query", tests: like + "|TestAnyRequestIsAnsweredLikeInMemory",
+			pkg: "./query", tests: "TestPagesGoThroughNulls",
 		},
 		{
 			rule: "texts are found without regard to case", file: "query/value.go",
