@@ -110,7 +110,7 @@ func (h *history) drawFaults() odasim.Faults {
 	return odasim.Faults{Seed: seed, ShortRate: 0.3, DisorderRate: 0.03, UnfilteredRate: 0.03, ErrorRate: 0.01, TruncateRate: 0.01}
 }
 
-// strange is a text that is data, and that no database of ours must meet as such.
+// strange puts a row with a member of valid JSON that a database may stumble over.
 func (h *history) strange(id int64, text string) (string, bool, func()) {
 	member := rapid.SampledFrom([]string{`"a\u0000b"`, `1e131071`, `1e400000`, `[[[[{"":-0.0}]]]]`}).Draw(h.rt, "strange")
 	return fmt.Sprintf("%d becomes %s with %s", id, text, member), true, func() {

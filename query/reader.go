@@ -124,13 +124,12 @@ func walk(ctx context.Context, tx pgx.Tx, path odata.Resource, links []schema.Li
 // selection is the rows that a request asks for.
 type selection struct {
 	*compiler
-	table schema.Entity
 	where []string
 }
 
 // newSelection returns the rows of a request: those of an entity, or of a link.
 func newSelection(ctx context.Context, tx pgx.Tx, request *odata.Request) (*selection, error) {
-	s := &selection{compiler: newCompiler(), table: request.Entity}
+	s := &selection{compiler: newCompiler()}
 	alias := s.sources[0].alias
 	s.where = append(s.where, isOf(alias, request.Entity.Name))
 	if n := len(request.Links); n > 0 {
@@ -163,8 +162,8 @@ func (s *selection) count(ctx context.Context, tx pgx.Tx) (n int64, err error) {
 
 // page returns the rows of a page, with those of the links that they are expanded by.
 func (s *selection) page(ctx context.Context, tx pgx.Tx, request *odata.Request, limit int) (page Page, err error) {
-	// The count is of all rows: what a page adds to the condition is not the selection's.
-	onPage := selection{compiler: s.copy(), table: s.table, where: slices.Clip(s.where)}
+	// A page adds to the condition, and a count does not want that.
+	onPage := selection{compiler: s.copy(), where: slices.Clip(s.where)}
 	keys := onPage.sortKeys(request.OrderBy)
 	if request.SkipToken != "" {
 		values, err := readToken(request.SkipToken, keys)
