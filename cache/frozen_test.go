@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"math"
-	"net/url"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -137,19 +136,10 @@ INSERT INTO parliamentary_data (entity_type, entity_id, data, seq) VALUES ('Sag'
 // throughProxy returns a store whose sessions are named silent and pass through a proxy.
 func throughProxy(t *testing.T, s *Store) (*Store, *faultproxy.Proxy) {
 	t.Helper()
-	u, err := url.Parse(s.pool.Config().ConnString())
-	if err != nil {
-		t.Fatal(err)
-	}
-	q := u.Query()
-	proxy := faultproxy.New(t, q.Get("host")+"/.s.PGSQL.5432")
-	q.Del("host")
-	q.Del("port")
-	q.Set("application_name", "silent")
-	q.Set("idle_in_transaction_session_timeout", "600000")
-	q.Set("pool_max_conns", "2")
-	u.Host, u.RawQuery = proxy.Addr(), q.Encode()
-	silent := New(open(t, u.String()), "test", s.cfg, quiet())
+	address, proxy := pgtest.Proxied(t, s.pool.Config().ConnString(), map[string]string{
+		"application_name": "silent", "idle_in_transaction_session_timeout": "600000", "pool_max_conns": "2",
+	})
+	silent := New(open(t, address), "test", s.cfg, quiet())
 	if err := silent.CanWrite(t.Context()); err != nil {
 		t.Fatal(err)
 	}

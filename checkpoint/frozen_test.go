@@ -3,13 +3,13 @@ package checkpoint
 import (
 	"context"
 	"fmt"
-	"net/url"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"odastream/internal/test/faultproxy"
 	"odastream/internal/test/machine"
+	"odastream/internal/test/pgtest"
 	"odastream/schema"
 )
 
@@ -61,16 +61,8 @@ func TestASilentHolderLocksNothing(t *testing.T) {
 // holds.
 func holderAt(t *testing.T, address, entity string) (*Store, Lease, *faultproxy.Proxy) {
 	t.Helper()
-	u, err := url.Parse(address)
-	if err != nil {
-		t.Fatal(err)
-	}
-	q := u.Query()
-	proxy := faultproxy.New(t, q.Get("host")+"/.s.PGSQL.5432")
-	q.Del("host")
-	q.Del("port")
-	u.Host, u.RawQuery = proxy.Addr(), q.Encode()
-	s := openAt(t, u.String())
+	address, proxy := pgtest.Proxied(t, address, nil)
+	s := openAt(t, address)
 	lease := acquire(t, s, entity, "silent")
 	_ = load(t, s, entity)
 	return s, lease, proxy

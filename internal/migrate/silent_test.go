@@ -3,12 +3,10 @@ package migrate_test
 import (
 	"context"
 	"fmt"
-	"net/url"
 	"testing"
 	"time"
 
 	"odastream/internal/migrate"
-	"odastream/internal/test/faultproxy"
 	"odastream/internal/test/machine"
 	"odastream/internal/test/pgtest"
 )
@@ -21,7 +19,7 @@ func TestASilentMigratorHoldsNobodyUpForLong(t *testing.T) {
 	whole := 0
 	for step := range 7 {
 		address := pgtest.Empty(t)
-		silent, proxy := behindProxy(t, address)
+		silent, proxy := pgtest.Proxied(t, address, nil)
 		if step == 0 {
 			if err := migrate.UpFiles(t.Context(), silent, files, quiet()); err != nil {
 				t.Fatal(err)
@@ -48,18 +46,4 @@ func TestASilentMigratorHoldsNobodyUpForLong(t *testing.T) {
 			<-ended
 		})
 	}
-}
-
-func behindProxy(t *testing.T, address string) (string, *faultproxy.Proxy) {
-	t.Helper()
-	u, err := url.Parse(address)
-	if err != nil {
-		t.Fatal(err)
-	}
-	q := u.Query()
-	proxy := faultproxy.New(t, q.Get("host")+"/.s.PGSQL.5432")
-	q.Del("host")
-	q.Del("port")
-	u.Host, u.RawQuery = proxy.Addr(), q.Encode()
-	return u.String(), proxy
 }
