@@ -117,7 +117,7 @@ INSERT INTO parliamentary_data (entity_type, entity_id, data, seq) VALUES ('Sag'
 			for step := range int64(steps + 1) {
 				damage()
 				silent, proxy := throughProxy(t, s)
-				do := call(t.Context(), t, silent, step)
+				do := call(t.Context(), t, silent, 100+step) // numbers of as many digits, so calls of as many bytes
 				before := proxy.Sent()
 				if step == 0 {
 					if err := do(t.Context()); err != nil {
@@ -127,7 +127,11 @@ INSERT INTO parliamentary_data (entity_type, entity_id, data, seq) VALUES ('Sag'
 					silent.pool.Close()
 					continue
 				}
-				fallSilent(t, s, silent, proxy, do, 1+(whole-1)*int(step-1)/steps)
+				after := 1 + (whole-1)*int(step-1)/steps
+				if step == steps { // within the last message, however short it is
+					after = whole - 3
+				}
+				fallSilent(t, s, silent, proxy, do, after)
 			}
 		})
 	}
