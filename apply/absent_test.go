@@ -1,11 +1,13 @@
 package apply_test
 
 import (
+	"errors"
 	"fmt"
 	"log/slog"
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kfake"
@@ -44,6 +46,22 @@ func (r *rig) exec(sql string) {
 	if _, err := r.pool.Exec(r.t.Context(), sql); err != nil {
 		r.t.Fatalf("%.80s: %v", sql, err)
 	}
+}
+
+// execBeside is exec beside a running sink. Postgres may end it to resolve a deadlock:
+// TRUNCATE locks tables in another order than the sink.
+func (r *rig) execBeside(sql string) {
+	r.t.Helper()
+	machine.Until(r.t, "no deadlock", func() bool {
+		_, err := r.pool.Exec(r.t.Context(), sql)
+		if pg, ok := errors.AsType[*pgconn.PgError](err); ok && pg.Code == "40P01" {
+			return false
+		}
+		if err != nil {
+			r.t.Fatalf("%.80s: %v", sql, err)
+		}
+		return true
+	})
 }
 
 // compactEagerly has the broker compact the topic of entity as soon as it can, and keep
@@ -162,7 +180,7 @@ func (r *rig) restoredUnderARunningSink() {
 	stop := r.run(s)
 	r.touch("Sag")
 	r.awaitModel()
-	r.exec(restore)
+	r.execBeside(restore)
 	r.awaitModel()
 	if err := stop(); err != nil {
 		r.t.Errorf("Run ended with %v", err)

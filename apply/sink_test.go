@@ -527,9 +527,7 @@ func TestARestoredDatabaseCatchesUp(t *testing.T) {
 			stop := r.run(s)
 			r.publish(300)
 			r.awaitModel()
-			if _, err := r.pool.Exec(t.Context(), "TRUNCATE parliamentary_data, parliamentary_deleted, sink_offsets"); err != nil {
-				t.Fatal(err)
-			}
+			r.execBeside("TRUNCATE parliamentary_data, parliamentary_deleted, sink_offsets")
 			if c.records > 0 {
 				r.publish(c.records)
 			}

@@ -1,6 +1,7 @@
 package program
 
 import (
+	"bytes"
 	"fmt"
 	"os/exec"
 	"runtime"
@@ -125,5 +126,21 @@ func TestAScriptsWaitEndsWithItsCommand(t *testing.T) {
 	}
 	if err := Script(w, []*exec.Cmd{cmd}, func() (bool, error) { return true, nil }); err != nil {
 		t.Errorf("Script with a done condition = %v", err)
+	}
+}
+
+func TestMemoryIsThatOfTheProcessAlone(t *testing.T) {
+	t.Parallel()
+	const mib = 1 << 20
+	ours := bytes.Repeat([]byte("x"), 128*mib) // held while the programs start
+	small, large := sh(t, "exec sleep 600"), sh(t, "exec dd if=/dev/zero of=/dev/null bs=64M")
+	runtime.KeepAlive(ours)
+	machine.Until(t, "64 MiB", func() bool { return large.Memory(t) >= 64*mib })
+	if got := small.Memory(t); got == 0 || got > 32*mib {
+		t.Errorf("a program that sleeps takes %d bytes", got)
+	}
+	large.Kill(t)
+	if got := large.Memory(t); got != 0 {
+		t.Errorf("a program that has ended takes %d bytes", got)
 	}
 }
