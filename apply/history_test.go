@@ -26,7 +26,7 @@ import (
 const (
 	envHistories = "ODASTREAM_HISTORIES"
 
-	manyHistories = 40
+	manyHistories = 32
 	fewHistories  = 16 // with -short
 	worldsAtOnce  = 8
 )

@@ -19,33 +19,32 @@ import (
 	"odastream/schema"
 )
 
-// worlds is how many worlds run at once. Each draws a hundred histories, or a fifth
-// of that with -short. With -rapid.checks, as in `make histories`, there are more
+// worlds is how many worlds run at once. Each draws fewHistories, or a fifth of that
+// with -short. With -rapid.checks, as in `make histories`, there are more
 // worlds: it runs thousands of histories, which take a fifth of the time without the
 // race detector.
 const (
-	someWorlds = 2
+	someWorlds = 4
 	manyWorlds = 16
 )
 
+// fewHistories is how many histories a world draws if the command line does not say.
+const fewHistories = "30"
+
 func worlds() int {
-	if given("rapid.checks") {
+	if manyHistories {
 		return manyWorlds
 	}
 	return someWorlds
 }
 
-// given reports whether a flag is on the command line.
-func given(name string) (yes bool) {
-	flag.Visit(func(f *flag.Flag) { yes = yes || f.Name == name })
-	return yes
-}
+// manyHistories says that the command line does.
+var manyHistories bool
 
-// TestMain runs more tests at once than there are processors: tests mostly wait.
 func TestMain(m *testing.M) {
-	flag.Parse()
-	if !given("test.parallel") {
-		if err := flag.Set("test.parallel", "24"); err != nil {
+	machine.Parallel("24")
+	if manyHistories = machine.Given("rapid.checks"); !manyHistories {
+		if err := flag.Set("rapid.checks", fewHistories); err != nil {
 			panic(err)
 		}
 	}
@@ -60,7 +59,7 @@ func TestMain(m *testing.M) {
 // test was seen to guard.
 func TestAnyHistoryEndsAtTheSource(t *testing.T) {
 	t.Parallel()
-	if given("rapid.checks") { // else other tests run beside it, some with large records
+	if manyHistories { // else other tests run beside it, some with large records
 		machine.WatchMemory(t, manyWorlds*40<<20) // with their sources and their topics
 	}
 	for i := range worlds() {

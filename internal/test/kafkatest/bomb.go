@@ -13,25 +13,29 @@ import (
 // is unpacked.
 type Bomb []byte
 
-// NewBomb makes a batch whose record has the key and unpacks to more than size bytes.
+// NewBomb makes a batch whose record has the key and unpacks to more than size bytes, a
+// whole number of MiB.
 func NewBomb(t testing.TB, key string, size int) Bomb {
 	t.Helper()
+	const mib, noHeaders = 1 << 20, 0
 	head := []byte{0, 0, 0} // attributes, timestamp, offset
 	head = append(binary.AppendVarint(head, int64(len(key))), key...)
 	head = binary.AppendVarint(head, int64(size))
-	const noHeaders = 0
 	length := binary.AppendVarint(nil, int64(len(head)+size+1))
+	// A gzip file may have any number of members (RFC 1952, 2.2), so the zeros are packed
+	// once.
+	bomb := member(t, append(length, head...))
+	bomb = append(bomb, bytes.Repeat(member(t, make([]byte, mib)), size/mib)...)
+	return append(bomb, member(t, []byte{noHeaders})...)
+}
+
+// member returns a member of a gzip file.
+func member(t testing.TB, data []byte) []byte {
+	t.Helper()
 	var packed bytes.Buffer
 	zip := gzip.NewWriter(&packed)
-	zeros := make([]byte, 1<<20)
-	parts := [][]byte{length, head}
-	for left := size; left > 0; left -= len(zeros) {
-		parts = append(parts, zeros[:min(left, len(zeros))])
-	}
-	for _, part := range append(parts, []byte{noHeaders}) {
-		if _, err := zip.Write(part); err != nil {
-			t.Fatal(err)
-		}
+	if _, err := zip.Write(data); err != nil {
+		t.Fatal(err)
 	}
 	if err := zip.Close(); err != nil {
 		t.Fatal(err)

@@ -1,0 +1,12 @@
+package stream
+
+import (
+	"testing"
+
+	"odastream/internal/test/machine"
+)
+
+func TestMain(m *testing.M) {
+	machine.Parallel("4")
+	m.Run()
+}
