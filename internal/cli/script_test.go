@@ -29,6 +29,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
+	machine.Parallel("4")
 	testscript.Main(m, map[string]func(){"odastream": func() {
 		os.Exit(Run(context.Background(), os.Args[1:], os.Environ(), os.Stdout, os.Stderr))
 	}})
