@@ -5,6 +5,7 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -149,7 +150,7 @@ func TestErrorsSayWhereAndWhatIsAllowed(t *testing.T) {
 		"Sag?$top=-1":                    `$top: "-1" is not a whole number from 0 to 2⁶³-1`,
 		"Sag?$skip=x":                    `$skip: "x" is not a whole number from 0 to 2⁶³-1`,
 		"Sag?$inlinecount=yes":           `$inlinecount: unknown value "yes"; allowed: allpages, none`,
-		"Sag?asof=yesterday":             `asof: "yesterday" is not an instant of the form 2026-11-01T12:00:00Z`,
+		"Sag?asof=yesterday":             `asof at character 1: "yesterday" is not an instant; allowed: 2026-11-01T12:00:00Z, 2026-11-01T13:00:00.123+01:00, 2026-11-01 (its first moment in Denmark)`,
 		"Sag?$filter=id":                 `$filter at character 1: a condition is wanted, and this is a whole number`,
 		"Sag?$filter=id eq":              `$filter at character 6: the end stands where a value, a field or a function is wanted`,
 		"Sag?$filter=id eq 1 1":          `$filter at character 9: "1" stands where an operator or the end is wanted`,
@@ -218,6 +219,36 @@ func TestFormatsAreRead(t *testing.T) {
 	} {
 		if r, err := model.Parse("Sag", "$format="+url.QueryEscape(text)); err != nil || r.Format != want {
 			t.Errorf("$format=%s gives %+v, %v; want %s", text, r, err, want)
+		}
+	}
+}
+
+func TestInstantsAreRead(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		"2026-11-01T12:00:00Z":             "2026-11-01T12:00:00Z",
+		"2026-11-01T12:00:00.1234567Z":     "2026-11-01T12:00:00.1234567Z",
+		"2026-11-01T13:00:00%2B01:00":      "2026-11-01T12:00:00Z",
+		"2026-11-01T13:00:00+01:00":        "2026-11-01T12:00:00Z", // + is a blank in a query
+		"2026-11-01T11:00:00-01:00":        "2026-11-01T12:00:00Z",
+		"2026-11-01":                       "2026-10-31T23:00:00Z",
+		"2026-07-01":                       "2026-06-30T22:00:00Z",
+		"2026-02-30":                       "",
+		"2026-11-01T12:00:00":              "",
+		"2026-11-01 12:00:00Z":             "",
+		"2026-11-01T12:00:00Europe/Berlin": "",
+		"datetime'2026-11-01T12:00:00'":    "",
+		"1793534400":                       "",
+	} {
+		for _, path := range []string{"Sag", "Sag(1)", "Sag(1)/titel", "Sag/$count", "Sag(1)/Sagstrin"} {
+			r, err := model.Parse(path, "asof="+text)
+			var wrong *odata.Error
+			switch {
+			case want == "" && (!errors.As(err, &wrong) || wrong.Option != "asof" || len(wrong.Allowed) == 0):
+				t.Errorf("%s asof %s gives %v, want an *Error about asof", path, text, err)
+			case want != "" && (err != nil || r.AsOf == nil || r.AsOf.Format(time.RFC3339Nano) != want):
+				t.Errorf("%s asof %s gives %+v, %v; want %s", path, text, r, err, want)
+			}
 		}
 	}
 }

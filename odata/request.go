@@ -20,7 +20,7 @@ type Request struct {
 	Count     bool   // $inlinecount=allpages
 	Shape     Shape
 	Format    Format     // of $format; "" if it is not given
-	AsOf      *time.Time // the instant that is asked for; nil: now
+	AsOf      *time.Time // the instant whose rows are asked for; nil: now
 }
 
 // OrderKey is a part of $orderby. Rows that tie in all of them come by id.
@@ -141,15 +141,6 @@ func (o option) format() (Format, error) {
 		return XML, nil
 	}
 	return "", &Error{Option: o.name, What: "unknown format " + strconv.Quote(o.text), Allowed: []string{"json"}}
-}
-
-// instant returns the instant of asof.
-func (o option) instant() (time.Time, error) {
-	t, err := time.Parse(time.RFC3339Nano, o.text)
-	if err != nil {
-		return t, &Error{Option: o.name, What: strconv.Quote(o.text) + " is not an instant of the form 2026-11-01T12:00:00Z"}
-	}
-	return t, nil
 }
 
 // parseOrder reads keys that commas separate, each with asc or desc behind it.

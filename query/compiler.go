@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"odastream/odata"
 	"odastream/schema"
@@ -16,6 +17,7 @@ type compiler struct {
 	args    []any
 	sources []*source // by the number of the variable
 	aliases int
+	then    string // the parameter of the seq up to which rows are read; "": as they are
 }
 
 // source is the rows of a variable: a table, joined with the rows that paths lead to.
@@ -28,16 +30,20 @@ type source struct {
 // danish orders texts. Postgres has it wherever it is built with ICU.
 const danish = `COLLATE "da-x-icu"`
 
-// newCompiler returns a compiler of expressions about rows of the table t0.
-func newCompiler() *compiler {
+// newCompiler returns a compiler of expressions about rows of the table t0, as they were
+// at an instant unless it is nil.
+func newCompiler(at *time.Time) *compiler {
 	c := &compiler{}
+	if at != nil {
+		c.then = c.arg(at.UnixMicro(), "bigint")
+	}
 	c.enter()
 	return c
 }
 
 // copy returns a compiler that goes on from here, and leaves this one as it is.
 func (c *compiler) copy() *compiler {
-	other := &compiler{args: slices.Clone(c.args), aliases: c.aliases}
+	other := &compiler{args: slices.Clone(c.args), aliases: c.aliases, then: c.then}
 	for _, s := range c.sources {
 		other.sources = append(other.sources, &source{alias: s.alias, joins: s.joins, byKey: maps.Clone(s.byKey)})
 	}
@@ -111,8 +117,8 @@ func (c *compiler) follow(variable int, links []schema.Link) string {
 		if !known {
 			next = c.alias()
 			s.byKey[key] = next
-			s.joins += fmt.Sprintf(" LEFT JOIN parliamentary_data AS %s ON %s AND %s = %s",
-				next, isOf(next, l.Entity), joined(next, l.Theirs), joined(at, l.Own))
+			s.joins += fmt.Sprintf(" LEFT JOIN %s AS %s ON %s AND %s = %s",
+				c.table(l.Entity), next, isOf(next, l.Entity), joined(next, l.Theirs), joined(at, l.Own))
 		}
 		at = next
 	}
@@ -142,5 +148,5 @@ func (c *compiler) lambda(e *odata.Lambda) string {
 	case e.Body != nil:
 		where += " AND " + c.condition(e.Body, loose)
 	}
-	return fmt.Sprintf("(%sEXISTS (SELECT FROM parliamentary_data AS %s%s WHERE %s))", not, s.alias, s.joins, where)
+	return fmt.Sprintf("(%sEXISTS (SELECT FROM %s AS %s%s WHERE %s))", not, c.table(e.Many.Entity), s.alias, s.joins, where)
 }

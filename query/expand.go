@@ -13,7 +13,7 @@ import (
 
 // expand adds to rows those of the links of a shape: one statement for each link, whole
 // collections, by id.
-func expand(ctx context.Context, tx pgx.Tx, rows []odata.Element, shape odata.Shape) error {
+func (v view) expand(ctx context.Context, rows []odata.Element, shape odata.Shape) error {
 	for i := range rows {
 		rows[i].Linked = make([][]odata.Element, len(shape.Links))
 	}
@@ -28,11 +28,11 @@ func expand(ctx context.Context, tx pgx.Tx, rows []odata.Element, shape odata.Sh
 				byValue[*own] = append(byValue[*own], i)
 			}
 		}
-		linked, values, err := readLinked(ctx, tx, link, byValue)
+		linked, values, err := v.readLinked(ctx, link, byValue)
 		if err != nil {
 			return err
 		}
-		if err := expand(ctx, tx, linked, link.Shape); err != nil {
+		if err := v.expand(ctx, linked, link.Shape); err != nil {
 			return err
 		}
 		for at, row := range linked {
@@ -46,18 +46,19 @@ func expand(ctx context.Context, tx pgx.Tx, rows []odata.Element, shape odata.Sh
 
 // readLinked returns the rows that a link leads to from any of the values, by id, and the
 // value of each.
-func readLinked(ctx context.Context, tx pgx.Tx, link odata.ExpandedLink, from map[int64][]int) (rows []odata.Element, values []int64, err error) {
+func (v view) readLinked(ctx context.Context, link odata.ExpandedLink, from map[int64][]int) (rows []odata.Element, values []int64, err error) {
 	if len(from) == 0 {
 		return nil, nil, nil
 	}
 	wanted := make([]int64, 0, len(from))
-	for v := range from {
-		wanted = append(wanted, v)
+	for value := range from {
+		wanted = append(wanted, value)
 	}
+	c := newCompiler(v.asOf)
 	theirs := joined("t", link.Theirs)
-	sql := fmt.Sprintf("SELECT t.data::text, %s FROM parliamentary_data AS t WHERE %s AND %s = ANY ($1::bigint[]) ORDER BY t.entity_id",
-		theirs, isOf("t", link.Entity), theirs)
-	found, err := tx.Query(ctx, sql, wanted)
+	sql := fmt.Sprintf("SELECT t.data::text, %s FROM %s AS t WHERE %s AND %s = ANY (%s) ORDER BY t.entity_id",
+		theirs, c.table(link.Entity), isOf("t", link.Entity), theirs, c.arg(wanted, "bigint[]"))
+	found, err := v.tx.Query(ctx, sql, c.args...)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strconv"
 
 	"odastream/odata"
 )
@@ -67,20 +68,38 @@ func (c *compiler) after(keys []sortKey, values []*string) string {
 	return behind
 }
 
+// mark returns what a token of the view ends with, besides the values of keys: the
+// instant, so that no page goes on with the rows of another one.
+func (v view) mark() []*string {
+	if v.asOf == nil {
+		return nil
+	}
+	instant := "asof " + strconv.FormatInt(v.asOf.UnixMicro(), 10)
+	return []*string{&instant}
+}
+
 // writeToken writes the values of the last row of a page as a $skiptoken.
-func writeToken(values []*string) (string, error) {
+func (v view) writeToken(values []*string) (string, error) {
+	values = append(values, v.mark()...)
 	text, err := json.Marshal(values)
 	return base64.RawURLEncoding.EncodeToString(text), err
 }
 
 // readToken returns the values of a $skiptoken.
-func readToken(token string, keys []sortKey) (values []*string, err error) {
+func (v view) readToken(token string, keys []sortKey) (values []*string, err error) {
 	text, err := base64.RawURLEncoding.DecodeString(token)
 	if err != nil {
 		return nil, ErrToken
 	}
-	if err := json.Unmarshal(text, &values); err != nil || len(values) != len(keys) {
+	mark := v.mark()
+	if err := json.Unmarshal(text, &values); err != nil || len(values) != len(keys)+len(mark) {
 		return nil, ErrToken
+	}
+	values, end := values[:len(keys)], values[len(keys):]
+	for i, want := range mark {
+		if end[i] == nil || *end[i] != *want {
+			return nil, ErrToken
+		}
 	}
 	return values, nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 
@@ -43,16 +44,16 @@ type Page struct {
 // Rows returns rows of a request, limit at most, in its order. Where there are more, Next
 // leads on: rows that are written meanwhile shift no other.
 func (r *Reader) Rows(ctx context.Context, request *odata.Request, limit int) (page Page, err error) {
-	err = r.snapshot(ctx, func(tx pgx.Tx) error {
-		s, err := newSelection(ctx, tx, request)
+	err = r.view(ctx, request, func(v view) error {
+		s, err := v.selection(ctx, request)
 		if err != nil {
 			return err
 		}
-		if page, err = s.page(ctx, tx, request, limit); err != nil {
+		if page, err = s.page(ctx, request, limit); err != nil {
 			return err
 		}
 		if request.Count {
-			page.Count, err = s.count(ctx, tx)
+			page.Count, err = s.count(ctx)
 		}
 		return err
 	})
@@ -61,12 +62,12 @@ func (r *Reader) Rows(ctx context.Context, request *odata.Request, limit int) (p
 
 // Row returns the one row of a request: ErrNoRow if there is none.
 func (r *Reader) Row(ctx context.Context, request *odata.Request) (row odata.Element, err error) {
-	err = r.snapshot(ctx, func(tx pgx.Tx) error {
-		if row, err = walk(ctx, tx, request.Resource, request.Links); err != nil {
+	err = r.view(ctx, request, func(v view) error {
+		if row, err = v.walk(ctx, request.Resource, request.Links); err != nil {
 			return err
 		}
 		rows := []odata.Element{row}
-		err = expand(ctx, tx, rows, request.Shape)
+		err = v.expand(ctx, rows, request.Shape)
 		row = rows[0]
 		return err
 	})
@@ -75,12 +76,12 @@ func (r *Reader) Row(ctx context.Context, request *odata.Request) (row odata.Ele
 
 // Count returns the number of rows of a request.
 func (r *Reader) Count(ctx context.Context, request *odata.Request) (n int64, err error) {
-	err = r.snapshot(ctx, func(tx pgx.Tx) error {
-		s, err := newSelection(ctx, tx, request)
+	err = r.view(ctx, request, func(v view) error {
+		s, err := v.selection(ctx, request)
 		if err != nil {
 			return err
 		}
-		n, err = s.count(ctx, tx)
+		n, err = s.count(ctx)
 		return err
 	})
 	return n, err
@@ -96,20 +97,30 @@ func (r *Reader) snapshot(ctx context.Context, work func(pgx.Tx) error) error {
 	return err
 }
 
+// view does work on the rows of the instant that a request asks for.
+func (r *Reader) view(ctx context.Context, request *odata.Request, work func(view) error) error {
+	return r.snapshot(ctx, func(tx pgx.Tx) error {
+		v := view{tx, request.AsOf}
+		if err := v.check(ctx); err != nil {
+			return err
+		}
+		return work(v)
+	})
+}
+
 // walk returns the row at the end of links to one row each, from the one that a path
 // names.
-func walk(ctx context.Context, tx pgx.Tx, path odata.Resource, links []schema.Link) (row odata.Element, err error) {
-	const one = `SELECT data::text FROM parliamentary_data WHERE entity_type = $1 AND entity_id = $2`
+func (v view) walk(ctx context.Context, path odata.Resource, links []schema.Link) (row odata.Element, err error) {
 	entity, id := path.Set.Name, path.Key
 	for {
 		if id == nil {
 			return row, ErrNoRow
 		}
-		if err := tx.QueryRow(ctx, one, entity, *id).Scan(&row.Data); err != nil {
-			if errors.Is(err, pgx.ErrNoRows) {
-				err = ErrNoRow
-			}
+		if row.Data, err = v.row(ctx, entity, *id); err != nil {
 			return row, err
+		}
+		if row.Data == nil {
+			return row, ErrNoRow
 		}
 		if len(links) == 0 {
 			return row, nil
@@ -123,17 +134,20 @@ func walk(ctx context.Context, tx pgx.Tx, path odata.Resource, links []schema.Li
 
 // selection is the rows that a request asks for.
 type selection struct {
+	view
 	*compiler
+	table string
 	where []string
 }
 
-// newSelection returns the rows of a request: those of an entity, or of a link.
-func newSelection(ctx context.Context, tx pgx.Tx, request *odata.Request) (*selection, error) {
-	s := &selection{compiler: newCompiler()}
+// selection returns the rows of a request: those of an entity, or of a link.
+func (v view) selection(ctx context.Context, request *odata.Request) (*selection, error) {
+	s := &selection{view: v, compiler: newCompiler(request.AsOf)}
+	s.table = s.compiler.table(request.Entity.Name)
 	alias := s.sources[0].alias
 	s.where = append(s.where, isOf(alias, request.Entity.Name))
 	if n := len(request.Links); n > 0 {
-		row, err := walk(ctx, tx, request.Resource, request.Links[:n-1])
+		row, err := v.walk(ctx, request.Resource, request.Links[:n-1])
 		if err != nil {
 			return nil, err
 		}
@@ -152,51 +166,65 @@ func newSelection(ctx context.Context, tx pgx.Tx, request *odata.Request) (*sele
 // from returns the tables and the condition.
 func (s *selection) from() string {
 	source := s.sources[0]
-	return " FROM parliamentary_data AS " + source.alias + source.joins + " WHERE " + strings.Join(s.where, " AND ")
+	return " FROM " + s.table + " AS " + source.alias + source.joins + " WHERE " + strings.Join(s.where, " AND ")
 }
 
-func (s *selection) count(ctx context.Context, tx pgx.Tx) (n int64, err error) {
-	err = tx.QueryRow(ctx, "SELECT count(*)"+s.from(), s.args...).Scan(&n)
+func (s *selection) count(ctx context.Context) (n int64, err error) {
+	err = s.tx.QueryRow(ctx, "SELECT count(*)"+s.from(), s.args...).Scan(&n)
 	return n, err
 }
 
 // page returns the rows of a page, with those of the links that they are expanded by.
-func (s *selection) page(ctx context.Context, tx pgx.Tx, request *odata.Request, limit int) (page Page, err error) {
+func (s *selection) page(ctx context.Context, request *odata.Request, limit int) (page Page, err error) {
 	// A page adds to the condition, and a count does not want that.
-	onPage := selection{compiler: s.copy(), where: slices.Clip(s.where)}
+	onPage := selection{view: s.view, compiler: s.copy(), table: s.table, where: slices.Clip(s.where)}
 	keys := onPage.sortKeys(request.OrderBy)
-	if request.SkipToken != "" {
-		values, err := readToken(request.SkipToken, keys)
-		if err != nil {
-			return page, err
-		}
-		onPage.where = append(onPage.where, onPage.after(keys, values))
+	if err := onPage.begin(request, keys, limit); err != nil {
+		return page, err
 	}
-	rows, values, err := onPage.read(ctx, tx, keys, request.Skip, limit+1)
+	rows, values, err := onPage.read(ctx, keys, request.Skip, limit+1)
 	if err != nil {
 		return page, err
 	}
 	if len(rows) > limit {
 		rows = rows[:limit]
 		if limit > 0 {
-			if page.Next, err = writeToken(values[limit-1]); err != nil {
+			if page.Next, err = onPage.writeToken(values[limit-1]); err != nil {
 				return page, err
 			}
 		}
 	}
 	page.Rows = rows
-	return page, expand(ctx, tx, rows, request.Shape)
+	return page, s.expand(ctx, rows, request.Shape)
+}
+
+// begin leaves out the rows before the page.
+func (s *selection) begin(request *odata.Request, keys []sortKey, limit int) error {
+	var after *string
+	if request.SkipToken != "" {
+		values, err := s.readToken(request.SkipToken, keys)
+		if err != nil {
+			return err
+		}
+		s.where = append(s.where, s.after(keys, values))
+		after = values[0]
+	}
+	all := request.Filter == nil && len(request.Links) == 0
+	if byID := len(keys) == 1 && !keys[0].desc; s.asOf != nil && all && byID && request.Skip < math.MaxInt32 {
+		s.table = s.firstRows(request.Entity.Name, after, request.Skip+int64(limit)+1)
+	}
+	return nil
 }
 
 // read returns rows in an order, and the values of its keys for each.
-func (s *selection) read(ctx context.Context, tx pgx.Tx, keys []sortKey, skip int64, limit int) (rows []odata.Element, values [][]*string, err error) {
+func (s *selection) read(ctx context.Context, keys []sortKey, skip int64, limit int) (rows []odata.Element, values [][]*string, err error) {
 	var columns, order []string
 	for _, k := range keys {
 		columns, order = append(columns, k.raw), append(order, k.orderBy())
 	}
 	sql := fmt.Sprintf("SELECT %s.data::text, ARRAY[%s]%s ORDER BY %s LIMIT %s OFFSET %s", s.sources[0].alias, strings.Join(columns, ", "),
 		s.from(), strings.Join(order, ", "), s.arg(limit, "bigint"), s.arg(skip, "bigint"))
-	found, err := tx.Query(ctx, sql, s.args...)
+	found, err := s.tx.Query(ctx, sql, s.args...)
 	if err != nil {
 		return nil, nil, err
 	}
