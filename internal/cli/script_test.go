@@ -28,9 +28,18 @@ import (
 	"odastream/stream"
 )
 
-func TestMain(m *testing.M) {
+// scripts runs four scripts at once. It reads the test's flags only where tests are run:
+// as the command odastream the same program has others.
+type scripts struct{ m *testing.M }
+
+// Run implements testscript.TestingM.
+func (s scripts) Run() int {
 	machine.Parallel("4")
-	testscript.Main(m, map[string]func(){"odastream": func() {
+	return s.m.Run()
+}
+
+func TestMain(m *testing.M) {
+	testscript.Main(scripts{m}, map[string]func(){"odastream": func() {
 		os.Exit(Run(context.Background(), os.Args[1:], os.Environ(), os.Stdout, os.Stderr))
 	}})
 }
