@@ -16,19 +16,20 @@ type sortKey struct {
 	raw  string // as it is, for the token of the next page
 	typ  string
 	desc bool
+	id   bool // each row has another value, and none has null
 }
 
 // sortKeys returns the keys of an order. The last is always the id, which never ties.
 func (c *compiler) sortKeys(order []odata.OrderKey) (keys []sortKey) {
 	for _, k := range order {
 		typ := postgresType(k.Expr.Type())
-		keys = append(keys, sortKey{expr: c.sortable(k.Expr, typ), raw: cast(c.value(k.Expr, typ), "text"), typ: typ, desc: k.Desc})
+		keys = append(keys, sortKey{expr: c.sortable(k.Expr, typ), raw: cast(c.value(k.Expr, typ), "text"), typ: typ, desc: k.Desc, id: isID(k.Expr)})
 		if isID(k.Expr) {
 			return keys
 		}
 	}
 	id := c.sources[0].alias + ".entity_id"
-	return append(keys, sortKey{expr: id, raw: cast(id, "text"), typ: "bigint"})
+	return append(keys, sortKey{expr: id, raw: cast(id, "text"), typ: "bigint", id: true})
 }
 
 func isID(e odata.Expr) bool {
@@ -36,9 +37,15 @@ func isID(e odata.Expr) bool {
 	return ok && p.Var == 0 && len(p.Links) == 0 && p.Field.Name == "id"
 }
 
-// orderBy returns the key as a part of ORDER BY: null is before all values.
+// orderBy returns the key as a part of ORDER BY: null is before all values. Of an id the
+// place of nulls is left to Postgres, so that the primary key gives the order.
 func (k sortKey) orderBy() string {
-	if k.desc {
+	switch {
+	case k.id && k.desc:
+		return k.expr + " DESC"
+	case k.id:
+		return k.expr
+	case k.desc:
 		return k.expr + " DESC NULLS LAST"
 	}
 	return k.expr + " NULLS FIRST"
@@ -58,6 +65,11 @@ func (c *compiler) after(keys []sortKey, values []*string) string {
 		value := cast(c.arg(*values[i], "text"), k.typ)
 		if k.typ == "text" {
 			value = lower(value)
+		}
+		if k.id {
+			sign := map[bool]string{false: ">", true: "<"}[k.desc]
+			behind = fmt.Sprintf("(%s %s %s)", k.expr, sign, value)
+			continue
 		}
 		beyond := fmt.Sprintf("%s > %s", k.expr, value)
 		if k.desc {

@@ -18,6 +18,6 @@ func mutants() []mutant {
 	return slices.Concat(ofTheSource(), ofTheTail(), ofTheComparison(), ofTheScan(), ofTheTopic(), ofARecreatedTopic(), ofTheLease(), ofTheCache(), ofTheSink(), ofTheGroup(), ofTheAssignment(), ofTheRepairs(), ofWhoBlocks(), ofTheBudget(), ofTheLocks(), ofLockedLeases(), ofSilentClients(),
 		ofForeignData(), ofForeignPages(), ofALaggingSource(), ofTheLanguage(),
 		ofLargeBatches(), ofLostRows(), ofLongNumbers(),
-		ofTheDoctor(), ofThePrograms(), ofTheClocks(), ofThePooler(), ofTheQuery(), ofThePast(),
+		ofTheDoctor(), ofThePrograms(), ofTheClocks(), ofThePooler(), ofTheQuery(), ofThePast(), ofTheNouns(),
 		ofHostileAnswers(), ofHostileRecords())
 }
