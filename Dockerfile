@@ -13,7 +13,7 @@ COPY . .
 # Static programs, the same for the same tree: no cgo, no paths, no build id.
 RUN --mount=type=cache,target=/go/pkg/mod --mount=type=cache,target=/root/.cache/go-build \
     CGO_ENABLED=0 GOOS=${TARGETOS} GOARCH=${TARGETARCH} \
-    go build -trimpath -ldflags='-s -w -buildid=' -o /out/ ./cmd/poller ./cmd/sink ./cmd/odastream ./cmd/odasim
+    go build -trimpath -ldflags='-s -w -buildid=' -o /out/ ./cmd/poller ./cmd/sink ./cmd/gateway ./cmd/odastream ./cmd/odasim
 
 # Alpine and not an empty image: its wget asks for the health, and a person who
 # has to look inside finds a shell. Its certificates are for oda.ft.dk.
@@ -38,6 +38,12 @@ COPY --from=build /out/sink /usr/local/bin/sink
 EXPOSE 8081
 ENV HTTP_ADDR=:8081
 ENTRYPOINT ["/usr/local/bin/sink"]
+
+FROM base AS gateway
+COPY --from=build /out/gateway /usr/local/bin/gateway
+EXPOSE 8090 8082
+ENV HTTP_ADDR=:8082 GATEWAY_ADDR=:8090
+ENTRYPOINT ["/usr/local/bin/gateway"]
 
 FROM base AS poller
 COPY --from=build /out/poller /usr/local/bin/poller

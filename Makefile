@@ -115,7 +115,8 @@ compose-check: ## check the Compose file and the Dockerfile, without Docker
 	mkdir -p $(BIN)
 	$(GO) run ./cmd/poller --help > $(BIN)/poller.help
 	$(GO) run ./cmd/sink --help > $(BIN)/sink.help
-	$(GO) -C tools/composecheck run . -help poller=$(CURDIR)/$(BIN)/poller.help -help sink=$(CURDIR)/$(BIN)/sink.help $(CURDIR)/docker-compose.kafka.yml
+	$(GO) run ./cmd/gateway --help > $(BIN)/gateway.help
+	$(GO) -C tools/composecheck run . -help poller=$(CURDIR)/$(BIN)/poller.help -help sink=$(CURDIR)/$(BIN)/sink.help -help gateway=$(CURDIR)/$(BIN)/gateway.help $(CURDIR)/docker-compose.kafka.yml
 	$(GO) -C tools/dockerfilecheck run . $(CURDIR)/Dockerfile
 
 .PHONY: tools-test

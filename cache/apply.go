@@ -92,6 +92,9 @@ func (a *application) addRows(m *session.Message) {
 			return err
 		})
 	}
+	if len(a.batch.Moves) == 0 {
+		m.Add(raiseEpochs, a.entities)
+	}
 }
 
 // countSkipped counts the changes that wrote nothing (Invariant 5: every skip is

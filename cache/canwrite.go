@@ -20,6 +20,8 @@ const tryWrites = `WITH
     m3 AS (DELETE FROM parliamentary_deleted WHERE false),
     l1 AS (INSERT INTO dead_letters SELECT * FROM dead_letters WHERE false),
     l2 AS (UPDATE dead_letters SET class = class WHERE false),
+    e1 AS (INSERT INTO cache_epochs SELECT * FROM cache_epochs WHERE false),
+    e2 AS (UPDATE cache_epochs SET epoch = epoch WHERE false),
     o1 AS (INSERT INTO sink_offsets SELECT * FROM sink_offsets WHERE false),
     o2 AS (UPDATE sink_offsets SET next_offset = next_offset WHERE false)
 SELECT`

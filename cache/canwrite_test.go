@@ -13,7 +13,7 @@ func TestCanWriteNamesWhatApplyWouldMeet(t *testing.T) {
 	if err := s.CanWrite(t.Context()); err != nil {
 		t.Fatalf("CanWrite of a healthy cache = %v", err)
 	}
-	for _, table := range []string{"parliamentary_data", "parliamentary_history", "parliamentary_deleted", "dead_letters", "sink_offsets"} {
+	for _, table := range []string{"parliamentary_data", "parliamentary_history", "parliamentary_deleted", "dead_letters", "sink_offsets", "cache_epochs"} {
 		exec(t, s, "ALTER TABLE "+table+" RENAME TO away")
 		err := s.CanWrite(t.Context())
 		if err == nil || !strings.Contains(err.Error(), "42P01") || !strings.Contains(err.Error(), table) {

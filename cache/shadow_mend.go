@@ -32,6 +32,7 @@ func (t *ShadowTable) Examine(ctx context.Context, ids []int64, mend bool, readO
 				m.Add(mendDeleted, t.Entity)
 				m.Add(mendRows, t.Entity, t.ttl())
 				m.Add(mendMemory, t.Entity)
+				m.Add(raiseMendedEpoch, t.Entity)
 			}
 		})
 		damage = append(damage, found...)
@@ -50,7 +51,10 @@ func (t *ShadowTable) Examine(ctx context.Context, ids []int64, mend bool, readO
 // deleted. readOn is as for Examine.
 func (t *ShadowTable) DeleteAbsent(ctx context.Context, ids []int64, readOn func(context.Context) error) (removed int, err error) {
 	err = t.withPartition(ctx, func() error {
-		found, err := t.settle(ctx, ids, readOn, func(m *session.Message) { m.Add(deleteAbsent, t.Entity) })
+		found, err := t.settle(ctx, ids, readOn, func(m *session.Message) {
+			m.Add(deleteAbsent, t.Entity)
+			m.Add(raiseMendedEpoch, t.Entity)
+		})
 		removed += len(found)
 		return err
 	})

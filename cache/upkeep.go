@@ -182,6 +182,8 @@ const (
 ), removed AS (
     DELETE FROM parliamentary_data p USING over o WHERE p.entity_type = o.entity_type AND p.entity_id = o.entity_id
     RETURNING p.entity_type, p.entity_id, p.seq
+), raised AS (
+    INSERT INTO cache_epochs AS e (entity_type) SELECT DISTINCT entity_type FROM removed ORDER BY 1` + onEpochConflict + `
 )
 INSERT INTO parliamentary_deleted AS d (entity_type, entity_id, seq, expired)
 SELECT entity_type, entity_id, seq, true FROM removed

@@ -11,6 +11,9 @@ import (
 	"odastream/schema"
 )
 
+// ErrTooLarge says that an answer would be larger than is allowed.
+var ErrTooLarge = errors.New("the answer is too large")
+
 // Element is a row as an answer has it, with the rows that its shape expands.
 type Element struct {
 	Data   []byte      // a JSON object with the row's members
@@ -19,14 +22,18 @@ type Element struct {
 
 // AppendElement writes a row with the members that the shape selects: those of links
 // before the fields, as ASP.NET writes them, and the fields in $metadata's order, with
-// unknown ones behind them. Blanks between members are left out.
-func AppendElement(dst []byte, e Element, entity schema.Entity, shape Shape) ([]byte, error) {
+// unknown ones behind them. Blanks between members are left out. A result of more than
+// most bytes is ErrTooLarge.
+func AppendElement(dst []byte, e Element, entity schema.Entity, shape Shape, most int) ([]byte, error) {
+	if len(dst)+len(e.Data) > most {
+		return nil, ErrTooLarge
+	}
 	dst = append(dst, '{')
 	start := len(dst)
 	var err error
 	for i, l := range shape.Links {
 		dst = appendName(dst, l.Name, start)
-		if dst, err = appendLinked(dst, e.Linked[i], l); err != nil {
+		if dst, err = appendLinked(dst, e.Linked[i], l, most); err != nil {
 			return nil, err
 		}
 	}
@@ -41,19 +48,19 @@ func AppendElement(dst []byte, e Element, entity schema.Entity, shape Shape) ([]
 }
 
 // appendLinked writes the rows of an expanded link: a list, or one row or null.
-func appendLinked(dst []byte, rows []Element, l ExpandedLink) (_ []byte, err error) {
+func appendLinked(dst []byte, rows []Element, l ExpandedLink, most int) (_ []byte, err error) {
 	if !l.Many {
 		if len(rows) == 0 {
 			return append(dst, "null"...), nil
 		}
-		return AppendElement(dst, rows[0], l.Shape.entity, l.Shape)
+		return AppendElement(dst, rows[0], l.Shape.entity, l.Shape, most)
 	}
 	dst = append(dst, '[')
 	for i, row := range rows {
 		if i > 0 {
 			dst = append(dst, ',')
 		}
-		if dst, err = AppendElement(dst, row, l.Shape.entity, l.Shape); err != nil {
+		if dst, err = AppendElement(dst, row, l.Shape.entity, l.Shape, most); err != nil {
 			return nil, err
 		}
 	}

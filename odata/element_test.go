@@ -1,12 +1,15 @@
 package odata_test
 
 import (
+	"errors"
 	"net/url"
+	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
 	"odastream/odata"
+	"odastream/schema"
 )
 
 // vote is a row as Postgres writes it, and what its links lead to.
@@ -67,7 +70,7 @@ func TestElementsAreWrittenInTheOrderOfMetadata(t *testing.T) {
 		t.Run(claim, func(t *testing.T) {
 			t.Parallel()
 			r := shapeOf(t, c.query)
-			got, err := odata.AppendElement([]byte("before "), c.row, r.Entity, r.Shape)
+			got, err := odata.AppendElement([]byte("before "), c.row, r.Entity, r.Shape, 1<<20)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -89,7 +92,7 @@ func TestABrokenElementIsAnError(t *testing.T) {
 		"a name that is open":  {Data: []byte(`{"id`), Linked: [][]odata.Element{nil}},
 		"a value that is none": {Data: []byte(`{"id":x}`), Linked: [][]odata.Element{nil}},
 	} {
-		if got, err := odata.AppendElement(nil, row, r.Entity, r.Shape); err == nil {
+		if got, err := odata.AppendElement(nil, row, r.Entity, r.Shape, 1<<20); err == nil {
 			t.Errorf("%s is written %s, want an error", claim, got)
 		}
 	}
@@ -105,5 +108,27 @@ func TestMemberReturnsOneValue(t *testing.T) {
 	}
 	if got, err := odata.Member([]byte(`"x"`), "id"); err == nil {
 		t.Errorf("Member of a text = %s, want an error", got)
+	}
+}
+
+// Rows that many others lead to are written for each of them, so a few rows can make an
+// answer of any size.
+func TestAnElementHasALargestSize(t *testing.T) {
+	t.Parallel()
+	r, err := odata.NewModel(schema.Entities()).Parse("Møde", "$expand=Afstemning/Møde/Afstemning")
+	if err != nil {
+		t.Fatal(err)
+	}
+	many := slices.Repeat([]odata.Element{{Data: []byte(`{"id":1}`)}}, 300)
+	meeting := odata.Element{Data: []byte(`{"id":1}`), Linked: [][]odata.Element{many}}
+	votes := slices.Repeat([]odata.Element{{Data: []byte(`{"id":1}`), Linked: [][]odata.Element{{meeting}}}}, 300)
+	row := odata.Element{Data: []byte(`{"id":1}`), Linked: [][]odata.Element{votes}}
+	const most = 100_000
+	if got, err := odata.AppendElement(nil, row, r.Entity, r.Shape, most); !errors.Is(err, odata.ErrTooLarge) {
+		t.Errorf("%d bytes, %v; want an error above %d", len(got), err, most)
+	}
+	got, err := odata.AppendElement(nil, row, r.Entity, r.Shape, 10*most)
+	if err != nil || len(got) < 300*300*len(`{"id":1}`) {
+		t.Errorf("%d bytes, %v", len(got), err)
 	}
 }

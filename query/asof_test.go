@@ -75,7 +75,7 @@ func (p past) at(t failer, at time.Time, keys map[string]int64) *parliament {
 			if row == nil {
 				continue
 			}
-			inOrder, err := odata.AppendElement(nil, odata.Element{Data: row}, entity, odata.Shape{})
+			inOrder, err := odata.AppendElement(nil, odata.Element{Data: row}, entity, odata.Shape{}, 1<<20)
 			if err != nil {
 				t.Fatalf("%s: %v", row, err)
 			}
@@ -197,7 +197,7 @@ func (p *parliament) compareRow(t failer, path string, at time.Time) {
 	if err != nil {
 		t.Fatalf("%s asof %s: %v", path, at, err)
 	}
-	got, err := odata.AppendElement(nil, row, request.Entity, request.Shape)
+	got, err := odata.AppendElement(nil, row, request.Entity, request.Shape, 1<<20)
 	if err != nil {
 		t.Fatalf("%s: %v", row.Data, err)
 	}

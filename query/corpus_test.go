@@ -43,7 +43,7 @@ func TestTheFormsOfRealProgramsAreAnswered(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	p := copied(t, sim)
+	p := newParliament(t, sim)
 	file, err := os.Open(filepath.Join(root, "client-queries.tsv"))
 	if err != nil {
 		t.Fatal(err)

@@ -41,7 +41,7 @@ func TestTextOfTheCallerIsNoSQL(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	p := copied(t, sim)
+	p := newParliament(t, sim)
 	for i, text := range hostile {
 		literal := "'" + strings.ReplaceAll(text, "'", "''") + "'"
 		for _, form := range []string{
@@ -89,7 +89,7 @@ func TestValuesThatDoNotFitAreNull(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	p := copied(t, sim)
+	p := newParliament(t, sim)
 	for filter, want := range map[string]int{
 		"statusid eq 5":                                       1,
 		"statusid ne null":                                    1,
@@ -125,7 +125,7 @@ func TestPagesShiftUnderNoReader(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	p := copied(t, sim)
+	p := newParliament(t, sim)
 	for order, want := range map[string][]string{
 		"id":         {"10", "20", "30 | 40", "50", "60 | 70", "80", "90"},
 		"id desc":    {"90", "80", "70 | 60", "50", "40 | 30", "20", "10"},
@@ -161,7 +161,7 @@ func TestPagesGoThroughNulls(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	p := copied(t, sim)
+	p := newParliament(t, sim)
 	for _, order := range []string{"statusid", "statusid desc", "statusid,id desc", "statusid desc,id desc"} {
 		for limit := 1; limit < 9; limit++ {
 			p.compare(t, "Sag", url.Values{"$orderby": {order}}, limit)

@@ -46,7 +46,7 @@ func realParliament(t *testing.T) (*parliament, memory) {
 		put("Sagstrin", map[string]any{"id": id, "sagid": m["Sag"][n%len(m["Sag"])].id(), "dato": nil})
 	}
 	putMemberships(m, put)
-	p := copied(t, sim)
+	p := newParliament(t, sim)
 	// Without them each vote costs a scan of all members' votes.
 	for _, index := range []string{
 		"stemme ((parliament.as_integer(data -> 'afstemningid')))", "stemme ((parliament.as_integer(data -> 'aktørid')))",

@@ -43,7 +43,7 @@ func chained(t *testing.T, scale float64) *parliament {
 	refer("Sag", "fremsatundersagid", 3)
 	refer("Sag", "deltundersagid", 5)
 	refer("Dokument", "spørgsmålsid", 3)
-	return copied(t, sim)
+	return newParliament(t, sim)
 }
 
 // compareItems compares each item of the copy with the one in memory.

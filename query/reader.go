@@ -30,9 +30,14 @@ var (
 	// ErrNoValue says that an expression has no value for some row: a number that is too
 	// large, or a time that does not exist.
 	ErrNoValue = errors.New("an expression has no value")
+	// ErrTimeout says that a statement ran into the session's statement_timeout.
+	ErrTimeout = errors.New("the query took too long")
 	// ErrToken says that a $skiptoken was not written for this request.
 	ErrToken = errors.New("the $skiptoken is not of this request")
 )
+
+// canceled is the SQLSTATE of a statement that was ended.
+const canceled = "57014"
 
 // Page is an answer of rows.
 type Page struct {
@@ -91,8 +96,13 @@ func (r *Reader) Count(ctx context.Context, request *odata.Request) (n int64, er
 func (r *Reader) snapshot(ctx context.Context, work func(pgx.Tx) error) error {
 	err := pgx.BeginTxFunc(ctx, r.pool, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}, work)
 	var refused *pgconn.PgError
-	if errors.As(err, &refused) && strings.HasPrefix(refused.Code, "22") {
+	switch {
+	case !errors.As(err, &refused):
+		return err
+	case strings.HasPrefix(refused.Code, "22"):
 		return fmt.Errorf("%w: %s", ErrNoValue, refused.Message)
+	case refused.Code == canceled:
+		return fmt.Errorf("%w: %s", ErrTimeout, refused.Message)
 	}
 	return err
 }

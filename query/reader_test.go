@@ -15,13 +15,11 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"pgregory.net/rapid"
 
-	"odastream/internal/session"
 	"odastream/internal/test/conditions"
-	"odastream/internal/test/pgtest"
+	"odastream/internal/test/copied"
 	"odastream/odasim"
 	"odastream/odata"
 	"odastream/query"
@@ -42,46 +40,13 @@ func simulated(t *testing.T, scale float64) *parliament {
 	t.Helper()
 	sim := odasim.New(odasim.Options{PageCap: math.MaxInt32, Compare: odasim.CompareText, PublicURL: "https://oda.ft.dk/api"})
 	sim.Generate(7, scale)
-	return copied(t, sim)
+	return newParliament(t, sim)
 }
 
-// copied copies the rows of a simulated parliament.
-func copied(t *testing.T, sim *odasim.Server) *parliament {
+// newParliament copies the rows of a simulated parliament.
+func newParliament(t *testing.T, sim *odasim.Server) *parliament {
 	t.Helper()
-	cfg, err := session.Config(pgtest.Migrated(t))
-	if err != nil {
-		t.Fatal(err)
-	}
-	pool, err := pgxpool.NewWithConfig(t.Context(), cfg)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(pool.Close)
-	for _, e := range schema.Entities() {
-		var rows [][]any
-		for _, data := range sim.Rows(e.Name) {
-			var row struct {
-				ID    int64   `json:"id"`
-				Stamp *string `json:"opdateringsdato"`
-			}
-			if err := json.Unmarshal(data, &row); err != nil {
-				t.Fatal(err)
-			}
-			var stamp any
-			if row.Stamp != nil {
-				stamp, _ = odata.ParseTime(*row.Stamp)
-			}
-			rows = append(rows, []any{e.Name, row.ID, string(data), int64(1), stamp})
-		}
-		_, err := pool.CopyFrom(t.Context(), pgx.Identifier{"parliamentary_data"},
-			[]string{"entity_type", "entity_id", "data", "seq", "opdateringsdato"}, pgx.CopyFromRows(rows))
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
-	if _, err := pool.Exec(t.Context(), "ANALYZE parliamentary_data"); err != nil {
-		t.Fatal(err)
-	}
+	pool := copied.Rows(t, sim, nil)
 	return &parliament{pool, sim, query.NewReader(pool), odata.NewModel(schema.Entities())}
 }
 
@@ -122,7 +87,7 @@ func (p *parliament) fromCopy(ctx context.Context, path, rawQuery string, limit 
 			a.Count = strconv.FormatInt(page.Count, 10)
 		}
 		for _, row := range page.Rows {
-			text, err := odata.AppendElement(nil, row, request.Entity, request.Shape)
+			text, err := odata.AppendElement(nil, row, request.Entity, request.Shape, 1<<20)
 			if err != nil {
 				return a, err
 			}

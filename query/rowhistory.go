@@ -3,6 +3,7 @@ package query
 import (
 	"context"
 	"encoding/json"
+	"math"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -45,7 +46,7 @@ func (r *Reader) RowOf(ctx context.Context, entity string, id int64, at *time.Ti
 	if err != nil {
 		return nil, err
 	}
-	return odata.AppendElement(nil, odata.Element{Data: data}, e, odata.Shape{})
+	return odata.AppendElement(nil, odata.Element{Data: data}, e, odata.Shape{}, math.MaxInt)
 }
 
 // History returns the changes of a row, the newest first. It has none where the row came

@@ -29,7 +29,7 @@ func made(t *testing.T, sets map[string][]string) *parliament {
 			}
 		}
 	}
-	return copied(t, sim)
+	return newParliament(t, sim)
 }
 
 // pages returns all items of a list, read in pages.

@@ -14,6 +14,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"odastream/internal/httpserver"
 	"odastream/internal/test/machine"
 )
 
@@ -82,7 +83,7 @@ func TestIdleConnectionsDoNotBlockHealthChecks(t *testing.T) {
 			if took := machine.Served() - begin; took > 10*time.Second {
 				t.Errorf("GET /healthz took %s, want less than a probe waits", took)
 			}
-			if got, want := closed(conns, len(conns)-mostConnections), len(conns)-mostConnections; got < want {
+			if got, want := closed(conns, len(conns)-served.Connections), len(conns)-served.Connections; got < want {
 				t.Errorf("%d of %d connections were closed, want %d", got, len(conns), want)
 			}
 		})
@@ -104,7 +105,7 @@ func TestSlowClientsAreDisconnected(t *testing.T) {
 		t.Run(claim, func(t *testing.T) {
 			t.Parallel()
 			const short = 200 * time.Millisecond
-			addr := serveWithin(t, nil, limits{header: short, read: short, write: short, idle: short, connections: 10})
+			addr := serveWithin(t, nil, httpserver.Limits{Header: short, Read: short, Write: short, Idle: short, Connections: 10})
 			conn := dial(t, addr, tc.say)
 			if tc.then != nil {
 				go tc.then(conn)
@@ -132,9 +133,9 @@ func drip(conn net.Conn) {
 // the limit.
 func TestAnswersThatAreNotReadEnd(t *testing.T) {
 	t.Parallel()
-	for claim, l := range map[string]limits{
-		"at the write timeout":            {write: 200 * time.Millisecond, connections: 100},
-		"when others want the connection": {write: time.Hour, connections: 10},
+	for claim, l := range map[string]httpserver.Limits{
+		"at the write timeout":            {Write: 200 * time.Millisecond, Connections: 100},
+		"when others want the connection": {Write: time.Hour, Connections: 10},
 	} {
 		t.Run(claim, func(t *testing.T) {
 			t.Parallel()
@@ -155,8 +156,8 @@ func TestAnswersThatAreNotReadEnd(t *testing.T) {
 				t.Errorf("GET /healthz = %d, want 200", code)
 			}
 			want := readers // the write timeout ends each
-			if l.connections < readers {
-				want -= l.connections
+			if l.Connections < readers {
+				want -= l.Connections
 			}
 			for range want {
 				if err := machine.Recv(t, "an answer to end", ended); err == nil {
@@ -179,13 +180,13 @@ func writeMuch(w io.Writer) error {
 }
 
 // serveWithin serves with the limits l; nil: those of a program.
-func serveWithin(t *testing.T, handler http.Handler, l limits) (addr string) {
+func serveWithin(t *testing.T, handler http.Handler, l httpserver.Limits) (addr string) {
 	t.Helper()
 	s := &server{log: NewLogger(Logging{Level: "error"}, io.Discard, nil), registry: prometheus.NewRegistry()}
 	if handler == nil {
 		handler = s.routes()
 	}
-	srv := s.newHTTP(handler, l)
+	srv := httpserver.New(handler, l, s.log)
 	ln := listen(t)
 	go func() { _ = srv.Serve(ln) }()
 	t.Cleanup(func() { _ = srv.Close() })
@@ -197,7 +198,7 @@ func TestTheServersErrorsAreLogged(t *testing.T) {
 	t.Parallel()
 	var out syncBuffer
 	s := &server{log: NewLogger(Logging{Level: "info", Format: "json"}, &out, nil), registry: prometheus.NewRegistry()}
-	srv := s.newHTTP(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic("boom") }), served)
+	srv := httpserver.New(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic("boom") }), served, s.log)
 	ln := listen(t)
 	go func() { _ = srv.Serve(ln) }()
 	conn := dial(t, ln.Addr().String(), "GET / HTTP/1.1\r\nHost: a\r\n\r\n")

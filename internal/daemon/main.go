@@ -63,7 +63,9 @@ func parseFlags(p Program, args []string) (flagValues, error) {
 	fs := flag.NewFlagSet(p.Name, flag.ContinueOnError)
 	fs.SetOutput(io.Discard)
 	fs.Usage = func() {}
-	fs.BoolVar(&v.once, "once", false, "")
+	if !p.NoOnce {
+		fs.BoolVar(&v.once, "once", false, "")
+	}
 	fs.BoolVar(&v.version, "version", false, "")
 	if err := fs.Parse(args); err != nil {
 		return v, err
@@ -76,9 +78,8 @@ func parseFlags(p Program, args []string) (flagValues, error) {
 
 const usageText = `%s
 
-Usage: %s [--once] [--version] [--help]
-  --once     work up to the current end, then exit
-  --version  print the version
+Usage: %s %s[--version] [--help]
+%s  --version  print the version
 
 Environment variables configure it:
 
@@ -90,7 +91,11 @@ SIGTERM or SIGINT: finish what is in flight, at most 10 s; a second one ends at 
 `
 
 func usage(p Program, stdout, stderr io.Writer) int {
-	fmt.Fprintf(stdout, usageText, strings.TrimSpace(p.About), p.Name)
+	once, onceText := "[--once] ", "  --once     work up to the current end, then exit\n"
+	if p.NoOnce {
+		once, onceText = "", ""
+	}
+	fmt.Fprintf(stdout, usageText, strings.TrimSpace(p.About), p.Name, once, onceText)
 	if err := settings.Usage(stdout, p.Settings); err != nil {
 		fmt.Fprintf(stderr, "%s: print usage: %v\n", p.Name, err)
 		return ExitFault

@@ -27,6 +27,9 @@ type Program struct {
 	Name  string // as in usage and log lines: "poller"
 	About string // for --help: what it is, in a line or two, and what --once does
 
+	// NoOnce is for a program that has no end to work up to: it has no --once.
+	NoOnce bool
+
 	// Settings points to the program's struct of settings, which Main fills from
 	// the environment before it calls Start. Log and HTTPAddr point into it.
 	// If HTTPAddr is nil or empty, nothing is served.

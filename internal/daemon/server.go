@@ -6,35 +6,24 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
 	"net/http"
 	"strings"
 	"sync"
-	"syscall"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"odastream/internal/httpserver"
 )
 
-// closeWithin bounds the wait for running requests at the end.
-const closeWithin = time.Second
-
-// mostConnections is far above the number that probes, scrapes and people open, and far
-// below a process's limit of descriptors.
-const mostConnections = 100
-
-// limits bound what one client can use of a server.
-type limits struct {
-	header, read, write, idle time.Duration // net/http's timeouts of these names
-	connections               int
-}
-
 // served are the limits of a program's server. The idle timeout is longer than the usual
-// intervals of probes and scrapes, so that they keep their connections.
-var served = limits{
-	header: 5 * time.Second, read: 10 * time.Second, write: 30 * time.Second, idle: 75 * time.Second,
-	connections: mostConnections,
+// intervals of probes and scrapes, so that they keep their connections. The number of
+// connections is far above what probes, scrapes and people open, and far below a process's
+// limit of descriptors.
+var served = httpserver.Limits{
+	Header: 5 * time.Second, Read: 10 * time.Second, Write: 30 * time.Second, Idle: 75 * time.Second,
+	HeaderBytes: 16 << 10, Connections: 100,
 }
 
 // server answers /metrics, /healthz, /readyz and /status from the beginning, even while
@@ -55,16 +44,12 @@ func (r runner) serve(ctx context.Context) (*server, error) {
 	if r.program.HTTPAddr == nil || *r.program.HTTPAddr == "" {
 		return nil, nil
 	}
-	var lc net.ListenConfig
-	ln, err := lc.Listen(ctx, "tcp", *r.program.HTTPAddr)
+	ln, err := httpserver.Listen(ctx, "HTTP_ADDR", *r.program.HTTPAddr)
 	if err != nil {
-		if errors.Is(err, syscall.EADDRINUSE) {
-			return nil, fmt.Errorf("%s is in use by another program: set HTTP_ADDR to a free one, or to nothing", *r.program.HTTPAddr)
-		}
-		return nil, fmt.Errorf("%w (HTTP_ADDR says where)", err)
+		return nil, err
 	}
 	s := &server{log: r.log, hide: newReplacer(r.secrets), reason: "starting", registry: newRegistry()}
-	s.http = s.newHTTP(s.routes(), served)
+	s.http = httpserver.New(s.routes(), served, r.log)
 	go func() {
 		if err := s.http.Serve(ln); !errors.Is(err, http.ErrServerClosed) {
 			r.log.Error("HTTP server ended", "err", err)
@@ -72,18 +57,6 @@ func (r runner) serve(ctx context.Context) (*server, error) {
 	}()
 	r.log.Info("serving HTTP", "addr", ln.Addr().String(), "paths", "/metrics /healthz /readyz /status")
 	return s, nil
-}
-
-// newHTTP returns a server that no client can block: none keeps a connection, or the
-// resources of a request, for longer than l says.
-func (s *server) newHTTP(handler http.Handler, l limits) *http.Server {
-	return &http.Server{
-		Handler:           handler,
-		ReadHeaderTimeout: l.header, ReadTimeout: l.read, WriteTimeout: l.write, IdleTimeout: l.idle,
-		MaxHeaderBytes: 16 << 10,
-		ConnState:      newConnections(l.connections).track,
-		ErrorLog:       slog.NewLogLogger(s.log.Handler(), slog.LevelWarn),
-	}
 }
 
 func (s *server) routes() http.Handler {
@@ -168,9 +141,5 @@ func (s *server) close(ctx context.Context) {
 	if s == nil {
 		return
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeWithin)
-	defer cancel()
-	if err := s.http.Shutdown(ctx); err != nil {
-		_ = s.http.Close() // a request hangs: the program ends anyway
-	}
+	httpserver.Close(ctx, s.http)
 }

@@ -14,7 +14,7 @@ import (
 // and a batch's temporary table needs.
 const missingRights = `
 WITH needed AS (
-    SELECT t AS name, to_regclass(t) AS id FROM unnest(ARRAY['parliamentary_data', 'parliamentary_history', 'parliamentary_deleted', 'dead_letters', 'sink_offsets',
+    SELECT t AS name, to_regclass(t) AS id FROM unnest(ARRAY['parliamentary_data', 'parliamentary_history', 'parliamentary_deleted', 'dead_letters', 'sink_offsets', 'cache_epochs',
         'poller_leases', 'poller_members', 'poller_watermarks', 'poller_ledger', 'poller_positions', 'poller_scans', 'poller_vanished', 'poller_lateness']) t
 )
 SELECT string_agg(p, ', ') || ' on ' || name

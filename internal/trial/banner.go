@@ -25,6 +25,7 @@ func (t *trial) describe(ctx context.Context) {
 func (t *trial) banner(psql string) []string {
 	lines := []string{
 		"odastream: the open data of the Danish parliament, followed by this one process.", "",
+		"  answers   http://" + t.gateway.Addr() + "/api/, as oda.ft.dk does",
 		"  source    " + t.sourceLine(),
 		"  topics    " + t.topicsLine(),
 		"  tables    Postgres " + t.servers.postgres.Version() + ", started from this machine's binaries, for this trial alone",
@@ -83,7 +84,7 @@ func (t *trial) lookLines(psql string) []string {
 		}
 	}
 	query := fmt.Sprintf("select %s from parliament.%s order by opdateringsdato desc limit 5", strings.Join(columns, ", "), example.Suffix)
-	var lines []string
+	lines := []string{"  curl 'http://" + t.gateway.Addr() + "/api/" + url.PathEscape(example.Name) + "?$top=1'"}
 	if psql != "" {
 		lines = append(lines, "  "+psql, "  "+psql+` -c "`+query+`"`)
 	} else {

@@ -7,6 +7,7 @@ import (
 	"odastream/apply"
 	"odastream/cache"
 	"odastream/capture"
+	"odastream/gateway"
 	"odastream/internal/embedded"
 	"odastream/internal/settings"
 	"odastream/internal/wiring"
@@ -38,9 +39,12 @@ type Settings struct {
 	Source   oda.Config      `envPrefix:"ODA_"`
 	Entities wiring.Entities `env:"ODA_ENTITIES" help:"comma-separated entity sets; default: all 50 less Almdel, Aktstykke, Debat, EUsag, Forslag"`
 	Capture  capture.Config
-	Sink     apply.Config  `envPrefix:"SINK_"`
-	Cache    cache.Config  `envPrefix:"CACHE_"`
-	History  cache.History `envPrefix:"HISTORY_"`
+	Sink     apply.Config   `envPrefix:"SINK_"`
+	Cache    cache.Config   `envPrefix:"CACHE_"`
+	History  cache.History  `envPrefix:"HISTORY_"`
+	Gateway  gateway.Config `envPrefix:"GATEWAY_"`
+	// GatewayAddr is where the gateway listens; if it is in use, at any free port.
+	GatewayAddr string `env:"GATEWAY_ADDR" envDefault:"127.0.0.1:8090" help:"address of the gateway"`
 }
 
 // Check reports what is wrong with the environment, all faults at once, as a

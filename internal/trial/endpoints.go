@@ -10,11 +10,12 @@ import (
 
 // The daemons' default addresses, on loopback.
 const (
-	pollerAddr = "127.0.0.1:8080"
-	sinkAddr   = "127.0.0.1:8081"
+	pollerAddr        = "127.0.0.1:8080"
+	sinkAddr          = "127.0.0.1:8081"
+	gatewayHealthAddr = "127.0.0.1:8082"
 )
 
-// endpoint is the HTTP endpoint of one of the two daemons.
+// endpoint is the HTTP endpoint of a daemon.
 type endpoint struct {
 	name     string
 	addr     string
@@ -31,9 +32,10 @@ func (t *trial) serve(ctx context.Context) {
 			continue
 		}
 		t.closers = append(t.closers, served.Close)
-		if e.name == "poller" {
+		switch e.name {
+		case "poller":
 			t.place.Poller = e.addr
-		} else {
+		case "sink":
 			t.place.Sink = e.addr
 		}
 	}

@@ -68,6 +68,7 @@ type Place struct {
 	DatabaseURL string    `json:"database_url"`
 	Poller      string    `json:"poller,omitempty"` // host:port of its endpoints; "" if they are off
 	Sink        string    `json:"sink,omitempty"`
+	Gateway     string    `json:"gateway,omitempty"` // host:port that it answers at
 }
 
 // Running finds the trial that runs on dir. If two do, it returns the one on the live

@@ -8,9 +8,11 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"syscall"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/sync/errgroup"
 
 	"odastream/checkpoint"
@@ -47,6 +49,7 @@ type trial struct {
 	servers   *servers
 	poller    *wiring.Poller
 	sink      *wiring.Sink
+	gateway   *wiring.Gateway
 	reader    *follow.Reader
 	pool      *pgxpool.Pool
 	earlier   earlier // what an earlier trial left
@@ -135,6 +138,11 @@ func (t *trial) connect(ctx context.Context) (err error) {
 		return err
 	}
 	t.closers = append(t.closers, t.pool.Close)
+	gatewayMetrics := daemon.NewRegistry()
+	if t.gateway, err = t.openGateway(ctx, url, gatewayMetrics); err != nil {
+		return err
+	}
+	t.closers = append(t.closers, t.gateway.Close)
 	if t.earlier, err = readEarlier(ctx, t.pool); err != nil {
 		return err
 	}
@@ -146,8 +154,22 @@ func (t *trial) connect(ctx context.Context) (err error) {
 	t.endpoints = []endpoint{
 		{"poller", pollerAddr, daemon.Job{Ready: t.poller.Ready, Status: func() any { return t.poller.Status() }}, pollerMetrics},
 		{"sink", sinkAddr, daemon.Job{Ready: t.sink.Ready, Status: func() any { return t.sink.Status() }}, sinkMetrics},
+		{"gateway", gatewayHealthAddr, daemon.Job{Ready: t.gateway.Ready}, gatewayMetrics},
 	}
 	return t.openReader(ctx)
+}
+
+// openGateway opens the gateway at its address, or at a free one if another program has it.
+func (t *trial) openGateway(ctx context.Context, databaseURL string, reg prometheus.Registerer) (*wiring.Gateway, error) {
+	cfg := wiring.GatewayConfig{
+		DatabaseURL: databaseURL, Addr: t.settings.GatewayAddr, Entities: t.entities, Kafka: t.kafka, Gateway: t.settings.Gateway,
+	}
+	g, err := wiring.OpenGateway(ctx, cfg, t.log, reg)
+	if errors.Is(err, syscall.EADDRINUSE) {
+		cfg.Addr = "127.0.0.1:0"
+		g, err = wiring.OpenGateway(ctx, cfg, t.log, reg)
+	}
+	return g, err
 }
 
 // openReader creates the topics, so that the sink finds them at once, and opens a reader
@@ -177,6 +199,7 @@ func (t *trial) work(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return t.poller.Run(ctx) })
 	g.Go(func() error { return t.sink.Run(ctx) })
+	g.Go(func() error { return t.gateway.Run(ctx) })
 	g.Go(func() error { return t.servers.watchPostgres(ctx) })
 	g.Go(func() error { return t.showChanges(ctx) })
 	g.Go(func() error { return t.showLoad(ctx) })
@@ -189,6 +212,7 @@ func (t *trial) work(ctx context.Context) error {
 // announce writes the trial's addresses for other commands.
 func (t *trial) announce() error {
 	t.place.PID, t.place.Started, t.place.Simulated = os.Getpid(), t.began.UTC(), t.simulated
+	t.place.Gateway = t.gateway.Addr()
 	t.place.Source, t.place.Brokers, t.place.DatabaseURL = t.settings.Source.URL, t.servers.broker.Addr(), t.servers.postgres.URL()
 	return t.state.announce(t.place)
 }

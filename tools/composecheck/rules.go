@@ -102,20 +102,26 @@ func hidesPorts(s types.ServiceConfig) string {
 	return ""
 }
 
+// listens are the variables that hold the addresses of a target that we build.
+var listens = map[string][]string{"poller": {"HTTP_ADDR"}, "sink": {"HTTP_ADDR"}, "gateway": {"HTTP_ADDR", "GATEWAY_ADDR"}}
+
 // answersOutside checks that a program with a port listens on all interfaces of its
 // container. Its default is loopback only.
 func answersOutside(s types.ServiceConfig) string {
-	if s.Build == nil || s.Build.Target != "poller" && s.Build.Target != "sink" {
+	if s.Build == nil {
+		return ""
+	}
+	variables, ours := listens[s.Build.Target]
+	if !ours {
 		return ""
 	}
 	ports := slices.Clone(s.Expose)
 	for _, port := range s.Ports {
 		ports = append(ports, fmt.Sprint(port.Target))
 	}
-	addr := s.Environment["HTTP_ADDR"]
 	for _, port := range ports {
-		if addr == nil || *addr != ":"+port {
-			return fmt.Sprintf("has port %s, want HTTP_ADDR to be :%s: on loopback it cannot be reached from outside", port, port)
+		if !slices.ContainsFunc(variables, func(name string) bool { addr := s.Environment[name]; return addr != nil && *addr == ":"+port }) {
+			return fmt.Sprintf("has port %s, want %s to be :%s: on loopback it cannot be reached from outside", port, strings.Join(variables, " or "), port)
 		}
 	}
 	return ""

@@ -4,13 +4,13 @@ package main
 func ofWhoBlocks() []mutant {
 	return []mutant{
 		{
-			rule: "a new connection replaces the one that was idle the longest", file: "internal/daemon/connections.go",
+			rule: "a new connection replaces the one that was idle the longest", file: "internal/httpserver/connections.go",
 			old: "if c.order.Len() > c.limit {", new: "if c.limit < 0 {",
 			pkg: "./internal/daemon", tests: "TestIdleConnectionsDoNotBlockHealthChecks|TestAnswersThatAreNotReadEnd",
 		},
 		{
-			rule: "an answer that the client does not read ends", file: "internal/daemon/server.go",
-			old: "WriteTimeout: l.write, ", new: "",
+			rule: "an answer that the client does not read ends", file: "internal/httpserver/server.go",
+			old: "WriteTimeout: l.Write, ", new: "",
 			pkg: "./internal/daemon", tests: "TestAnswersThatAreNotReadEnd",
 		},
 		{

@@ -19,5 +19,5 @@ func mutants() []mutant {
 		ofForeignData(), ofForeignPages(), ofALaggingSource(), ofTheLanguage(),
 		ofLargeBatches(), ofLostRows(), ofLongNumbers(),
 		ofTheDoctor(), ofThePrograms(), ofTheClocks(), ofThePooler(), ofTheQuery(), ofThePast(), ofTheNouns(),
-		ofHostileAnswers(), ofHostileRecords())
+		ofHostileAnswers(), ofHostileRecords(), ofTheGateway())
 }

@@ -1,0 +1,68 @@
+package main
+
+// ofTheGateway are the rules of answers by HTTP.
+func ofTheGateway() []mutant {
+	const pkg, tags = "./gateway", "TestATagChangesExactlyWithTheAnswer"
+	return []mutant{
+		{
+			rule: "a tag stands for an answer of this version of the copy only", file: "gateway/freshness.go",
+			old: "ok && answer.version == s.version", new: "ok", pkg: pkg, tests: tags,
+		},
+		{
+			rule: "a replay raises the epoch", file: "cache/apply.go",
+			old: "if len(a.batch.Moves) == 0 {", new: "if false {", pkg: pkg, tests: tags,
+		},
+		{
+			rule: "the expiry raises the epoch", file: "cache/upkeep.go",
+			old: "SELECT DISTINCT entity_type FROM removed ORDER BY 1`", new: "SELECT DISTINCT entity_type FROM removed WHERE false ORDER BY 1`", pkg: pkg, tests: tags,
+		},
+		{
+			rule: "a rebuild raises the epoch", file: "cache/shadow_mend.go",
+			old: "\t\t\t\tm.Add(raiseMendedEpoch, t.Entity)\n", new: "", pkg: "./cache", tests: "TestTheEpochIsRaised",
+		},
+		{
+			rule: "rows that a topic no longer holds raise the epoch", file: "cache/shadow_mend.go",
+			old: "\t\t\tm.Add(deleteAbsent, t.Entity)\n\t\t\tm.Add(raiseMendedEpoch, t.Entity)\n", new: "\t\t\tm.Add(deleteAbsent, t.Entity)\n", pkg: "./cache", tests: "TestTheEpochIsRaised",
+		},
+		{
+			rule: "a tag is that of the content, not of the version", file: "gateway/serve.go",
+			old: "tag := tagOf(a.body)", new: "tag := tagOf([]byte(now.version))", pkg: pkg, tests: tags,
+		},
+		{
+			rule: "a state that is too old vouches for nothing", file: "gateway/freshness.go",
+			old: "if time.Since(f.readAt) > staleAfter {", new: "if f.readAt.IsZero() {", pkg: pkg, tests: "TestAStateThatIsTooOldVouchesForNothing",
+		},
+		{
+			rule: "an unchanged answer costs no query", file: "gateway/freshness.go",
+			old: "return answer.tag, ok &&", new: "return answer.tag, false &&", pkg: pkg, tests: "TestAnUnchangedAnswerCostsNoQuery",
+		},
+		{
+			rule: "an answer is complete through the earliest of its entities", file: "gateway/freshness.go",
+			old: "if i == 0 || e.CompleteThrough.Before(s.completeThrough) {", new: "if i == 0 || e.CompleteThrough.After(s.completeThrough) {", pkg: pkg, tests: "TestTheAnswerIsCompleteThroughTheEarliestOfItsEntities",
+		},
+		{
+			rule: "each class has its own places", file: "gateway/serve.go",
+			old: "leave, err := g.places.enter(ctx, q.class)", new: "leave, err := g.places.enter(ctx, complexClass)", pkg: pkg, tests: "TestNoClassTakesTheOthersPlaces",
+		},
+		{
+			rule: "a request gives its place back", file: "gateway/admission.go",
+			old: "leave = func() { <-a.places[c] }", new: "leave = func() {}", pkg: pkg, tests: "TestNoClassTakesTheOthersPlaces",
+		},
+		{
+			rule: "a query without a client ends", file: "query/pool.go",
+			old: "cfg.ConnConfig.BuildContextWatcherHandler = func", new: "_ = func", pkg: pkg, tests: "TestAQueryWithoutAClientEnds",
+		},
+		{
+			rule: "the link to the next page asks for no more rows than are left", file: "gateway/mirror_answer.go",
+			old: "strconv.FormatInt(*m.rest, 10)", new: "strconv.FormatInt(*m.Top, 10)", pkg: pkg, tests: "TestPagesAreAsLongAsIsAsked",
+		},
+		{
+			rule: "an error of the copy is not shown to clients", file: "gateway/fault.go",
+			old: `detail: "the copy cannot be read just now; try again", hidden: err}`, new: `detail: err.Error(), hidden: err}`, pkg: pkg, tests: "TestACopyThatCannotBeReadIsAnOutage",
+		},
+		{
+			rule: "an answer has a largest size", file: "odata/element.go",
+			old: "if len(dst)+len(e.Data) > most {", new: "if most < 0 {", pkg: "./odata", tests: "TestAnElementHasALargestSize",
+		},
+	}
+}
