@@ -140,15 +140,20 @@ func (s *Store) describe(ctx context.Context) error {
 }
 
 // MaintainHistory creates the partitions of this month and the next three, and drops
-// those that ended longer ago than h keeps them.
+// those that ended longer ago than h keeps them. After a restore into another cluster it
+// makes the history readable by parliament.changes_after again.
 func (s *Store) MaintainHistory(ctx context.Context, h History) error {
 	err := s.untilUnlocked(ctx, "create the history's coming months", func() error { return s.makeMonths(ctx) })
+	if err == nil {
+		err = s.untilUnlocked(ctx, "adopt the history", func() error { return s.adopt(ctx) })
+	}
 	if err != nil || h.Keep <= 0 {
 		return err
 	}
 	var dropped int
 	err = s.untilUnlocked(ctx, "drop the history's old months", func() error {
 		return s.changeTables(ctx, func(m *session.Message) {
+			m.Add(`SELECT parliamentary_history_forgetting($1)`, time.Duration(h.Keep))
 			m.Add(`SELECT parliamentary_history_forget($1)`, time.Duration(h.Keep)).Scan(&dropped)
 		})
 	})
@@ -165,6 +170,20 @@ func (s *Store) makeMonths(ctx context.Context) error {
 	err := s.changeTables(ctx, func(m *session.Message) { m.Add(`SELECT parliamentary_history_ahead($1)`, monthsAhead) })
 	if err != nil {
 		return fmt.Errorf("create the history's coming months: %w", err)
+	}
+	return nil
+}
+
+// adopt makes a history that was restored into another cluster readable by
+// parliament.changes_after. Otherwise it is one small query.
+func (s *Store) adopt(ctx context.Context) error {
+	var adopted bool
+	err := s.changeTables(ctx, func(m *session.Message) { m.Add(`SELECT parliamentary_history_adopt()`).Scan(&adopted) })
+	if err != nil {
+		return fmt.Errorf("adopt the history of another cluster: %w", err)
+	}
+	if adopted {
+		s.log.WarnContext(ctx, "the database was restored into another cluster: cursors of parliament.changes_after begin again")
 	}
 	return nil
 }

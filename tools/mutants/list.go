@@ -19,5 +19,6 @@ func mutants() []mutant {
 		ofForeignData(), ofForeignPages(), ofALaggingSource(), ofTheLanguage(),
 		ofLargeBatches(), ofLostRows(), ofLongNumbers(),
 		ofTheDoctor(), ofThePrograms(), ofTheClocks(), ofThePooler(), ofTheQuery(), ofThePast(), ofTheNouns(),
-		ofHostileAnswers(), ofHostileRecords(), ofTheGateway())
+		ofHostileAnswers(), ofHostileRecords(), ofTheGateway(),
+		ofTheCursors(), ofOldCursors())
 }
