@@ -1,7 +1,14 @@
 package main
 
+import "slices"
+
 // ofTheNouns breaks the composed reads: votes, cases and the like, and the history of rows.
 func ofTheNouns() []mutant {
+	return slices.Concat(ofVotes(), ofMembersAndCases(), ofLists(), ofFilters(), ofRowHistory())
+}
+
+// ofVotes breaks how votes are counted.
+func ofVotes() []mutant {
 	const date = "TestTheVoteIsOfThePartyAtItsDate"
 	return []mutant{
 		{
@@ -34,6 +41,12 @@ func ofTheNouns() []mutant {
 			old: "keys: []sortKey{newest(\"m.dato\"), highest(\"a.id\")},", new: "keys: []sortKey{newest(\"m.dato\")},",
 			pkg: "./query", tests: "TestVotesAreThoseOfAnEvaluationInMemory",
 		},
+	}
+}
+
+// ofMembersAndCases breaks memberships and the links of cases.
+func ofMembersAndCases() []mutant {
+	return []mutant{
 		{
 			rule: "a membership lasts no longer than its group", file: "query/actors.go",
 			old: "LEAST(l.slutdato, CASE WHEN x.typeid NOT IN (5, 12) THEN x.slutdato END", new: "LEAST(l.slutdato, NULL",
@@ -54,6 +67,12 @@ func ofTheNouns() []mutant {
 			old: " AND g.periodeid = x.periodeid", new: "",
 			pkg: "./query", tests: "TestCasesOfAPartyAreThoseOfItsSession",
 		},
+	}
+}
+
+// ofLists breaks how lists are paged.
+func ofLists() []mutant {
+	return []mutant{
 		{
 			rule: "a token is of its list", file: "query/list.go",
 			old: "if values[0] == nil || *values[0] != l.name {", new: "if false {",
@@ -70,6 +89,22 @@ func ofTheNouns() []mutant {
 			pkg: "./query", tests: "TestTheHistoryOfARowIsTheNewestFirst",
 		},
 		{
+			rule: "a page by id is in the order of the primary key", file: "query/order.go",
+			old: "case k.id && k.desc:", new: "case k.id && k.desc && k.raw == \"\":",
+			pkg: "./query", tests: "TestAPageByIDIsReadFromThePrimaryKey",
+		},
+		{
+			rule: "a page by id begins behind the one before", file: "query/order.go",
+			old: "\t\tif k.id {\n", new: "\t\tif k.id && k.raw == \"\" {\n",
+			pkg: "./query", tests: "TestAPageByIDIsReadFromThePrimaryKey",
+		},
+	}
+}
+
+// ofFilters breaks what filters select.
+func ofFilters() []mutant {
+	return []mutant{
+		{
 			rule: "a word that is searched for is no pattern", file: "query/filter.go",
 			old: "strings.NewReplacer(`\\`, `\\\\`, `%`, `\\%`, `_`, `\\_`).Replace(word)", new: "word",
 			pkg: "./query", tests: "TestWhatIsSearchedForIsNoSQLAndNoPattern",
@@ -84,6 +119,12 @@ func ofTheNouns() []mutant {
 			old: "if len(ids) == 0 {", new: "if false {",
 			pkg: "./query", tests: "TestAWrongFilterIsNamedWithWhatIsAllowed",
 		},
+	}
+}
+
+// ofRowHistory breaks rows of the past and their history.
+func ofRowHistory() []mutant {
+	return []mutant{
 		{
 			rule: "a row of the past is not the present one", file: "query/rowhistory.go",
 			old: "v := view{tx, at}", new: "v := view{tx, nil}",
