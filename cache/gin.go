@@ -15,7 +15,7 @@ import (
 // parent's yet has a name of its own, so that a build that ended early is found again.
 // Partitions made later have the index from their parent.
 const (
-	lockGIN = `SELECT pg_try_advisory_lock(hashtextextended('odastream prepare', 0))`
+	lockIndexes = `SELECT pg_try_advisory_lock(hashtextextended('odastream prepare', 0))`
 
 	// From the catalog's tables: to_regclass's cached answer may be older than the lock.
 	hasGIN = `SELECT EXISTS (SELECT FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid
@@ -49,10 +49,10 @@ const (
 	buildWithinOnce = lockWithin
 )
 
-// settingsOfGIN are for the session of a change. A process that is frozen between two of
+// settingsOfBuild are for the session of a change. A process that is frozen between two of
 // its statements keeps the lock no longer than this session may be idle, which is longer
 // than lockPause.
-const settingsOfGIN = `SET statement_timeout = 0; SET idle_session_timeout = '30s'; SET lock_timeout = %d`
+const settingsOfBuild = `SET statement_timeout = 0; SET idle_session_timeout = '30s'; SET lock_timeout = %d`
 
 // MaintainIndex creates or drops the GIN index as the settings want it. It waits for
 // locks as changes of the tables do, and logs for which. One session at a time does it:
@@ -63,21 +63,15 @@ func (s *Store) MaintainIndex(ctx context.Context) error {
 		if done, err := s.ginIsAsWanted(ctx, conn); err != nil || done {
 			return err
 		}
-		// The settings and the lock end with the session.
-		defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }()
-		if _, err := conn.Exec(ctx, fmt.Sprintf(settingsOfGIN, s.buildWithin().Milliseconds())); err != nil {
-			return err
-		}
-		if locked, err := tryGIN(ctx, conn); err != nil || !locked {
-			return err
-		}
-		if done, err := s.ginIsAsWanted(ctx, conn); err != nil || done {
-			return err
-		}
-		if s.cfg.GIN == "off" {
-			return s.removeGIN(ctx, conn)
-		}
-		return s.buildGIN(ctx, conn)
+		return s.alone(ctx, conn, func() error {
+			if done, err := s.ginIsAsWanted(ctx, conn); err != nil || done {
+				return err
+			}
+			if s.cfg.GIN == "off" {
+				return s.removeGIN(ctx, conn)
+			}
+			return s.buildGIN(ctx, conn)
+		})
 	})
 	if err != nil {
 		return fmt.Errorf("maintain the GIN index: %w", err)
@@ -85,12 +79,25 @@ func (s *Store) MaintainIndex(ctx context.Context) error {
 	return nil
 }
 
-// tryGIN tries to take the lock for lockWithin, without waiting within a statement: a
+// alone does work on indexes in a session that it closes afterwards, unless another session
+// is at such work. The settings and the lock end with the session.
+func (s *Store) alone(ctx context.Context, conn *pgx.Conn, work func() error) error {
+	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }()
+	if _, err := conn.Exec(ctx, fmt.Sprintf(settingsOfBuild, s.buildWithin().Milliseconds())); err != nil {
+		return err
+	}
+	if locked, err := tryAlone(ctx, conn); err != nil || !locked {
+		return err
+	}
+	return work()
+}
+
+// tryAlone tries to take the lock for lockWithin, without waiting within a statement: a
 // concurrent build waits for each statement that began before it.
-func tryGIN(ctx context.Context, conn *pgx.Conn) (locked bool, err error) {
+func tryAlone(ctx context.Context, conn *pgx.Conn) (locked bool, err error) {
 	const pause = lockWithin / 8
 	for range lockWithin / pause {
-		if err := conn.QueryRow(ctx, lockGIN, pgx.QueryExecModeSimpleProtocol).Scan(&locked); err != nil || locked {
+		if err := conn.QueryRow(ctx, lockIndexes, pgx.QueryExecModeSimpleProtocol).Scan(&locked); err != nil || locked {
 			return locked, err
 		}
 		select {
@@ -136,7 +143,7 @@ func (s *Store) buildGIN(ctx context.Context, conn *pgx.Conn) error {
 	if err != nil {
 		return err
 	}
-	return s.changeGIN(ctx, conn, "create the GIN index", createGIN)
+	return s.changeIndex(ctx, conn, "create the GIN index", createGIN)
 }
 
 // removeGIN drops the index at once, because Postgres can neither drop a parent's index
@@ -149,7 +156,7 @@ func (s *Store) removeGIN(ctx context.Context, conn *pgx.Conn) error {
 	}
 	if there {
 		s.log.WarnContext(ctx, "dropping the GIN index because CACHE_GIN is off")
-		if err := s.changeGIN(ctx, conn, "drop the GIN index", dropGIN); err != nil {
+		if err := s.changeIndex(ctx, conn, "drop the GIN index", dropGIN); err != nil {
 			return err
 		}
 	}
@@ -158,7 +165,7 @@ func (s *Store) removeGIN(ctx context.Context, conn *pgx.Conn) error {
 	})
 }
 
-func (s *Store) changeGIN(ctx context.Context, conn *pgx.Conn, what, sql string) error {
+func (s *Store) changeIndex(ctx context.Context, conn *pgx.Conn, what, sql string) error {
 	return s.untilUnlocked(ctx, what, func() error {
 		return s.changeTablesOn(ctx, conn, func(m *session.Message) {
 			m.Add(`SET LOCAL statement_timeout = '30s'`)
@@ -185,7 +192,7 @@ func (s *Store) concurrently(ctx context.Context, conn *pgx.Conn, query string, 
 		locked.lock, locked.holder = lock, holder
 		if time.Since(logged) > s.lockPause {
 			logged = time.Now()
-			s.log.WarnContext(ctx, "the GIN index waits for other sessions", "lock", lock, "blocked_by", holder)
+			s.log.WarnContext(ctx, "an index waits for other sessions", "lock", lock, "blocked_by", holder)
 		}
 	})
 	for _, sql := range all {

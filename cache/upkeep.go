@@ -44,7 +44,7 @@ const (
 const monthsAhead = 3
 
 // RunUpkeep runs until ctx ends. Once a minute it removes expired rows, describes the
-// views and maintains the GIN index. Once a day it creates the coming months of the
+// views and maintains the indexes. Once a day it creates the coming months of the
 // history and drops those that are older than h allows. It logs an error and retries at
 // the next tick. Several sinks may run it at once; they should have the same settings.
 func (s *Store) RunUpkeep(ctx context.Context, h History) {
@@ -55,6 +55,7 @@ func (s *Store) RunUpkeep(ctx context.Context, h History) {
 		if indexing.CompareAndSwap(false, true) {
 			beside.Go(func() {
 				s.maintain(ctx, "index", s.MaintainIndex)
+				s.maintain(ctx, "lookup indexes", func(ctx context.Context) error { return s.maintainLookups(ctx, loading) })
 				indexing.Store(false)
 			})
 		}
@@ -81,6 +82,7 @@ func (s *Store) UpkeepOnce(ctx context.Context, h History) error {
 		{"descriptions", once.describe},
 		{"history", func(ctx context.Context) error { return once.MaintainHistory(ctx, h) }},
 		{"index", once.MaintainIndex},
+		{"lookup indexes", once.MaintainLookups},
 	} {
 		err := upkeep.do(ctx)
 		switch {

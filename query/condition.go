@@ -32,6 +32,11 @@ func (c *compiler) condition(e odata.Expr, t truth) string {
 }
 
 func (c *compiler) binary(e *odata.Binary, t truth) string {
+	if t == loose {
+		if sql, ok := c.years(e); ok {
+			return sql
+		}
+	}
 	switch e.Op {
 	case odata.And:
 		return "(" + c.condition(e.L, t) + " AND " + c.condition(e.R, t) + ")"

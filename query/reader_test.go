@@ -205,6 +205,25 @@ func TestAnyRequestIsAnsweredLikeInMemory(t *testing.T) {
 	})
 }
 
+// Years are compared as the bounds of times.
+func TestYearsAreComparedLikeInMemory(t *testing.T) {
+	t.Parallel()
+	sim := odasim.New(odasim.Options{PageCap: 1000, Compare: odasim.CompareText})
+	for id, date := range []string{`"2013-12-31T23:59:59.997"`, `"2014-01-01T00:00:00"`, `"2014-12-31T23:59:59.997"`, `"2015-01-01T00:00:00"`, `null`, `"0001-01-01T00:00:00"`} {
+		if err := sim.Put("Sag", fmt.Appendf(nil, `{"id":%d,"afgørelsesdato":%s}`, id+1, date)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	p := newParliament(t, sim)
+	for _, op := range []string{"eq", "ne", "gt", "ge", "lt", "le"} {
+		for _, form := range []string{"year(afgørelsesdato) %s %d", "%[2]d %[1]s year(afgørelsesdato)", "not (year(afgørelsesdato) %s %d)"} {
+			for _, year := range []int{-1, 0, 1, 2, 2013, 2014, 2015, 9998, 9999, 10000} {
+				p.compare(t, "Sag", url.Values{"$filter": {fmt.Sprintf(form, op, year)}}, 1000)
+			}
+		}
+	}
+}
+
 // Two subqueries that refer to outer rows alone, one in the other, are evaluated for each
 // outer row: Postgres 15 would keep the inner one's first result.
 func TestNestedConditionsOfOuterRows(t *testing.T) {

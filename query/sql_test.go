@@ -9,6 +9,25 @@ import (
 	"odastream/schema"
 )
 
+// A year becomes bounds that an index on the time serves.
+func TestSQLOfYears(t *testing.T) {
+	t.Parallel()
+	const stamp = "t0.opdateringsdato"
+	for filter, want := range map[string]string{
+		"year(opdateringsdato) eq 2014": "(" + stamp + " >= $1::timestamp AND " + stamp + " < $2::timestamp)",
+		"year(opdateringsdato) gt 2014": "(" + stamp + " >= $1::timestamp)",
+		"2014 gt year(opdateringsdato)": "(" + stamp + " < $1::timestamp)",
+	} {
+		request, err := odata.NewModel(schema.Entities()).Parse("Sag", "$filter="+filter)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := newCompiler(nil).condition(request.Filter, loose); got != want {
+			t.Errorf("%s is %s, want %s", filter, got, want)
+		}
+	}
+}
+
 // A request without asof reads the current rows and no history.
 func TestSQLOfCurrentRows(t *testing.T) {
 	t.Parallel()
