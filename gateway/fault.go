@@ -9,6 +9,7 @@ import (
 
 	"odastream/odata"
 	"odastream/query"
+	"odastream/schema"
 )
 
 // fault is why a request has no answer, as the client is told.
@@ -21,6 +22,9 @@ type fault struct {
 
 func (f *fault) Error() string { return f.detail }
 
+// errTooLarge is the fault of an answer above maxAnswer.
+var errTooLarge = refuse(http.StatusBadRequest, fmt.Sprintf("the answer is larger than %d MiB: ask for fewer rows or members, or less that belongs to them", maxAnswer>>20))
+
 func refuse(status int, detail string) *fault { return &fault{status: status, detail: detail} }
 
 // faultOf returns the fault that an error is to a client. What is no client's business,
@@ -28,6 +32,8 @@ func refuse(status int, detail string) *fault { return &fault{status: status, de
 func faultOf(err error) *fault {
 	var known *fault
 	var wrong *odata.Error
+	var filter *query.FilterError
+	var unknown *schema.UnknownEntityError
 	switch {
 	case errors.As(err, &known):
 		return known
@@ -35,12 +41,16 @@ func faultOf(err error) *fault {
 		return refuse(http.StatusNotFound, wrong.Error())
 	case errors.As(err, &wrong):
 		return refuse(http.StatusBadRequest, wrong.Error())
+	case errors.As(err, &filter):
+		return refuse(http.StatusBadRequest, filter.Error())
+	case errors.As(err, &unknown):
+		return refuse(http.StatusNotFound, unknown.Error())
 	case errors.Is(err, query.ErrNoRow):
 		return refuse(http.StatusNotFound, err.Error())
 	case errors.Is(err, query.ErrNoValue), errors.Is(err, query.ErrToken):
 		return refuse(http.StatusBadRequest, err.Error())
 	case errors.Is(err, odata.ErrTooLarge):
-		return refuse(http.StatusBadRequest, fmt.Sprintf("%v, above %d MiB: ask for fewer rows with $top, fewer members with $select, or less with $expand", err, maxAnswer>>20))
+		return errTooLarge
 	case errors.Is(err, errBusy):
 		return &fault{status: http.StatusServiceUnavailable, detail: err.Error(), retryAfter: "1"}
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, query.ErrTimeout):

@@ -83,19 +83,28 @@ func (g *Gateway) Ready() (ok bool, detail any) {
 }
 
 func (g *Gateway) routes() http.Handler {
-	mirror, elsewhere := g.serve(mirrorDialect, g.askMirror), g.serve(mirrorDialect, askNothing)
+	mirror := g.serve(mirrorDialect, g.askMirror)
+	api := http.NewServeMux()
+	for _, rt := range apiRoutes() {
+		api.Handle(apiRoot+rt.path, g.serve(apiDialect, g.endpoint(rt)))
+	}
+	api.Handle(apiRoot+"/openapi.json", g.serve(apiDialect, g.askOpenAPI))
+	page := g.serve(apiDialect, g.askAPIPage)
+	api.Handle(apiRoot, page)
+	api.Handle(apiRoot+"/{$}", page)
+	api.Handle("/", g.serve(apiDialect, askNothing))
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if rest, ok := strings.CutPrefix(r.URL.Path, mirrorRoot); ok && (rest == "" || rest[0] == '/') {
 			mirror.ServeHTTP(w, r)
 			return
 		}
-		elsewhere.ServeHTTP(w, r)
+		api.ServeHTTP(w, r)
 	})
 }
 
 // askNothing refuses an address that nothing is at.
 func askNothing(r *http.Request) (question, error) {
-	return question{}, refuse(http.StatusNotFound, fmt.Sprintf("there is nothing at %q: the mirror of oda.ft.dk is at %s/", r.URL.Path, mirrorRoot))
+	return question{}, refuse(http.StatusNotFound, fmt.Sprintf("there is nothing at %q: the mirror of oda.ft.dk is at %s/, the parliament's own nouns at %s/", r.URL.Path, mirrorRoot, apiRoot))
 }
 
 // requestID is the header that names a request in logs.

@@ -115,7 +115,7 @@ func (m mirrored) answer(ctx context.Context) (answer, error) {
 	case odata.Service:
 		return m.service(), nil
 	case odata.Metadata:
-		return answer{xmlType, m.Model().Metadata()}, nil
+		return answer{contentType: xmlType, body: m.Model().Metadata()}, nil
 	case odata.Rows:
 		page, err := m.copy.Rows(ctx, m.Request, m.limit)
 		if err != nil {
@@ -124,7 +124,7 @@ func (m mirrored) answer(ctx context.Context) (answer, error) {
 		return m.page(page)
 	case odata.Count:
 		n, err := m.copy.Count(ctx, m.Request)
-		return answer{textType, fmt.Append(nil, n)}, err
+		return answer{contentType: textType, body: fmt.Append(nil, n)}, err
 	case odata.Row, odata.Property, odata.Value:
 		row, err := m.copy.Row(ctx, m.Request)
 		if err != nil {

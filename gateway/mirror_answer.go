@@ -34,7 +34,7 @@ func (m mirrored) service() answer {
 		}
 		b = fmt.Appendf(b, `{"name":"%s","url":"%s"}`, e.Name, e.Name)
 	}
-	return answer{jsonType, append(b, "]}"...)}
+	return answer{contentType: jsonType, body: append(b, "]}"...)}
 }
 
 // page writes rows: what they are, their number if it was asked for, the rows, and where
@@ -58,7 +58,7 @@ func (m mirrored) page(p query.Page) (_ answer, err error) {
 		b = append(b, `,"odata.nextLink":"`...)
 		b = append(append(b, m.nextLink(p.Next)...), '"')
 	}
-	return answer{jsonType, append(b, '}')}, nil
+	return answer{contentType: jsonType, body: append(b, '}')}, nil
 }
 
 // row writes one row, or a field of it.
@@ -72,7 +72,7 @@ func (m mirrored) row(row odata.Element) (answer, error) {
 		if members := element[1:]; len(members) > 1 {
 			b = append(b, ',')
 		}
-		return answer{jsonType, append(b, element[1:]...)}, nil
+		return answer{contentType: jsonType, body: append(b, element[1:]...)}, nil
 	}
 	value, err := odata.Member(row.Data, m.Field.Name)
 	if err != nil {
@@ -85,7 +85,7 @@ func (m mirrored) row(row odata.Element) (answer, error) {
 		value = jsontext.Value("null")
 	}
 	b := append(m.context("#"+m.Field.Type), `,"value":`...)
-	return answer{jsonType, append(append(b, value...), '}')}, nil
+	return answer{contentType: jsonType, body: append(append(b, value...), '}')}, nil
 }
 
 // bareValue writes a value as text. Null has none.
@@ -94,10 +94,10 @@ func bareValue(value jsontext.Value) (answer, error) {
 		return answer{}, refuse(http.StatusNotFound, "the field is null: it has no value")
 	}
 	if value.Kind() != '"' {
-		return answer{textType, value}, nil
+		return answer{contentType: textType, body: value}, nil
 	}
 	text, err := jsontext.AppendUnquote(nil, value)
-	return answer{textType, text}, err
+	return answer{contentType: textType, body: text}, err
 }
 
 // nextLink returns the address of the rows behind a page: the same query from a token on.

@@ -95,8 +95,6 @@ func TestErrorsNameWhatIsWrong(t *testing.T) {
 		{"/api/Sag(999999999)", 404, []string{"no such row"}},
 		{"/api/Sag(1)/Sagstrinx", 404, []string{"Sagstrinx"}},
 		{"/api/Sag(3)/statsbudgetsag/$value", 200, nil},
-		{"/elsewhere", 404, []string{"/elsewhere", "/api/"}},
-		{"/apix", 404, []string{"/apix"}},
 		{"/api/Sag?$filter=navn%20eq%20'x'", 400, []string{"$filter at character 1", "navn", "allowed", "titel"}},
 		{"/api/Sag?$filter=id%20eq%20'x'", 400, []string{"$filter at character"}},
 		{"/api/Sag?$filter=contains(titel,'x')", 400, []string{"contains", "substringof"}},

@@ -21,6 +21,7 @@ type question struct {
 type answer struct {
 	contentType string
 	body        []byte
+	next        string // the address of the rest; "" if there is none, or the body says it
 }
 
 // dialect is what differs between the mirror and the own API: fixed headers, and the form
@@ -69,6 +70,7 @@ func setHeader(h http.Header, d dialect) {
 	h.Set("Access-Control-Expose-Headers", "ETag, Last-Modified, Link, Retry-After, DataServiceVersion, X-Request-Id, "+completeThrough)
 	h.Add("Vary", "Accept")
 	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
 	for name, value := range d.header {
 		h.Set(name, value)
 	}
@@ -101,6 +103,9 @@ func (g *Gateway) reply(w http.ResponseWriter, r *http.Request, q question) (sta
 	}
 	g.setFreshness(w.Header(), now, tag)
 	w.Header().Set("Content-Type", a.contentType)
+	if a.next != "" {
+		w.Header().Set("Link", "<"+a.next+`>; rel="next"`)
+	}
 	w.Header().Set("Content-Length", strconv.Itoa(len(a.body)))
 	if _, err := w.Write(a.body); err != nil {
 		g.log.DebugContext(r.Context(), "the client has gone", "err", err)

@@ -61,6 +61,14 @@ func ofTheGateway() []mutant {
 			old: `detail: "the copy cannot be read just now; try again", hidden: err}`, new: `detail: err.Error(), hidden: err}`, pkg: pkg, tests: "TestACopyThatCannotBeReadIsAnOutage",
 		},
 		{
+			rule: "a parameter that is not known is refused", file: "gateway/v1.go",
+			old: "case !known:", new: "case false:", pkg: pkg, tests: "TestProblemsNameTheParameter",
+		},
+		{
+			rule: "the description has each member of an answer", file: "gateway/openapi.go",
+			old: "properties[name] = schemaOf(f.Type, schemas)", new: "properties[name] = schemaOf(reflect.TypeFor[bool](), schemas)", pkg: pkg, tests: "TestEveryAnswerIsAsTheDescriptionSays",
+		},
+		{
 			rule: "an answer has a largest size", file: "odata/element.go",
 			old: "if len(dst)+len(e.Data) > most {", new: "if most < 0 {", pkg: "./odata", tests: "TestAnElementHasALargestSize",
 		},
