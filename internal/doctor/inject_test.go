@@ -185,7 +185,7 @@ func remove(t *testing.T, s *stand.Servers, entity string) {
 }
 
 // record writes a change of this time to the topic of Sag, which it creates.
-func record(t *testing.T, s *stand.Servers, at time.Time) {
+func record(t *testing.T, s *stand.Servers, at time.Time) (partition int32) {
 	t.Helper()
 	cl := client(t, s)
 	if err := stream.NewTopics(cl, s.Kafka, discard()).Ensure(t.Context(), []string{"Sag"}); err != nil {
@@ -199,6 +199,7 @@ func record(t *testing.T, s *stand.Servers, at time.Time) {
 	if err := cl.ProduceSync(t.Context(), rec).FirstErr(); err != nil {
 		t.Fatal(err)
 	}
+	return rec.Partition
 }
 
 // redirecting returns the address of a source that has moved to another host.
