@@ -9,10 +9,11 @@ import (
 	"odastream/cache"
 	"odastream/export"
 	"odastream/internal/test/example"
+	"odastream/query"
 	"odastream/schema"
 )
 
-// Write streams an entity's rows, one a line.
+// Write streams the rows that a condition selects, one a line.
 func ExampleWrite() {
 	t := example.New()
 	defer t.End()
@@ -27,13 +28,17 @@ func ExampleWrite() {
 		log.Fatal(err)
 	}
 
-	n, err := export.Write(ctx, cache.NewReader(pool), sag, export.JSON, os.Stdout)
+	from := export.Copy{Rows: cache.NewReader(pool), Requests: query.NewReader(pool)}
+	request, err := export.Select(sag, "id gt 7", "")
+	if err != nil {
+		log.Fatal(err)
+	}
+	n, err := export.Write(ctx, from, request, export.JSON, os.Stdout)
 	if err != nil {
 		log.Fatal(err)
 	}
 	fmt.Println(n, "rows")
 	// Output:
-	// {"id": 7, "titel": "Om brød"}
 	// {"id": 9, "titel": "Om smør"}
-	// 2 rows
+	// 1 rows
 }

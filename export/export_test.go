@@ -22,11 +22,13 @@ import (
 	"odastream/export"
 	"odastream/internal/test/machine"
 	"odastream/internal/test/pgtest"
+	"odastream/odata"
+	"odastream/query"
 	"odastream/schema"
 )
 
-// archive returns the cache of a database with the rows of insert.
-func archive(t *testing.T, insert string) (*cache.Reader, *pgxpool.Pool) {
+// archive returns the copy of a database with the rows of insert.
+func archive(t *testing.T, insert string) (export.Copy, *pgxpool.Pool) {
 	t.Helper()
 	pool, err := pgxpool.New(t.Context(), pgtest.Migrated(t))
 	if err != nil {
@@ -36,20 +38,41 @@ func archive(t *testing.T, insert string) (*cache.Reader, *pgxpool.Pool) {
 	if _, err := pool.Exec(t.Context(), insert); err != nil {
 		t.Fatal(err)
 	}
-	return cache.NewReader(pool), pool
+	return export.Copy{Rows: cache.NewReader(pool), Requests: query.NewReader(pool)}, pool
 }
 
 // write returns what Write writes of an entity, and the number of rows that it returns.
-func write(t *testing.T, rows *cache.Reader, name string, format export.Format) (string, int64) {
+func write(t *testing.T, rows export.Copy, name string, format export.Format) (string, int64) {
+	t.Helper()
+	return writeSome(t, rows, all(t, name), format)
+}
+
+// all returns the request for all rows of an entity.
+func all(t *testing.T, name string) *odata.Request {
+	t.Helper()
+	return some(t, name, "", "")
+}
+
+// some returns the request for rows that a condition selects, as they were at a moment.
+func some(t *testing.T, name, where, asOf string) *odata.Request {
 	t.Helper()
 	entity, err := schema.Lookup(name)
 	if err != nil {
 		t.Fatal(err)
 	}
-	var out bytes.Buffer
-	n, err := export.Write(t.Context(), rows, entity, format, &out)
+	request, err := export.Select(entity, where, asOf)
 	if err != nil {
-		t.Fatalf("Write(%s, %s): %v", name, format, err)
+		t.Fatal(err)
+	}
+	return request
+}
+
+func writeSome(t *testing.T, rows export.Copy, request *odata.Request, format export.Format) (string, int64) {
+	t.Helper()
+	var out bytes.Buffer
+	n, err := export.Write(t.Context(), rows, request, format, &out)
+	if err != nil {
+		t.Fatalf("Write(%s, %s): %v", request.Entity.Name, format, err)
 	}
 	return out.String(), n
 }
@@ -142,11 +165,18 @@ func (h *hook) Write(p []byte) (int, error) {
 // Not parallel: it measures the memory of the process.
 func TestExportIsOneSnapshotInFlatMemory(t *testing.T) {
 	rows, pool := archive(t, manyVotes)
-	stemme, err := schema.Lookup("Stemme")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, format := range []export.Format{export.JSON, export.CSV} {
+	everything, selected := all(t, "Stemme"), some(t, "Stemme", "id gt 0", "")
+	for _, tt := range []struct {
+		format  export.Format
+		request *odata.Request
+		lines   int
+		limit   int64 // MiB
+	}{
+		{export.JSON, everything, 20000, 12}, {export.CSV, everything, 20001, 12}, // with the header line
+		{export.JSON, selected, 20000, 12}, {export.CSV, selected, 20001, 12},
+		{export.Parquet, everything, -1, 32}, // a row group as it comes, and as it is written
+	} {
+		claim := fmt.Sprintf("%s of %v", tt.format, tt.request.Filter)
 		var before, peak runtime.MemStats
 		runtime.GC()
 		runtime.ReadMemStats(&before)
@@ -162,19 +192,72 @@ INSERT INTO parliamentary_data (entity_type, entity_id, data, seq) SELECT 'Stemm
 				peak = now
 			}
 		}
-		want := 20000
-		if format == export.CSV {
-			want++ // the header line
+		if n, err := export.Write(t.Context(), rows, tt.request, tt.format, out); err != nil || n != 20000 || tt.lines >= 0 && out.lines != tt.lines {
+			t.Errorf("%s while rows are deleted and added: %d rows, %v, %d lines, want %d", claim, n, err, out.lines, tt.lines)
 		}
-		if n, err := export.Write(t.Context(), rows, stemme, format, out); err != nil || n != 20000 || out.lines != want {
-			t.Errorf("%s while rows are deleted and added: %d rows, %v, %d lines, want %d", format, n, err, out.lines, want)
-		}
-		t.Logf("%s: memory grew by %d KiB", format, (int64(peak.HeapAlloc)-int64(before.HeapAlloc))>>10)
-		if grown := int64(peak.HeapAlloc) - int64(before.HeapAlloc); grown > 12<<20 {
-			t.Errorf("%s of 40 MB: memory grew by %d MiB", format, grown>>20)
+		t.Logf("%s: memory grew by %d KiB", claim, (int64(peak.HeapAlloc)-int64(before.HeapAlloc))>>10)
+		if grown := int64(peak.HeapAlloc) - int64(before.HeapAlloc); grown > tt.limit<<20 {
+			t.Errorf("%s, 40 MB: memory grew by %d MiB", claim, grown>>20)
 		}
 		if _, err := pool.Exec(t.Context(), `DELETE FROM parliamentary_data; `+manyVotes); err != nil {
 			t.Fatal(err)
+		}
+	}
+}
+
+// COPY and the statement of a condition write the same.
+func TestAConditionForAllRowsWritesTheSame(t *testing.T) {
+	t.Parallel()
+	rows, _ := archive(t, oddVotes)
+	for _, format := range []export.Format{export.JSON, export.CSV} {
+		want, _ := write(t, rows, "Afstemning", format)
+		got, n := writeSome(t, rows, some(t, "Afstemning", "id gt -100", ""), format)
+		if diff := cmp.Diff(want, got); diff != "" || n != 3 {
+			t.Errorf("%s, %d rows (-all +condition):\n%s", format, n, diff)
+		}
+	}
+}
+
+func TestAConditionSelectsRows(t *testing.T) {
+	t.Parallel()
+	rows, _ := archive(t, oddVotes)
+	where := "typeid eq 1 and opdateringsdato gt datetime'2014-09-01'"
+	if out, n := writeSome(t, rows, some(t, "Afstemning", where, ""), export.JSON); n != 0 {
+		t.Errorf("rows without a stamp are selected by it: %s", out)
+	}
+	out, n := writeSome(t, rows, some(t, "Afstemning", "kommentar eq '' and id lt 11", ""), export.CSV)
+	if lines := strings.Split(out, "\n"); n != 1 || !strings.HasPrefix(lines[0], "id,nummer,") || !strings.HasPrefix(lines[1], "10,,,,\"\",") {
+		t.Errorf("%d rows:\n%s", n, out)
+	}
+	if out, n := writeSome(t, rows, some(t, "Afstemning", "id eq 2", ""), export.CSV); n != 1 || strings.Contains(out, "nyt") {
+		t.Errorf("the header has members of rows that are not selected:\n%s", out)
+	}
+	vote, err := schema.Lookup("Afstemning")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, wrong := range [][2]string{{"id eq", ""}, {"navn eq 1", ""}, {"", "yesterday"}} {
+		var said *odata.Error
+		if _, err := export.Select(vote, wrong[0], wrong[1]); !errors.As(err, &said) || said.At == 0 {
+			t.Errorf("Select(%q) = %v, want an error with a place", wrong, err)
+		}
+	}
+}
+
+func TestExportOfAMoment(t *testing.T) {
+	t.Parallel()
+	rows, pool := archive(t, oddVotes)
+	// The seq of a change is its time: 1 is in 1970, and the second in 2026.
+	if _, err := pool.Exec(t.Context(), `CREATE TABLE parliamentary_history_all PARTITION OF parliamentary_history DEFAULT;
+UPDATE parliamentary_data SET since = 1;
+UPDATE parliamentary_data SET data = data || '{"nummer":8}', seq = 1790000000000000, since = 1790000000000000 WHERE entity_id = 2;
+INSERT INTO parliamentary_history (entity_type, entity_id, seq, since, action, changed, before, after, recorded_at)
+VALUES ('Afstemning', 2, 1790000000000000, 1, 'update', '{nummer}', '{"nummer":7}', '{"nummer":8}', now())`); err != nil {
+		t.Fatal(err)
+	}
+	for moment, want := range map[string]string{"2026-01-01": `"nummer": 7`, "2026-11-01T00:00:00Z": `"nummer": 8`} {
+		if out, n := writeSome(t, rows, some(t, "Afstemning", "id eq 2", moment), export.JSON); n != 1 || !strings.Contains(out, want) {
+			t.Errorf("as of %s: %s, want %s", moment, out, want)
 		}
 	}
 }
@@ -223,11 +306,18 @@ func TestExportOfEveryEntity(t *testing.T) {
 // may take.
 func TestAStalledReaderHoldsNoSnapshotAfterTheLimit(t *testing.T) {
 	t.Parallel()
-	rows, pool := archive(t, manyVotes)
-	stemme, err := schema.Lookup("Stemme")
-	if err != nil {
-		t.Fatal(err)
+	for claim, where := range map[string]string{"all rows": "", "a condition": "id gt 0"} {
+		t.Run(claim, func(t *testing.T) {
+			t.Parallel()
+			stalls(t, some(t, "Stemme", where, ""))
+		})
 	}
+}
+
+// stalls exports to a reader that reads nothing.
+func stalls(t *testing.T, stemme *odata.Request) {
+	t.Helper()
+	rows, pool := archive(t, manyVotes)
 	ctx, limit := context.WithCancelCause(t.Context())
 	reading, stalled := make(chan struct{}), make(chan struct{})
 	read := sync.OnceFunc(func() { close(stalled) })
@@ -255,13 +345,12 @@ func TestAStalledReaderHoldsNoSnapshotAfterTheLimit(t *testing.T) {
 
 func TestAnOutputThatNobodyReadsIsAnError(t *testing.T) {
 	t.Parallel()
-	rows, _ := archive(t, oddVotes)
-	votes, err := schema.Lookup("Afstemning")
-	if err != nil {
-		t.Fatal(err)
-	}
+	rows, _ := archive(t, manyVotes)
 	broken := errors.New("nobody reads")
-	if _, err := export.Write(t.Context(), rows, votes, export.JSON, &hook{do: func() {}, fail: broken}); !errors.Is(err, broken) {
-		t.Errorf("Write to nobody = %v, want %v", err, broken)
+	for _, where := range []string{"", "id gt 0"} {
+		began := some(t, "Stemme", where, "")
+		if _, err := export.Write(t.Context(), rows, began, export.JSON, &hook{do: func() {}, fail: broken}); !errors.Is(err, broken) {
+			t.Errorf("Write of %q to nobody = %v, want %v", where, err, broken)
+		}
 	}
 }

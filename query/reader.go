@@ -94,7 +94,11 @@ func (r *Reader) Count(ctx context.Context, request *odata.Request) (n int64, er
 
 // snapshot does work on the rows of one moment.
 func (r *Reader) snapshot(ctx context.Context, work func(pgx.Tx) error) error {
-	err := pgx.BeginTxFunc(ctx, r.pool, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}, work)
+	return meaning(pgx.BeginTxFunc(ctx, r.pool, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}, work))
+}
+
+// meaning returns an error of Postgres as one of those that this package names.
+func meaning(err error) error {
 	var refused *pgconn.PgError
 	switch {
 	case !errors.As(err, &refused):

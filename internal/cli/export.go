@@ -11,13 +11,19 @@ import (
 
 	"odastream/cache"
 	"odastream/export"
-	"odastream/schema"
+	"odastream/odata"
+	"odastream/query"
 )
 
 const exportMore = `
-It writes the rows that the cache holds now, in order of id, as one consistent snapshot. ndjson: one row a line, with the
+It writes the rows that the cache holds, in order of id, as one consistent snapshot. ndjson: one row a line, with the
 members of the source (their order can differ, since the cache stores jsonb). csv: the first line has the names of the
-members, those that the source describes first; an empty field is null, "" is an empty text.
+members, those that the source describes first; an empty field is null, "" is an empty text. parquet: a column for each
+member that the source describes, with its type; stamps are the Danish wall clock, without a zone; the last column,
+other_members, has as JSON what fits no column: other members, and values of another type than their column's.
+
+--where selects rows by a condition in the language of the source's $filter, links to other entities included. --as-of
+gives the rows as they were; a moment before what HISTORY_KEEP has left is an error.
 
 With --out the file is replaced once the last row is written: it is never there in part. A FIFO or a device is written
 directly. While an export runs, Postgres keeps old versions of all rows for it; --within ends one whose reader stalls.
@@ -25,22 +31,26 @@ csv: a program that opens the file may take a text that begins with = + - or @ f
 The database is that of DATABASE_URL or, if this is not set, that of the running "odastream up".
 
   odastream export Afstemning --format csv --out afstemning.csv
-  odastream export Sag | jq -r .titel`
+  odastream export Sag | jq -r .titel
+  odastream export Sag --where "typeid eq 3 and opdateringsdato gt datetime'2026-01-01'" --format parquet --out bills.parquet`
 
 // exportFlags are the command line of export.
 type exportFlags struct {
 	targetFlags
 	format, out string
+	where, asOf string
 	within      time.Duration
 }
 
 func exportCommand() command {
 	return command{
-		name: "export", args: "ENTITY", about: "Write one entity's current rows as NDJSON or CSV.", more: exportMore,
+		name: "export", args: "ENTITY", about: "Write one entity's rows as NDJSON, CSV or Parquet.", more: exportMore,
 		flags: func(set *flag.FlagSet) action {
 			f := &exportFlags{}
 			f.declare(set)
-			set.StringVar(&f.format, "format", "ndjson", "`ndjson|csv`")
+			set.StringVar(&f.format, "format", "ndjson", "`ndjson|csv|parquet`")
+			set.StringVar(&f.where, "where", "", "only the rows for which this `condition` holds, in the language of $filter")
+			set.StringVar(&f.asOf, "as-of", "", "the rows as they were at this `moment`: 2026-11-01T12:00:00Z, or a date, which begins in Denmark")
 			set.StringVar(&f.out, "out", "", "write to this `file` instead of standard output")
 			set.DurationVar(&f.within, "within", time.Hour, "end without success after this `time`")
 			return f.run
@@ -57,6 +67,10 @@ func (f *exportFlags) run(ctx context.Context, c call) error {
 	if err != nil {
 		return fmt.Errorf("%w: --format: %w", errUsage, err)
 	}
+	request, err := export.Select(entity, f.where, f.asOf)
+	if err != nil {
+		return fmt.Errorf("%w: %w", errUsage, err)
+	}
 	if f.within <= 0 {
 		return fmt.Errorf("%w: --within is %s, want more than 0s", errUsage, f.within)
 	}
@@ -69,13 +83,13 @@ func (f *exportFlags) run(ctx context.Context, c call) error {
 	err = c.untilStopped(ctx, c.log(slog.LevelWarn), func(ctx context.Context) error {
 		ctx, cancel := context.WithTimeoutCause(ctx, f.within, fmt.Errorf("the rows were not all written within %s: a faster reader, or a longer --within", f.within))
 		defer cancel()
-		end = f.export(ctx, c, to, entity, format)
+		end = f.export(ctx, c, to, request, format)
 		return nil
 	})
 	return errors.Join(err, end)
 }
 
-func (f *exportFlags) export(ctx context.Context, c call, to target, entity schema.Entity, format export.Format) error {
+func (f *exportFlags) export(ctx context.Context, c call, to target, request *odata.Request, format export.Format) error {
 	var rows int64
 	write := func(w io.Writer) error {
 		pool, err := to.pool(ctx, nil)
@@ -83,7 +97,7 @@ func (f *exportFlags) export(ctx context.Context, c call, to target, entity sche
 			return err
 		}
 		defer pool.Close()
-		rows, err = export.Write(ctx, cache.NewReader(pool), entity, format, w)
+		rows, err = export.Write(ctx, export.Copy{Rows: cache.NewReader(pool), Requests: query.NewReader(pool)}, request, format, w)
 		return err
 	}
 	var err error
@@ -93,7 +107,7 @@ func (f *exportFlags) export(ctx context.Context, c call, to target, entity sche
 		err = export.WriteFile(f.out, write)
 	}
 	if err == nil {
-		fmt.Fprintf(c.stderr, "%d rows of %s\n", rows, entity.Name)
+		fmt.Fprintf(c.stderr, "%d rows of %s\n", rows, request.Entity.Name)
 	}
 	return err
 }

@@ -104,11 +104,13 @@ func TestExportFaults(t *testing.T) {
 		want   string
 	}{
 		"unknown entity":     {[]string{"Afstemmning"}, 2, "Afstemmning"},
-		"unknown format":     {[]string{"Sag", "--format", "xml"}, 2, "want ndjson or csv"},
+		"unknown format":     {[]string{"Sag", "--format", "xml"}, 2, "want ndjson, csv or parquet"},
 		"no entity":          {nil, 2, "want odastream export ENTITY"},
 		"no such directory":  {[]string{"Sag", "--out", filepath.Join(t.TempDir(), "a", "b")}, 1, "no such file"},
 		"a directory's name": {[]string{"Sag", "--out", t.TempDir()}, 1, "is a directory"},
 		"no time":            {[]string{"Sag", "--within", "0s"}, 2, "--within is 0s"},
+		"a wrong condition":  {[]string{"Sag", "--where", "titel gt"}, 2, "$filter at character 9"},
+		"no moment":          {[]string{"Sag", "--as-of", "yesterday"}, 2, "2026-11-01T12:00:00Z"},
 	} {
 		if status, out, said := runExport(t, url, tt.args...); status != tt.status || out != "" || !strings.Contains(said, tt.want) {
 			t.Errorf("%s: export %q = %d, want %d and %q:\n%s", claim, tt.args, status, tt.status, tt.want, said)

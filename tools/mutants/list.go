@@ -20,5 +20,6 @@ func mutants() []mutant {
 		ofLargeBatches(), ofLostRows(), ofLongNumbers(), ofTheLookups(),
 		ofTheDoctor(), ofThePrograms(), ofTheClocks(), ofThePooler(), ofTheQuery(), ofThePast(), ofTheNouns(),
 		ofHostileAnswers(), ofHostileRecords(), ofTheGateway(),
-		ofTheCursors(), ofOldCursors())
+		ofTheCursors(), ofOldCursors(),
+		ofTheFiles())
 }
