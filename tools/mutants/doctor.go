@@ -36,6 +36,11 @@ func ofThePrograms() []mutant {
 		return mutant{rule: rule, file: "internal/doctor/programs.go", old: before, new: after, pkg: "./internal/doctor", tests: "TestDoctorNamesEachTrouble/" + claim}
 	}
 	return []mutant{
+		{
+			rule: "offsets are read before the topics' ends", file: "internal/doctor/topics.go",
+			old: "\told, err := kadm.NewClient(cl)", new: "\toffsets, _ = cache.New(pool, cfg.Group, cache.Config{}, log).Positions(ctx)\n\told, err := kadm.NewClient(cl)",
+			pkg: "./internal/doctor", tests: "TestWhoWorksMeanwhileIsNoTrouble",
+		},
 		named("doctor names a watermark in the future",
 			"if o.Watermark.Sub(now) > clocksDiffer {", "if o.Watermark.Sub(now) == clocksDiffer {", "a_watermark_in_the_future"),
 		named("doctor names a poller that gets no further", `case o.Holder != "":`, `case o.Holder == "-":`, "a_poller_that_gets_no_further"),
