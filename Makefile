@@ -86,8 +86,8 @@ bench: postgres ## run each benchmark BENCH_COUNT times (10), for benchstat
 	$(GO) run ./internal/test/testenv -no-kafka -- $(GO) test -run '^$$' -bench . -benchmem -count $(BENCH_COUNT) $(PKG)
 
 .PHONY: corpus
-corpus: postgres ## compare the answers to the query forms of real programs, and the composed reads, over real rows, with evaluation in memory
-	$(GO) run ./internal/test/testenv -no-kafka -- $(GO) test -count=1 -tags corpus -run 'TestTheFormsOfRealPrograms|TestNounsOverRealRows' ./query
+corpus: postgres ## compare the answers to the query forms of real programs, directly and by HTTP, and the composed reads, over real rows, with evaluation in memory
+	$(GO) run ./internal/test/testenv -no-kafka -- $(GO) test -count=1 -tags corpus -run 'TestTheFormsOfRealPrograms|TestNounsOverRealRows|TestRealProgramsAreAnswered' ./query ./gateway
 
 SOAK ?= 1h
 .PHONY: soak
