@@ -84,8 +84,18 @@ SELECT 'Sag', n, jsonb_build_object('titel', repeat('lang ', 50), 'periodeid', n
 			t.Fatal(err)
 		}
 		plan = pgtest.Lines(t, p.pool, "EXPLAIN "+last.sql, last.args...)
-		if strings.Contains(plan, "Seq Scan on parliamentary_data_sag ") || !strings.Contains(plan, "(entity_id > ") && !strings.Contains(plan, "(entity_id < ") {
+		if !beginsInIndex(plan) {
 			t.Errorf("the second page of %s does not begin behind the first:\n%s", name, plan)
 		}
 	}
+}
+
+// beginsInIndex reports whether a plan bounds ids by a condition of an index.
+func beginsInIndex(plan string) bool {
+	for line := range strings.Lines(plan) {
+		if strings.Contains(line, "Index Cond: ") && (strings.Contains(line, "(entity_id > ") || strings.Contains(line, "(entity_id < ")) {
+			return true
+		}
+	}
+	return false
 }

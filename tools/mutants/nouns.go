@@ -90,7 +90,7 @@ func ofLists() []mutant {
 		},
 		{
 			rule: "a page by id is in the order of the primary key", file: "query/order.go",
-			old: "case k.id && k.desc:", new: "case k.id && k.desc && k.raw == \"\":",
+			old: "return k.expr + \" DESC\"\n", new: "return k.expr + \" DESC NULLS LAST\"\n",
 			pkg: "./query", tests: "TestAPageByIDIsReadFromThePrimaryKey",
 		},
 		{
