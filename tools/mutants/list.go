@@ -21,5 +21,5 @@ func mutants() []mutant {
 		ofTheDoctor(), ofThePrograms(), ofTheClocks(), ofThePooler(), ofTheQuery(), ofThePast(), ofTheNouns(),
 		ofHostileAnswers(), ofHostileRecords(), ofTheGateway(),
 		ofTheCursors(), ofOldCursors(),
-		ofTheFiles())
+		ofTheFiles(), ofTheHub())
 }

@@ -1,0 +1,52 @@
+package main
+
+// ofTheHub breaks what gives each subscriber each change of the topics once.
+func ofTheHub() []mutant {
+	return []mutant{
+		{
+			rule: "a full page leaves the rest for the next one", file: "stream/hub_reader.go",
+			old: "\t\tif r.full(limit) {\n\t\t\treturn true\n\t\t}\n", new: "\t\tif r.full(limit) {\n\t\t\tbreak\n\t\t}\n",
+			pkg: "./stream", tests: "TestSubscribersHaveEachChangeOnce",
+		},
+		{
+			rule: "what was evicted is read from Kafka", file: "stream/hub.go",
+			old: "\t\tp.from = oldest.next\n", new: "",
+			pkg: "./stream", tests: "TestSubscribersBehindMemoryMissNothing",
+		},
+		{
+			rule: "a recreated topic is another one", file: "stream/cursor.go",
+			old: "\t_, _ = h.Write(id[:])\n", new: "",
+			pkg: "./stream", tests: "TestASubscriberOfARecreatedTopicIsToldOnce|TestTagsTellTopicsApart",
+		},
+		{
+			rule: "the tombstone of a delete that was read is left out", file: "stream/hub_reader.go",
+			old: "\t\tcase c.Tombstone && known:\n\t\t\treturn\n", new: "",
+			pkg: "./stream", tests: "TestADeleteComesOnceWithOrWithoutItsTombstone",
+		},
+		{
+			rule: "a tombstone alone is a delete", file: "stream/hub_reader.go",
+			old: "case c.Tombstone && known:", new: "case c.Tombstone:",
+			pkg: "./stream", tests: "TestADeleteComesOnceWithOrWithoutItsTombstone",
+		},
+		{
+			rule: "a record of another entity is nobody's change", file: "stream/hub.go",
+			old: "m, err := h.cfg.Decode(rec)", new: "m, err := Decode(rec)",
+			pkg: "./stream", tests: "TestRecordsThatAreNoChangesAreSkipped",
+		},
+		{
+			rule: "a reader that was away for longer than deletes are kept is told", file: "stream/hub_behind.go",
+			old: "if unread && time.Since(after.since) > t.keeps {", new: "if unread && time.Since(after.since) < 0 {",
+			pkg: "./stream", tests: "TestAReaderThatWasAwayForLongIsTold",
+		},
+		{
+			rule: "a place beyond the topic's end is no place", file: "stream/hub_behind.go",
+			old: "if p.at > end.Offset {", new: "if p.at < 0 {",
+			pkg: "./stream", tests: "TestAPlaceBeyondTheEndIsTooOld",
+		},
+		{
+			rule: "who waits is told that Kafka is away", file: "stream/hub_run.go",
+			old: "\t\tif h.setTrouble(err); err != nil {\n", new: "\t\tif err != nil {\n",
+			pkg: "./stream", tests: "TestWithoutKafkaThereIsAnErrorAndThenTheRest",
+		},
+	}
+}
