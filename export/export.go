@@ -56,6 +56,12 @@ func Select(entity schema.Entity, where, asOf string) (*odata.Request, error) {
 // them: only a buffer of them, or a row group of Parquet, is in memory. After an error w
 // has received a part of them. A moment whose history is no longer kept is an *odata.Error.
 func Write(ctx context.Context, from Copy, request *odata.Request, format Format, w io.Writer) (n int64, err error) {
+	return write(ctx, from, request, format, w, func(int64) error { return nil })
+}
+
+// write does what Write does. Of a request with a condition or a moment it calls wrote
+// after each row, with their number; an error of it ends the writing.
+func write(ctx context.Context, from Copy, request *odata.Request, format Format, w io.Writer, wrote func(int64) error) (n int64, err error) {
 	buffer := bufio.NewWriterSize(w, 1<<20)
 	all := request.Filter == nil && request.AsOf == nil
 	switch entity := request.Entity; {
@@ -64,7 +70,7 @@ func Write(ctx context.Context, from Copy, request *odata.Request, format Format
 	case all && format == JSON:
 		n, err = from.Rows.CopyJSON(ctx, entity.Name, buffer)
 	default:
-		n, err = stream(ctx, from.Requests, request, format, buffer)
+		n, err = stream(ctx, from.Requests, request, format, buffer, wrote)
 	}
 	if err == nil {
 		err = buffer.Flush()
@@ -76,7 +82,7 @@ func Write(ctx context.Context, from Copy, request *odata.Request, format Format
 }
 
 // stream writes the rows that a request selects. COPY is faster, and takes no parameters.
-func stream(ctx context.Context, rows *query.Reader, request *odata.Request, format Format, w io.Writer) (n int64, err error) {
+func stream(ctx context.Context, rows *query.Reader, request *odata.Request, format Format, w io.Writer, wrote func(int64) error) (n int64, err error) {
 	err = rows.Moment(ctx, func(m query.Moment) error {
 		var others []string
 		if format == CSV {
@@ -90,7 +96,10 @@ func stream(ctx context.Context, rows *query.Reader, request *odata.Request, for
 		}
 		err = m.Each(ctx, request, func(row []byte) error {
 			n++
-			return file.Write(row)
+			if err := file.Write(row); err != nil {
+				return err
+			}
+			return wrote(n)
 		})
 		if err != nil {
 			return err // without an end, so that nobody takes the file for whole

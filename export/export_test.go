@@ -172,8 +172,10 @@ func TestExportIsOneSnapshotInFlatMemory(t *testing.T) {
 		lines   int
 		limit   int64 // MiB
 	}{
-		{export.JSON, everything, 20000, 12}, {export.CSV, everything, 20001, 12}, // with the header line
-		{export.JSON, selected, 20000, 12}, {export.CSV, selected, 20001, 12},
+		{export.JSON, everything, 20000, 12},
+		{export.CSV, everything, 20001, 12}, // with the header line
+		{export.JSON, selected, 20000, 12},
+		{export.CSV, selected, 20001, 12},
 		{export.Parquet, everything, -1, 32}, // a row group as it comes, and as it is written
 	} {
 		claim := fmt.Sprintf("%s of %v", tt.format, tt.request.Filter)

@@ -13,6 +13,7 @@ import (
 	"odastream/export"
 	"odastream/odata"
 	"odastream/query"
+	"odastream/schema"
 )
 
 const exportMore = `
@@ -28,9 +29,16 @@ gives the rows as they were; a moment before what HISTORY_KEEP has left is an er
 With --out the file is replaced once the last row is written: it is never there in part. A FIFO or a device is written
 directly. While an export runs, Postgres keeps old versions of all rows for it; --within ends one whose reader stalls.
 csv: a program that opens the file may take a text that begins with = + - or @ for a formula. The texts are not changed.
+--all writes a file of each entity, all as of one moment, and manifest.json: entity, rows, bytes and sha256 of each file, the
+schema, the time up to which the entity was complete, and the moment. A dump that was ended goes on with the same command:
+the files that are as the manifest says are kept, and the others are written as of the manifest's moment. A row whose change
+before that moment the sink applied late is missing in files written earlier. --check compares a dump with its manifest,
+and ends with status 1 and the names of what differs. --within is for the whole dump.
+
 The database is that of DATABASE_URL or, if this is not set, that of the running "odastream up".
 
   odastream export Afstemning --format csv --out afstemning.csv
+  odastream export --all dump-2026-11-01 --format parquet && odastream export --check dump-2026-11-01
   odastream export Sag | jq -r .titel
   odastream export Sag --where "typeid eq 3 and opdateringsdato gt datetime'2026-01-01'" --format parquet --out bills.parquet`
 
@@ -38,17 +46,20 @@ The database is that of DATABASE_URL or, if this is not set, that of the running
 type exportFlags struct {
 	targetFlags
 	format, out string
+	all, check  string
 	where, asOf string
 	within      time.Duration
 }
 
 func exportCommand() command {
 	return command{
-		name: "export", args: "ENTITY", about: "Write one entity's rows as NDJSON, CSV or Parquet.", more: exportMore,
+		name: "export", args: "[ENTITY]", about: "Write one entity's rows, or all entities', as NDJSON, CSV or Parquet.", more: exportMore,
 		flags: func(set *flag.FlagSet) action {
 			f := &exportFlags{}
 			f.declare(set)
 			set.StringVar(&f.format, "format", "ndjson", "`ndjson|csv|parquet`")
+			set.StringVar(&f.all, "all", "", "write a dump of all entities into this `directory`, or go on with one")
+			set.StringVar(&f.check, "check", "", "prove that the dump in this `directory` is whole")
 			set.StringVar(&f.where, "where", "", "only the rows for which this `condition` holds, in the language of $filter")
 			set.StringVar(&f.asOf, "as-of", "", "the rows as they were at this `moment`: 2026-11-01T12:00:00Z, or a date, which begins in Denmark")
 			set.StringVar(&f.out, "out", "", "write to this `file` instead of standard output")
@@ -59,9 +70,18 @@ func exportCommand() command {
 }
 
 func (f *exportFlags) run(ctx context.Context, c call) error {
-	entity, err := entityOf(c.args[0])
-	if err != nil {
+	if err := f.exclusive(c.args); err != nil {
 		return err
+	}
+	if f.check != "" {
+		return f.checkAll(c)
+	}
+	entity := schema.Entities()[0] // of a dump, the condition and the moment are checked with any
+	if len(c.args) > 0 {
+		var err error
+		if entity, err = entityOf(c.args[0]); err != nil {
+			return err
+		}
 	}
 	format, err := export.ParseFormat(f.format)
 	if err != nil {
@@ -83,7 +103,11 @@ func (f *exportFlags) run(ctx context.Context, c call) error {
 	err = c.untilStopped(ctx, c.log(slog.LevelWarn), func(ctx context.Context) error {
 		ctx, cancel := context.WithTimeoutCause(ctx, f.within, fmt.Errorf("the rows were not all written within %s: a faster reader, or a longer --within", f.within))
 		defer cancel()
-		end = f.export(ctx, c, to, request, format)
+		if f.all != "" {
+			end = f.writeAll(ctx, c, to, f.dump(format, request))
+		} else {
+			end = f.export(ctx, c, to, request, format)
+		}
 		return nil
 	})
 	return errors.Join(err, end)

@@ -55,7 +55,7 @@ func (g group) Fields() []parquet.Field {
 
 // columnar writes Parquet.
 type columnar struct {
-	w      *parquet.Writer
+	w      *parquet.GenericWriter[any]
 	rows   *reader
 	fields map[string]int // the column of a field
 	fit    []fit          // by column
@@ -80,7 +80,7 @@ func newParquet(entity schema.Entity, w io.Writer) *columnar {
 	}
 	add(OtherMembers, parquet.JSON())
 	c.row = make(parquet.Row, len(columns.names))
-	c.w = parquet.NewWriter(w, parquet.NewSchema(entity.Suffix, columns),
+	c.w = parquet.NewGenericWriter[any](w, parquet.NewSchema(entity.Suffix, columns),
 		parquet.Compression(&zstd.Codec{Level: zstd.SpeedFastest}), parquet.MaxRowsPerRowGroup(groupRows),
 		parquet.KeyValueMetadata(EntityKey, entity.Name), parquet.KeyValueMetadata(StampsKey, stamps))
 	return c

@@ -36,3 +36,35 @@ func ofTheFiles() []mutant {
 		},
 	}
 }
+
+// ofTheDumps breaks what a dump promises.
+func ofTheDumps() []mutant {
+	const killed, differs = "TestAKilledDumpGoesOnAsOfItsMoment", "TestCheckNamesWhatDiffers"
+	return []mutant{
+		{
+			rule: "a dump that was ended goes on as of its moment", file: "export/dump.go",
+			old: "Select(e, \"\", m.Moment.Format(time.RFC3339Nano))", new: "Select(e, \"\", now.At.Format(time.RFC3339Nano))",
+			pkg: "./export", tests: killed,
+		},
+		{
+			rule: "a file that differs from the manifest is written again", file: "export/dump.go",
+			old: "if differs == \"\" {\n\t\t\tat", new: "if differs = \"\"; differs == \"\" {\n\t\t\tat",
+			pkg: "./export", tests: differs,
+		},
+		{
+			rule: "a file is compared by its content", file: "export/manifest.go",
+			old: "case got != f.SHA256:", new: "case got == \"\":",
+			pkg: "./export", tests: differs,
+		},
+		{
+			rule: "a dump is whole only once it has all files", file: "export/dump.go",
+			old: "m = Manifest{Moment: now.At, Format: d.Format}", new: "m = Manifest{Moment: now.At, Format: d.Format, Complete: true}",
+			pkg: "./export", tests: killed,
+		},
+		{
+			rule: "parts of files that a killed dump has left are removed", file: "export/dump.go",
+			old: "errors.Join(d.sweep(), m.save(d.Dir))", new: "m.save(d.Dir)",
+			pkg: "./export", tests: killed,
+		},
+	}
+}

@@ -21,5 +21,6 @@ func mutants() []mutant {
 		ofTheDoctor(), ofThePrograms(), ofTheClocks(), ofThePooler(), ofTheQuery(), ofThePast(), ofTheNouns(),
 		ofHostileAnswers(), ofHostileRecords(), ofTheGateway(),
 		ofTheCursors(), ofOldCursors(),
-		ofTheFiles(), ofTheHub())
+		ofTheFiles(), ofTheHub(),
+		ofTheDumps())
 }
