@@ -38,6 +38,8 @@ type Gateway struct {
 	log       *slog.Logger
 	handler   http.Handler
 	startedAt time.Time
+
+	sendWithin time.Duration // how long a client may take for a chunk of a file
 }
 
 // New returns a Gateway. Its Run keeps it fresh.
@@ -54,7 +56,7 @@ func New(cfg Config, parts Parts) (*Gateway, error) {
 	g := &Gateway{
 		cfg: cfg, copy: parts.Copy, model: odata.NewModel(parts.Entities),
 		places: newAdmission(cfg), fresh: fresh, metrics: newMetrics(parts.Registry), log: parts.Log,
-		startedAt: time.Now(),
+		startedAt: time.Now(), sendWithin: sendWithin,
 	}
 	compressed, err := gzhttp.NewWrapper(gzhttp.SuffixETag(gzipSuffix))
 	if err != nil {
@@ -89,6 +91,7 @@ func (g *Gateway) routes() http.Handler {
 		api.Handle(apiRoot+rt.path, g.serve(apiDialect, g.endpoint(rt)))
 	}
 	api.Handle(apiRoot+"/openapi.json", g.serve(apiDialect, g.askOpenAPI))
+	api.Handle(exportRoot+"{file}", g.serve(apiDialect, g.askExport))
 	page := g.serve(apiDialect, g.askAPIPage)
 	api.Handle(apiRoot, page)
 	api.Handle(apiRoot+"/{$}", page)

@@ -15,6 +15,7 @@ type question struct {
 	class  class
 	of     []string // the entities that the answer is of
 	answer func(context.Context) (answer, error)
+	file   *file // an answer in chunks, instead of answer; nil: there is none
 }
 
 // answer is a whole answer.
@@ -52,13 +53,21 @@ func (g *Gateway) serve(d dialect, ask endpoint) http.Handler {
 			q, err = ask(r)
 		}
 		status := http.StatusOK
-		if err == nil {
+		switch {
+		case err != nil:
+		case q.file != nil:
+			status, err = g.stream(w, r, q)
+		default:
 			status, err = g.reply(w, r, q)
 		}
-		if err != nil {
+		cut := errors.Is(err, errCut)
+		if err != nil && !cut {
 			status = g.fail(w, r, d, err)
 		}
 		g.metrics.observe(q, status, time.Since(began))
+		if cut {
+			panic(http.ErrAbortHandler) // the client must see that there is no end
+		}
 	})
 }
 

@@ -68,3 +68,24 @@ func ofTheDumps() []mutant {
 		},
 	}
 }
+
+// ofSentFiles breaks how the gateway sends files.
+func ofSentFiles() []mutant {
+	return []mutant{
+		{
+			rule: "a client sees that a file has no end", file: "gateway/serve.go",
+			old: "panic(http.ErrAbortHandler)", new: "_ = cut",
+			pkg: "./gateway", tests: "TestAFileThatCannotBeEndedIsCutOff",
+		},
+		{
+			rule: "a reader of a file that stops is cut off", file: "gateway/export.go",
+			old: "time.Now().Add(c.within)", new: "time.Now().Add(c.within + time.Hour)",
+			pkg: "./gateway", tests: "TestAReaderThatStopsIsCutOff",
+		},
+		{
+			rule: "a file's tag changes with the copy", file: "gateway/export.go",
+			old: "r.URL.RawQuery, now.version}", new: "r.URL.RawQuery}",
+			pkg: "./gateway", tests: "TestAnUnchangedFileCostsNoQuery",
+		},
+	}
+}

@@ -22,5 +22,5 @@ func mutants() []mutant {
 		ofHostileAnswers(), ofHostileRecords(), ofTheGateway(),
 		ofTheCursors(), ofOldCursors(),
 		ofTheFiles(), ofTheHub(),
-		ofTheDumps())
+		ofTheDumps(), ofSentFiles())
 }
