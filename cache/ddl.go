@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"sync"
 	"time"
 
@@ -15,8 +16,8 @@ import (
 )
 
 // lockWithin bounds how long a statement that changes tables waits for a lock: whoever
-// wants the table meanwhile waits behind it. lockPause is the time between two tries, in
-// which they catch up.
+// wants the table meanwhile waits behind it. lockPause is the mean time between two tries,
+// in which they catch up.
 const (
 	lockWithin = 2 * time.Second
 	lockPause  = 10 * time.Second
@@ -119,11 +120,12 @@ func (s *Store) untilUnlocked(ctx context.Context, what string, try func() error
 		if !errors.As(err, &locked) {
 			locked = &lockedError{}
 		}
-		s.log.WarnContext(ctx, "a lock is not free, retrying", "to", what, "lock", locked.lock, "blocked_by", locked.holder, "in", s.lockPause)
+		pause := s.lockPause/2 + rand.N(s.lockPause) // no regular work of others can keep us out for ever
+		s.log.WarnContext(ctx, "a lock is not free, retrying", "to", what, "lock", locked.lock, "blocked_by", locked.holder, "in", pause.Round(time.Second))
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
-		case <-time.After(s.lockPause):
+		case <-time.After(pause):
 		}
 	}
 }

@@ -36,7 +36,7 @@ func (r *rig) locked(partition string) (release func()) {
 func (r *rig) waiting() (n int) {
 	r.t.Helper()
 	const sql = `SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock' AND state = 'active'`
-	if err := r.pool.QueryRow(r.t.Context(), sql).Scan(&n); err != nil {
+	if err := r.asOwner().QueryRow(r.t.Context(), sql).Scan(&n); err != nil {
 		r.t.Fatal(err)
 	}
 	return n

@@ -17,6 +17,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"odastream/gateway"
+	"odastream/internal/migrate"
 	"odastream/internal/settings"
 	"odastream/internal/test/copied"
 	"odastream/internal/test/machine"
@@ -31,7 +32,8 @@ type rig struct {
 	t        testing.TB
 	cfg      gateway.Config
 	sim      *odasim.Server
-	pool     *pgxpool.Pool // the gateway's
+	pool     *pgxpool.Pool // the gateway's, with the role of readers
+	owner    *pgxpool.Pool // may change the copy; nil until it is needed
 	gateway  *gateway.Gateway
 	registry *prometheus.Registry
 	url      string
@@ -59,6 +61,10 @@ func over(t testing.TB, sim *odasim.Server, configure func(*gateway.Config)) *ri
 	}
 	r.pool = copied.Rows(t, sim, func(pool *pgxpool.Config) {
 		query.PoolConfig(pool, r.cfg.Connections, r.cfg.Timeout)
+		if err := migrate.GrantReader(t.Context(), pool.ConnString()); err != nil {
+			t.Fatal(err)
+		}
+		pool.ConnConfig.RuntimeParams["role"] = migrate.ReaderRole
 		pool.ConnConfig.Tracer = counting{&r.queries}
 	})
 	r.serve()
@@ -222,17 +228,19 @@ func (r *rig) await(path, name, value string) {
 	machine.Until(r.t, name+" of "+path+" to be "+value, func() bool { return r.get(path).header.Get(name) == value })
 }
 
+// asOwner returns a pool that may change the copy and see what others do.
+func (r *rig) asOwner() *pgxpool.Pool {
+	r.t.Helper()
+	if r.owner == nil {
+		r.owner = r.writer()
+	}
+	return r.owner
+}
+
 // exec changes the database behind the gateway.
 func (r *rig) exec(sql string, args ...any) {
 	r.t.Helper()
-	tx, err := r.pool.BeginTx(r.t.Context(), pgx.TxOptions{AccessMode: pgx.ReadWrite})
-	if err != nil {
-		r.t.Fatal(err)
-	}
-	if _, err := tx.Exec(r.t.Context(), sql, args...); err != nil {
-		r.t.Fatal(err)
-	}
-	if err := tx.Commit(r.t.Context()); err != nil {
+	if _, err := r.asOwner().Exec(r.t.Context(), sql, args...); err != nil {
 		r.t.Fatal(err)
 	}
 }
@@ -249,6 +257,7 @@ func (r *rig) writer() *pgxpool.Pool {
 	r.t.Helper()
 	cfg := r.pool.Config().Copy()
 	delete(cfg.ConnConfig.RuntimeParams, "default_transaction_read_only")
+	delete(cfg.ConnConfig.RuntimeParams, "role")
 	pool, err := pgxpool.NewWithConfig(r.t.Context(), cfg)
 	if err != nil {
 		r.t.Fatal(err)

@@ -2,9 +2,12 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"log/slog"
+
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"odastream/internal/connect"
 	"odastream/internal/daemon"
@@ -14,7 +17,10 @@ import (
 
 const migrateMore = `
 The database is that of DATABASE_URL. The daemons migrate it at their start too, unless MIGRATE is off. If another program
-migrates it at the same time, the command waits up to a minute. It changes nothing if the tables are up to date.`
+migrates it at the same time, the command waits up to a minute. It changes no table if all are up to date.
+
+It also makes the role odastream_reader, which may read the copy and nothing else: for the gateway and for other readers. The
+role cannot log in. Grant it to one that can, or ALTER ROLE odastream_reader LOGIN PASSWORD '…'.`
 
 // migrateFlags are the command line of migrate.
 type migrateFlags struct{ dry bool }
@@ -51,7 +57,7 @@ func (f *migrateFlags) run(ctx context.Context, c call) error {
 		where := daemon.Redact(s.DatabaseURL)
 		if len(pending) == 0 {
 			fmt.Fprintln(c.stdout, where+" is up to date: nothing to do")
-			return nil
+			return f.grantReader(ctx, c, s.DatabaseURL)
 		}
 		fmt.Fprintf(c.stdout, "%s lacks %d migrations:\n", where, len(pending))
 		for _, file := range pending {
@@ -64,6 +70,26 @@ func (f *migrateFlags) run(ctx context.Context, c call) error {
 			return err
 		}
 		fmt.Fprintln(c.stdout, "done")
-		return nil
+		return f.grantReader(ctx, c, s.DatabaseURL)
 	})
 }
+
+// grantReader makes the role of readers. A user that may make no roles is told: nothing
+// that poller and sink need is lacking then.
+func (f *migrateFlags) grantReader(ctx context.Context, c call, databaseURL string) error {
+	if f.dry {
+		return nil
+	}
+	err := migrate.GrantReader(ctx, databaseURL)
+	if refused, ok := errors.AsType[*pgconn.PgError](err); ok && refused.Code == insufficientPrivilege {
+		fmt.Fprintf(c.stdout, "the role %s could not be made: %s. A user that may make roles runs odastream migrate once more\n", migrate.ReaderRole, refused.Message)
+		return nil
+	}
+	if err == nil {
+		fmt.Fprintf(c.stdout, "the role %s may read the copy, and nothing else\n", migrate.ReaderRole)
+	}
+	return err
+}
+
+// insufficientPrivilege is the SQLSTATE of what a user may not do.
+const insufficientPrivilege = "42501"

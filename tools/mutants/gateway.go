@@ -28,6 +28,13 @@ func ofTheGateway() []mutant {
 			rule: "a tag is that of the content, not of the version", file: "gateway/serve.go",
 			old: "tag := tagOf(a.body)", new: "tag := tagOf([]byte(now.version))", pkg: pkg, tests: tags,
 		},
+	}
+}
+
+// ofAnswers are the rules of what an answer costs, and of what it says.
+func ofAnswers() []mutant {
+	const pkg = "./gateway"
+	return []mutant{
 		{
 			rule: "a state that is too old vouches for nothing", file: "gateway/freshness.go",
 			old: "if time.Since(f.readAt) > staleAfter {", new: "if f.readAt.IsZero() {", pkg: pkg, tests: "TestAStateThatIsTooOldVouchesForNothing",

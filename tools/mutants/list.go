@@ -19,7 +19,7 @@ func mutants() []mutant {
 		ofForeignData(), ofForeignPages(), ofALaggingSource(), ofTheLanguage(),
 		ofLargeBatches(), ofLostRows(), ofLongNumbers(), ofTheLookups(),
 		ofTheDoctor(), ofThePrograms(), ofTheClocks(), ofThePooler(), ofTheQuery(), ofThePast(), ofTheNouns(),
-		ofHostileAnswers(), ofHostileRecords(), ofTheGateway(),
+		ofHostileAnswers(), ofHostileRecords(), ofTheGateway(), ofAnswers(),
 		ofTheCursors(), ofOldCursors(),
 		ofTheFiles(), ofTheHub(),
 		ofTheDumps(), ofSentFiles())
