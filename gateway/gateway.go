@@ -5,17 +5,21 @@ import (
 	"crypto/rand"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net/http"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/klauspost/compress/gzhttp"
 	"github.com/prometheus/client_golang/prometheus"
+	"golang.org/x/sync/errgroup"
 
 	"odastream/odata"
 	"odastream/query"
 	"odastream/schema"
+	"odastream/stream"
 )
 
 // Parts are what a Gateway answers with.
@@ -23,6 +27,7 @@ type Parts struct {
 	Copy     *query.Reader
 	Entities []schema.Entity // those that the copy holds
 	TopicOf  func(entity string) string
+	Hub      *stream.Hub // of the changes; nil: there are none
 	Log      *slog.Logger
 	Registry prometheus.Registerer
 }
@@ -34,6 +39,7 @@ type Gateway struct {
 	model     *odata.Model
 	places    *admission
 	fresh     *freshness
+	hub       *stream.Hub
 	metrics   *metrics
 	log       *slog.Logger
 	handler   http.Handler
@@ -62,7 +68,11 @@ func New(cfg Config, parts Parts) (*Gateway, error) {
 	if err != nil {
 		return nil, fmt.Errorf("compress answers: %w", err)
 	}
-	g.handler = identified(compressed(g.routes()))
+	answers := http.Handler(compressed(g.routes()))
+	if g.hub = parts.Hub; g.hub != nil {
+		answers = newChanges(g.hub, slices.Sorted(maps.Keys(topics)), parts.Log).beside(answers)
+	}
+	g.handler = identified(answers)
 	return g, nil
 }
 
@@ -71,8 +81,12 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) { g.handler.
 
 // Run keeps the gateway fresh until ctx ends.
 func (g *Gateway) Run(ctx context.Context) error {
+	var all errgroup.Group
+	if g.hub != nil {
+		all.Go(func() error { return g.hub.Run(ctx) })
+	}
 	g.fresh.run(ctx)
-	return nil
+	return all.Wait()
 }
 
 // Ready reports whether the copy can be read. The detail says since when not.

@@ -185,8 +185,12 @@ func (h *hubHistory) expected(s *stretch) map[string][]string {
 		}
 		_, err = h.topics.ReadLog(h.Context(), entity, from, func(records []*kgo.Record) error {
 			for _, rec := range records {
-				if m, err := h.cfg.Decode(rec); err == nil && !m.Tombstone {
+				m, err := h.cfg.Decode(rec)
+				switch begins := rec.Offset == from[rec.Partition]; {
+				case err == nil && !m.Tombstone:
 					events = append(events, m.Change.EventID()+" "+string(m.Change.Action))
+				case err == nil && begins: // s began between a delete and its tombstone, which stands for it
+					events = append(events, m.Change.EventID()+" "+string(schema.Delete))
 				}
 			}
 			return nil

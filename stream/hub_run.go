@@ -26,8 +26,10 @@ const (
 var errTopicsChanged = errors.New("topics have changed")
 
 // Run reads the topics until ctx ends, and returns nil then. It waits for brokers that
-// are down, and for topics that do not exist yet.
+// are down, and for topics that do not exist yet. Who waits for changes when it ends gets
+// an error that wraps ErrClosed.
 func (h *Hub) Run(ctx context.Context) error {
+	defer h.end()
 	for try := 0; ctx.Err() == nil; {
 		err := h.session(ctx)
 		switch {
@@ -42,6 +44,14 @@ func (h *Hub) Run(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// end wakes whoever waits.
+func (h *Hub) end() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.trouble = ErrClosed
+	h.tell()
 }
 
 // session follows the topics as they are now.

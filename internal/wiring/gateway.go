@@ -38,6 +38,7 @@ var publicLimits = httpserver.Limits{
 type Gateway struct {
 	*gateway.Gateway
 	pool     *pgxpool.Pool
+	hub      *stream.Hub
 	server   *http.Server
 	listener net.Listener
 }
@@ -57,8 +58,15 @@ func OpenGateway(ctx context.Context, cfg GatewayConfig, log *slog.Logger, reg p
 	if err != nil {
 		return nil, err
 	}
+	names := make([]string, len(cfg.Entities))
+	for i, e := range cfg.Entities {
+		names[i] = e.Name
+	}
+	if g.hub, err = stream.NewHub(cfg.Kafka, names, log, reg); err != nil {
+		return nil, err
+	}
 	g.Gateway, err = gateway.New(cfg.Gateway, gateway.Parts{
-		Copy: query.NewReader(g.pool), Entities: cfg.Entities, TopicOf: cfg.Kafka.Topic, Log: log, Registry: reg,
+		Copy: query.NewReader(g.pool), Entities: cfg.Entities, TopicOf: cfg.Kafka.Topic, Hub: g.hub, Log: log, Registry: reg,
 	})
 	if err != nil {
 		return nil, err
@@ -100,5 +108,8 @@ func (g *Gateway) Close() {
 	}
 	if g.pool != nil {
 		g.pool.Close()
+	}
+	if g.hub != nil {
+		g.hub.Close()
 	}
 }
