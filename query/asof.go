@@ -16,6 +16,7 @@ import (
 type view struct {
 	tx   pgx.Tx
 	asOf *time.Time // nil: as they are
+	left *budget    // of the answer; nil: it is not held in memory
 }
 
 // check returns an *odata.Error for an instant of which the history is no longer kept: rows

@@ -37,6 +37,9 @@ func (v view) expand(ctx context.Context, rows []odata.Element, shape odata.Shap
 		}
 		for at, row := range linked {
 			for _, i := range byValue[values[at]] {
+				if err := v.left.take(elementBytes); err != nil {
+					return err
+				}
 				rows[i].Linked[n] = append(rows[i].Linked[n], row)
 			}
 		}
@@ -65,6 +68,9 @@ func (v view) readLinked(ctx context.Context, link odata.ExpandedLink, from map[
 	var row odata.Element
 	var value int64
 	_, err = pgx.ForEachRow(found, []any{&row.Data, &value}, func() error {
+		if err := v.left.take(len(row.Data)); err != nil {
+			return err
+		}
 		rows, values = append(rows, row), append(values, value)
 		row = odata.Element{}
 		return nil

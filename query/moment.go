@@ -81,7 +81,7 @@ func (m Moment) selection(ctx context.Context, request *odata.Request) (*selecti
 	if request.Kind != odata.Rows {
 		return nil, fmt.Errorf("read rows of %s: the request is not for rows", request.Entity.Name)
 	}
-	v := view{m.tx, request.AsOf}
+	v := view{tx: m.tx, asOf: request.AsOf}
 	if err := v.check(ctx); err != nil {
 		return nil, err
 	}

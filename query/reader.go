@@ -17,11 +17,14 @@ import (
 )
 
 // Reader answers requests from the copy. It is safe for concurrent use.
-type Reader struct{ pool *pgxpool.Pool }
+type Reader struct {
+	pool *pgxpool.Pool
+	held int // how many bytes an answer to a request of rows may hold
+}
 
 // NewReader returns a Reader on a pool, which stays the caller's to close. The pool's
 // statement_timeout bounds each statement.
-func NewReader(pool *pgxpool.Pool) *Reader { return &Reader{pool} }
+func NewReader(pool *pgxpool.Pool) *Reader { return &Reader{pool, maxHeld} }
 
 // Errors of requests that are well-formed.
 var (
@@ -114,7 +117,7 @@ func meaning(err error) error {
 // view does work on the rows of the instant that a request asks for.
 func (r *Reader) view(ctx context.Context, request *odata.Request, work func(view) error) error {
 	return r.snapshot(ctx, func(tx pgx.Tx) error {
-		v := view{tx, request.AsOf}
+		v := view{tx, request.AsOf, &budget{r.held}}
 		if err := v.check(ctx); err != nil {
 			return err
 		}
@@ -245,6 +248,9 @@ func (s *selection) read(ctx context.Context, keys []sortKey, skip int64, limit 
 	var row odata.Element
 	var of []*string
 	_, err = pgx.ForEachRow(found, []any{&row.Data, &of}, func() error {
+		if err := s.left.take(len(row.Data)); err != nil {
+			return err
+		}
 		rows, values = append(rows, row), append(values, of)
 		row, of = odata.Element{}, nil
 		return nil

@@ -33,7 +33,7 @@ func (r *Reader) RowOf(ctx context.Context, entity string, id int64, at *time.Ti
 	}
 	var data []byte
 	err = r.snapshot(ctx, func(tx pgx.Tx) error {
-		v := view{tx, at}
+		v := view{tx: tx, asOf: at}
 		if err := v.check(ctx); err != nil {
 			return err
 		}

@@ -76,6 +76,10 @@ func ofAnswers() []mutant {
 			old: "properties[name] = schemaOf(f.Type, schemas)", new: "properties[name] = schemaOf(reflect.TypeFor[bool](), schemas)", pkg: pkg, tests: "TestEveryAnswerIsAsTheDescriptionSays",
 		},
 		{
+			rule: "rows that are expanded count", file: "query/expand.go",
+			old: "if err := v.left.take(len(row.Data)); err != nil {", new: "if err := v.left.take(0); err != nil {", pkg: "./query", tests: "TestAnAnswerHoldsNoMoreThanItMay",
+		},
+		{
 			rule: "an answer has a largest size", file: "odata/element.go",
 			old: "if len(dst)+len(e.Data) > most {", new: "if most < 0 {", pkg: "./odata", tests: "TestAnElementHasALargestSize",
 		},
