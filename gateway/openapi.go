@@ -5,8 +5,10 @@ import (
 	_ "embed"
 	"encoding/json"
 	"html/template"
+	"maps"
 	"net/http"
 	"reflect"
+	"slices"
 	"strings"
 	"time"
 )
@@ -18,7 +20,7 @@ type object = map[string]any
 func (g *Gateway) openAPI(base string) object {
 	schemas := object{"Problem": problemSchema}
 	paths := object{}
-	for _, rt := range apiRoutes() {
+	for _, rt := range allRoutes() {
 		paths[apiRoot+rt.path] = object{"get": rt.operation(schemas, g.cfg.TopMax)}
 	}
 	return object{
@@ -31,6 +33,39 @@ func (g *Gateway) openAPI(base string) object {
 		"paths":      paths,
 		"components": object{"schemas": schemas},
 	}
+}
+
+// allRoutes are the routes of the own API, with those that have handlers of their own.
+func allRoutes() []route { return append(apiRoutes(), streamedRoutes...) }
+
+// streamedRoutes describe what is not answered as a whole.
+var streamedRoutes = []route{
+	{
+		path: "/changes", about: "Changes as they come, deletes included; with Accept: text/event-stream as server-sent events",
+		params: []param{
+			{"entity", "entity sets, separated by commas; default: all", text},
+			{"after", "start, or the cursor of an earlier answer; default: from now on", text},
+			{"limit", "how many changes, 1 to 10000; 1000 if it is not given", number},
+			{"wait", "how long to wait for the first, such as 30s", text},
+		},
+		result: reflect.TypeFor[changesPage](),
+	},
+	{
+		path: "/export/{file}", about: "All rows of an entity set at one moment, as a file: Sag.ndjson, Sag.csv or Sag.parquet",
+		params: []param{
+			{"file", "the entity set and the format", text},
+			{"$filter", "a condition, as under /api", text},
+			paramAsOf,
+		},
+		media: slices.Sorted(maps.Values(fileTypes)),
+	},
+}
+
+// changesPage is a page of changes, as JSON.
+type changesPage struct {
+	Changes []json.RawMessage `json:"changes"` // each as on its topic
+	Cursor  string            `json:"cursor"`  // of the next request
+	More    bool              `json:"more"`    // whether there is more already
 }
 
 var problemSchema = object{
@@ -53,7 +88,7 @@ func (rt route) operation(schemas object, mostRows int) object {
 				"ETag":          object{"schema": object{"type": "string"}, "description": "for If-None-Match"},
 				completeThrough: object{"schema": object{"type": "string", "format": "date-time"}, "description": "everything that the source had at this time is in the answer"},
 			},
-			"content": object{"application/json": object{"schema": schemaOf(rt.result, schemas)}},
+			"content": rt.content(schemas),
 		},
 		"304": object{"description": "the client has the answer"},
 		"400": failed("a parameter is not right"),
@@ -63,6 +98,18 @@ func (rt route) operation(schemas object, mostRows int) object {
 		responses["404"] = failed("there is no such row")
 	}
 	return object{"summary": rt.about, "operationId": rt.operationID(), "parameters": rt.parameters(mostRows), "responses": responses}
+}
+
+// content describes what an answer holds.
+func (rt route) content(schemas object) object {
+	if rt.media == nil {
+		return object{"application/json": object{"schema": schemaOf(rt.result, schemas)}}
+	}
+	content := object{}
+	for _, name := range rt.media {
+		content[name] = object{}
+	}
+	return content
 }
 
 // operationID returns a name for the route in generated clients: votes, votes_id.
@@ -83,7 +130,7 @@ func (rt route) parameters(mostRows int) []object {
 			s["format"] = "date-time"
 		case text:
 		}
-		if p.name == paramLimit.name {
+		if p.name == paramLimit.name && rt.read != nil {
 			s["minimum"], s["maximum"], s["default"] = 1, mostRows, listRows
 		}
 		place := "query"
@@ -179,7 +226,7 @@ func (g *Gateway) askAPIPage(r *http.Request) (question, error) {
 			Params      []struct{ Name, About string }
 		}
 		var routes []shown
-		for _, rt := range apiRoutes() {
+		for _, rt := range allRoutes() {
 			s := shown{Path: apiRoot + rt.path, About: rt.about}
 			for _, p := range rt.params {
 				s.Params = append(s.Params, struct{ Name, About string }{p.name, p.about + " (" + p.kind.wants() + ")"})

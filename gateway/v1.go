@@ -34,6 +34,7 @@ type route struct {
 	of     func(input) []string // the entities that the answer is of
 	params []param
 	result reflect.Type // of the JSON
+	media  []string     // what it is instead of JSON; nil: it is JSON
 	read   func(context.Context, *query.Reader, input) (result any, next string, err error)
 }
 

@@ -42,6 +42,12 @@ VALUES ('Sag', 3, 2, 'update', '{titel}', '{"titel": "a"}', '{"titel": "b"}')`)
 		t.Errorf("%d paths are described, want all", len(paths))
 	}
 	fill := strings.NewReplacer("{id}", "3", "{entity}", "Sag")
+	for _, streamed := range []string{"/v1/changes", "/v1/export/{file}"} {
+		if paths[streamed] == nil {
+			t.Errorf("%s is not described", streamed)
+		}
+	}
+	delete(paths, "/v1/export/{file}") // a file
 	for path := range paths {
 		pointer := "openapi.json#/paths/" + strings.NewReplacer("~", "~0", "/", "~1", "{", "%7B", "}", "%7D").Replace(path) +
 			"/get/responses/200/content/application~1json/schema"
@@ -49,6 +55,9 @@ VALUES ('Sag', 3, 2, 'update', '{titel}', '{"titel": "a"}', '{"titel": "b"}')`)
 		if err != nil {
 			t.Errorf("the schema of %s: %v", path, err)
 			continue
+		}
+		if path == "/v1/changes" {
+			continue // it has tests of its own
 		}
 		if schema.Validate([]any{}) == nil {
 			t.Errorf("the schema of %s takes anything", path)
