@@ -3,7 +3,6 @@ package cache
 import (
 	"context"
 	"fmt"
-	"maps"
 	"math"
 	"slices"
 	"strings"
@@ -33,39 +32,29 @@ const (
 	onDate  = `(parliament.as_timestamp(data ->> '%s') NULLS FIRST)`
 )
 
-// dated are the entities whose field dato is asked for: those of the agenda.
-var dated = []string{"Dokument", "Møde", "Sagstrin"}
-
-// lookups returns the indexes that readers need of entities that are not small: on the
-// stamp, on the fields of links that lead to many rows, and on dates. A field that refers
-// to a small entity, as a type, a role or a status, has few values, and an index does not
-// help to find a tenth of the rows. Only that of a Periode has enough.
-func lookups() []lookup {
-	all := map[string]lookup{}
-	add := func(e schema.Entity, field, on string) {
-		if e.Size == schema.Small {
-			return
-		}
-		l := lookup{entity: e.Name, table: "parliamentary_data_" + e.Suffix, on: on}
-		l.name = l.table + "_" + schema.Suffix(field)
-		all[l.name] = l
-	}
+// lookups returns the indexes that readers need.
+func lookups() (all []lookup) {
 	for _, e := range schema.Entities() {
-		add(e, "opdateringsdato", onStamp)
-		if slices.Contains(dated, e.Name) {
-			add(e, "dato", fmt.Sprintf(onDate, "dato"))
-		}
-		for _, l := range e.Links {
-			if to, err := schema.Lookup(l.Entity); err == nil && l.Many && (e.Size != schema.Small || e.Name == "Periode") {
-				on := onLink
-				if f, _ := to.Field(l.Theirs); f.Nullable {
-					on = ifLink
-				}
-				add(to, l.Theirs, fmt.Sprintf(on, l.Theirs))
-			}
+		for _, f := range e.Indexed() {
+			l := lookup{entity: e.Name, table: "parliamentary_data_" + e.Suffix, on: onField(f)}
+			l.name = l.table + "_" + schema.Suffix(f.Name)
+			all = append(all, l)
 		}
 	}
-	return slices.SortedFunc(maps.Values(all), func(a, b lookup) int { return strings.Compare(a.name, b.name) })
+	return slices.SortedFunc(slices.Values(all), func(a, b lookup) int { return strings.Compare(a.name, b.name) })
+}
+
+// onField returns what the index of a field is on.
+func onField(f schema.Field) string {
+	switch {
+	case f.Name == "opdateringsdato":
+		return onStamp
+	case f.Type == "Edm.DateTime":
+		return fmt.Sprintf(onDate, f.Name)
+	case f.Nullable:
+		return fmt.Sprintf(ifLink, f.Name)
+	}
+	return fmt.Sprintf(onLink, f.Name)
 }
 
 // The statements about these indexes. $1 is a table and $2 the name of its index. A part of

@@ -3,6 +3,7 @@ package gateway
 import (
 	"maps"
 	"slices"
+	"sync"
 
 	"odastream/odata"
 	"odastream/schema"
@@ -24,9 +25,9 @@ func classify(r *odata.Request, limit int) class {
 		limit = 1
 	case odata.Rows, odata.Count:
 	}
-	needs := weigh(r.Filter)
+	needs := weigh(r.Filter, r.Entity)
 	for _, k := range r.OrderBy {
-		needs.add(weigh(k.Expr))
+		needs.add(weigh(k.Expr, r.Entity))
 	}
 	depth := depthOf(r.Shape)
 	counts := r.Count || r.Kind == odata.Count
@@ -59,23 +60,23 @@ func (n *needs) add(o needs) {
 // searches are the functions that look into a text.
 var searches = []string{"substringof", "startswith", "endswith", "indexof"}
 
-// weigh returns what an expression costs.
-func weigh(e odata.Expr) (n needs) {
+// weigh returns what an expression about rows of an entity costs.
+func weigh(e odata.Expr, of schema.Entity) (n needs) {
 	switch e := e.(type) {
 	case *odata.Path:
-		if len(e.Links) > 0 || !hasIndex(e.Field) {
+		if len(e.Links) > 0 || !hasIndex(of, e.Field) {
 			return needs{scan: true}
 		}
 		return needs{indexed: map[string]bool{e.Field.Name: true}}
 	case *odata.Unary:
-		return weigh(e.X)
+		return weigh(e.X, of)
 	case *odata.Binary:
-		n = weigh(e.L)
-		n.add(weigh(e.R))
+		n = weigh(e.L, of)
+		n.add(weigh(e.R, of))
 	case *odata.Call:
 		n.search, n.scan = slices.Contains(searches, e.Func), true
 		for _, arg := range e.Args {
-			n.add(weigh(arg))
+			n.add(weigh(arg, of))
 		}
 	case *odata.Lambda:
 		n.lambda = true
@@ -83,8 +84,19 @@ func weigh(e odata.Expr) (n needs) {
 	return n
 }
 
-// hasIndex reports whether the copy finds rows by a field without reading all.
-func hasIndex(f schema.Field) bool { return f.Name == "id" || f.Name == "opdateringsdato" }
+// hasIndex reports whether the copy finds rows by a field without reading many.
+func hasIndex(of schema.Entity, f schema.Field) bool {
+	return f.Name == "id" || of.Size == schema.Small || slices.ContainsFunc(indexed()[of.Name], func(i schema.Field) bool { return i.Name == f.Name })
+}
+
+// indexed are the fields by which the rows of each entity are found.
+var indexed = sync.OnceValue(func() map[string][]schema.Field {
+	fields := map[string][]schema.Field{}
+	for _, e := range schema.Entities() {
+		fields[e.Name] = e.Indexed()
+	}
+	return fields
+})
 
 // depthOf returns how many levels of links a shape expands.
 func depthOf(s odata.Shape) (depth int) {

@@ -127,7 +127,7 @@ func ofRowHistory() []mutant {
 	return []mutant{
 		{
 			rule: "a row of the past is not the present one", file: "query/rowhistory.go",
-			old: "v := view{tx, at}", new: "v := view{tx, nil}",
+			old: "v := view{tx: tx, asOf: at}", new: "v := view{tx: tx}",
 			pkg: "./query", tests: "TestARowIsWhatItIsOrWas",
 		},
 		{
