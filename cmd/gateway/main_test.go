@@ -4,13 +4,17 @@ import (
 	"bytes"
 	"context"
 	"io"
+	"net"
 	"net/http"
 	"os"
 	"strings"
 	"sync"
 	"testing"
 
+	"github.com/jackc/pgx/v5"
+
 	"odastream/internal/daemon"
+	"odastream/internal/session"
 	document "odastream/internal/settings"
 	"odastream/internal/test/machine"
 	"odastream/internal/test/pgtest"
@@ -108,10 +112,47 @@ func TestTheGatewayAnswersUntilItIsStopped(t *testing.T) {
 	machine.Until(t, "the gateway to be ready", func() bool {
 		return strings.Contains(get(t, "http://"+out.address(`msg="serving HTTP"`)+"/readyz"), "true")
 	})
+	conn, err := session.Connect(t.Context(), url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = conn.Close(t.Context()) }()
+	if _, err := conn.Exec(t.Context(), `BEGIN; LOCK TABLE parliamentary_data_sag`); err != nil {
+		t.Fatal(err)
+	}
+	inFlight := make(chan string, 1)
+	go func() {
+		inFlight <- get(t, "http://"+out.address("msg=answering")+"/api/Sag/$count?$filter=id%20gt%201")
+	}()
+	machine.Until(t, "a request to be in flight", func() bool { return waiting(t, conn) })
 	stop()
+	machine.Until(t, "the gateway to take no more requests", func() bool {
+		var d net.Dialer
+		other, err := d.DialContext(t.Context(), "tcp", out.address("msg=answering"))
+		if err == nil {
+			_ = other.Close()
+		}
+		return err != nil
+	})
+	if _, err := conn.Exec(t.Context(), `COMMIT`); err != nil {
+		t.Fatal(err)
+	}
+	if got := machine.Recv(t, "the answer to the request in flight", inFlight); got != "0" {
+		t.Errorf("the request in flight got %q, want 0", got)
+	}
 	if got := machine.Recv(t, "the end of the gateway", ended); got != daemon.ExitDone {
 		t.Errorf("exit status %d, want 0: %s", got, out.String())
 	}
+}
+
+// waiting reports whether a session waits for a lock of conn.
+func waiting(t *testing.T, conn *pgx.Conn) (yes bool) {
+	t.Helper()
+	const sql = `SELECT EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock')`
+	if err := conn.QueryRow(t.Context(), sql).Scan(&yes); err != nil {
+		t.Fatal(err)
+	}
+	return yes
 }
 
 func get(t *testing.T, url string) string {

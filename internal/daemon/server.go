@@ -17,6 +17,9 @@ import (
 	"odastream/internal/httpserver"
 )
 
+// closeWithin bounds the wait for running requests at the end.
+const closeWithin = time.Second
+
 // served are the limits of a program's server. The idle timeout is longer than the usual
 // intervals of probes and scrapes, so that they keep their connections. The number of
 // connections is far above what probes, scrapes and people open, and far below a process's
@@ -141,5 +144,5 @@ func (s *server) close(ctx context.Context) {
 	if s == nil {
 		return
 	}
-	httpserver.Close(ctx, s.http)
+	httpserver.Close(ctx, s.http, closeWithin)
 }

@@ -60,12 +60,10 @@ func (e *inUseError) Error() string {
 
 func (e *inUseError) Unwrap() error { return e.cause }
 
-// closeWithin bounds the wait for running requests at the end.
-const closeWithin = time.Second
-
-// Close ends a server. It does not cut off running answers because ctx has ended.
-func Close(ctx context.Context, s *http.Server) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeWithin)
+// Close ends a server, and cuts off the answers that are not sent within a time. That ctx
+// has ended cuts off none.
+func Close(ctx context.Context, s *http.Server, within time.Duration) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), within)
 	defer cancel()
 	if err := s.Shutdown(ctx); err != nil {
 		_ = s.Close() // a request hangs: the program ends anyway

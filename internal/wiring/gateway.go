@@ -34,6 +34,9 @@ var publicLimits = httpserver.Limits{
 	HeaderBytes: 64 << 10, Connections: 4096,
 }
 
+// finishWithin is how long what is in flight may take at the end: a daemon has 10 s.
+const finishWithin = 8 * time.Second
+
 // Gateway is a gateway.Gateway that listens. Close it after its Run has returned.
 type Gateway struct {
 	*gateway.Gateway
@@ -94,7 +97,7 @@ func (g *Gateway) Run(ctx context.Context) error {
 		return err
 	case <-ctx.Done():
 	}
-	httpserver.Close(ctx, g.server)
+	httpserver.Close(ctx, g.server, finishWithin)
 	if err := <-served; !errors.Is(err, http.ErrServerClosed) {
 		return err
 	}

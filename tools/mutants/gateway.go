@@ -80,6 +80,10 @@ func ofAnswers() []mutant {
 			old: "if err := v.left.take(len(row.Data)); err != nil {", new: "if err := v.left.take(0); err != nil {", pkg: "./query", tests: "TestAnAnswerHoldsNoMoreThanItMay",
 		},
 		{
+			rule: "what is in flight is finished at the end", file: "internal/wiring/gateway.go",
+			old: "finishWithin = 8 * time.Second", new: "finishWithin = 0 * time.Second", pkg: "./cmd/gateway", tests: "TestTheGatewayAnswersUntilItIsStopped",
+		},
+		{
 			rule: "an answer has a largest size", file: "odata/element.go",
 			old: "if len(dst)+len(e.Data) > most {", new: "if most < 0 {", pkg: "./odata", tests: "TestAnElementHasALargestSize",
 		},
