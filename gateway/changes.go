@@ -53,11 +53,11 @@ func newChanges(source changeSource, entities []string, log *slog.Logger) *chang
 	return &changes{source: source, entities: entities, log: log, places: make(chan struct{}, streamsMost), within: writeWithin}
 }
 
-// beside gives requests for changes to c, and all others to next.
-func (c *changes) beside(next http.Handler) http.Handler {
+// besideChanges gives requests for changes to ours, and all others to next.
+func besideChanges(next, ours http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == changesPath {
-			c.ServeHTTP(w, r)
+			ours.ServeHTTP(w, r)
 			return
 		}
 		next.ServeHTTP(w, r)

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/prometheus/client_golang/prometheus"
 
 	"odastream/internal/test/kafkatest"
 	"odastream/internal/test/machine"
@@ -30,6 +31,7 @@ type topicsRig struct {
 	topics    *stream.Topics
 	changes   *changes
 	stop      func() // stops the hub
+	registry  *prometheus.Registry
 }
 
 func newTopicsRig(t *testing.T, entities ...string) *topicsRig {
@@ -60,9 +62,10 @@ func newTopicsRig(t *testing.T, entities ...string) *topicsRig {
 	t.Cleanup(func() { cancel(); running.Wait(); hub.Close() })
 	machine.Until(t, "the hub to read the topics", func() bool { return hub.Err() == nil })
 	changes := newChanges(hub, entities, log)
-	server := httptest.NewServer(changes.beside(http.NotFoundHandler()))
+	registry := prometheus.NewRegistry()
+	server := httptest.NewServer(besideChanges(http.NotFoundHandler(), newMetrics(registry).counted(changesPath, changes)))
 	t.Cleanup(server.Close)
-	return &topicsRig{server, publisher, topics, changes, func() { cancel(); running.Wait() }}
+	return &topicsRig{server, publisher, topics, changes, func() { cancel(); running.Wait() }, registry}
 }
 
 func (r *topicsRig) publish(t *testing.T, changes ...schema.Change) {
@@ -169,6 +172,10 @@ func TestChangesRefuse(t *testing.T) {
 		if res.StatusCode != want.status || !strings.Contains(body, want.detail) || res.Header.Get("Content-Type") != "application/problem+json" {
 			t.Errorf("?%.40s = %d %s %s, want %d with %q", query, res.StatusCode, res.Header.Get("Content-Type"), body, want.status, want.detail)
 		}
+	}
+	families, err := r.registry.Gather()
+	if err != nil || !strings.Contains(fmt.Sprint(families), `value:"404"`) {
+		t.Errorf("no request with 404 was counted: %v %v", families, err)
 	}
 }
 

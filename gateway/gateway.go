@@ -70,7 +70,8 @@ func New(cfg Config, parts Parts) (*Gateway, error) {
 	}
 	answers := http.Handler(compressed(g.routes()))
 	if g.hub = parts.Hub; g.hub != nil {
-		answers = newChanges(g.hub, slices.Sorted(maps.Keys(topics)), parts.Log).beside(answers)
+		c := newChanges(g.hub, slices.Sorted(maps.Keys(topics)), parts.Log)
+		answers = besideChanges(answers, g.metrics.counted(changesPath, c))
 	}
 	g.handler = identified(answers)
 	return g, nil

@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"net/http"
 	"strconv"
 	"sync/atomic"
 	"time"
@@ -53,3 +54,29 @@ func (m *metrics) ratio() float64 {
 	}
 	return float64(m.spares.Load()) / float64(n)
 }
+
+// counted counts the requests that a handler answers. It does not time them: a subscriber
+// stays for days.
+func (m *metrics) counted(route string, next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		status := &statusWriter{ResponseWriter: w, status: http.StatusOK}
+		next.ServeHTTP(status, r)
+		m.requests.WithLabelValues(route, strconv.Itoa(status.status), noClass.String()).Inc()
+	})
+}
+
+// statusWriter knows the status of an answer.
+type statusWriter struct {
+	http.ResponseWriter
+	status int
+}
+
+// WriteHeader implements http.ResponseWriter.
+func (s *statusWriter) WriteHeader(status int) {
+	s.status = status
+	s.ResponseWriter.WriteHeader(status)
+}
+
+// Unwrap is for http.ResponseController: deadlines and flushes are those of the server's
+// writer.
+func (s *statusWriter) Unwrap() http.ResponseWriter { return s.ResponseWriter }
