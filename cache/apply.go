@@ -50,7 +50,7 @@ func (a *application) write(ctx context.Context, conn *pgx.Conn) error {
 	} else if err := a.stage(ctx, conn); err != nil {
 		return err
 	}
-	m.Add(lockPartitions, a.batch.lockKeys())
+	lockForWriting(&m, a.batch.lockKeys())
 	a.store.addMoves(&m, a.batch.Moves) // Invariant 2: without its offsets nothing is written
 	a.addRows(&m)
 	addDeadLetters(&m, a.batch.DeadLetters)

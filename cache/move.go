@@ -60,7 +60,7 @@ func (s *Store) Reset(ctx context.Context, tp schema.TopicPartition, was, now sc
 	err := s.pool.AcquireFunc(ctx, func(conn *pgxpool.Conn) error {
 		var m session.Message
 		begin(&m, writerLock)
-		m.Add(lockPartitions, []int64{lockKey(tp)})
+		lockForWriting(&m, []int64{lockKey(tp)})
 		s.addReset(&m, tp, was, now)
 		m.Add(`COMMIT`)
 		return m.Run(ctx, conn.Conn())
@@ -135,11 +135,21 @@ func (s *Store) conflictError(ctx context.Context, moves []Move, err error) erro
 	return fmt.Errorf("%s: %w", strings.Join(lost, ", "), err)
 }
 
-// Every writer of a partition's rows holds its lock until the commit. It also holds the
-// expiry lock in shared mode, because expiry removes rows of any partition; it takes it
-// last, so that it does not keep the expiry waiting while it waits itself.
-const lockPartitions = `SELECT pg_advisory_xact_lock(k) FROM unnest($1::bigint[]) AS k
-UNION ALL SELECT pg_advisory_xact_lock_shared(` + expiryLock + `)`
+// lockForWriting takes the locks that every writer of a partition's rows holds until the
+// commit, in their order. The expiry's comes last, in shared mode, because expiry removes
+// rows of any partition: whoever waits for a partition, or for a change of the history's
+// tables, does not keep the expiry waiting.
+func lockForWriting(m *session.Message, keys []int64) {
+	m.Add(lockPartitions, keys)
+	m.Add(lockHistory)
+	m.Add(lockExpiryShared)
+}
+
+const (
+	lockPartitions   = `SELECT pg_advisory_xact_lock(k) FROM unnest($1::bigint[]) AS k`
+	lockHistory      = `LOCK TABLE ONLY parliamentary_history IN ROW EXCLUSIVE MODE`
+	lockExpiryShared = `SELECT pg_advisory_xact_lock_shared(` + expiryLock + `)`
+)
 
 // lockKeys returns the locks of the batch's partitions in the order in which
 // every writer takes them.

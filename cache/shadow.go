@@ -152,7 +152,7 @@ func (t *ShadowTable) look(ctx context.Context, ids []int64) (seen seenRows, err
 func (t *ShadowTable) underLocks(ctx context.Context, seen seenRows, mend func(*session.Message)) (damage []Damage, written []int64, err error) {
 	var m session.Message
 	begin(&m, lockWithin)
-	m.Add(lockPartitions, t.lockKeys())
+	lockForWriting(&m, t.lockKeys())
 	m.Add(isApplied, t.store.group, t.Topic, hexID(t.TopicID)).Else(ErrNotApplied)
 	find := t.comparison(selectIDs, offsetsNow) + keepVerdicts
 	m.Add(find, t.Entity, seen.ids, seen.versions, t.store.group, t.Topic, t.Partitions).Read(func(rows pgx.Rows) error {

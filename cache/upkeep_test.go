@@ -126,7 +126,7 @@ func TestExpireWaitsForABatch(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { _ = tx.Rollback(context.WithoutCancel(t.Context())) }()
-	if _, err := tx.Exec(t.Context(), lockPartitions, []int64{lockKey(schema.TopicPartition{Topic: "parliament-omtryk"})}); err != nil {
+	if _, err := tx.Exec(t.Context(), lockExpiryShared); err != nil {
 		t.Fatal(err)
 	}
 	var wg sync.WaitGroup
@@ -145,6 +145,40 @@ AND database = (SELECT oid FROM pg_database WHERE datname = current_database())`
 		t.Fatal(err)
 	}
 	wg.Wait()
+}
+
+// A batch that waits for the history's tables does not keep the expiry waiting, and many
+// such batches do not keep it out for ever.
+func TestExpireDoesNotWaitForABatchThatWaits(t *testing.T) {
+	t.Parallel()
+	s := newExpiring(t)
+	mustApply(t, s, omtryk(1, 10, `{"a":1}`))
+	lapse(t, s)
+	tx, err := s.pool.Begin(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = tx.Rollback(context.WithoutCancel(t.Context())) }()
+	if _, err := tx.Exec(t.Context(), `LOCK TABLE parliamentary_history`); err != nil {
+		t.Fatal(err)
+	}
+	applied := make(chan error, 1)
+	go func() {
+		_, err := s.Apply(context.WithoutCancel(t.Context()), Batch{Records: []Record{sag(1, 10, `{"a":1}`)}})
+		applied <- err
+	}()
+	machine.Until(t, "the batch to wait", func() bool { return pgtest.Lines(t, s.pool, lockWaits) != "0" })
+	once := *s
+	once.once = true
+	if got, err := once.Expire(t.Context()); err != nil || got != 1 {
+		t.Errorf("Expire beside a batch that waits = %d, %v, want 1", got, err)
+	}
+	if err := tx.Rollback(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := machine.Recv(t, "the batch", applied); err != nil {
+		t.Errorf("the batch after all: %v", err)
+	}
 }
 
 // Upkeep runs for as long as the sink does, and an error does not end it.

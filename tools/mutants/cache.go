@@ -53,8 +53,12 @@ func ofTheCache() []mutant {
 func ofTheRepairs() []mutant {
 	return []mutant{
 		{
+			rule: "a batch that waits for the history does not keep the expiry waiting", file: "cache/move.go",
+			old: "\tm.Add(lockHistory)\n", new: "", pkg: "./cache", tests: "TestExpireDoesNotWaitForABatchThatWaits",
+		},
+		{
 			invariant: 3, rule: "a rebuild judges under the sink's locks", file: "cache/shadow.go",
-			old: "\tm.Add(lockPartitions, t.lockKeys())\n", new: "",
+			old: "\tlockForWriting(&m, t.lockKeys())\n", new: "",
 			pkg: "./cache", tests: "TestExamineHoldsTheSinksLocks|TestRowsAppliedDuringARebuildStay",
 		},
 		{
