@@ -138,10 +138,13 @@ func (s *Store) conflictError(ctx context.Context, moves []Move, err error) erro
 // lockForWriting takes the locks that every writer of a partition's rows holds until the
 // commit, in their order. The expiry's comes last, in shared mode, because expiry removes
 // rows of any partition: whoever waits for a partition, or for a change of the history's
-// tables, does not keep the expiry waiting.
+// tables, does not keep the expiry waiting. The history's tables are waited for, and not
+// kept: whoever waits for the expiry does not keep their changes waiting.
 func lockForWriting(m *session.Message, keys []int64) {
 	m.Add(lockPartitions, keys)
+	m.Add(`SAVEPOINT waiting`)
 	m.Add(lockHistory)
+	m.Add(`ROLLBACK TO SAVEPOINT waiting`) // it gives back what was locked since
 	m.Add(lockExpiryShared)
 }
 

@@ -294,7 +294,12 @@ func TestASubscriberOfARecreatedTopicIsToldOnce(t *testing.T) {
 			t.Errorf("page of who waited while the topic was recreated = %v, want TooOldError", err)
 		}
 		s.tooOld(t, "was recreated")
-		publish(t, b.publisher(t), update("Sag", 1, 2), update("Stemme", 1, 3))
+		p := b.publisher(t)
+		machine.Until(t, "all brokers to know the topic", func() bool {
+			_, err := p.Publish(t.Context(), []schema.Change{update("Sag", 1, 2)})
+			return err == nil
+		})
+		publish(t, p, update("Stemme", 1, 3))
 		s.until(t, 2, 10)
 		idle.until(t, 1, 10)
 		if !slices.Equal(s.seen, []string{"Sag:1:1 update", "Sag:1:2 update"}) || !slices.Equal(idle.seen, []string{"Stemme:1:3 update"}) {

@@ -55,6 +55,11 @@ func OpenGateway(ctx context.Context, cfg GatewayConfig, log *slog.Logger, reg p
 			g.Close()
 		}
 	}()
+	// First, so that a caller can try another address: nothing is registered yet.
+	g.listener, err = httpserver.Listen(ctx, "GATEWAY_ADDR", cfg.Addr)
+	if err != nil {
+		return nil, err
+	}
 	g.pool, err = connect.Postgres(ctx, cfg.DatabaseURL, func(pool *pgxpool.Config) {
 		query.PoolConfig(pool, cfg.Gateway.Connections, cfg.Gateway.Timeout)
 	})
@@ -71,10 +76,6 @@ func OpenGateway(ctx context.Context, cfg GatewayConfig, log *slog.Logger, reg p
 	g.Gateway, err = gateway.New(cfg.Gateway, gateway.Parts{
 		Copy: query.NewReader(g.pool), Entities: cfg.Entities, TopicOf: cfg.Kafka.Topic, Hub: g.hub, Log: log, Registry: reg,
 	})
-	if err != nil {
-		return nil, err
-	}
-	g.listener, err = httpserver.Listen(ctx, "GATEWAY_ADDR", cfg.Addr)
 	if err != nil {
 		return nil, err
 	}
