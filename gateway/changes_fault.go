@@ -2,7 +2,6 @@ package gateway
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"net/http"
 
@@ -11,16 +10,9 @@ import (
 
 // oldCursor is a problem of RFC 9457 with the cursor to go on from.
 func oldCursor(r *http.Request, old *stream.TooOldError) []byte {
-	// Texts alone cannot fail to be written.
-	body, _ := json.Marshal(struct {
-		Type     string `json:"type"`
-		Title    string `json:"title"`
-		Status   int    `json:"status"`
-		Detail   string `json:"detail"`
-		Instance string `json:"instance"`
-		Cursor   string `json:"cursor"`
-	}{"about:blank", http.StatusText(http.StatusGone), http.StatusGone, old.Error() + ": read the rows again, and go on from the cursor here", r.URL.EscapedPath(), old.Now.String()})
-	return body
+	p := newProblem(r, refuse(http.StatusGone, old.Error()+": read the rows again, and go on from the cursor here"))
+	p.Cursor = old.Now.String()
+	return p.text()
 }
 
 // fail tells the client why there are no changes.
@@ -33,18 +25,8 @@ func (c *changes) fail(w http.ResponseWriter, r *http.Request, err error) {
 	if old, ok := errors.AsType[*stream.TooOldError](err); ok {
 		body = oldCursor(r, old)
 	}
-	h := w.Header()
-	h.Set("Content-Type", "application/problem+json")
-	h.Set("Cache-Control", "no-store")
-	if f.retryAfter != "" {
-		h.Set("Retry-After", f.retryAfter)
-	}
-	if f.status == http.StatusMethodNotAllowed {
-		h.Set("Allow", allowed)
-	}
 	extend(w, writeWithin)
-	w.WriteHeader(f.status)
-	if _, err := w.Write(body); err != nil {
+	if err := f.send(w, apiDialect.contentType, body); err != nil {
 		c.log.DebugContext(r.Context(), "the client has gone", "err", err)
 	}
 }

@@ -22,6 +22,22 @@ type fault struct {
 
 func (f *fault) Error() string { return f.detail }
 
+// send answers with the fault, as body says it. No cache keeps it.
+func (f *fault) send(w http.ResponseWriter, contentType string, body []byte) error {
+	h := w.Header()
+	h.Set("Content-Type", contentType)
+	h.Set("Cache-Control", "no-store")
+	if f.retryAfter != "" {
+		h.Set("Retry-After", f.retryAfter)
+	}
+	if f.status == http.StatusMethodNotAllowed {
+		h.Set("Allow", allowed)
+	}
+	w.WriteHeader(f.status)
+	_, err := w.Write(body)
+	return err
+}
+
 // errTooLarge is the fault of an answer above maxAnswer.
 var errTooLarge = refuse(http.StatusBadRequest, fmt.Sprintf("the answer is larger than %d MiB: ask for fewer rows or members, or less that belongs to them", maxAnswer>>20))
 

@@ -164,17 +164,7 @@ func (g *Gateway) fail(w http.ResponseWriter, r *http.Request, d dialect, err er
 	if f.hidden != nil {
 		g.log.WarnContext(r.Context(), "a request failed", "request", w.Header().Get(requestID), "path", r.URL.Path, "err", f.hidden)
 	}
-	h := w.Header()
-	h.Set("Cache-Control", "no-store")
-	h.Set("Content-Type", d.contentType)
-	if f.retryAfter != "" {
-		h.Set("Retry-After", f.retryAfter)
-	}
-	if f.status == http.StatusMethodNotAllowed {
-		h.Set("Allow", allowed)
-	}
-	w.WriteHeader(f.status)
-	if _, err := w.Write(d.writeFault(r, f)); err != nil {
+	if err := f.send(w, d.contentType, d.writeFault(r, f)); err != nil {
 		g.log.DebugContext(r.Context(), "the client has gone", "err", err)
 	}
 	return f.status

@@ -249,20 +249,30 @@ func (p page[T]) link(next string) any {
 	return l
 }
 
-// problem writes a fault as RFC 9457 has it.
-func problem(r *http.Request, f *fault) []byte {
-	text, err := json.Marshal(struct {
-		Type     string `json:"type"`
-		Title    string `json:"title"`
-		Status   int    `json:"status"`
-		Detail   string `json:"detail"`
-		Instance string `json:"instance"`
-	}{"about:blank", http.StatusText(f.status), f.status, f.detail, r.URL.EscapedPath()})
+// problemDocument is a fault as RFC 9457 has it.
+type problemDocument struct {
+	Type     string `json:"type"`
+	Title    string `json:"title"`
+	Status   int    `json:"status"`
+	Detail   string `json:"detail"`
+	Instance string `json:"instance"`
+	Cursor   string `json:"cursor,omitempty"` // of changes: where to go on
+}
+
+func newProblem(r *http.Request, f *fault) problemDocument {
+	return problemDocument{Type: "about:blank", Title: http.StatusText(f.status), Status: f.status, Detail: f.detail, Instance: r.URL.EscapedPath()}
+}
+
+func (p problemDocument) text() []byte {
+	text, err := json.Marshal(p)
 	if err != nil {
 		return nil // no string fails
 	}
 	return text
 }
+
+// problem writes a fault as RFC 9457 has it.
+func problem(r *http.Request, f *fault) []byte { return newProblem(r, f).text() }
 
 // entityNamed returns the entity that a path names, in any spelling.
 func entityNamed(in input) []string {
