@@ -28,7 +28,7 @@ type Page struct {
 	// arrived. A delete stands here once, without its tombstone.
 	Changes []schema.Change
 	Next    Cursor // the place after them
-	More    bool   // there are more already
+	More    bool   // there are more already, whether or not the hub has them yet
 }
 
 // Start returns the cursor before everything that the topics of entities hold: at least
@@ -56,6 +56,10 @@ func (h *Hub) begin(entities []string, at func(*hubPartition) int64) (Cursor, er
 	}
 	return r.cursor(), nil
 }
+
+// fetchedWithin is how long Changes waits for changes that the topics are known to hold,
+// whatever it is told to wait.
+const fetchedWithin = time.Second
 
 // readTries is how often Changes reads from Kafka before it returns the error.
 const readTries = 4
@@ -106,7 +110,9 @@ func (h *Hub) askAgain() {
 func (h *Hub) next(ctx context.Context, r *hubReader, limit int, deadline time.Time) (Page, error) {
 	timer := time.NewTimer(time.Until(deadline))
 	defer timer.Stop()
-	for over := false; ; {
+	fetched := time.NewTimer(max(time.Until(deadline), fetchedWithin))
+	defer fetched.Stop()
+	for over, late := false, false; ; {
 		if err := h.readBehind(ctx, r, limit); err != nil {
 			return Page{}, err
 		}
@@ -114,9 +120,9 @@ func (h *Hub) next(ctx context.Context, r *hubReader, limit int, deadline time.T
 		switch {
 		case err != nil:
 			return Page{}, err
-		case len(r.changes) > 0 || over && !more:
+		case len(r.changes) > 0 || late || over && more == nothing:
 			return r.page(more), nil
-		case more:
+		case more == toRead:
 			continue
 		}
 		select {
@@ -124,6 +130,8 @@ func (h *Hub) next(ctx context.Context, r *hubReader, limit int, deadline time.T
 			return Page{}, ctx.Err()
 		case <-timer.C:
 			over = true
+		case <-fetched.C:
+			late = true
 		case <-news:
 		}
 	}
@@ -131,25 +139,38 @@ func (h *Hub) next(ctx context.Context, r *hubReader, limit int, deadline time.T
 
 // page ends the page of r. A reader that is at the end of all topics has missed nothing
 // up to now.
-func (r *hubReader) page(more bool) Page {
-	if !more {
+func (r *hubReader) page(more remaining) Page {
+	if more == nothing {
 		r.since = time.Now()
 	}
-	return Page{Changes: r.changes, Next: r.cursor(), More: more}
+	return Page{Changes: r.changes, Next: r.cursor(), More: more != nothing}
 }
 
-// take takes what is in memory for r. It reports whether there is more, and returns a
-// channel that is closed when there is something new. The error says why nothing will
-// come.
-func (h *Hub) take(r *hubReader, limit int) (more bool, news <-chan struct{}, err error) {
+// remaining is what follows the place of a reader.
+type remaining int
+
+const (
+	nothing remaining = iota
+	toRead            // changes that it can read now
+	toFetch           // changes that the topics hold and the hub does not have yet
+)
+
+// take takes what is in memory for r. It reports what is left, and returns a channel that
+// is closed when there is something new. The error says why nothing will come.
+func (h *Hub) take(r *hubReader, limit int) (more remaining, news <-chan struct{}, err error) {
 	h.mu.RLock()
 	defer h.mu.RUnlock()
-	more = r.take(limit)
+	switch {
+	case r.take(limit):
+		more = toRead
+	case r.unfetched():
+		more = toFetch
+	}
 	switch {
 	case len(r.changes) > 0:
 	case r.replaced():
 		err = errTopicsChanged
-	case !more:
+	case more != toRead:
 		err = h.err()
 	}
 	return more, h.news, err

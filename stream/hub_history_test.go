@@ -111,11 +111,7 @@ func (h *hubHistory) outage() {
 }
 
 func (h *hubHistory) recreate() {
-	topic := h.cfg.Topic(followed[h.rand.IntN(len(followed))])
-	if _, err := h.topics.adm.DeleteTopic(h.Context(), topic); err != nil {
-		h.Fatal(err)
-	}
-	machine.Until(h.T, "the topic to be recreated", func() bool { return h.topics.Ensure(h.Context(), followed) == nil })
+	h.bench.recreate(h.T, followed[h.rand.IntN(len(followed))])
 	h.publisher = h.bench.publisher(h.T)
 }
 

@@ -80,6 +80,11 @@ func (r *hubReader) behind() bool {
 	return slices.ContainsFunc(r.parts, func(p *hubReaderPart) bool { return p.at < p.upto })
 }
 
+// unfetched reports whether the topics hold more than the hub has. The caller holds mu.
+func (r *hubReader) unfetched() bool {
+	return slices.ContainsFunc(r.parts, func(p *hubReaderPart) bool { return p.at < p.end })
+}
+
 // full reports whether the page of r has enough.
 func (r *hubReader) full(limit int) bool { return len(r.changes) >= limit || r.bytes >= hubPage }
 

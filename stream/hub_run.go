@@ -141,6 +141,7 @@ func (h *Hub) note(topics map[string]*hubTopic, fetches kgo.Fetches) (gone, fail
 func (h *Hub) watch(ctx context.Context, topics []*hubTopic) error {
 	tick := time.NewTicker(watchEvery)
 	defer tick.Stop()
+	before := map[*hubPartition]int64{}
 	for {
 		select {
 		case <-ctx.Done():
@@ -161,6 +162,41 @@ func (h *Hub) watch(ctx context.Context, topics []*hubTopic) error {
 			return errTopicsChanged
 		}
 		h.setLeaders(topics, seen)
+		h.passEmptyEnds(ctx, topics, before)
+	}
+}
+
+// passEmptyEnds moves on in partitions that hold no record up to their ends: compaction or
+// a transaction leaves such ends, and the client does not report them. before is how far
+// each was at the last look: one that has moved since needs no help.
+func (h *Hub) passEmptyEnds(ctx context.Context, topics []*hubTopic, before map[*hubPartition]int64) {
+	ctx, cancel := context.WithTimeout(ctx, watchFor)
+	defer cancel()
+	for _, t := range topics {
+		for _, p := range t.parts {
+			h.mu.RLock()
+			at, log := p.next, logReader{cl: h.ask.cl, topic: t.name, id: t.id, partition: p.number, leader: p.leader, end: p.end}
+			h.mu.RUnlock()
+			last, looked := before[p]
+			before[p] = at
+			if at >= log.end || !looked || last != at {
+				continue
+			}
+			next, err := log.read(ctx, at, func([]*kgo.Record) error { return errRecords })
+			if err == nil {
+				h.pass(p, at, next)
+			}
+		}
+	}
+}
+
+// pass moves from an offset of a partition to the next one that may have a record.
+func (h *Hub) pass(p *hubPartition, at, next int64) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if p.next == at {
+		p.next = next
+		h.tell()
 	}
 }
 

@@ -14,6 +14,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"odastream/internal/test/faultproxy"
 	"odastream/internal/test/machine"
@@ -286,19 +287,13 @@ func TestASubscriberOfARecreatedTopicIsToldOnce(t *testing.T) {
 			_, err := waits.page(t.Context(), 10, time.Hour)
 			refused <- err
 		}()
-		if _, err := b.topics.adm.DeleteTopic(t.Context(), b.cfg.Topic("Sag")); err != nil {
-			t.Fatal(err)
-		}
-		machine.Until(t, "the topic to be recreated", func() bool { return b.topics.Ensure(t.Context(), []string{"Sag"}) == nil })
+		b.recreate(t, "Sag")
 		if err := machine.Recv(t, "the end of the page of who waits", refused); !isTooOld(err) {
 			t.Errorf("page of who waited while the topic was recreated = %v, want TooOldError", err)
 		}
 		s.tooOld(t, "was recreated")
 		p := b.publisher(t)
-		machine.Until(t, "all brokers to know the topic", func() bool {
-			_, err := p.Publish(t.Context(), []schema.Change{update("Sag", 1, 2)})
-			return err == nil
-		})
+		publish(t, p, update("Sag", 1, 2))
 		publish(t, p, update("Stemme", 1, 3))
 		s.until(t, 2, 10)
 		idle.until(t, 1, 10)
@@ -311,6 +306,79 @@ func TestASubscriberOfARecreatedTopicIsToldOnce(t *testing.T) {
 func isTooOld(err error) bool {
 	_, ok := errors.AsType[*TooOldError](err)
 	return ok
+}
+
+// Until the hub has what the topics hold, a page says that there is more, and its cursor is
+// as old as before: whoever reads until there is no more has everything.
+func TestAPageSaysThatThereIsMoreThanTheHubHas(t *testing.T) {
+	t.Parallel()
+	b := onFake(t)
+	b.ensure(t, "Sag")
+	publish(t, b.publisher(t), changes("Sag", 1, 3)...)
+	release := make(chan struct{})
+	b.fake.ControlKey(int16(kmsg.Fetch), func(kmsg.Request) (kmsg.Response, error, bool) {
+		b.fake.KeepControl()
+		b.fake.SleepControl(func() { <-release })
+		return nil, nil, false
+	})
+	s := b.start(t, b.hub(t, "Sag"), "Sag")
+	away := time.Now().Add(-time.Hour).Truncate(time.Second)
+	s.at.since = away
+	page, err := s.page(t.Context(), 10, 0)
+	if err != nil || len(page.Changes) > 0 || !page.More || !page.Next.since.Equal(away) {
+		t.Errorf("page before the hub has anything = %d changes, more %t, cursor of %v, %v, want more and a cursor of %v", len(page.Changes), page.More, page.Next.since, err, away)
+	}
+	close(release)
+	for more := true; more; more = page.More {
+		if page, err = s.page(machine.Context(t, "the changes"), 10, 0); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if len(s.seen) != 3 || page.Next.since.Equal(away) {
+		t.Errorf("read until there is no more: %v, cursor of %v, want three changes and a cursor of now", s.seen, page.Next.since)
+	}
+}
+
+// The end of a topic may hold no record. A reader reaches it all the same.
+func TestAnEndWithoutRecordsIsReached(t *testing.T) {
+	t.Parallel()
+	onBoth(t, func(t *testing.T, b *bench) {
+		b.ensure(t, "Sag")
+		publish(t, b.publisher(t), changes("Sag", 1, 3)...)
+		b.marker(t, "Sag")
+		s := b.start(t, b.hub(t, "Sag"), "Sag")
+		page := Page{More: true}
+		for n := 0; page.More && n < 60; n++ { // each takes a second if nothing comes
+			var err error
+			if page, err = s.page(t.Context(), 10, 0); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if page.More || len(s.seen) != 3 {
+			t.Errorf("changes = %v, and more %t, want three and no more", s.seen, page.More)
+		}
+	})
+}
+
+// marker ends the topic of an entity with the marker of a transaction, which is no
+// record of a consumer.
+func (b *bench) marker(t *testing.T, entity string) {
+	t.Helper()
+	cl, err := NewClient(b.cfg, b.log.logger(), kgo.TransactionalID(b.cfg.TopicPrefix), kgo.RecordPartitioner(kgo.ManualPartitioner()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer cl.Close()
+	if err := cl.BeginTransaction(); err != nil {
+		t.Fatal(err)
+	}
+	bad := &kgo.Record{Topic: b.cfg.Topic(entity), Key: []byte("no key"), Value: []byte("no change")}
+	if err := cl.ProduceSync(t.Context(), bad).FirstErr(); err != nil {
+		t.Fatal(err)
+	}
+	if err := cl.EndTransaction(t.Context(), kgo.TryCommit); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // A topic that did not exist is read from its start.

@@ -66,11 +66,7 @@ func TestARecreatedTopicIsPublishedToByTheSamePublisher(t *testing.T) {
 		b.ensure(t, "Sag")
 		p := b.publisher(t)
 		publish(t, p, update("Sag", 1, 1))
-		if _, err := b.topics.adm.DeleteTopic(t.Context(), b.cfg.Topic("Sag")); err != nil {
-			t.Fatal(err)
-		}
-		b.awaitNoTopic(t, "Sag")
-		b.ensure(t, "Sag")
+		b.recreate(t, "Sag")
 		var err error
 		wait := machine.Wait{For: "Publish to work in the end", Details: func() string { return fmt.Sprint(err) }}
 		wait.Until(t, func() bool {

@@ -178,16 +178,23 @@ func TestStateHasTheEndsAndTheTopicID(t *testing.T) {
 		if diff := cmp.Diff(want, before.End); diff != "" {
 			t.Errorf("ends (-want +got):\n%s", diff)
 		}
-		if _, err := b.topics.adm.DeleteTopic(t.Context(), b.cfg.Topic("Sag")); err != nil {
-			t.Fatal(err)
-		}
-		b.awaitNoTopic(t, "Sag")
-		b.ensure(t, "Sag")
+		b.recreate(t, "Sag")
 		after, err := b.topics.State(t.Context(), "Sag")
 		if err != nil || after.ID == before.ID || after.ID == ([16]byte{}) {
 			t.Errorf("State of the topic made recreated = %v, %v, want another id than %v", after, err, before.ID)
 		}
 	})
+}
+
+// recreate deletes the topic of an entity, and creates it once that is seen: until then a
+// broker may still tell of the deleted one.
+func (b *bench) recreate(t *testing.T, entity string) {
+	t.Helper()
+	if _, err := b.topics.adm.DeleteTopic(t.Context(), b.cfg.Topic(entity)); err != nil {
+		t.Fatal(err)
+	}
+	b.awaitNoTopic(t, entity)
+	b.ensure(t, entity)
 }
 
 // awaitNoTopic waits until a deletion is seen.

@@ -34,6 +34,21 @@ func ofTheHub() []mutant {
 			pkg: "./stream", tests: "TestRecordsThatAreNoChangesAreSkipped",
 		},
 		{
+			rule: "a page says that there is more until the hub has all that the topics hold", file: "stream/hub_changes.go",
+			old: "\tcase r.unfetched():\n\t\tmore = toFetch\n", new: "",
+			pkg: "./stream", tests: "TestAPageSaysThatThereIsMoreThanTheHubHas",
+		},
+		{
+			rule: "a cursor is as old as the last time at the end of its topics", file: "stream/hub_changes.go",
+			old: "\tif more == nothing {\n\t\tr.since", new: "\tif true {\n\t\tr.since",
+			pkg: "./stream", tests: "TestAPageSaysThatThereIsMoreThanTheHubHas",
+		},
+		{
+			rule: "an end without records is reached", file: "stream/hub_run.go",
+			old: "\t\th.passEmptyEnds(ctx, topics, before)\n", new: "\t\t_ = before\n",
+			pkg: "./stream", tests: "TestAnEndWithoutRecordsIsReached/fake",
+		},
+		{
 			rule: "a reader that was away for longer than deletes are kept is told", file: "stream/hub_behind.go",
 			old: "if unread && time.Since(after.since) > t.keeps {", new: "if unread && time.Since(after.since) < 0 {",
 			pkg: "./stream", tests: "TestAReaderThatWasAwayForLongIsTold",
