@@ -103,7 +103,7 @@ histories: postgres ## live through HISTORIES (3200) random histories of pollers
 	$(GO) run ./internal/test/testenv -no-kafka -- $(GO) test -count=1 -timeout 10h -run TestAnyHistoryEndsAtTheSource ./capture -rapid.checks=$$(( $(HISTORIES) / 16 ))
 	ODASTREAM_HISTORIES=$$(( $(HISTORIES) / 20 )) $(GO) run ./internal/test/testenv -no-kafka -- $(GO) test -count=1 -timeout 10h -run TestAnyHistoryOfSinksIsExactlyOnce ./apply
 
-# Ten minutes: each rule is broken in turn, and the tests that keep it are run.
+# Each rule is broken in turn, a few at once, and the tests that keep it are run.
 MUTANTS ?= .
 .PHONY: mutants
 mutants: postgres ## break each rule once and see a test fail; writes docs/mutants.md

@@ -11,6 +11,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -20,17 +21,19 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 )
 
 func main() {
 	root := flag.String("root", "../..", "`directory` of the project")
 	only := flag.String("only", "", "try those whose rule or file matches this `regexp`")
+	workers := flag.Int("workers", 3, "how many are tried at once: most tests wait more than they work")
 	out := flag.String("o", "", "write the table to this `file`")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	if err := run(ctx, *root, *only, *out, os.Stdout); err != nil {
+	if err := run(ctx, *root, *only, *workers, *out, os.Stdout); err != nil {
 		fmt.Fprintln(os.Stderr, "mutants:", err)
 		os.Exit(1)
 	}
@@ -40,7 +43,7 @@ func main() {
 // show may be missed a few times.
 const draws = 3
 
-func run(ctx context.Context, root, only, out string, log io.Writer) error {
+func run(ctx context.Context, root, only string, workers int, out string, log io.Writer) error {
 	root, err := filepath.Abs(root)
 	if err != nil {
 		return err
@@ -50,28 +53,54 @@ func run(ctx context.Context, root, only, out string, log io.Writer) error {
 		return fmt.Errorf("-only: %w", err)
 	}
 	chosen := slices.DeleteFunc(mutants(), func(m mutant) bool { return !pattern.MatchString(m.rule + " " + m.file) })
-	survivors := 0
-	for i, m := range chosen {
-		began := time.Now()
-		for try := 0; try < draws && len(chosen[i].found) == 0; try++ {
-			if chosen[i].found, err = m.hunt(ctx, root); err != nil {
-				return err
-			}
-		}
-		verdict := "found by " + strings.Join(chosen[i].found, ", ")
-		if len(chosen[i].found) == 0 {
-			verdict = "SURVIVES"
-			survivors++
-		}
-		fmt.Fprintf(log, "%d/%d %s: %s (%s)\n", i+1, len(chosen), m.rule, verdict, time.Since(began).Round(time.Second))
+	failed := try(ctx, root, chosen, workers, log)
+	if ctx.Err() != nil {
+		return ctx.Err()
 	}
 	if out != "" {
 		if err := os.WriteFile(out, table(chosen), 0o644); err != nil {
 			return err
 		}
 	}
-	if survivors > 0 {
-		return fmt.Errorf("%d of %d mutants survive: a rule is kept by no test", survivors, len(chosen))
+	return failed
+}
+
+// try breaks each rule, workers of them at once, and notes what found it. It says of each
+// rule that no test keeps, or whose mutant is none, and goes on.
+func try(ctx context.Context, root string, all []mutant, workers int, log io.Writer) error {
+	var mu sync.Mutex
+	var failed []error
+	done := 0
+	var running sync.WaitGroup
+	places := make(chan struct{}, workers)
+	for i := range all {
+		places <- struct{}{}
+		running.Go(func() {
+			defer func() { <-places }()
+			began := time.Now()
+			verdict, err := all[i].verdict(ctx, root)
+			mu.Lock()
+			defer mu.Unlock()
+			done++
+			if err != nil {
+				failed = append(failed, err)
+			}
+			fmt.Fprintf(log, "%d/%d %s: %s (%s)\n", done, len(all), all[i].rule, verdict, time.Since(began).Round(time.Second))
+		})
 	}
-	return nil
+	running.Wait()
+	return errors.Join(failed...)
+}
+
+// verdict runs the tests on the broken program until one fails.
+func (m *mutant) verdict(ctx context.Context, root string) (verdict string, err error) {
+	for try := 0; try < draws && len(m.found) == 0 && ctx.Err() == nil; try++ {
+		if m.found, err = m.hunt(ctx, root); err != nil {
+			return "ERROR", err
+		}
+	}
+	if len(m.found) == 0 {
+		return "SURVIVES", fmt.Errorf("mutant %q survives: the rule is kept by no test", m.rule)
+	}
+	return "found by " + strings.Join(m.found, ", "), nil
 }

@@ -35,10 +35,10 @@ func TestRulesHaveUniqueNames(t *testing.T) {
 	}
 }
 
-// A module with a rule, a test that checks it, and one that does not.
-func TestAMutantIsFoundOnlyByATestThatFails(t *testing.T) {
-	t.Parallel()
-	root := t.TempDir()
+// double is a module with a rule, a test that checks it, and one that does not.
+func double(t *testing.T) (root string) {
+	t.Helper()
+	root = t.TempDir()
 	for name, text := range map[string]string{
 		"go.mod":    "module m\n\ngo 1.26\n",
 		"m.go":      "package m\n\nfunc Double(n int) int { return 2 * n }\n",
@@ -48,6 +48,12 @@ func TestAMutantIsFoundOnlyByATestThatFails(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	return root
+}
+
+func TestAMutantIsFoundOnlyByATestThatFails(t *testing.T) {
+	t.Parallel()
+	root := double(t)
 	m := mutant{rule: "doubles", file: "m.go", old: "2 * n", new: "n", pkg: ".", tests: "."}
 	if found, err := m.hunt(t.Context(), root); err != nil || !slices.Equal(found, []string{"TestKeeps"}) {
 		t.Errorf("hunt = %v, %v, want TestKeeps alone", found, err)
@@ -63,5 +69,29 @@ func TestAMutantIsFoundOnlyByATestThatFails(t *testing.T) {
 	m.old = "3 * n"
 	if _, err := m.hunt(t.Context(), root); err == nil || !strings.Contains(err.Error(), "occurs 0 times") {
 		t.Errorf("hunt of a missing text = %v, want an error", err)
+	}
+}
+
+// One that survives or is no mutant hides no other.
+func TestEachMutantIsTried(t *testing.T) {
+	t.Parallel()
+	root := double(t)
+	all := []mutant{
+		{rule: "no mutant", file: "m.go", old: "3 * n", new: "n", pkg: ".", tests: "."},
+		{rule: "found", file: "m.go", old: "2 * n", new: "n", pkg: ".", tests: "."},
+		{rule: "survivor", file: "m.go", old: "2 * n", new: "n", pkg: ".", tests: "TestLooksAway"},
+	}
+	var log strings.Builder
+	err := try(t.Context(), root, all, 2, &log)
+	if err == nil || !strings.Contains(err.Error(), "occurs 0 times") || !strings.Contains(err.Error(), `"survivor" survives`) || strings.Contains(err.Error(), `"found"`) {
+		t.Errorf("try = %v, want the survivor and the one that is no mutant", err)
+	}
+	for _, want := range []string{"no mutant: ERROR", "found: found by TestKeeps", "survivor: SURVIVES", "3/3 "} {
+		if !strings.Contains(log.String(), want) {
+			t.Errorf("the log lacks %q:\n%s", want, log.String())
+		}
+	}
+	if !slices.Equal(all[1].found, []string{"TestKeeps"}) {
+		t.Errorf("found by %v, want TestKeeps", all[1].found)
 	}
 }

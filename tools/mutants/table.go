@@ -8,7 +8,7 @@ import (
 
 const head = `# Mutants
 
-Each rule that the program stands on was broken once, and these tests failed. ` + "`make mutants`" + ` breaks them again, one at a time, and writes this page; [tools/mutants](../tools/mutants) has the exact change of each. A rule whose mutant survives ends it with an error.
+Each rule that the program stands on was broken once, and these tests failed. ` + "`make mutants`" + ` breaks them again, each on its own, and writes this page; [tools/mutants](../tools/mutants) has the exact change of each. A rule whose mutant survives ends it with an error.
 
 | invariant | rule | broken in | found by |
 |---|---|---|---|
