@@ -108,33 +108,44 @@ func (h *Hub) askAgain() {
 // next waits for changes after the place of r. It returns errTopicsChanged if a topic of r
 // is no longer followed.
 func (h *Hub) next(ctx context.Context, r *hubReader, limit int, deadline time.Time) (Page, error) {
-	timer := time.NewTimer(time.Until(deadline))
-	defer timer.Stop()
-	fetched := time.NewTimer(max(time.Until(deadline), fetchedWithin))
-	defer fetched.Stop()
-	for over, late := false, false; ; {
+	fetched := time.Now().Add(fetchedWithin)
+	if fetched.Before(deadline) {
+		fetched = deadline
+	}
+	for {
 		if err := h.readBehind(ctx, r, limit); err != nil {
 			return Page{}, err
 		}
 		more, news, err := h.take(r, limit)
+		until := deadline
+		if more == toFetch {
+			until = fetched
+		}
 		switch {
 		case err != nil:
 			return Page{}, err
-		case len(r.changes) > 0 || late || over && more == nothing:
+		case len(r.changes) > 0 || more != toRead && !time.Now().Before(until):
 			return r.page(more), nil
 		case more == toRead:
 			continue
 		}
-		select {
-		case <-ctx.Done():
-			return Page{}, ctx.Err()
-		case <-timer.C:
-			over = true
-		case <-fetched.C:
-			late = true
-		case <-news:
+		if err := await(ctx, news, until); err != nil {
+			return Page{}, err
 		}
 	}
+}
+
+// await returns when news is closed, or at a time. The error is that of ctx.
+func await(ctx context.Context, news <-chan struct{}, until time.Time) error {
+	timer := time.NewTimer(time.Until(until))
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-timer.C:
+	case <-news:
+	}
+	return nil
 }
 
 // page ends the page of r. A reader that is at the end of all topics has missed nothing
