@@ -2,7 +2,6 @@ package kafkaserver
 
 import (
 	"context"
-	"crypto/sha256"
 	_ "embed"
 	"errors"
 	"fmt"
@@ -11,7 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 
-	"odastream/internal/host/flock"
+	"odastream/internal/test/fetched"
 )
 
 // pom names the jars and their versions, for Maven.
@@ -60,59 +59,27 @@ func findJava() (string, error) {
 	return java, nil
 }
 
-// fetchJars makes a directory for each state of the pom, complete or not at all.
+// fetchJars returns a directory for each state of the pom.
 func fetchJars(ctx context.Context) (string, error) {
-	cache, err := os.UserCacheDir()
-	if err != nil {
-		return "", fmt.Errorf("find the directory for the jars: %w", err)
-	}
-	sum := sha256.Sum256(pom)
-	jars := filepath.Join(cache, "odastream", fmt.Sprintf("kafka-%x", sum[:6]))
-	if isDir(jars) {
-		return jars, nil
-	}
-	if err := os.MkdirAll(filepath.Dir(jars), 0o750); err != nil {
-		return "", fmt.Errorf("create cache: %w", err)
-	}
-	// Several test processes start at once; one fetches.
-	lock, err := flock.Wait(jars + ".lock")
-	if err != nil {
-		return "", err
-	}
-	defer lock.Unlock()
-	if isDir(jars) {
-		return jars, nil
-	}
-	return jars, runMaven(ctx, jars)
+	return fetched.Dir("kafka", pom, func(work string) (string, error) { return runMaven(ctx, work) })
 }
 
-func runMaven(ctx context.Context, jars string) error {
+func runMaven(ctx context.Context, work string) (libs string, err error) {
 	mvn, err := exec.LookPath("mvn")
 	if err != nil {
-		return errors.New(`its jars are not in the cache, and there is no Maven to fetch them ("apt-get install maven")`)
+		return "", errors.New(`its jars are not in the cache, and there is no Maven to fetch them ("apt-get install maven")`)
 	}
-	work := jars + ".new"
-	if err := os.RemoveAll(work); err != nil {
-		return fmt.Errorf("clear %s: %w", work, err)
-	}
-	if err := os.MkdirAll(work, 0o750); err != nil {
-		return fmt.Errorf("make %s: %w", work, err)
-	}
-	defer func() { _ = os.RemoveAll(work) }()
 	file := filepath.Join(work, "pom.xml")
 	if err := os.WriteFile(file, pom, 0o600); err != nil {
-		return fmt.Errorf("write pom: %w", err)
+		return "", fmt.Errorf("write pom: %w", err)
 	}
-	libs := filepath.Join(work, "libs")
+	libs = filepath.Join(work, "libs")
 	cmd := exec.CommandContext(ctx, mvn, "--batch-mode", "--quiet", "--file", file, "dependency:copy-dependencies",
 		"-DincludeScope=runtime", "-DoutputDirectory="+libs)
 	if output, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("fetch jars with Maven: %w: %s", err, firstError(string(output)))
+		return "", fmt.Errorf("fetch jars with Maven: %w: %s", err, firstError(string(output)))
 	}
-	if err := os.Rename(libs, jars); err != nil {
-		return fmt.Errorf("keep jars: %w", err)
-	}
-	return nil
+	return libs, nil
 }
 
 // firstError returns the line with Maven's reason.
@@ -128,9 +95,4 @@ func firstError(output string) string {
 func isFile(path string) bool {
 	info, err := os.Stat(path)
 	return err == nil && info.Mode().IsRegular()
-}
-
-func isDir(path string) bool {
-	info, err := os.Stat(path)
-	return err == nil && info.IsDir()
 }
