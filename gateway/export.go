@@ -3,13 +3,11 @@ package gateway
 import (
 	"bufio"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"net/url"
 	"strings"
-	"time"
 
 	"odastream/internal/rowfile"
 	"odastream/odata"
@@ -18,15 +16,6 @@ import (
 
 // exportRoot is where the rows of each entity are as a file.
 const exportRoot = apiRoot + "/export/"
-
-const (
-	// sendWithin is how long a client may take for a chunk of a file. One that stops reading
-	// is cut off, since Postgres keeps old versions of all rows for it.
-	sendWithin = 30 * time.Second
-	// exportWithin is how long a file may take as a whole.
-	exportWithin = time.Hour
-	chunk        = 64 << 10
-)
 
 // fileTypes are the media types of files.
 var fileTypes = map[rowfile.Format]string{
@@ -52,7 +41,7 @@ func (g *Gateway) askExport(r *http.Request) (question, error) {
 	if !accepts(r, strings.Split(fileTypes[format], ";")[0]) {
 		return question{}, refuse(http.StatusNotAcceptable, "Accept does not name "+fileTypes[format])
 	}
-	return question{route: exportRoot, class: complexClass, of: asked.Entities(), file: &file{asked, format, g.copy}}, nil
+	return question{route: exportRoot, class: complexClass, of: asked.Entities(), file: entityFile{asked, format, g.copy}}, nil
 }
 
 // onlyRows refuses what a file cannot give: it has all rows that a condition selects, by id
@@ -67,25 +56,25 @@ func onlyRows(r *odata.Request) error {
 	return nil
 }
 
-// file is the rows of a request as a file.
-type file struct {
+// entityFile is the rows of a request as a file.
+type entityFile struct {
 	*odata.Request
 	format rowfile.Format
 	copy   *query.Reader
 }
 
-// setHeader says what the answer is.
-func (f file) setHeader(h http.Header) {
-	h.Set("Content-Type", fileTypes[f.format])
-	name := f.Entity.Suffix + "." + string(f.format)
-	h.Set("Content-Disposition", fmt.Sprintf(`attachment; filename="%s"`, url.PathEscape(name)))
-	if f.format == rowfile.Parquet {
+func (f entityFile) setHeader(h http.Header) { setFileHeader(h, f.Entity.Suffix, f.format) }
+
+// setFileHeader says what a file of rows is.
+func setFileHeader(h http.Header, name string, format rowfile.Format) {
+	h.Set("Content-Type", fileTypes[format])
+	h.Set("Content-Disposition", fmt.Sprintf(`attachment; filename="%s"`, url.PathEscape(name+"."+string(format))))
+	if format == rowfile.Parquet {
 		h.Set("No-Gzip-Compression", "1") // its pages are compressed; package gzhttp removes this
 	}
 }
 
-// send writes the file to w, in chunks.
-func (f file) send(ctx context.Context, w io.Writer) error {
+func (f entityFile) send(ctx context.Context, w io.Writer) error {
 	out := bufio.NewWriterSize(w, chunk)
 	err := f.copy.Moment(ctx, func(m query.Moment) error {
 		others, err := f.others(ctx, m)
@@ -108,7 +97,7 @@ func (f file) send(ctx context.Context, w io.Writer) error {
 }
 
 // others returns the members that a table needs columns for.
-func (f file) others(ctx context.Context, m query.Moment) ([]string, error) {
+func (f entityFile) others(ctx context.Context, m query.Moment) ([]string, error) {
 	if f.format != rowfile.CSV {
 		return nil, nil
 	}
@@ -117,70 +106,4 @@ func (f file) others(ctx context.Context, m query.Moment) ([]string, error) {
 		known[i] = field.Name
 	}
 	return m.Members(ctx, f.Request, known)
-}
-
-// errCut says that an answer ended within its body.
-var errCut = errors.New("the answer was cut off")
-
-// stream answers a question in chunks. An answer that has begun and cannot be ended
-// is errCut: whoever reads it must not take it for whole.
-func (g *Gateway) stream(w http.ResponseWriter, r *http.Request, q question) (status int, err error) {
-	now := g.fresh.of(q.of)
-	tag := ""
-	if now.version != "" {
-		tag = tagOf([]byte(strings.Join([]string{r.URL.EscapedPath(), r.URL.RawQuery, now.version}, "\x00")))
-	}
-	if has := matching(r, tag); has != "" && tag != "" {
-		g.metrics.spares.Add(1)
-		return g.notModified(w, now, has), nil
-	}
-	if r.Method == http.MethodHead {
-		g.begin(w.Header(), q, now, tag)
-		return http.StatusOK, nil
-	}
-	queued, cancel := context.WithTimeout(r.Context(), g.cfg.Timeout)
-	defer cancel()
-	leave, err := g.places.enter(queued, q.class)
-	if err != nil {
-		return 0, err
-	}
-	defer leave()
-	ctx, cancel := context.WithTimeout(r.Context(), exportWithin)
-	defer cancel()
-	out := &chunks{w: w, within: g.sendWithin, begin: func() { g.begin(w.Header(), q, now, tag) }}
-	err = q.file.send(ctx, out)
-	if err != nil && out.begun {
-		g.log.WarnContext(r.Context(), "an answer was cut off", "request", w.Header().Get(requestID), "path", r.URL.Path, "err", err)
-		return statusClientClosed, errCut
-	}
-	return http.StatusOK, err
-}
-
-// begin sets the header of a file.
-func (g *Gateway) begin(h http.Header, q question, now state, tag string) {
-	q.file.setHeader(h)
-	g.setFreshness(h, now, tag)
-	if tag == "" {
-		h.Del("ETag")
-	}
-}
-
-// chunks writes an answer, each chunk within a time.
-type chunks struct {
-	w      http.ResponseWriter
-	within time.Duration
-	begin  func() // sets the header
-	begun  bool
-}
-
-// Write writes a chunk. Until the first, the answer can still be an error.
-func (c *chunks) Write(p []byte) (int, error) {
-	if !c.begun {
-		c.begun = true
-		c.begin()
-	}
-	if err := http.NewResponseController(c.w).SetWriteDeadline(time.Now().Add(c.within)); err != nil {
-		return 0, fmt.Errorf("bound the time of a chunk: %w", err)
-	}
-	return c.w.Write(p)
 }

@@ -104,6 +104,9 @@ func (g *Gateway) routes() http.Handler {
 	api := http.NewServeMux()
 	for _, rt := range apiRoutes() {
 		api.Handle(apiRoot+rt.path, g.serve(apiDialect, g.endpoint(rt)))
+		for _, form := range rt.forms() {
+			api.Handle(apiRoot+rt.path+"."+form, g.serve(apiDialect, g.formed(rt, form)))
+		}
 	}
 	api.Handle(apiRoot+"/openapi.json", g.serve(apiDialect, g.askOpenAPI))
 	api.Handle(exportRoot+"{file}", g.serve(apiDialect, g.askExport))

@@ -36,7 +36,15 @@ func (g *Gateway) openAPI(base string) object {
 }
 
 // allRoutes are the routes of the own API, with those that have handlers of their own.
-func allRoutes() []route { return append(apiRoutes(), streamedRoutes...) }
+func allRoutes() (all []route) {
+	for _, rt := range apiRoutes() {
+		if rt.result != nil {
+			all = append(all, rt)
+		}
+		all = append(all, formRoutes(rt)...)
+	}
+	return append(all, streamedRoutes...)
+}
 
 // streamedRoutes describe what is not answered as a whole.
 var streamedRoutes = []route{

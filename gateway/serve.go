@@ -15,7 +15,7 @@ type question struct {
 	class  class
 	of     []string // the entities that the answer is of
 	answer func(context.Context) (answer, error)
-	file   *file // an answer in chunks, instead of answer; nil: there is none
+	file   file // instead of answer; nil: there is none
 }
 
 // answer is a whole answer.

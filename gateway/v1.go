@@ -36,6 +36,8 @@ type route struct {
 	result reflect.Type // of the JSON
 	media  []string     // what it is instead of JSON; nil: it is JSON
 	read   func(context.Context, *query.Reader, input) (result any, next string, err error)
+	item   reflect.Type // of a list, which is then served as a file too; nil: it is none
+	feed   *feed        // of the changes of what it is of; nil: there is none
 }
 
 // param is a parameter of a path or a query.
@@ -190,6 +192,12 @@ type list[T any] struct {
 // endpoint returns the endpoint of a route.
 func (g *Gateway) endpoint(rt route) endpoint {
 	return func(r *http.Request) (question, error) {
+		if last := rt.lastParam(); rt.feed != nil && last != "" {
+			if value, ok := strings.CutSuffix(r.PathValue(last), "."+atomForm); ok {
+				r.SetPathValue(last, value)
+				return g.askFeed(r, rt)
+			}
+		}
 		q := question{route: apiRoot + rt.path, class: rt.class}
 		if !accepts(r, "application/json") {
 			return q, refuse(http.StatusNotAcceptable, "Accept names no format that is served here: ask for application/json")
@@ -211,10 +219,7 @@ func (g *Gateway) endpoint(rt route) endpoint {
 
 // answer reads the copy and writes the result, with the address of the rest.
 func (rt route) answer(ctx context.Context, copy *query.Reader, in input, self string, given url.Values) (answer, error) {
-	result, after, err := rt.read(ctx, copy, in)
-	if errors.Is(err, query.ErrToken) {
-		return answer{}, refuse(http.StatusBadRequest, "after is not of this list: leave it out to begin again")
-	}
+	result, after, err := rt.page(ctx, copy, in)
 	if err != nil {
 		return answer{}, err
 	}
@@ -235,8 +240,28 @@ func (rt route) answer(ctx context.Context, copy *query.Reader, in input, self s
 	return a, nil
 }
 
+// page reads what the route is of.
+func (rt route) page(ctx context.Context, copy *query.Reader, in input) (result any, next string, err error) {
+	result, next, err = rt.read(ctx, copy, in)
+	if errors.Is(err, query.ErrToken) {
+		err = refuse(http.StatusBadRequest, "after is not of this list: leave it out to begin again")
+	}
+	return result, next, err
+}
+
 // page is a list before its address is known.
 type page[T any] struct{ items []T }
+
+// paged is a page of any items.
+type paged interface{ all() []any }
+
+func (p page[T]) all() []any {
+	all := make([]any, len(p.items))
+	for i, item := range p.items {
+		all[i] = item
+	}
+	return all
+}
 
 func (p page[T]) link(next string) any {
 	l := list[T]{Items: p.items}

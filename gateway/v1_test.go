@@ -42,13 +42,15 @@ VALUES ('Sag', 3, 2, 'update', '{titel}', '{"titel": "a"}', '{"titel": "b"}')`)
 		t.Errorf("%d paths are described, want all", len(paths))
 	}
 	fill := strings.NewReplacer("{id}", "3", "{entity}", "Sag")
-	for _, streamed := range []string{"/v1/changes", "/v1/export/{file}"} {
+	for _, streamed := range []string{"/v1/changes", "/v1/export/{file}", "/v1/cases.{form}", "/v1/meetings.{form}", "/v1/cases/{id}.atom", "/v1/rows/{entity}.atom"} {
 		if paths[streamed] == nil {
 			t.Errorf("%s is not described", streamed)
 		}
 	}
-	delete(paths, "/v1/export/{file}") // a file
 	for path := range paths {
+		if strings.Contains(path, ".{form}") || strings.HasSuffix(path, ".atom") || path == "/v1/export/{file}" {
+			continue // it is no JSON
+		}
 		pointer := "openapi.json#/paths/" + strings.NewReplacer("~", "~0", "/", "~1", "{", "%7B", "}", "%7D").Replace(path) +
 			"/get/responses/200/content/application~1json/schema"
 		schema, err := compiler.Compile(pointer)

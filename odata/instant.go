@@ -8,8 +8,11 @@ import (
 	_ "time/tzdata" // images without zoneinfo need the zone
 )
 
-// denmark returns the zone of the source's clock. It is part of the embedded tzdata, so
-// reading it fails only if ZONEINFO names a broken file.
+// Denmark returns the zone of the source's clock, which its stamps are of.
+func Denmark() *time.Location { return denmark() }
+
+// denmark is part of the embedded tzdata, so reading it fails only if ZONEINFO names a
+// broken file.
 var denmark = sync.OnceValue(func() *time.Location {
 	loc, err := time.LoadLocation("Europe/Copenhagen")
 	if err != nil {
@@ -24,7 +27,7 @@ var instantForms = []string{"2026-11-01T12:00:00Z", "2026-11-01T13:00:00.123+01:
 // instant returns the instant of asof: one of RFC 3339, or the moment at which a date
 // begins in Denmark.
 func (o option) instant() (time.Time, error) {
-	if day, err := time.ParseInLocation(time.DateOnly, o.text, denmark()); err == nil {
+	if day, err := time.ParseInLocation(time.DateOnly, o.text, Denmark()); err == nil {
 		return day.UTC(), nil
 	}
 	// The + of a zone is a blank in a query.

@@ -20,9 +20,9 @@ type Actor struct {
 	Name      *string `json:"name"`
 	ShortName *string `json:"short_name"`
 	Type      *string `json:"type"`
-	Period    *string `json:"period"` // such as 2014-15; a group is another actor in each
-	From      *string `json:"from"`   // Danish wall clock
-	To        *string `json:"to"`
+	Period    *string `json:"period"`                  // such as 2014-15; a group is another actor in each
+	From      *string `json:"from" edm:"Edm.DateTime"` // Danish wall clock
+	To        *string `json:"to" edm:"Edm.DateTime"`
 }
 
 // ActorDetail is an actor with what belongs to it.

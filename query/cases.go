@@ -25,8 +25,8 @@ type Case struct {
 	Title   *string `json:"title"`
 	Type    *string `json:"type"`
 	Status  *string `json:"status"`
-	Period  *string `json:"period"`  // such as 2014-15
-	Updated *string `json:"updated"` // the source's stamp: Danish wall clock
+	Period  *string `json:"period"`                     // such as 2014-15
+	Updated *string `json:"updated" edm:"Edm.DateTime"` // the source's stamp: Danish wall clock
 }
 
 // CaseDetail is a case with what belongs to it.

@@ -19,7 +19,7 @@ type DocumentFilter struct {
 // Document is a Dokument.
 type Document struct {
 	ID       int64   `json:"id"`
-	Date     *string `json:"date"` // Danish wall clock
+	Date     *string `json:"date" edm:"Edm.DateTime"` // Danish wall clock
 	Title    *string `json:"title"`
 	Type     *string `json:"type"`
 	Category *string `json:"category"`

@@ -20,13 +20,15 @@ type MeetingFilter struct {
 // Meeting is a Møde.
 type Meeting struct {
 	ID     int64   `json:"id"`
-	Date   *string `json:"date"` // Danish wall clock, such as 2026-01-31T10:00:00
+	Date   *string `json:"date" edm:"Edm.DateTime"` // Danish wall clock, such as 2026-01-31T10:00:00
 	Title  *string `json:"title"`
 	Number *string `json:"number"`
 	Type   *string `json:"type"`
 	Status *string `json:"status"`
 	Period *string `json:"period"` // such as 2014-15
 	Room   *string `json:"room"`
+
+	Updated *string `json:"updated" edm:"Edm.DateTime"` // the source's stamp: Danish wall clock
 }
 
 // MeetingDetail is a meeting with its agenda.
@@ -58,7 +60,7 @@ type Attendee struct {
 }
 
 const (
-	meetingColumns = `m.id, to_json(m.dato) #>> '{}', m.titel, m.nummer, k.type, u.status, o.titel, m.lokale`
+	meetingColumns = `m.id, to_json(m.dato) #>> '{}', m.titel, m.nummer, k.type, u.status, o.titel, m.lokale, to_json(m.opdateringsdato) #>> '{}'`
 	meetingTables  = `parliament.moede m
 LEFT JOIN parliament.moedetype k ON k.id = m.typeid
 LEFT JOIN parliament.moedestatus u ON u.id = m.statusid

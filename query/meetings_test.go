@@ -15,6 +15,7 @@ func (m memory) meeting(f fields) query.Meeting {
 	return query.Meeting{
 		ID: f.id(), Date: f.clock("dato"), Title: f.text("titel"), Number: f.text("nummer"), Type: m.word("Mødetype", "type", f, "typeid"),
 		Status: m.word("Mødestatus", "status", f, "statusid"), Period: m.word("Periode", "titel", f, "periodeid"), Room: f.text("lokale"),
+		Updated: f.clock("opdateringsdato"),
 	}
 }
 

@@ -10,7 +10,10 @@ import (
 )
 
 // Moment is the copy at one moment: what is read through it agrees.
-type Moment struct{ tx pgx.Tx }
+type Moment struct {
+	tx     pgx.Tx
+	reader *Reader
+}
 
 // A reader of rows takes as much time as it needs.
 var momentOptions = pgx.TxOptions{
@@ -25,13 +28,17 @@ func (r *Reader) Moment(ctx context.Context, work func(Moment) error) error {
 		// is not looked at meanwhile, and not a timeout of the server, which waits in a write.
 		conn := tx.Conn().PgConn().Conn()
 		defer context.AfterFunc(ctx, func() { _ = conn.Close() })()
-		return work(Moment{tx})
+		return work(Moment{tx, &Reader{pool: r.pool, held: r.held, tx: tx}})
 	})
 	if err != nil && ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
 	return meaning(err)
 }
+
+// Reader returns a Reader whose questions are answered from the moment, one after the other.
+// After an error, nothing more can be read through the Moment.
+func (m Moment) Reader() *Reader { return m.reader }
 
 // Each calls do with each row of a request, by id, as the text of its jsonb, which do may
 // read until it returns. It leaves aside the order, the page and the shape that the request

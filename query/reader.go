@@ -19,12 +19,13 @@ import (
 // Reader answers requests from the copy. It is safe for concurrent use.
 type Reader struct {
 	pool *pgxpool.Pool
-	held int // how many bytes an answer to a request of rows may hold
+	held int    // how many bytes an answer to a request of rows may hold
+	tx   pgx.Tx // of a Moment; nil: each question is answered from a moment of its own
 }
 
 // NewReader returns a Reader on a pool, which stays the caller's to close. The pool's
 // statement_timeout bounds each statement.
-func NewReader(pool *pgxpool.Pool) *Reader { return &Reader{pool, maxHeld} }
+func NewReader(pool *pgxpool.Pool) *Reader { return &Reader{pool: pool, held: maxHeld} }
 
 // Errors of requests that are well-formed.
 var (
@@ -97,6 +98,9 @@ func (r *Reader) Count(ctx context.Context, request *odata.Request) (n int64, er
 
 // snapshot does work on the rows of one moment.
 func (r *Reader) snapshot(ctx context.Context, work func(pgx.Tx) error) error {
+	if r.tx != nil {
+		return meaning(work(r.tx))
+	}
 	return meaning(pgx.BeginTxFunc(ctx, r.pool, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}, work))
 }
 

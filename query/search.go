@@ -17,9 +17,9 @@ type SearchFilter struct {
 type Hit struct {
 	Type  string  `json:"type"` // "actor", "case" or "document"
 	ID    int64   `json:"id"`
-	Title *string `json:"title"` // of an actor the name
-	Label *string `json:"label"` // the short name of an actor, the number of a case
-	Date  *string `json:"date"`  // of a document: Danish wall clock
+	Title *string `json:"title"`                   // of an actor the name
+	Label *string `json:"label"`                   // the short name of an actor, the number of a case
+	Date  *string `json:"date" edm:"Edm.DateTime"` // of a document: Danish wall clock
 }
 
 // A hit's place is that of its type; within one it is found by id.
@@ -33,9 +33,6 @@ const (
 // cases, then documents, of each the one that the source entered last first. There is no
 // index of words: the session's statement_timeout bounds it.
 func (r *Reader) Search(ctx context.Context, f SearchFilter, after string, limit int) (List[Hit], error) {
-	if strings.TrimSpace(f.Q) == "" {
-		return List[Hit]{}, &FilterError{Parameter: "q", Value: f.Q, Want: "a word to search for"}
-	}
 	return readList[Hit](ctx, r, &listing{
 		name: "search", columns: "h.type, h.id, h.title, h.label, to_json(h.date) #>> '{}'",
 		keys: []sortKey{{expr: "h.place", raw: cast("h.place", "text"), typ: "bigint", desc: true}, highest("h.id")},
@@ -44,6 +41,9 @@ func (r *Reader) Search(ctx context.Context, f SearchFilter, after string, limit
 
 // narrow says where the list searches, and for what.
 func (f SearchFilter) narrow(_ context.Context, _ pgx.Tx, l *listing) error {
+	if strings.TrimSpace(f.Q) == "" {
+		return &FilterError{Parameter: "q", Value: f.Q, Want: "a word to search for"}
+	}
 	var parts []string
 	for _, of := range []struct {
 		typ, found string

@@ -15,9 +15,13 @@ var touched = map[string]string{
 	"meetings":  "Møde Mødetype Mødestatus Periode MødeAktør",
 	"meeting":   "Møde Mødetype Mødestatus Periode MødeAktør Aktør Dagsordenspunkt DagsordenspunktSag DagsordenspunktDokument Sag Dokument Dokumenttype Afstemning Afstemningstype Sagstrin",
 	"search":    "Aktør Sag Dokument",
+
+	"case changes":  "Sag Sagstrin SagAktør Aktør SagDokument Dokument Afstemning",
+	"actor changes": "Aktør AktørAktør SagAktør Sag DokumentAktør Dokument MødeAktør Møde Stemme Afstemning Sagstrin",
 }
 
 // Touched returns the entities that a composed read reads: of a list ("votes") with any
-// filter, or of one row ("vote"). An answer is as complete as the least complete of them,
+// filter, of one row ("vote"), or of the changes of a row and what belongs to it ("case
+// changes"). An answer is as complete as the least complete of them,
 // and changes only if one of them does. It is empty for what is no noun.
 func Touched(noun string) []string { return strings.Fields(touched[noun]) }

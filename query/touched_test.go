@@ -87,11 +87,13 @@ func TestTouchedNamesWhatIsRead(t *testing.T) {
 		v.want(t, noun)
 	}
 	for noun, read := range map[string]func() error{
-		"vote":     func() error { _, err := traced.reader.Vote(t.Context(), m["Afstemning"][0].id()); return err },
-		"case":     func() error { _, err := traced.reader.Case(t.Context(), m["Sag"][0].id()); return err },
-		"actor":    func() error { _, err := traced.reader.Actor(t.Context(), m["Aktør"][0].id(), 1); return err },
-		"document": func() error { _, err := traced.reader.Document(t.Context(), m["Dokument"][0].id()); return err },
-		"meeting":  func() error { _, err := traced.reader.Meeting(t.Context(), m["Møde"][0].id()); return err },
+		"vote":          func() error { _, err := traced.reader.Vote(t.Context(), m["Afstemning"][0].id()); return err },
+		"case":          func() error { _, err := traced.reader.Case(t.Context(), m["Sag"][0].id()); return err },
+		"actor":         func() error { _, err := traced.reader.Actor(t.Context(), m["Aktør"][0].id(), 1); return err },
+		"document":      func() error { _, err := traced.reader.Document(t.Context(), m["Dokument"][0].id()); return err },
+		"case changes":  func() error { _, err := traced.reader.ChangesOfCase(t.Context(), m["Sag"][0].id(), 1); return err },
+		"actor changes": func() error { _, err := traced.reader.ChangesOfActor(t.Context(), m["Aktør"][0].id(), 1); return err },
+		"meeting":       func() error { _, err := traced.reader.Meeting(t.Context(), m["Møde"][0].id()); return err },
 	} {
 		if err := read(); err != nil {
 			t.Fatalf("%s: %v", noun, err)

@@ -23,7 +23,7 @@ type VoteFilter struct {
 // Vote is an Afstemning.
 type Vote struct {
 	ID         int64    `json:"id"`
-	Date       *string  `json:"date"` // of the meeting: Danish wall clock, such as 2026-01-31T10:00:00
+	Date       *string  `json:"date" edm:"Edm.DateTime"` // of the meeting: Danish wall clock, such as 2026-01-31T10:00:00
 	Type       *string  `json:"type"`
 	Passed     *bool    `json:"passed"`
 	Conclusion *string  `json:"conclusion"`

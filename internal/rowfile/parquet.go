@@ -94,6 +94,8 @@ func columnOf(edm string) (parquet.Node, fit) {
 		return parquet.Int(16), func(v jsontext.Value) (parquet.Value, bool) { return integer(v, 16) }
 	case "Edm.Int32":
 		return parquet.Int(32), func(v jsontext.Value) (parquet.Value, bool) { return integer(v, 32) }
+	case "Edm.Int64":
+		return parquet.Int(64), long
 	case "Edm.Boolean":
 		return parquet.Leaf(parquet.BooleanType), boolean
 	case "Edm.DateTime":
@@ -105,6 +107,11 @@ func columnOf(edm string) (parquet.Node, fit) {
 func integer(v jsontext.Value, bits int) (parquet.Value, bool) {
 	n, err := strconv.ParseInt(string(v), 10, bits)
 	return parquet.Int32Value(int32(n)), err == nil //nolint:gosec // bits are 32 at most
+}
+
+func long(v jsontext.Value) (parquet.Value, bool) {
+	n, err := strconv.ParseInt(string(v), 10, 64)
+	return parquet.Int64Value(n), err == nil
 }
 
 func boolean(v jsontext.Value) (parquet.Value, bool) {

@@ -39,7 +39,7 @@ func ofThePast() []mutant {
 		},
 		{
 			rule: "a date begins at midnight in Denmark", file: "odata/instant.go",
-			old: "time.ParseInLocation(time.DateOnly, o.text, denmark())", new: "time.ParseInLocation(time.DateOnly, o.text, time.UTC)",
+			old: "time.ParseInLocation(time.DateOnly, o.text, Denmark())", new: "time.ParseInLocation(time.DateOnly, o.text, time.UTC)",
 			pkg: "./odata", tests: "TestInstantsAreRead",
 		},
 	}...)

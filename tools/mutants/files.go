@@ -78,12 +78,12 @@ func ofSentFiles() []mutant {
 			pkg: "./gateway", tests: "TestAFileThatCannotBeEndedIsCutOff",
 		},
 		{
-			rule: "a reader of a file that stops is cut off", file: "gateway/export.go",
+			rule: "a reader of a file that stops is cut off", file: "gateway/stream.go",
 			old: "time.Now().Add(c.within)", new: "time.Now().Add(c.within + time.Hour)",
 			pkg: "./gateway", tests: "TestAReaderThatStopsIsCutOff",
 		},
 		{
-			rule: "a file's tag changes with the copy", file: "gateway/export.go",
+			rule: "a file's tag changes with the copy", file: "gateway/stream.go",
 			old: "r.URL.RawQuery, now.version}", new: "r.URL.RawQuery}",
 			pkg: "./gateway", tests: "TestAnUnchangedFileCostsNoQuery",
 		},

@@ -22,5 +22,5 @@ func mutants() []mutant {
 		ofHostileAnswers(), ofHostileRecords(), ofTheGateway(), ofAnswers(),
 		ofTheCursors(), ofOldCursors(),
 		ofTheFiles(), ofTheHub(),
-		ofTheDumps(), ofSentFiles())
+		ofTheDumps(), ofSentFiles(), ofTheForms())
 }
