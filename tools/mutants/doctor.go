@@ -38,7 +38,7 @@ func ofThePrograms() []mutant {
 	return []mutant{
 		{
 			rule: "offsets are read before the topics' ends", file: "internal/doctor/topics.go",
-			old: "\told, err := kadm.NewClient(cl)", new: "\toffsets, _ = cache.New(pool, cfg.Group, cache.Config{}, log).Positions(ctx)\n\told, err := kadm.NewClient(cl)",
+			old: offsetsFirst + endsThen, new: endsThen + offsetsFirst,
 			pkg: "./internal/doctor", tests: "TestWhoWorksMeanwhileIsNoTrouble",
 		},
 		named("doctor names a watermark in the future",
@@ -50,3 +50,17 @@ func ofThePrograms() []mutant {
 		named("doctor names dead letters", "if len(open) == 0 {", "if len(open) >= 0 {", "dead_letters"),
 	}
 }
+
+// The two readings of doctor, in their order.
+const (
+	offsetsFirst = `	offsets, err := cache.New(pool, cfg.Group, cache.Config{}, log).Positions(ctx)
+	if err != nil {
+		return notCompared(err)
+	}
+`
+	endsThen = `	states, found, err := cfg.ledger(ctx, checkpoint.New(pool), stream.NewTopics(cl, cfg.Kafka, log), all)
+	if err != nil || len(states) == 0 {
+		return append(found, notCompared(err)...)
+	}
+`
+)

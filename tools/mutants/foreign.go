@@ -128,7 +128,7 @@ func ofForeignPages() []mutant {
 		},
 		{
 			rule: "a set within the limit may fall to less than a page", file: "capture/vanished.go",
-			old: "collapsed := !few && live", new: "collapsed := live",
+			old: "agreed := few ||", new: "agreed := few && read > schema.PageSize ||",
 			pkg: "./capture", tests: "TestASetMayFallToLessThanAPage",
 		},
 		{
@@ -143,7 +143,7 @@ func ofForeignPages() []mutant {
 		},
 		{
 			rule: "the largest record limit has dead letters of the same", file: "stream/topics.go",
-			old: "return min(limit+deadLetterRoom, math.MaxInt32)", new: "return limit + deadLetterRoom",
+			old: "return min(limit+deadLetterRoom, math.MaxInt32)", new: "return max(limit+deadLetterRoom, math.MinInt32)",
 			pkg: "./stream", tests: "TestTheLargestRecordLimitIsTaken",
 		},
 	}
