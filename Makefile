@@ -91,7 +91,7 @@ corpus: postgres ## compare the answers to the query forms of real programs, dir
 
 SOAK ?= 1h
 .PHONY: soak
-soak: postgres ## let a simulated parliament work for SOAK (1h), kill what follows it every 20 s, and verify
+soak: postgres ## let a simulated parliament work for SOAK (1h), kill or freeze what follows it every 20 s, and verify
 	ODASTREAM_SOAK=$(SOAK) $(GO) run ./internal/test/testenv -- $(GO) test -count=1 -timeout 4h -v -run 'TestSoak$$' ./internal/test/e2e
 
 # Without the race detector, which makes each five times as dear. A sink's history

@@ -8,6 +8,8 @@ import (
 	"math/rand/v2"
 	"os"
 	"strings"
+	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -26,12 +28,13 @@ const (
 	soakLength  = 30 * time.Second
 	soakKillsIn = 20 * time.Second // on average, in a soak of half an hour or more
 	soakKills   = 12               // at least, in a shorter one
+	soakFreezes = 3                // one of so many kills is a freeze instead
 )
 
 // A live parliament spoils one request in a hundred in each of eight ways, and shows one
 // row in twenty late. Two pollers and two sinks follow it through a real Kafka into a
-// real Postgres, and one of the four is killed every 20 seconds. In the end nothing is
-// missing, extra or different.
+// real Postgres, and every 20 seconds one of the four is killed, or is stopped for longer
+// than a lease. In the end nothing is missing, extra or different.
 //
 //	ODASTREAM_SOAK=1h go test ./internal/test/e2e -run TestSoak -v -timeout 2h
 //	ODASTREAM_SOAK=5m ODASTREAM_SEED=17 go test ./internal/test/e2e -run TestSoak -v
@@ -39,7 +42,7 @@ func TestSoak(t *testing.T) {
 	t.Parallel()
 	length, seed := soakSettings(t)
 	s := newSoak(t, length, seed)
-	t.Logf("seed %d, %s, a kill every %s on average", seed, length, s.killEvery)
+	t.Logf("seed %d, %s, a kill or a freeze every %s on average", seed, length, s.killEvery)
 	t.Cleanup(func() {
 		if t.Failed() {
 			t.Logf("%s=%d %s=%s replays it", checker.EnvSeed, seed, envSoak, length)
@@ -50,8 +53,8 @@ func TestSoak(t *testing.T) {
 	s.work()
 	s.awaitConsistent()
 	t.Log(s.summary())
-	if len(s.kills) == 0 {
-		t.Error("nothing was killed: the test shows nothing")
+	if len(s.kills) == 0 || len(s.freezes) == 0 {
+		t.Error("nothing was killed, or nothing was frozen: the test shows nothing")
 	}
 	s.verify()
 	s.checkCopy()
@@ -82,10 +85,13 @@ type soak struct {
 	seed      uint64
 	length    time.Duration
 	killEvery time.Duration
+	strikes   int
 	timeout   time.Duration // of a request; a stalled answer takes longer
 	processes []*soakProcess
 	kills     map[string]int
-	ended     time.Time // when the parliament's last event had happened
+	freezes   map[string]int
+	frozen    sync.WaitGroup // the processes that are stopped
+	ended     time.Time      // when the parliament's last event had happened
 }
 
 // soakProcess is one of the four programs; it is started many times.
@@ -102,7 +108,7 @@ func newSoak(t *testing.T, length time.Duration, seed uint64) *soak {
 	t.Helper()
 	brokers := kafkatest.Real(t)
 	s := &soak{
-		rand: rand.New(rand.NewPCG(seed, 0x50a)), seed: seed, length: length, kills: map[string]int{},
+		rand: rand.New(rand.NewPCG(seed, 0x50a)), seed: seed, length: length, kills: map[string]int{}, freezes: map[string]int{},
 		killEvery: min(soakKillsIn, length/soakKills), timeout: machine.AtLeast(3 * time.Second),
 	}
 	s.rig = newRig(t, brokers, odasim.Options{},
@@ -124,6 +130,17 @@ func (s *soak) start() {
 func (s *soak) run(p *soakProcess) {
 	s.t.Helper()
 	p.Process = program.Start(s.t, p.name, s.command(p.name))
+}
+
+// freeze stops a process for longer than a lease lasts. It may be killed meanwhile.
+func (s *soak) freeze(p *soakProcess) {
+	s.freezes[p.name]++
+	frozen, long := p.Process, rigLease+time.Duration(1+s.rand.IntN(6))*time.Second
+	frozen.Signal(syscall.SIGSTOP)
+	s.frozen.Go(func() {
+		<-time.After(long)
+		frozen.Signal(syscall.SIGCONT)
+	})
 }
 
 func (s *soak) kill(p *soakProcess) {
@@ -178,11 +195,22 @@ func (s *soak) work() {
 		case <-report.C:
 			s.t.Logf("after %s: %s", time.Since(began).Round(time.Second), s.summary())
 		case <-kill.C:
-			s.kill(s.processes[s.rand.IntN(len(s.processes))])
+			s.strike(s.processes[s.rand.IntN(len(s.processes))])
 		}
 		kill.Stop()
 	}
 	<-worked
+	s.frozen.Wait()
+}
+
+// strike kills a process, or freezes it every few times, the first time included.
+func (s *soak) strike(p *soakProcess) {
+	s.t.Helper()
+	if s.strikes++; s.strikes%soakFreezes == 1 {
+		s.freeze(p)
+		return
+	}
+	s.kill(p)
 }
 
 // awaitConsistent waits until each entity has had a scan that began after the last late row
@@ -213,7 +241,7 @@ func (s *soak) consistent() (entities int64) {
 }
 
 func (s *soak) summary() string {
-	return fmt.Sprintf("kills %v, %d requests, faults %+v, %d records, %d rows, %d dead letters", s.kills, s.sim.Requests(), s.sim.FaultCounts(),
+	return fmt.Sprintf("kills %v, freezes %v, %d requests, faults %+v, %d records, %d rows, %d dead letters", s.kills, s.freezes, s.sim.Requests(), s.sim.FaultCounts(),
 		s.acknowledged(), s.number(`SELECT count(*) FROM parliamentary_data`), s.number(`SELECT count(*) FROM dead_letters`))
 }
 

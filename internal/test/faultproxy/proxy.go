@@ -109,6 +109,13 @@ func (p *Proxy) SilentAfter(n int) <-chan struct{} {
 	return p.tripped
 }
 
+// Silence makes the proxy silent now, for good; what is delayed is swallowed too.
+func (p *Proxy) Silence() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.silent = true
+}
+
 // Sent returns how many bytes clients have sent so far.
 func (p *Proxy) Sent() int {
 	p.mu.Lock()
@@ -186,6 +193,12 @@ func (l late) Write(b []byte) (int, error) {
 	}
 	if delay > 0 {
 		<-time.After(delay)
+		l.p.mu.Lock()
+		silent = l.p.silent
+		l.p.mu.Unlock()
+		if silent {
+			return len(b), nil
+		}
 	}
 	return l.Writer.Write(b)
 }

@@ -174,3 +174,28 @@ func TestTheAnswerToTheLastByteIsSwallowed(t *testing.T) {
 		p.Down()
 	}
 }
+
+func TestSilenceSwallowsWhatIsDelayed(t *testing.T) {
+	t.Parallel()
+	p := faultproxy.New(t, echo(t))
+	c, err := dial(t, p.Addr())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := ask(c, "hello"); err != nil || got != "hello\n" {
+		t.Fatalf("through the proxy came %q, %v", got, err)
+	}
+	p.Delay(300 * time.Millisecond)
+	if _, err := io.WriteString(c, "lost\n"); err != nil {
+		t.Fatal(err)
+	}
+	<-time.After(100 * time.Millisecond)
+	p.Silence()
+	if err := c.SetReadDeadline(time.Now().Add(time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	n, err := c.Read(make([]byte, 9))
+	if timeout, ok := errors.AsType[net.Error](err); !ok || !timeout.Timeout() || n > 0 {
+		t.Errorf("through the silent proxy came %d bytes, %v, want none and no end", n, err)
+	}
+}
