@@ -55,7 +55,7 @@ func (m mutant) hunt(ctx context.Context, root string) (found []string, err erro
 	if err != nil {
 		return nil, err
 	}
-	args := append([]string{"test", "-count=1", "-short", "-overlay", overlay, "-run", m.tests, m.pkg}, m.flags...)
+	args := append([]string{"test", "-count=1", "-short", "-timeout=5m", "-overlay", overlay, "-run", m.tests, m.pkg}, m.flags...)
 	cmd := exec.CommandContext(ctx, "go", args...)
 	cmd.Dir, cmd.Env = root, append(os.Environ(), m.env...)
 	out, err := cmd.CombinedOutput()
@@ -86,7 +86,8 @@ func writeOverlay(dir, file string, broken []byte) (overlay string, err error) {
 	return overlay, os.WriteFile(overlay, text, 0o600)
 }
 
-var failure = regexp.MustCompile(`(?m)^--- FAIL: (\S+)`)
+// failure is the line of a test that failed, or of one that ran when the time was over.
+var failure = regexp.MustCompile(`(?m)^(?:--- FAIL: |\t\t)(Test[^\s/]+)`)
 
 // failed returns the tests that failed, each once, from go test's output. If a program
 // hangs or dies, the panic names its test.

@@ -72,6 +72,14 @@ func TestAMutantIsFoundOnlyByATestThatFails(t *testing.T) {
 	}
 }
 
+func TestATestThatHangsIsNamed(t *testing.T) {
+	t.Parallel()
+	out := "panic: test timed out after 5m0s\n\trunning tests:\n\t\tTestWaits (4m59s)\n\t\tTestOther/sub (3s)\n\ngoroutine 1:\n"
+	if got := failed([]byte(out)); !slices.Equal(got, []string{"TestOther", "TestWaits"}) {
+		t.Errorf("failed = %v, want the tests that ran", got)
+	}
+}
+
 // One that survives or is no mutant hides no other.
 func TestEachMutantIsTried(t *testing.T) {
 	t.Parallel()
