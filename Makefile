@@ -94,6 +94,11 @@ SOAK ?= 1h
 soak: postgres ## let a simulated parliament work for SOAK (1h), kill or freeze what follows it every 20 s, and verify
 	ODASTREAM_SOAK=$(SOAK) $(GO) run ./internal/test/testenv -- $(GO) test -count=1 -timeout 4h -v -run 'TestSoak$$' ./internal/test/e2e
 
+LOCK_HELD ?= 1m
+.PHONY: locks
+locks: postgres ## hold each lock of docs/architecture.md for LOCK_HELD (1m), and see who stands still
+	ODASTREAM_LOCK_HELD=$(LOCK_HELD) $(GO) run ./internal/test/testenv -no-kafka -- $(GO) test -count=1 -timeout 1h -v -run 'TestWhoStandsStillAtALock$$' ./internal/test/e2e
+
 # Without the race detector, which makes each five times as dear. A sink's history
 # takes as long as ten of a poller's. Pollers live in 16 worlds (manyWorlds), each of
 # which draws -rapid.checks histories.
