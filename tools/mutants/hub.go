@@ -33,6 +33,12 @@ func ofTheHub() []mutant {
 			old: "m, err := h.cfg.Decode(rec)", new: "m, err := Decode(rec)",
 			pkg: "./stream", tests: "TestRecordsThatAreNoChangesAreSkipped",
 		},
+	}
+}
+
+// ofAPlace breaks what a reader is told of its place.
+func ofAPlace() []mutant {
+	return []mutant{
 		{
 			rule: "a page says that there is more until the hub has all that the topics hold", file: "stream/hub_changes.go",
 			old: "\tcase r.unfetched():\n\t\tmore = toFetch\n", new: "",

@@ -21,6 +21,6 @@ func mutants() []mutant {
 		ofTheDoctor(), ofThePrograms(), ofTheClocks(), ofThePooler(), ofTheQuery(), ofThePast(), ofTheNouns(),
 		ofHostileAnswers(), ofHostileRecords(), ofTheGateway(), ofAnswers(),
 		ofTheCursors(), ofOldCursors(),
-		ofTheFiles(), ofTheHub(),
+		ofTheFiles(), ofTheHub(), ofAPlace(),
 		ofTheDumps(), ofSentFiles(), ofTheForms())
 }
