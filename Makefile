@@ -94,6 +94,11 @@ SOAK ?= 1h
 soak: postgres ## let a simulated parliament work for SOAK (1h), kill or freeze what follows it every 20 s, and verify
 	ODASTREAM_SOAK=$(SOAK) $(GO) run ./internal/test/testenv -- $(GO) test -count=1 -timeout 4h -v -run 'TestSoak$$' ./internal/test/e2e
 
+SUBSCRIBE ?= 10m
+.PHONY: subscribers
+subscribers: postgres ## let a thousand subscribers follow fifty changes a second for SUBSCRIBE (10m), with reconnects
+	ODASTREAM_SUBSCRIBE=$(SUBSCRIBE) $(GO) run ./internal/test/testenv -no-kafka -- $(GO) test -count=1 -timeout 2h -v -run 'TestManySubscribersHaveEveryChange$$' ./gateway
+
 LOCK_HELD ?= 1m
 .PHONY: locks
 locks: postgres ## hold each lock of docs/architecture.md for LOCK_HELD (1m), and see who stands still

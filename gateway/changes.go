@@ -226,7 +226,7 @@ func (c *changes) stream(w http.ResponseWriter, r *http.Request, req changesRequ
 	h.Set("Cache-Control", "no-store")
 	h.Set("X-Accel-Buffering", "no") // nginx would keep events back
 	s := eventWriter{w: w, control: http.NewResponseController(w), within: c.within}
-	if err := s.send([]byte(": changes follow\n\n")); err != nil || r.Method == http.MethodHead {
+	if err := s.send(place("changes follow", req.after)); err != nil || r.Method == http.MethodHead {
 		return
 	}
 	for at := req.after; ; {
@@ -281,7 +281,7 @@ func (s eventWriter) send(text []byte) error {
 // that is cut off before it has read that one gets the others again.
 func events(page stream.Page) []byte {
 	if len(page.Changes) == 0 {
-		return []byte(":\n\n")
+		return place("", page.Next)
 	}
 	var out, data []byte
 	for i, change := range page.Changes {
@@ -293,6 +293,12 @@ func events(page stream.Page) []byte {
 		out = event(out, changeEvent, id, data)
 	}
 	return out
+}
+
+// place is no event: it tells a client the cursor to go on from. One that is cut off before
+// its first event would otherwise begin anew, and miss what comes meanwhile.
+func place(comment string, at stream.Cursor) []byte {
+	return []byte(": " + comment + "\nid: " + at.String() + "\n\n")
 }
 
 // event appends an event. Line breaks in data are white space between members: a JSON

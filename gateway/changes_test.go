@@ -179,8 +179,8 @@ func TestChangesRefuse(t *testing.T) {
 	}
 }
 
-// readEvents reads events from a stream until n of them have an event's name; comments are
-// left out.
+// readEvents reads events from a stream until n of them have an event's name; comments and
+// bare places are left out.
 func readEvents(t *testing.T, from *bufio.Reader, n int) (events []string) {
 	t.Helper()
 	var lines []string
@@ -190,8 +190,10 @@ func readEvents(t *testing.T, from *bufio.Reader, n int) (events []string) {
 			t.Fatalf("read events after %q: %v", events, err)
 		}
 		switch line = strings.TrimSuffix(line, "\n"); {
-		case line == "" && len(lines) > 0:
+		case line == "" && strings.Contains(strings.Join(lines, "\n"), "event: "):
 			events, lines = append(events, strings.Join(lines, "\n")), nil
+		case line == "":
+			lines = nil
 		case line != "" && !strings.HasPrefix(line, ":"):
 			lines = append(lines, line)
 		}
@@ -242,6 +244,38 @@ func TestEventsGoOnAtTheLastEventID(t *testing.T) {
 				t.Errorf("event %d of stream %d =\n%s\nwant:\n%s", j, i, data, want)
 			}
 		}
+	}
+}
+
+// A client that is cut off before its first event goes on where it began: it knows the
+// place from the beginning.
+func TestAnEventStreamBeginsWithItsPlace(t *testing.T) {
+	t.Parallel()
+	r := newTopicsRig(t, "Sag")
+	r.publish(t, changeOf("Sag", 1, 10, schema.Update))
+	machine.Until(t, "the hub to have the change", func() bool {
+		_, page := r.ask(t, "after=start")
+		return strings.Contains(page, `"seq":10`)
+	})
+	res, first := r.open(t, "")
+	var id string
+	for id == "" {
+		line, err := first.ReadString('\n')
+		if err != nil {
+			t.Fatal(err)
+		}
+		id, _ = strings.CutPrefix(strings.TrimSpace(line), "id: ")
+		if !strings.HasPrefix(line, "id: ") {
+			id = ""
+		}
+	}
+	if err := res.Body.Close(); err != nil {
+		t.Fatal(err)
+	}
+	r.publish(t, changeOf("Sag", 1, 20, schema.Update))
+	_, second := r.open(t, "", "Last-Event-ID", id)
+	if got := readEvents(t, second, 1); !strings.Contains(got[0], `"seq":20`) {
+		t.Errorf("the first event after the place is %q, want the change that came meanwhile", got[0])
 	}
 }
 
