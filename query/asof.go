@@ -12,9 +12,15 @@ import (
 	"odastream/odata"
 )
 
-// view is what a transaction reads: the rows as they are, or as they were.
+// statements runs the statements of a view: in a transaction, or each on its own.
+type statements interface {
+	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
+	QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
+}
+
+// view is the rows of one moment: as they are, or as they were.
 type view struct {
-	tx   pgx.Tx
+	tx   statements
 	asOf *time.Time // nil: as they are
 	left *budget    // of the answer; nil: it is not held in memory
 }

@@ -299,3 +299,35 @@ func TestAnExpressionWithoutAValueIsNamed(t *testing.T) {
 		t.Errorf("Rows gives %v, want ErrNoValue", err)
 	}
 }
+
+// A request that one statement answers is one round trip. All statements of another are of
+// one moment.
+func TestOneStatementNeedsNoTransaction(t *testing.T) {
+	t.Parallel()
+	p := simulated(t, 0.05)
+	reader, s := p.counted(t)
+	for path, want := range map[string][2]int64{ // statements, and those of transactions
+		"Sag(3)": {1, 0}, "Sag(3)/titel": {1, 0}, "Sag?$filter=typeid gt 1&$top=5": {1, 0}, "Sag/$count": {1, 0},
+		"Sag(3)?$expand=Sagstrin": {2, 2}, "Sag?$expand=Sagstrin": {2, 2}, "Sag?$inlinecount=allpages": {2, 2}, "Sag(3)/Sagstrin": {2, 2},
+		"Sag(3)?asof=2100-01-01T00:00:00Z": {2, 2},
+	} {
+		path, query, _ := strings.Cut(path, "?")
+		request, err := p.model.Parse(path, query)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.n.Store(0)
+		s.bracket.Store(0)
+		switch request.Kind {
+		case odata.Count:
+			_, err = reader.Count(t.Context(), request)
+		case odata.Rows:
+			_, err = reader.Rows(t.Context(), request, 100)
+		default:
+			_, err = reader.Row(t.Context(), request)
+		}
+		if got := [2]int64{s.n.Load(), s.bracket.Load()}; err != nil || got != want {
+			t.Errorf("%s?%s: %v statements and brackets, %v, want %v", path, query, got, err, want)
+		}
+	}
+}

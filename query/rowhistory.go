@@ -32,11 +32,7 @@ func (r *Reader) RowOf(ctx context.Context, entity string, id int64, at *time.Ti
 		return nil, err
 	}
 	var data []byte
-	err = r.snapshot(ctx, func(tx pgx.Tx) error {
-		v := view{tx: tx, asOf: at}
-		if err := v.check(ctx); err != nil {
-			return err
-		}
+	err = r.view(ctx, &odata.Request{AsOf: at}, func(v view) error {
 		data, err = v.row(ctx, e.Name, id)
 		return err
 	})

@@ -52,12 +52,17 @@ func pages[T any](t *testing.T, limit int, read func(after string, limit int) (q
 	}
 }
 
-// statements counts the statements of a pool, transactions' own left aside.
-type statements struct{ n atomic.Int64 }
+// statements counts the statements of a pool.
+type statements struct {
+	n       atomic.Int64 // without those of transactions
+	bracket atomic.Int64 // those of transactions
+}
 
 func (s *statements) TraceQueryStart(ctx context.Context, _ *pgx.Conn, q pgx.TraceQueryStartData) context.Context {
 	if sql := strings.ToLower(q.SQL); !strings.HasPrefix(sql, "begin") && !strings.HasPrefix(sql, "commit") {
 		s.n.Add(1)
+	} else {
+		s.bracket.Add(1)
 	}
 	return ctx
 }

@@ -40,6 +40,16 @@ func ofTheHub() []mutant {
 func ofAPlace() []mutant {
 	return []mutant{
 		{
+			rule: "an event stream begins with its place", file: "gateway/changes.go",
+			old: "place(\"changes follow\", req.after)", new: "place(\"changes follow\", stream.Cursor{})",
+			pkg: "./gateway", tests: "TestAnEventStreamBeginsWithItsPlace",
+		},
+		{
+			rule: "all statements of an answer are of one moment", file: "query/reader.go",
+			old: "return request.AsOf == nil && len(request.Links) == 0", new: "return true || request.AsOf == nil && len(request.Links) == 0",
+			pkg: "./query", tests: "TestOneStatementNeedsNoTransaction",
+		},
+		{
 			rule: "a page says that there is more until the hub has all that the topics hold", file: "stream/hub_changes.go",
 			old: "\tcase r.unfetched():\n\t\tmore = toFetch\n", new: "",
 			pkg: "./stream", tests: "TestAPageSaysThatThereIsMoreThanTheHubHas",

@@ -127,7 +127,7 @@ func ofRowHistory() []mutant {
 	return []mutant{
 		{
 			rule: "a row of the past is not the present one", file: "query/rowhistory.go",
-			old: "v := view{tx: tx, asOf: at}", new: "v := view{tx: tx}",
+			old: "&odata.Request{AsOf: at}", new: "&odata.Request{}",
 			pkg: "./query", tests: "TestARowIsWhatItIsOrWas",
 		},
 		{
