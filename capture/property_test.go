@@ -220,7 +220,7 @@ func (p plan) peaceful() bool {
 // failing reports whether requests fail by the faults.
 func (p plan) failing() bool {
 	f := p.faults
-	return f.ErrorRate+f.ForeignRate > 0
+	return f.ErrorRate+f.ForeignRate+f.BombRate+f.RedirectRate > 0
 }
 
 func (h *history) plan() plan {

@@ -104,7 +104,7 @@ func (h *history) drawFaults() odasim.Faults {
 	if rapid.Bool().Draw(h.rt, "hostile") {
 		h.tell("the source is hostile")
 		h.seen.blind = true
-		return odasim.Faults{Seed: seed, EmptyRate: 0.2, ForeignRate: 0.03, OversizeRate: 0.2, ShortRate: 0.3}
+		return odasim.Faults{Seed: seed, EmptyRate: 0.2, ForeignRate: 0.03, OversizeRate: 0.2, ShortRate: 0.3, BombRate: 0.01, RedirectRate: 0.02}
 	}
 	h.tell("the source is faulty")
 	return odasim.Faults{Seed: seed, ShortRate: 0.3, DisorderRate: 0.03, UnfilteredRate: 0.03, ErrorRate: 0.01, TruncateRate: 0.01}

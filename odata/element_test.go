@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/url"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -130,5 +131,23 @@ func TestAnElementHasALargestSize(t *testing.T) {
 	got, err := odata.AppendElement(nil, row, r.Entity, r.Shape, 10*most)
 	if err != nil || len(got) < 300*300*len(`{"id":1}`) {
 		t.Errorf("%d bytes, %v", len(got), err)
+	}
+}
+
+// BenchmarkAppendElement writes a row as Postgres stores it.
+func BenchmarkAppendElement(b *testing.B) {
+	request, err := odata.NewModel(schema.Entities()).Parse("Sag", "")
+	if err != nil {
+		b.Fatal(err)
+	}
+	row := odata.Element{Data: []byte(`{"id": 1, "titel": "` + strings.Repeat("Forslag til lov ", 5) + `", "nummer": "L 1", "resume": "` + strings.Repeat("a ", 200) +
+		`", "typeid": 3, "statusid": 2, "periodeid": 3, "titelkort": "kort", "opdateringsdato": "2020-01-01T10:00:00"}`)}
+	b.SetBytes(int64(len(row.Data)))
+	b.ReportAllocs()
+	var dst []byte
+	for b.Loop() {
+		if dst, err = odata.AppendElement(dst[:0], row, request.Entity, request.Shape, 1<<20); err != nil {
+			b.Fatal(err)
+		}
 	}
 }
