@@ -161,8 +161,8 @@ func overview(w io.Writer) {
 	}
 	_ = table.Flush() // to a terminal or a buffer
 	fmt.Fprint(w, `
-odastream COMMAND --help describes a command; odastream version prints the version. The daemons are
-the programs poller and sink; environment variables configure them: poller --help, sink --help.
+odastream COMMAND --help describes a command; odastream version prints the version. The daemons are the programs poller,
+sink and gateway; environment variables configure them: poller --help, sink --help, gateway --help.
 Exit status: 0 done or stopped, 1 fault, 2 bad command line or settings, 130 ended by a second Ctrl-C.
 `)
 }

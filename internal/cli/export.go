@@ -28,7 +28,9 @@ gives the rows as they were; a moment before what HISTORY_KEEP has left is an er
 
 With --out the file is replaced once the last row is written: it is never there in part. A FIFO or a device is written
 directly. While an export runs, Postgres keeps old versions of all rows for it; --within ends one whose reader stalls.
+
 csv: a program that opens the file may take a text that begins with = + - or @ for a formula. The texts are not changed.
+
 --all writes a file of each entity, all as of one moment, and manifest.json: entity, rows, bytes and sha256 of each file, the
 schema, the time up to which the entity was complete, and the moment. A dump that was ended goes on with the same command:
 the files that are as the manifest says are kept, and the others are written as of the manifest's moment. A row whose change

@@ -21,8 +21,9 @@ const rebuildMore = `
 It reads the entity's topic from its start into a temporary table of the database, compares that table with the cache by
 seq and by content, and writes only the differences: missing rows, rows with another content, rows that the topic does not
 have, and missing deletes. It keeps a row that the topic does not have if the poller's ledger says that the topic must have
-it: the topic has lost it, and the poller publishes it again (--delete-lost deletes it). The sink may run at the same time: records that it has not applied yet are left to it. Rows that
-CACHE_TTL removed are not restored. No history is written, since nothing changed at the source.
+it: the topic has lost it, and the poller publishes it again (--delete-lost deletes it). Rows that CACHE_TTL removed are not
+restored. No history is written, since nothing changed at the source. The sink may run at the same time: records that it has
+not applied yet are left to it.
 
 The database needs space for a second copy of the entity's rows while it runs. Set the variables as for the sink
 (KAFKA_BROKERS, DATABASE_URL, SINK_GROUP, CACHE_TTL, …; sink --help), or start "odastream up".
