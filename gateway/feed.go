@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"odastream/query"
+	"odastream/schema"
 )
 
 // atomForm is the ending of an address of changes as a feed.
@@ -105,7 +106,7 @@ func newFeed(base string, self *url.URL, changes []query.Change) atomFeed {
 	f := atomFeed{
 		ID: tagAuthority + path + query, Title: "Folketinget: " + name, Author: "Folketinget",
 		Updated: time.Unix(0, 0).UTC().Format(time.RFC3339), // of a feed without entries
-		Links:   []atomLink{{"self", atomType, base + self.RequestURI()}, {"alternate", "application/json", base + path + query}},
+		Links:   []atomLink{{"self", atomType, base + self.RequestURI()}, {"alternate", "application/json", base + rowsOf(path) + query}},
 	}
 	for _, p := range slices.Sorted(maps.Keys(filters)) {
 		f.Title += fmt.Sprintf(", %s %s", p, filters.Get(p))
@@ -117,6 +118,21 @@ func newFeed(base string, self *url.URL, changes []query.Change) atomFeed {
 		}
 	}
 	return f
+}
+
+// rowsOf returns the address of what the feed at an address is of: the rows of an entity
+// are under /api, under its own name alone.
+func rowsOf(path string) string {
+	name, ok := strings.CutPrefix(path, apiRoot+"/rows/")
+	if !ok {
+		return path
+	}
+	if plain, err := url.PathUnescape(name); err == nil {
+		if e, err := schema.Lookup(plain); err == nil {
+			name = url.PathEscape(e.Name)
+		}
+	}
+	return mirrorRoot + "/" + name
 }
 
 func newEntry(base string, c query.Change) atomEntry {
