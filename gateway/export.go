@@ -1,7 +1,6 @@
 package gateway
 
 import (
-	"bufio"
 	"context"
 	"fmt"
 	"io"
@@ -75,8 +74,7 @@ func setFileHeader(h http.Header, name string, format rowfile.Format) {
 }
 
 func (f entityFile) send(ctx context.Context, w io.Writer) error {
-	out := bufio.NewWriterSize(w, chunk)
-	err := f.copy.Moment(ctx, func(m query.Moment) error {
+	return sendMoment(ctx, f.copy, w, func(m query.Moment, out io.Writer) error {
 		others, err := f.others(ctx, m)
 		if err != nil {
 			return err
@@ -90,10 +88,6 @@ func (f entityFile) send(ctx context.Context, w io.Writer) error {
 		}
 		return rows.Close()
 	})
-	if err != nil {
-		return err // without the rest of the chunk: the file has no end
-	}
-	return out.Flush()
 }
 
 // others returns the members that a table needs columns for.

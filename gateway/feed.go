@@ -71,10 +71,7 @@ func (g *Gateway) askFeed(r *http.Request, rt route) (question, error) {
 	if err != nil {
 		return q, err
 	}
-	if in.limit > mediumRows || in.get(paramQ.name) != "" {
-		q.class = complexClass
-	}
-	q.of = rt.feed.of(in)
+	q.class, q.of = rt.classOf(in), rt.feed.of(in)
 	q.answer = func(ctx context.Context) (answer, error) {
 		changes, err := rt.feed.read(ctx, g.copy, in)
 		if err != nil {

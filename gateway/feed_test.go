@@ -32,7 +32,7 @@ type atom struct {
 	} `xml:"entry"`
 }
 
-// feed asks for a feed, and holds it to what RFC 4287 demands.
+// feed requests a feed and checks what RFC 4287 requires of it.
 func (r *rig) feed(path string) (f atom) {
 	r.t.Helper()
 	got := r.get(path)

@@ -1,7 +1,6 @@
 package gateway
 
 import (
-	"bufio"
 	"context"
 	"encoding/json"
 	"io"
@@ -54,8 +53,7 @@ func (f listFile) newWriter(w io.Writer) (itemWriter, error) {
 }
 
 func (f listFile) send(ctx context.Context, w io.Writer) error {
-	out := bufio.NewWriterSize(w, chunk)
-	err := f.copy.Moment(ctx, func(m query.Moment) error {
+	return sendMoment(ctx, f.copy, w, func(m query.Moment, out io.Writer) error {
 		items, err := f.newWriter(out)
 		if err != nil {
 			return err
@@ -65,10 +63,6 @@ func (f listFile) send(ctx context.Context, w io.Writer) error {
 		}
 		return items.Close()
 	})
-	if err != nil {
-		return err // without the rest of the chunk: the file has no end
-	}
-	return out.Flush()
 }
 
 // each calls do with each item: of all pages, or as many items as are asked for.

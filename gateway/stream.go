@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -8,6 +9,8 @@ import (
 	"net/http"
 	"strings"
 	"time"
+
+	"odastream/query"
 )
 
 const (
@@ -25,6 +28,15 @@ type file interface {
 	setHeader(h http.Header)
 	// send writes the answer to w. What it has written is only a part if it fails.
 	send(ctx context.Context, w io.Writer) error
+}
+
+// sendMoment sends what work writes of one moment of the copy, in chunks.
+func sendMoment(ctx context.Context, copy *query.Reader, w io.Writer, work func(query.Moment, io.Writer) error) error {
+	out := bufio.NewWriterSize(w, chunk)
+	if err := copy.Moment(ctx, func(m query.Moment) error { return work(m, out) }); err != nil {
+		return err // without the rest of the chunk: the file has no end
+	}
+	return out.Flush()
 }
 
 // errCut says that an answer ended within its body.

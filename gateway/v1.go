@@ -206,15 +206,20 @@ func (g *Gateway) endpoint(rt route) endpoint {
 		if err != nil {
 			return q, err
 		}
-		if in.limit > mediumRows || in.get("q") != "" {
-			q.class = complexClass
-		}
-		q.of = rt.of(in)
+		q.class, q.of = rt.classOf(in), rt.of(in)
 		q.answer = func(ctx context.Context) (answer, error) {
 			return rt.answer(ctx, g.copy, in, g.base(r)+r.URL.EscapedPath(), r.URL.Query())
 		}
 		return q, nil
 	}
+}
+
+// classOf returns the class of a request: many rows and a search for words are complex.
+func (rt route) classOf(in input) class {
+	if in.limit > mediumRows || in.get(paramQ.name) != "" {
+		return complexClass
+	}
+	return rt.class
 }
 
 // answer reads the copy and writes the result, with the address of the rest.

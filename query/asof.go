@@ -50,7 +50,7 @@ func (v view) row(ctx context.Context, entity string, id int64) (data []byte, er
 		err = v.tx.QueryRow(ctx, `SELECT parliament.as_of($1, $2, $3)::text`, entity, id, *v.asOf).Scan(&data)
 		return data, err
 	}
-	// With the entity as a parameter Postgres would choose among its partitions each time.
+	// The entity is a literal, so that Postgres prunes the partitions when it plans.
 	err = v.tx.QueryRow(ctx, `SELECT t.data::text FROM parliamentary_data t WHERE `+isOf("t", entity)+` AND t.entity_id = $1`, id).Scan(&data)
 	if errors.Is(err, pgx.ErrNoRows) {
 		err = nil

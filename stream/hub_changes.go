@@ -65,7 +65,8 @@ const fetchedWithin = time.Second
 const readTries = 4
 
 // Changes returns what follows a cursor, at most limit changes. If there is nothing yet
-// it waits for up to wait, and then returns an empty page with a cursor to go on from.
+// it waits for up to wait, and then returns an empty page with a cursor to go on from. It
+// waits a second at least for changes that the topics hold and the hub has not fetched.
 // entities are those that the cursor was made for, or some of them.
 //
 // Changes that were compacted away before they were read do not come: a newer one of

@@ -18,8 +18,8 @@ import (
 	"odastream/odasim"
 )
 
-// saving are the statements in which a save is frozen, each with what holds it up there,
-// and a query that counts the saves that are at it.
+// saving lists the statements of a save in which the test freezes the poller: the SQL that
+// blocks the statement, and a query that counts the saves in it.
 var saving = map[string]struct{ hold, at string }{
 	"while it copies its rows": {"", `SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND state = 'active' AND query LIKE 'copy "pg_temp"."poller_saved"%'`},
 	"at its lease":             {`SELECT FROM poller_leases FOR UPDATE`, waitsAt("transactionid")},
