@@ -121,14 +121,7 @@ func TestExpireWaitsForABatch(t *testing.T) {
 	s := newExpiring(t)
 	mustApply(t, s, omtryk(1, 10, `{"a":1}`))
 	lapse(t, s)
-	tx, err := s.pool.Begin(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = tx.Rollback(context.WithoutCancel(t.Context())) }()
-	if _, err := tx.Exec(t.Context(), lockExpiryShared); err != nil {
-		t.Fatal(err)
-	}
+	release := hold(t, s, lockExpiryShared)
 	var wg sync.WaitGroup
 	wg.Go(func() {
 		if got, err := s.Expire(context.WithoutCancel(t.Context())); err != nil || got != 1 {
@@ -141,9 +134,7 @@ AND database = (SELECT oid FROM pg_database WHERE datname = current_database())`
 	if got := pgtest.Lines(t, s.pool, `SELECT count(*) FROM parliamentary_data`); got != "1" {
 		t.Errorf("rows while a batch is written = %s, want 1", got)
 	}
-	if err := tx.Commit(t.Context()); err != nil {
-		t.Fatal(err)
-	}
+	release()
 	wg.Wait()
 }
 
@@ -154,14 +145,7 @@ func TestExpireDoesNotWaitForABatchThatWaits(t *testing.T) {
 	s := newExpiring(t)
 	mustApply(t, s, omtryk(1, 10, `{"a":1}`))
 	lapse(t, s)
-	tx, err := s.pool.Begin(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = tx.Rollback(context.WithoutCancel(t.Context())) }()
-	if _, err := tx.Exec(t.Context(), `LOCK TABLE parliamentary_history`); err != nil {
-		t.Fatal(err)
-	}
+	release := hold(t, s, `LOCK TABLE parliamentary_history`)
 	applied := make(chan error, 1)
 	go func() {
 		_, err := s.Apply(context.WithoutCancel(t.Context()), Batch{Records: []Record{sag(1, 10, `{"a":1}`)}})
@@ -173,9 +157,7 @@ func TestExpireDoesNotWaitForABatchThatWaits(t *testing.T) {
 	if got, err := once.Expire(t.Context()); err != nil || got != 1 {
 		t.Errorf("Expire beside a batch that waits = %d, %v, want 1", got, err)
 	}
-	if err := tx.Rollback(t.Context()); err != nil {
-		t.Fatal(err)
-	}
+	release()
 	if err := machine.Recv(t, "the batch", applied); err != nil {
 		t.Errorf("the batch after all: %v", err)
 	}
