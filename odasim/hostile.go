@@ -2,7 +2,6 @@ package odasim
 
 import (
 	"fmt"
-	"math"
 	"strings"
 )
 
@@ -58,10 +57,12 @@ func (p *page) find(s *Server, question string, limit int, f fault) {
 	if s.faults.empties(question, f) {
 		found, old = answer{}, false
 	}
-	// All rows of a set without a row were asked for if there is no filter.
-	foreign := f.foreign && (len(found.rows) > 0 || p.query.filter != nil)
-	if foreign {
-		found.rows = append(found.rows, foreignRow(found.rows))
+	foreign := false
+	if f.foreign {
+		var data []byte
+		if data, foreign = p.foreignRow(s, found.rows); foreign {
+			found.rows = append(found.rows, data)
+		}
 	}
 	f.disorder(found.rows)
 	p.found = found
@@ -79,13 +80,24 @@ func (s *faultSource) count(old, foreign, oversized bool) {
 	}
 }
 
-// foreignRow returns a row that a page cannot have behind these rows: the first of them
-// again, or one with the lowest id.
-func foreignRow(rows [][]byte) []byte {
+// foreignRow returns a row that the page cannot have behind these rows: the first of them
+// again, or one with an id at the edge that the filter does not let through. ok is false
+// if the filter lets all of them through, or there is none.
+func (p *page) foreignRow(s *Server, rows [][]byte) (data []byte, ok bool) {
 	if len(rows) > 0 {
-		return rows[0]
+		return rows[0], true
 	}
-	return fmt.Appendf(nil, `{"id":%d,"titel":"ikke bestilt","opdateringsdato":"1849-06-05T00:00:00"}`, math.MinInt64)
+	if p.query.filter == nil {
+		return nil, false
+	}
+	for _, id := range []int64{minID, maxID} {
+		data = fmt.Appendf(nil, `{"id":%d,"titel":"ikke bestilt","opdateringsdato":"1849-06-05T00:00:00"}`, id)
+		r, err := s.options.encode(data)
+		if err == nil && !p.query.filter.match(r) {
+			return data, true
+		}
+	}
+	return nil, false
 }
 
 // HostileRows returns rows that are JSON and that hardly any program is prepared for, with

@@ -99,7 +99,10 @@ func TestForeignRows(t *testing.T) {
 	s := newSim(Options{})
 	many(t, s, 5, 0)
 	s.SetFaults(Faults{ForeignRate: 1})
-	for filter, want := range map[string][]int64{"id gt 3": {4, 5, 4}, "id gt 9": {-1 << 63}} {
+	for filter, want := range map[string][]int64{
+		"id gt 3": {4, 5, 4}, "id gt 9": {minID}, "id le 0": {maxID}, "id le 0 or id gt 9": {},
+		"opdateringsdato gt datetime'2100-01-01T00:00:00'": {minID}, "opdateringsdato lt datetime'1900-01-01T00:00:00'": {},
+	} {
 		if diff := cmp.Diff(want, ids(t, s, "Stemme", "$filter", filter, "$orderby", "id")); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", filter, diff)
 		}
