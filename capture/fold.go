@@ -28,11 +28,17 @@ type foldStore interface {
 	ResetTopic(ctx context.Context, lease checkpoint.Lease) error
 }
 
+// burier removes records from a topic that compaction would not; *stream.Publisher is one.
+type burier interface {
+	Bury(ctx context.Context, misplaced []*kgo.Record) error
+}
+
 // folder brings the ledger of one entity up to the end of the entity's topic.
 type folder struct {
 	entity  string
 	topics  topics
 	store   foldStore
+	burier  burier
 	lease   *leaseKeeper
 	seq     *seqClock
 	metrics *metrics
@@ -121,24 +127,55 @@ func (f *folder) topicState(ctx context.Context) (stream.TopicState, error) {
 // makes the row Dirty, also if they are in different batches. A record that is no
 // change of this entity, or whose seq is too far ahead, is left to the sink, which
 // dead-letters it. It raises no seq. If its key is that of a known row, compaction may
-// remove the row's right record, so the row becomes Dirty and is published again.
+// remove the row's right record, so the row becomes Dirty and is published again. So does
+// the row of a misplaced record, which is buried first.
 func (f *folder) foldRecords(ctx context.Context, topic stream.TopicState, records []*kgo.Record) error {
 	p := checkpoint.Progress{Positions: map[int32]schema.Position{}, Entries: make([]checkpoint.Entry, 0, len(records))}
+	var misplaced []*kgo.Record
 	for _, rec := range records {
 		p.Positions[rec.Partition] = schema.Position{TopicID: topic.ID, Next: rec.Offset + 1, Start: topic.Start[rec.Partition]}
 		entry, err := f.entryOf(rec)
-		if err != nil {
+		isMisplaced := stream.Misplaced(rec, topic.Partitions())
+		switch {
+		case isMisplaced && rec.Value == nil:
+			continue // what another one was buried with
+		case isMisplaced:
+			f.log.Warn("record lies on another partition than its key's: burying it", "partition", rec.Partition, "offset", rec.Offset)
+		case err != nil:
 			f.log.Warn("record on the entity's topic is not a change of the entity", "partition", rec.Partition, "offset", rec.Offset, "err", err)
-			if hidden, ok := f.hiddenBy(rec); ok {
-				p.Entries = append(p.Entries, hidden)
-			}
+		default:
+			f.seq.raise(entry.Seq)
+			p.Entries = append(p.Entries, entry)
 			continue
 		}
-		f.seq.raise(entry.Seq)
-		p.Entries = append(p.Entries, entry)
+		hidden, ok := f.hiddenBy(rec)
+		if !ok {
+			continue
+		}
+		p.Entries = append(p.Entries, hidden)
+		if isMisplaced {
+			p.Seq = max(p.Seq, entry.Seq+1) // the tombstone's
+			misplaced = append(misplaced, rec)
+		}
 	}
 	f.metrics.folded.Add(float64(len(records)))
+	f.seq.raise(p.Seq)
+	if err := f.bury(ctx, misplaced); err != nil {
+		return err
+	}
 	return f.store.Fold(ctx, f.lease.current(), p)
+}
+
+// bury removes misplaced records from the topic: a consumer that came when the delete of
+// such a row is compacted away would have the row for ever.
+func (f *folder) bury(ctx context.Context, misplaced []*kgo.Record) error {
+	if len(misplaced) == 0 {
+		return nil
+	}
+	if err := f.lease.ensure(ctx); err != nil {
+		return err
+	}
+	return f.burier.Bury(ctx, misplaced)
 }
 
 // entryOf returns what the ledger has to hold of a row after rec. It refuses a record of

@@ -1,12 +1,15 @@
 package capture
 
 import (
+	"errors"
 	"math"
 	"os"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"odastream/oda"
@@ -108,6 +111,105 @@ func TestRowsHiddenByRefusedRecordsArePublishedAgain(t *testing.T) {
 	}
 	if last, _ := w.lastRecord(900_001); last.Seq != 0 {
 		t.Errorf("published %+v for a row that never was", last)
+	}
+}
+
+// misplace writes a record to another partition than its key's.
+func (w *world) misplace(key string, value []byte) {
+	w.t.Helper()
+	writer, err := kgo.NewClient(kgo.SeedBrokers(w.kafka.Brokers...), kgo.RecordPartitioner(kgo.ManualPartitioner()))
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	defer writer.Close()
+	n := w.kafka.Partitions
+	rec := &kgo.Record{Topic: w.kafka.Topic("Sag"), Partition: (stream.PartitionOf(key, int(n)) + 1) % n, Key: []byte(key), Value: value}
+	if err := writer.ProduceSync(w.t.Context(), rec).FirstErr(); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// kept returns the rows that a consumer has which reads Sag's topic once it is compacted
+// and its tombstones are gone, those of one that reads it as it is now, and the number of
+// records as it is now.
+func (w *world) kept() (late, now map[string]string, records int) {
+	w.t.Helper()
+	type spot struct {
+		partition int32
+		key       string
+	}
+	last := map[spot]*kgo.Record{}
+	late, now = map[string]string{}, map[string]string{}
+	seqs := map[string]int64{}
+	take := func(rows map[string]string, rec *kgo.Record) {
+		m, err := w.kafka.Decode(rec)
+		key := string(rec.Key)
+		if err != nil || m.Change.Seq < seqs[key] {
+			return
+		}
+		seqs[key] = m.Change.Seq
+		if rows[key] = string(m.Change.Data); m.Tombstone || m.Change.Action == schema.Delete {
+			delete(rows, key)
+		}
+	}
+	_, err := w.topics.ReadLog(w.t.Context(), "Sag", nil, func(read []*kgo.Record) error {
+		records += len(read)
+		for _, rec := range read {
+			last[spot{rec.Partition, string(rec.Key)}] = rec
+			take(now, rec)
+		}
+		return nil
+	})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	clear(seqs)
+	for _, rec := range last {
+		take(late, rec)
+	}
+	return late, now, records
+}
+
+// Nothing that is published later would remove such a record: a consumer that comes when
+// the delete of its row is compacted away would have the row for ever.
+func TestMisplacedRecordsAreBuried(t *testing.T) {
+	t.Parallel()
+	w := loaded(t)
+	w.cfg.ScanEvery = time.Nanosecond
+	w.vanish(2, 2)
+	w.mustOnce()
+	for _, id := range []int64{1, 2, 900_001} {
+		forged := schema.Change{
+			Entity: "Sag", ID: id, Action: schema.Update, Seq: time.Now().Add(time.Hour).UnixMicro(), Timestamp: time.Now(),
+			Origin: schema.OriginTail, Data: sagRow(id, "falsk", stampAt(w.sim.Now())),
+		}
+		w.misplace(forged.Key(), forged.AppendJSON(nil))
+	}
+	w.misplace("Sag:3", []byte("no JSON"))
+	// The process ends when the records are buried, and their rows not yet published.
+	var left atomic.Int64
+	left.Store(1)
+	w.wrapPublisher = func(p publisher) publisher { return crashingPublisher{publisher: p, left: &left} }
+	if err := w.once(); !errors.Is(err, errCrash) {
+		t.Fatalf("poller --once = %v, want a crash", err)
+	}
+	w.wrapPublisher = nil
+	w.expireLeases()
+	w.mustOnce()
+	want := map[string]string{}
+	for _, data := range w.sim.Rows("Sag") {
+		want[schema.Key("Sag", rowID(t, data))] = string(data)
+	}
+	late, now, before := w.kept()
+	if diff := cmp.Diff(want, late); diff != "" {
+		t.Errorf("a consumer that comes after the compaction has (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff(want, now); diff != "" {
+		t.Errorf("a consumer that reads all has (-want +got):\n%s", diff)
+	}
+	w.mustOnce()
+	if _, _, after := w.kept(); after != before {
+		t.Errorf("topic holds %d records after another scan, want %d as before", after, before)
 	}
 }
 

@@ -7,6 +7,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kgo"
+
 	"odastream/checkpoint"
 	"odastream/oda"
 	"odastream/schema"
@@ -28,7 +30,7 @@ func (d death) String() string {
 	return [...]string{"dies before", "dies within", "dies after", "stumbles before", "freezes before"}[d]
 }
 
-// life ends a process at a step, which is a save or a publish: from then on nothing
+// life ends a process at a step, which is a save, a publish or a burial: from then on nothing
 // that the process does has an effect, as after a SIGKILL. A process that freezes
 // makes no step until meanwhile returns, and then goes on: late is called with what
 // it may publish meanwhile or afterwards.
@@ -209,6 +211,12 @@ func (p mortalPublisher) Publish(ctx context.Context, changes []schema.Change) (
 		return err
 	})
 	return acks, err
+}
+
+func (p mortalPublisher) Bury(ctx context.Context, misplaced []*kgo.Record) error {
+	return p.life.step(func() error { return p.publisher.Bury(ctx, misplaced) }, func() error {
+		return p.publisher.Bury(ctx, misplaced[:(len(misplaced)+1)/2])
+	})
 }
 
 // living gives the world's next processes the life l, until restore is called.

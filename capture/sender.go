@@ -23,6 +23,7 @@ type publisher interface {
 	Publish(ctx context.Context, changes []schema.Change) ([]stream.Ack, error)
 	DeadLetter(ctx context.Context, letters ...stream.DeadLetter) error
 	Expect(entity string, partitions int)
+	Bury(ctx context.Context, misplaced []*kgo.Record) error
 }
 
 // compared is a batch and what its comparison found, on its way to the topic and

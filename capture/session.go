@@ -43,7 +43,9 @@ func (p *Poller) newSession(lease checkpoint.Lease, status *entityStatus) *sessi
 	}
 	seq, recent := new(seqClock), newRecent()
 	reader := &reader{entity: entity, source: p.source, seq: seq, recent: recent, clock: p.clock, pace: p.pace}
-	s.folder = &folder{entity: entity, topics: p.topics, store: p.store, lease: s.lease, seq: seq, metrics: p.metrics, log: log}
+	s.folder = &folder{
+		entity: entity, topics: p.topics, store: p.store, burier: p.publisher, lease: s.lease, seq: seq, metrics: p.metrics, log: log,
+	}
 	s.writer = p.newWriter(s, reader, seq)
 	s.repairer = &repairer{entity: entity, store: p.store, reader: reader, writer: s.writer, log: log}
 	s.tail = &tail{

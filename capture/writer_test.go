@@ -10,12 +10,13 @@ import (
 
 	"odastream/odasim"
 	"odastream/schema"
+	"odastream/stream"
 )
 
 // record is a record on the topic of Sag with the key of a row, but no tombstone.
 type record struct {
 	schema.Change
-	refused bool // by sinks; then only ID is set
+	refused bool // by sinks, or buried, since it is misplaced; then only ID is set
 }
 
 // records returns the records of Sag's topic from its start.
@@ -26,9 +27,9 @@ func (w *world) records() (all []record) {
 			m, err := w.kafka.Decode(rec)
 			_, id, errKey := schema.ParseKey(string(rec.Key))
 			switch {
-			case err == nil && !m.Tombstone:
+			case err == nil && !m.Tombstone && !stream.Misplaced(rec, int(w.kafka.Partitions)):
 				all = append(all, record{Change: m.Change})
-			case err != nil && errKey == nil && string(rec.Key) == schema.Key("Sag", id):
+			case (err != nil || !m.Tombstone) && errKey == nil && string(rec.Key) == schema.Key("Sag", id):
 				all = append(all, record{Change: schema.Change{ID: id}, refused: true})
 			}
 		}
@@ -60,7 +61,7 @@ func (h *history) write() {
 		Entity: "Sag", ID: id, Action: schema.Update, Seq: time.Now().UnixMicro(), Timestamp: time.Now(), Origin: schema.OriginTail, Data: sagRow(id, "falsk", h.now()),
 	}
 	key, value := []byte(forged.Key()), []byte(nil)
-	kind := rapid.SampledFrom([]string{"forged seq", "another entity", "another key", "no value", "garbage", "garbage key", "bomb"}).Draw(h.rt, "record")
+	kind := rapid.SampledFrom([]string{"forged seq", "another entity", "another key", "no value", "garbage", "garbage key", "bomb", "another partition"}).Draw(h.rt, "record")
 	switch kind {
 	case "forged seq":
 		forged.Seq = rapid.SampledFrom([]int64{9e18, time.Now().Add(25 * time.Hour).UnixMicro()}).Draw(h.rt, "seq")
@@ -74,11 +75,17 @@ func (h *history) write() {
 		value = []byte("{no change")
 	case "garbage key":
 		key, value = []byte("Sag:x"), forged.AppendJSON(nil)
+	case "another partition":
+		value = forged.AppendJSON(nil)
 	case "bomb":
 		value = bytes.Repeat([]byte{' '}, bombBytes)
 	}
 	h.tell("a record is written for %d: %s", id, kind)
 	h.seen.hide(id)
+	if kind == "another partition" {
+		h.misplace(string(key), value)
+		return
+	}
 	writer := h.newWriter() // anew, since one that lasts knows a topic that is gone
 	defer writer.Close()
 	if err := writer.ProduceSync(h.t.Context(), &kgo.Record{Topic: h.kafka.Topic("Sag"), Key: key, Value: value}).FirstErr(); err != nil {

@@ -15,7 +15,7 @@ import (
 var ErrPartitionsChanged = errors.New("number of partitions changed")
 
 // partitions is the partitioner of all Kafka clients (murmur2 of the key). It also
-// refuses a topic whose number of partitions changes.
+// refuses a topic whose number of partitions changes, and lets Bury choose.
 type partitions struct {
 	inner kgo.Partitioner
 
@@ -75,6 +75,9 @@ func PartitionOf(key string, partitions int) int32 {
 	return int32(kgo.StickyKeyPartitioner(nil).ForTopic("").Partition(record, partitions))
 }
 
+// ownPartition marks the context of a record that goes to its Partition, not its key's.
+type ownPartition struct{}
+
 type topicPartitions struct {
 	kgo.TopicPartitioner
 	all   *partitions
@@ -86,6 +89,9 @@ type topicPartitions struct {
 func (t *topicPartitions) Partition(r *kgo.Record, n int) int {
 	if !t.all.check(t.topic, n) {
 		return -1
+	}
+	if r.Context.Value(ownPartition{}) != nil && int(r.Partition) < n {
+		return int(r.Partition)
 	}
 	return t.TopicPartitioner.Partition(r, n)
 }

@@ -39,6 +39,26 @@ func ofForeignData() []mutant {
 			pkg: "./capture", tests: "TestRowsHiddenByRefusedRecordsArePublishedAgain",
 		},
 		{
+			invariant: 8, rule: "a record on another partition than its key's is buried", file: "capture/fold.go",
+			old: "return f.burier.Bury(ctx, misplaced)", new: "return nil",
+			pkg: "./capture", tests: "TestMisplacedRecordsAreBuried",
+		},
+		{
+			invariant: 3, rule: "the row of a misplaced record is published above its tombstone", file: "capture/fold.go",
+			old: "p.Seq = max(p.Seq, entry.Seq+1)", new: "f.seq.raise(entry.Seq + 1)",
+			pkg: "./capture", tests: "TestMisplacedRecordsAreBuried",
+		},
+		{
+			invariant: 8, rule: "a misplaced record is buried where it lies", file: "stream/partitioner.go",
+			old: "!= nil && int(r.Partition) < n {", new: "!= nil && int(r.Partition) < 0 {",
+			pkg: "./stream", tests: "TestMisplacedRecordsAreBuried",
+		},
+		{
+			invariant: 3, rule: "the tombstone of a misplaced record is newer than it", file: "stream/misplaced.go",
+			old: "deleted.Seq = m.Change.Seq + 1", new: "deleted.Seq = m.Change.Seq",
+			pkg: "./stream", tests: "TestMisplacedRecordsAreBuried",
+		},
+		{
 			rule: "an export writes directly to what is not a file", file: "export/file.go",
 			old: "err == nil && !info.Mode().IsRegular()", new: "err == nil && info.IsDir()",
 			pkg: "./export", tests: "TestAFIFOIsWrittenDirectly",
