@@ -127,39 +127,37 @@ func (f *folder) topicState(ctx context.Context) (stream.TopicState, error) {
 // makes the row Dirty, also if they are in different batches. A record that is no
 // change of this entity, or whose seq is too far ahead, is left to the sink, which
 // dead-letters it. It raises no seq. If its key is that of a known row, compaction may
-// remove the row's right record, so the row becomes Dirty and is published again. So does
-// the row of a misplaced record, which is buried first.
+// remove the row's right record, so the row becomes Dirty and is published again.
+//
+// A misplaced record is buried, and its row is Dirty from the tombstone's seq on.
 func (f *folder) foldRecords(ctx context.Context, topic stream.TopicState, records []*kgo.Record) error {
 	p := checkpoint.Progress{Positions: map[int32]schema.Position{}, Entries: make([]checkpoint.Entry, 0, len(records))}
 	var misplaced []*kgo.Record
 	for _, rec := range records {
 		p.Positions[rec.Partition] = schema.Position{TopicID: topic.ID, Next: rec.Offset + 1, Start: topic.Start[rec.Partition]}
 		entry, err := f.entryOf(rec)
-		isMisplaced := stream.Misplaced(rec, topic.Partitions())
-		switch {
-		case isMisplaced && rec.Value == nil:
-			continue // what another one was buried with
+		hidden, ours := f.hiddenBy(rec)
+		switch isMisplaced := stream.Misplaced(rec, topic.Partitions()); {
+		case isMisplaced && (rec.Value == nil || !ours):
+			continue // what another one was buried with, or another entity's
 		case isMisplaced:
 			f.log.Warn("record lies on another partition than its key's: burying it", "partition", rec.Partition, "offset", rec.Offset)
+			misplaced = append(misplaced, rec)
+			if err != nil {
+				continue // its tombstone deletes nothing
+			}
+			entry = checkpoint.Entry{ID: entry.ID, Seq: entry.Seq + 1, State: checkpoint.Dirty}
 		case err != nil:
 			f.log.Warn("record on the entity's topic is not a change of the entity", "partition", rec.Partition, "offset", rec.Offset, "err", err)
-		default:
-			f.seq.raise(entry.Seq)
-			p.Entries = append(p.Entries, entry)
-			continue
+			if !ours {
+				continue
+			}
+			entry = hidden
 		}
-		hidden, ok := f.hiddenBy(rec)
-		if !ok {
-			continue
-		}
-		p.Entries = append(p.Entries, hidden)
-		if isMisplaced {
-			p.Seq = max(p.Seq, entry.Seq+1) // the tombstone's
-			misplaced = append(misplaced, rec)
-		}
+		f.seq.raise(entry.Seq)
+		p.Entries = append(p.Entries, entry)
 	}
 	f.metrics.folded.Add(float64(len(records)))
-	f.seq.raise(p.Seq)
 	if err := f.bury(ctx, misplaced); err != nil {
 		return err
 	}

@@ -183,9 +183,11 @@ func (s *witness) judgeKey(versions []version, at int, list []record) (faults []
 			fail(*c, "seq is not above %d", highest)
 		}
 		highest = c.Seq
-		if to := s.find(versions, at, c.Data); to < 0 {
+		switch to := s.find(versions, at, c.Data); {
+		case to < 0 && c.Action == schema.Delete && !known: // of what somebody else wrote
+		case to < 0:
 			fail(*c, "the source was never so since it was version %d of %d", at, len(versions))
-		} else {
+		default:
 			at = to
 		}
 		if known {

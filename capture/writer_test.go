@@ -3,6 +3,7 @@ package capture
 import (
 	"bytes"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -19,17 +20,22 @@ type record struct {
 	refused bool // by sinks, or buried, since it is misplaced; then only ID is set
 }
 
-// records returns the records of Sag's topic from its start.
+// records returns the records of Sag's topic from its start. A misplaced one stands
+// wherever the poller may have taken it, again after its database was lost: before each
+// record above it.
 func (w *world) records() (all []record) {
 	w.t.Helper()
+	var misplaced []schema.Change
 	_, err := w.topics.ReadLog(w.t.Context(), "Sag", nil, func(records []*kgo.Record) error {
 		for _, rec := range records {
 			m, err := w.kafka.Decode(rec)
 			_, id, errKey := schema.ParseKey(string(rec.Key))
 			switch {
-			case err == nil && !m.Tombstone && !stream.Misplaced(rec, int(w.kafka.Partitions)):
+			case err == nil && stream.Misplaced(rec, int(w.kafka.Partitions)):
+				misplaced = append(misplaced, m.Change)
+			case err == nil && !m.Tombstone:
 				all = append(all, record{Change: m.Change})
-			case (err != nil || !m.Tombstone) && errKey == nil && string(rec.Key) == schema.Key("Sag", id):
+			case err != nil && errKey == nil && string(rec.Key) == schema.Key("Sag", id):
 				all = append(all, record{Change: schema.Change{ID: id}, refused: true})
 			}
 		}
@@ -37,6 +43,17 @@ func (w *world) records() (all []record) {
 	})
 	if err != nil {
 		w.t.Fatalf("read topic of Sag: %v", err)
+	}
+	for _, m := range misplaced {
+		taken, found := record{Change: schema.Change{ID: m.ID}, refused: true}, false
+		for i := len(all) - 1; i >= 0; i-- {
+			if r := all[i]; !r.refused && r.ID == m.ID && r.Seq > m.Seq {
+				all, found = slices.Insert(all, i, taken), true
+			}
+		}
+		if !found {
+			all = append(all, taken)
+		}
 	}
 	return all
 }
@@ -76,6 +93,9 @@ func (h *history) write() {
 	case "garbage key":
 		key, value = []byte("Sag:x"), forged.AppendJSON(nil)
 	case "another partition":
+		for _, r := range h.records() {
+			forged.Seq = max(forged.Seq, r.Seq+1)
+		}
 		value = forged.AppendJSON(nil)
 	case "bomb":
 		value = bytes.Repeat([]byte{' '}, bombBytes)

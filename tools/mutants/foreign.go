@@ -45,7 +45,7 @@ func ofForeignData() []mutant {
 		},
 		{
 			invariant: 3, rule: "the row of a misplaced record is published above its tombstone", file: "capture/fold.go",
-			old: "p.Seq = max(p.Seq, entry.Seq+1)", new: "f.seq.raise(entry.Seq + 1)",
+			old: "Seq: entry.Seq + 1, State: checkpoint.Dirty}", new: "Seq: 0, State: checkpoint.Dirty}",
 			pkg: "./capture", tests: "TestMisplacedRecordsAreBuried",
 		},
 		{
