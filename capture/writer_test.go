@@ -3,7 +3,6 @@ package capture
 import (
 	"bytes"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -44,18 +43,47 @@ func (w *world) records() (all []record) {
 	if err != nil {
 		w.t.Fatalf("read topic of Sag: %v", err)
 	}
-	for _, m := range misplaced {
-		taken, found := record{Change: schema.Change{ID: m.ID}, refused: true}, false
-		for i := len(all) - 1; i >= 0; i-- {
-			if r := all[i]; !r.refused && r.ID == m.ID && r.Seq > m.Seq {
-				all, found = slices.Insert(all, i, taken), true
+	return among(all, misplaced)
+}
+
+// among returns the records with the misplaced ones among them.
+func among(all []record, misplaced []schema.Change) (list []record) {
+	taken := map[int64]bool{} // by seq
+	take := func(m schema.Change) {
+		list, taken[m.Seq] = append(list, record{Change: schema.Change{ID: m.ID}, refused: true}), true
+	}
+	for _, r := range all {
+		for _, m := range misplaced {
+			if !r.refused && r.ID == m.ID && r.Seq > m.Seq {
+				take(m)
 			}
 		}
-		if !found {
-			all = append(all, taken)
+		list = append(list, r)
+	}
+	for _, m := range misplaced {
+		if !taken[m.Seq] {
+			take(m)
 		}
 	}
-	return all
+	return list
+}
+
+// tombstones returns the rows that have a tombstone on Sag's topic.
+func (w *world) tombstones() map[int64]bool {
+	w.t.Helper()
+	have := map[int64]bool{}
+	_, err := w.topics.ReadLog(w.t.Context(), "Sag", nil, func(records []*kgo.Record) error {
+		for _, rec := range records {
+			if m, err := w.kafka.Decode(rec); err == nil && m.Tombstone {
+				have[m.Change.ID] = true
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		w.t.Fatalf("read topic of Sag: %v", err)
+	}
+	return have
 }
 
 // changes returns the changes that sinks do not refuse.
