@@ -7,6 +7,6 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	machine.Parallel("4")
+	machine.Parallel("6")
 	m.Run()
 }

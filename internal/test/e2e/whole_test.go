@@ -24,10 +24,10 @@ func TestEveryRowArrives(t *testing.T) {
 		rows    int
 	}{
 		"the real rows of 2019-03":                            {"2019-03", odasim.Options{}, 68239},
-		"the real rows of 2019-03 in pages of 20":             {"2019-03", odasim.Options{PageCap: 20}, 68239},
-		"the real rows of 2019-03 with stamps as text":        {"2019-03", odasim.Options{Compare: odasim.CompareText}, 68239},
 		"the real rows of 2014-10, 267,174 tied Stemme among": {"2014-10", odasim.Options{}, 271917},
-		"made rows": {"", odasim.Options{}, 0},
+		"made rows":                     {"", odasim.Options{}, 0},
+		"made rows in pages of 20":      {"", odasim.Options{PageCap: 20}, 0},
+		"made rows with stamps as text": {"", odasim.Options{Compare: odasim.CompareText}, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
