@@ -39,26 +39,6 @@ func ofForeignData() []mutant {
 			pkg: "./capture", tests: "TestRowsHiddenByRefusedRecordsArePublishedAgain",
 		},
 		{
-			invariant: 8, rule: "a record on another partition than its key's is buried", file: "capture/fold.go",
-			old: "return f.burier.Bury(ctx, misplaced)", new: "return nil",
-			pkg: "./capture", tests: "TestMisplacedRecordsAreBuried",
-		},
-		{
-			invariant: 3, rule: "the row of a misplaced record is published above its tombstone", file: "capture/fold.go",
-			old: "Seq: entry.Seq + 1, State: checkpoint.Dirty}", new: "Seq: 0, State: checkpoint.Dirty}",
-			pkg: "./capture", tests: "TestMisplacedRecordsAreBuried",
-		},
-		{
-			invariant: 8, rule: "a misplaced record is buried where it lies", file: "stream/partitioner.go",
-			old: "!= nil && int(r.Partition) < n {", new: "!= nil && int(r.Partition) < 0 {",
-			pkg: "./stream", tests: "TestMisplacedRecordsAreBuried",
-		},
-		{
-			invariant: 3, rule: "the tombstone of a misplaced record is newer than it", file: "stream/misplaced.go",
-			old: "deleted.Seq = m.Change.Seq + 1", new: "deleted.Seq = m.Change.Seq",
-			pkg: "./stream", tests: "TestMisplacedRecordsAreBuried",
-		},
-		{
 			rule: "an export writes directly to what is not a file", file: "export/file.go",
 			old: "err == nil && !info.Mode().IsRegular()", new: "err == nil && info.IsDir()",
 			pkg: "./export", tests: "TestAFIFOIsWrittenDirectly",
@@ -119,6 +99,32 @@ func ofALaggingSource() []mutant {
 			invariant: 8, rule: "the start of a topic is kept with what was read from it", file: "checkpoint/progress.go",
 			old: "next_offset = excluded.next_offset, start_offset = excluded.start_offset", new: "next_offset = excluded.next_offset",
 			pkg: "./checkpoint", tests: "TestPositionsFollowTheTopic",
+		},
+	}
+}
+
+// ofMisplacedRecords are the rules about records on another partition than their key's.
+func ofMisplacedRecords() []mutant {
+	return []mutant{
+		{
+			invariant: 8, rule: "a record on another partition than its key's is buried", file: "capture/fold.go",
+			old: "return f.burier.Bury(ctx, misplaced)", new: "return nil",
+			pkg: "./capture", tests: "TestMisplacedRecordsAreBuried",
+		},
+		{
+			invariant: 3, rule: "the row of a misplaced record is published above its tombstone", file: "capture/fold.go",
+			old: "Seq: entry.Seq + 1, State: checkpoint.Dirty}", new: "Seq: 0, State: checkpoint.Dirty}",
+			pkg: "./capture", tests: "TestMisplacedRecordsAreBuried",
+		},
+		{
+			invariant: 8, rule: "a misplaced record is buried where it lies", file: "stream/partitioner.go",
+			old: "!= nil && int(r.Partition) < n {", new: "!= nil && int(r.Partition) < 0 {",
+			pkg: "./stream", tests: "TestMisplacedRecordsAreBuried",
+		},
+		{
+			invariant: 3, rule: "the tombstone of a misplaced record is newer than it", file: "stream/misplaced.go",
+			old: "deleted.Seq = m.Change.Seq + 1", new: "deleted.Seq = m.Change.Seq",
+			pkg: "./stream", tests: "TestMisplacedRecordsAreBuried",
 		},
 	}
 }
