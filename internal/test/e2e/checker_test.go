@@ -12,16 +12,17 @@ import (
 	"odastream/internal/test/checker"
 	"odastream/internal/test/machine"
 	"odastream/internal/test/program"
-	"odastream/internal/test/stand"
 	"odastream/stream"
 )
 
 // envHistories is the number of histories of real processes. Each takes a minute or two.
 const envHistories = "ODASTREAM_E2E_HISTORIES"
 
-// Real sinks, a real broker and a real Postgres are killed, frozen and started again. No
-// snapshot has a row that is lost, duplicated or regressed, or an offset that moved without
-// its rows.
+// Real sinks, gateways, a real broker and a real Postgres are killed, frozen and started
+// again. No snapshot has a row that is lost, duplicated or regressed, or an offset that
+// moved without its rows. Whoever follows the changes has each of them once, by HTTP and by
+// SQL. Then the database is restored from a backup: who follows by HTTP notices nothing,
+// and who follows by SQL is told once and then has what the history has.
 //
 //	ODASTREAM_E2E_HISTORIES=20 go test ./internal/test/e2e -run TestSinksUnderDuressAreExactlyOnce -timeout 2h
 //	ODASTREAM_SEED=17 go test ./internal/test/e2e -run TestSinksUnderDuressAreExactlyOnce -v
@@ -38,8 +39,9 @@ func TestSinksUnderDuressAreExactlyOnce(t *testing.T) {
 			})
 			watched := checker.Watch(t.Context(), d.pool, d.scope, 40*time.Millisecond)
 			defer watched()
-			d.live()
-			log := stand.Log(t, d.topics, d.kafka, d.records, duressEntities()...)
+			g := d.startGateways()
+			d.live(g)
+			log := d.log()
 			last := d.awaitApplied(log)
 			for len(d.sinks) > 0 {
 				d.stop(d.sinks[0])
@@ -50,17 +52,20 @@ func TestSinksUnderDuressAreExactlyOnce(t *testing.T) {
 				t.Error(f)
 			}
 			d.checkDeadLetters(last)
+			g.end()
+			g.check("in the end", 0)
+			d.checkRestored(g)
 		})
 	}
 }
 
 // live runs one sink, then four, then two. All kinds of faults happen in some order, and
 // a sink is frozen during some of them.
-func (d *duress) live() {
+func (d *duress) live(g *gateways) {
 	d.scale(1)
 	d.publish(200)
 	events := []func(){
-		d.kill, d.kill, d.restartPostgres, d.crashPostgres, d.restartKafka, d.killKafka, d.reset, d.reset, d.slow,
+		d.kill, d.kill, d.restartPostgres, d.crashPostgres, d.restartKafka, d.killKafka, d.reset, d.reset, d.slow, g.kill, g.kill, d.backUp,
 	}
 	d.rand.Shuffle(len(events), func(i, j int) { events[i], events[j] = events[j], events[i] })
 	for i, event := range events {

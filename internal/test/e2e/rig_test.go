@@ -27,13 +27,13 @@ import (
 	"odastream/stream"
 )
 
-// programs builds poller, sink and odastream once and returns their directory.
+// programs builds poller, sink, gateway and odastream once and returns their directory.
 var programs = sync.OnceValues(func() (string, error) {
 	dir, err := os.MkdirTemp("", "odastream-e2e-")
 	if err != nil {
 		return "", err
 	}
-	out, err := exec.Command("go", "build", "-o", dir+"/", "odastream/cmd/poller", "odastream/cmd/sink", "odastream/cmd/odastream").CombinedOutput()
+	out, err := exec.Command("go", "build", "-o", dir+"/", "odastream/cmd/poller", "odastream/cmd/sink", "odastream/cmd/gateway", "odastream/cmd/odastream").CombinedOutput()
 	if err != nil {
 		return "", fmt.Errorf("build: %w: %s", err, out)
 	}
