@@ -27,10 +27,9 @@ func (l *lastStatement) TraceQueryStart(ctx context.Context, _ *pgx.Conn, q pgx.
 
 func (*lastStatement) TraceQueryEnd(context.Context, *pgx.Conn, pgx.TraceQueryEndData) {}
 
-// A page in the order of ids begins in the primary key behind the last row of the one
-// before, and reads no more rows than it has.
-func TestAPageByIDIsReadFromThePrimaryKey(t *testing.T) {
-	t.Parallel()
+// planned is a copy with many cases, and a reader of it whose statements are noted.
+func planned(t *testing.T) (*parliament, *query.Reader, *lastStatement) {
+	t.Helper()
 	p := made(t, nil)
 	if _, err := p.pool.Exec(t.Context(), `INSERT INTO parliamentary_data (entity_type, entity_id, data, seq)
 SELECT 'Sag', n, jsonb_build_object('titel', repeat('lang ', 50), 'periodeid', n % 7), 1 FROM generate_series(1, 20000) n`); err != nil {
@@ -47,7 +46,14 @@ SELECT 'Sag', n, jsonb_build_object('titel', repeat('lang ', 50), 'periodeid', n
 		t.Fatal(err)
 	}
 	t.Cleanup(pool.Close)
-	reader := query.NewReader(pool)
+	return p, query.NewReader(pool), last
+}
+
+// A page in the order of ids begins in the primary key behind the last row of the one
+// before, and reads no more rows than it has.
+func TestAPageByIDIsReadFromThePrimaryKey(t *testing.T) {
+	t.Parallel()
+	p, reader, last := planned(t)
 	for name, read := range map[string]func(after string) (next string, err error){
 		"cases": func(after string) (string, error) {
 			page, err := reader.Cases(t.Context(), query.CaseFilter{}, after, 10)
@@ -98,4 +104,34 @@ func beginsInIndex(plan string) bool {
 		}
 	}
 	return false
+}
+
+// A $skip in the order of ids counts keys of the primary key, and reads only the rows of
+// its page.
+func TestASkipReadsNoRowThatItSkips(t *testing.T) {
+	t.Parallel()
+	p, reader, last := planned(t)
+	if _, err := p.pool.Exec(t.Context(), "VACUUM parliamentary_data_sag"); err != nil { // else the index alone does not say which rows are there
+		t.Fatal(err)
+	}
+	for _, order := range []string{"", "&$orderby=id%20desc"} {
+		request, err := p.model.Parse("Sag", "$skip=15000"+order)
+		if err != nil {
+			t.Fatal(err)
+		}
+		page, err := reader.Rows(t.Context(), request, 10)
+		if err != nil || len(page.Rows) != 10 {
+			t.Fatalf("%d rows, %v", len(page.Rows), err)
+		}
+		plan := pgtest.Lines(t, p.pool, "EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF) "+last.sql, last.args...)
+		for line := range strings.Lines(plan) {
+			_, rows, scan := strings.Cut(line, "(actual rows=")
+			if scan && strings.Contains(line, "parliamentary_data_sag") && !strings.Contains(line, "Index Only Scan") && !strings.HasPrefix(rows, "11 ") {
+				t.Errorf("a page behind 15,000 rows reads more than its own 11:\n%s", plan)
+			}
+		}
+		if !strings.Contains(plan, "Index Only Scan") {
+			t.Errorf("a page behind 15,000 rows counts them otherwise than in the primary key:\n%s", plan)
+		}
+	}
 }

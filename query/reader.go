@@ -209,10 +209,11 @@ func (s *selection) page(ctx context.Context, request *odata.Request, limit int)
 	// A page adds to the condition, and a count does not want that.
 	onPage := selection{view: s.view, compiler: s.copy(), table: s.table, where: slices.Clip(s.where)}
 	keys := onPage.sortKeys(request.OrderBy)
-	if err := onPage.begin(request, keys, limit); err != nil {
+	skip, err := onPage.begin(request, keys, limit)
+	if err != nil {
 		return page, err
 	}
-	rows, values, err := onPage.read(ctx, keys, request.Skip, limit+1)
+	rows, values, err := onPage.read(ctx, keys, skip, limit+1)
 	if err != nil {
 		return page, err
 	}
@@ -228,22 +229,39 @@ func (s *selection) page(ctx context.Context, request *odata.Request, limit int)
 	return page, s.expand(ctx, rows, request.Shape)
 }
 
-// begin leaves out the rows before the page.
-func (s *selection) begin(request *odata.Request, keys []sortKey, limit int) error {
+// begin leaves out the rows before the page, and returns how many are still to be skipped.
+func (s *selection) begin(request *odata.Request, keys []sortKey, limit int) (skip int64, err error) {
 	var after *string
 	if request.SkipToken != "" {
 		values, err := s.readToken(request.SkipToken, keys)
 		if err != nil {
-			return err
+			return 0, err
 		}
 		s.where = append(s.where, s.after(keys, values))
 		after = values[0]
 	}
-	all := request.Filter == nil && len(request.Links) == 0
-	if byID := len(keys) == 1 && !keys[0].desc; s.asOf != nil && all && byID && request.Skip < math.MaxInt32 {
+	allByID := request.Filter == nil && len(request.Links) == 0 && len(keys) == 1
+	switch {
+	case !allByID:
+	case s.asOf != nil && !keys[0].desc && request.Skip < math.MaxInt32:
 		s.table = s.firstRows(request.Entity.Name, after, request.Skip+int64(limit)+1)
+	case s.asOf == nil && request.Skip > 0 && after == nil:
+		s.where = append(s.where, s.skipped(request.Entity.Name, keys[0], request.Skip))
+		return 0, nil
 	}
-	return nil
+	return request.Skip, nil
+}
+
+// skipped returns the condition that rows are behind the first ones of an entity in the
+// order of its ids, which it finds in the primary key: a deep $skip reads no row that it
+// skips.
+func (s *selection) skipped(entity string, id sortKey, rows int64) string {
+	behind, direction := ">", ""
+	if id.desc {
+		behind, direction = "<", " DESC"
+	}
+	return fmt.Sprintf("%s %s (SELECT k.entity_id FROM %s AS k WHERE %s ORDER BY k.entity_id%s LIMIT 1 OFFSET %s)",
+		id.expr, behind, s.table, isOf("k", entity), direction, s.arg(rows-1, "bigint"))
 }
 
 // read returns rows in an order, and the values of its keys for each.

@@ -139,6 +139,11 @@ func TestTheCopyAnswersLikeTheSource(t *testing.T) {
 	p := simulated(t, 0.02)
 	for _, c := range []struct{ path, filter, order, others string }{
 		{"Sag", "", "", ""},
+		{"Sag", "", "", "$skip=1&$top=5"},
+		{"Sag", "", "id", "$skip=17&$expand=Periode"},
+		{"Sag", "", "id desc", "$skip=3&$top=4&$inlinecount=allpages"},
+		{"Sag", "", "", "$skip=9000000000"},
+		{"Sag(3)/Sagstrin", "", "", "$skip=1"},
 		{"Sag", "id gt 5", "id desc", "$inlinecount=allpages"},
 		{"Sag", "typeid eq 3 or typeid eq 5 or id eq 7", "opdateringsdato desc", "$top=7&$skip=2&$inlinecount=allpages"},
 		{"Sag", "substringof('LOV',titel) and not (statusid eq null)", "titel", ""},

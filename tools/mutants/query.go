@@ -20,6 +20,16 @@ func ofTheQuery() []mutant {
 			pkg: "./query", tests: like,
 		},
 		{
+			rule: "a skip reads no row that it skips", file: "query/reader.go",
+			old: "case s.asOf == nil && request.Skip > 0 && after == nil:", new: "case false:",
+			pkg: "./query", tests: "TestASkipReadsNoRowThatItSkips",
+		},
+		{
+			rule: "a skip by keys skips as many as it says", file: "query/reader.go",
+			old: "s.arg(rows-1, \"bigint\")", new: "s.arg(rows, \"bigint\")",
+			pkg: "./query", tests: like,
+		},
+		{
 			rule: "null is before all values in pages too", file: "query/order.go",
 			old: "beyond = fmt.Sprintf(\"%s < %s OR %s IS NULL\", k.expr, value, k.expr)", new: "beyond = fmt.Sprintf(\"%s < %s\", k.expr, value)",
 			pkg: "./query", tests: "TestPagesGoThroughNulls",
