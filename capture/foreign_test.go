@@ -165,7 +165,9 @@ func (w *world) kept() (late, now map[string]string, records int) {
 	}
 	clear(seqs)
 	for _, rec := range last {
-		take(late, rec)
+		if rec.Value != nil {
+			take(late, rec)
+		}
 	}
 	return late, now, records
 }

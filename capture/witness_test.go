@@ -184,7 +184,7 @@ func (s *witness) judgeKey(versions []version, at int, list []record) (faults []
 		}
 		highest = c.Seq
 		switch to := s.find(versions, at, c.Data); {
-		case to < 0 && c.Action == schema.Delete && !known: // of what somebody else wrote
+		case to < 0 && c.Action == schema.Delete && (!known || len(versions) == 0 && s.doubted[c.ID]): // of what somebody else wrote
 		case to < 0:
 			fail(*c, "the source was never so since it was version %d of %d", at, len(versions))
 		default:

@@ -1,7 +1,9 @@
 package machine
 
 import (
+	"math"
 	"runtime"
+	"runtime/debug"
 	"testing"
 	"time"
 )
@@ -11,9 +13,11 @@ const sampleEvery = 100 * time.Millisecond
 
 // WatchMemory fails the test if the process uses more than most bytes of memory for
 // objects, stacks and the runtime while the test runs. Other tests of the process count.
+// Garbage hardly does: the collector works against a limit below most.
 func WatchMemory(t testing.TB, most uint64) {
 	t.Helper()
 	runtime.GC() // of what tests before it left
+	before := debug.SetMemoryLimit(int64(min(most/4*3, math.MaxInt64)))
 	stop, peak := make(chan struct{}), make(chan uint64)
 	go func() {
 		ticker := time.NewTicker(sampleEvery)
@@ -31,6 +35,7 @@ func WatchMemory(t testing.TB, most uint64) {
 	}()
 	t.Cleanup(func() {
 		close(stop)
+		debug.SetMemoryLimit(before)
 		used := <-peak
 		t.Logf("the process used up to %d MiB", used>>20)
 		if used > most {
