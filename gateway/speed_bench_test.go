@@ -92,6 +92,15 @@ FROM parliamentary_data s WHERE s.entity_type = 'Sag' AND s.entity_id = $1::bigi
 // two alternate; the noise is that of the hand-written one's odd rounds against its even
 // ones.
 func BenchmarkAnswers(b *testing.B) {
+	r := benchRig(b)
+	for name, form := range handWrittenForms {
+		b.Run(name, func(b *testing.B) { benchForm(b, r, form) })
+	}
+}
+
+// benchRig is a gateway over benchRows.
+func benchRig(b *testing.B) *rig {
+	b.Helper()
 	r := newRig(b, func(c *gateway.Config) { c.Simple, c.Medium, c.Complex = 100, 100, 100 })
 	for _, sql := range append([]string{`TRUNCATE parliamentary_data`}, benchRows...) {
 		r.exec(sql)
@@ -100,18 +109,20 @@ func BenchmarkAnswers(b *testing.B) {
 		b.Fatal(err)
 	}
 	r.exec(`ANALYZE parliamentary_data`)
-	for name, form := range handWrittenForms {
-		b.Run(name, func(b *testing.B) { benchForm(b, r, form) })
-	}
+	return r
 }
 
 func benchForm(b *testing.B, r *rig, form handWritten) {
 	server := httptest.NewServer(form.server(b, r.pool))
 	defer server.Close()
+	beside(b, "hand-written", func(n int) string { return r.url + fmt.Sprintf(form.path, n) }, func(n int) string { return fmt.Sprintf("%s/%d", server.URL, n) })
+}
+
+// beside measures our answers beside those of another server.
+func beside(b *testing.B, other string, ours, theirs func(n int) string) {
+	b.Helper()
 	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: benchClients, DisableCompression: true}}
 	defer client.CloseIdleConnections()
-	ours := func(n int) string { return r.url + fmt.Sprintf(form.path, n) }
-	theirs := func(n int) string { return fmt.Sprintf("%s/%d", server.URL, n) }
 	for _, address := range []func(int) string{ours, theirs} { // warm up
 		round(b, client, address)
 	}
@@ -131,10 +142,10 @@ func benchForm(b *testing.B, r *rig, form handWritten) {
 	rate := float64(benchRound) * float64(b.N)
 	both := took[1] + took[2]
 	b.ReportMetric(rate/took[0].Seconds(), "requests/s")
-	b.ReportMetric(rate/both.Seconds(), "hand-written/s")
-	b.ReportMetric(both.Seconds()/took[0].Seconds(), "of-hand-written")
+	b.ReportMetric(rate/both.Seconds(), other+"/s")
+	b.ReportMetric(both.Seconds()/took[0].Seconds(), "of-"+other)
 	b.ReportMetric(p99(each[0]).Seconds()*1000, "p99-ms")
-	b.ReportMetric(p99(slices.Concat(each[1], each[2])).Seconds()*1000, "hand-written-p99-ms")
+	b.ReportMetric(p99(slices.Concat(each[1], each[2])).Seconds()*1000, other+"-p99-ms")
 	if len(each[2]) > 0 {
 		perRound := func(who int) float64 { return took[who].Seconds() / float64(len(each[who])) }
 		b.ReportMetric(perRound(1)/perRound(2), "noise")
