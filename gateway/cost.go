@@ -14,13 +14,18 @@ const (
 	simpleRows = 100  // of a page
 	mediumRows = 1000 // of a page
 	mediumDeep = 1    // levels of expanded links
+	// mediumCost is what Postgres expects, in its units, of a statement that takes half a
+	// second: a page behind 1.7 million keys is 174,000 and took 0.8 s, see docs/figures.md.
+	mediumCost = 100_000
 )
 
-// classify returns the class of a request whose page has limit rows.
-func classify(r *odata.Request, limit int) class {
+// classify returns the class of a request whose page has limit rows. It is in doubt if
+// fields without an index are compared: a page may be found soon, or only at the end of a
+// large entity.
+func classify(r *odata.Request, limit int) (c class, inDoubt bool) {
 	switch r.Kind {
 	case odata.Service, odata.Metadata:
-		return noClass
+		return noClass, false
 	case odata.Row, odata.Property, odata.Value:
 		limit = 1
 	case odata.Rows, odata.Count:
@@ -32,12 +37,24 @@ func classify(r *odata.Request, limit int) class {
 	depth := depthOf(r.Shape)
 	counts := r.Count || r.Kind == odata.Count
 	switch {
-	case depth > mediumDeep, limit > mediumRows, needs.search, needs.lambda, counts && needs.scan:
-		return complexClass
-	case depth > 0, limit > simpleRows, needs.scan, len(needs.indexed) > 1, counts, r.Skip > mediumRows:
-		return mediumClass
+	case depth > mediumDeep, limit > mediumRows, needs.search, needs.lambda:
+		return complexClass, false
+	case needs.scan && counts:
+		return complexClass, true
+	case needs.scan, r.Skip > mediumRows:
+		return mediumClass, true
+	case depth > 0, limit > simpleRows, len(needs.indexed) > 1, counts:
+		return mediumClass, false
 	}
-	return simpleClass
+	return simpleClass, false
+}
+
+// classOf returns the class of a request that is in doubt, by what Postgres expects.
+func classOf(cost float64) class {
+	if cost > mediumCost {
+		return complexClass
+	}
+	return mediumClass
 }
 
 // needs are what an expression costs.

@@ -42,7 +42,12 @@ func (g *Gateway) askMirror(r *http.Request) (question, error) {
 	}
 	m := mirrored{Request: asked, base: g.base(r) + mirrorRoot, rawQuery: r.URL.RawQuery, copy: g.copy}
 	m.limit, m.rest = m.rows(g.cfg.TopMax)
-	return question{route: m.route(), class: classify(asked, m.limit), of: asked.Entities(), answer: m.answer}, nil
+	q := question{route: m.route(), of: asked.Entities(), answer: m.answer}
+	var inDoubt bool
+	if q.class, inDoubt = classify(asked, m.limit); inDoubt {
+		q.cost = func(ctx context.Context) (float64, error) { return g.copy.Cost(ctx, asked, m.limit) }
+	}
+	return q, nil
 }
 
 // negotiate refuses a client that takes none of the formats that there are.

@@ -13,7 +13,8 @@ import (
 type question struct {
 	route  string // what it asks for, in metrics
 	class  class
-	of     []string // the entities that the answer is of
+	cost   func(context.Context) (float64, error) // what Postgres expects; nil: class is not in doubt
+	of     []string                               // the entities that the answer is of
 	answer func(context.Context) (answer, error)
 	file   file // instead of answer; nil: there is none
 }
@@ -58,7 +59,7 @@ func (g *Gateway) serve(d dialect, ask endpoint) http.Handler {
 		case q.file != nil:
 			status, err = g.stream(w, r, q)
 		default:
-			status, err = g.reply(w, r, q)
+			status, err = g.reply(w, r, &q)
 		}
 		cut := errors.Is(err, errCut)
 		if err != nil && !cut {
@@ -89,7 +90,7 @@ func setHeader(h http.Header, d dialect) {
 const completeThrough = "Odastream-Complete-Through"
 
 // reply answers a question: with 304 and without a query if the client has the answer.
-func (g *Gateway) reply(w http.ResponseWriter, r *http.Request, q question) (status int, err error) {
+func (g *Gateway) reply(w http.ResponseWriter, r *http.Request, q *question) (status int, err error) {
 	now := g.fresh.of(q.of)
 	key := newAnswerKey(g.base(r), r.URL.EscapedPath(), r.URL.RawQuery, r.Header.Get("Accept"))
 	if tag, ok := g.fresh.known(key, now); ok {
@@ -122,16 +123,36 @@ func (g *Gateway) reply(w http.ResponseWriter, r *http.Request, q question) (sta
 	return http.StatusOK, nil
 }
 
-// ask gets the answer of a question once there is a place for its class.
-func (g *Gateway) ask(ctx context.Context, q question) (answer, error) {
+// ask gets the answer of a question once there is a place for its class, which it settles.
+func (g *Gateway) ask(ctx context.Context, q *question) (answer, error) {
 	ctx, cancel := context.WithTimeout(ctx, g.cfg.Timeout)
 	defer cancel()
-	leave, err := g.places.enter(ctx, q.class)
+	leave, err := g.enter(ctx, q)
 	if err != nil {
 		return answer{}, err
 	}
 	defer leave()
 	return q.answer(ctx)
+}
+
+// enter waits for a place for a question. If its class is in doubt Postgres plans it there
+// first, and the question may go to the places of another class.
+func (g *Gateway) enter(ctx context.Context, q *question) (leave func(), err error) {
+	leave, err = g.places.enter(ctx, q.class)
+	if err != nil || q.cost == nil {
+		return leave, err
+	}
+	cost, err := q.cost(ctx)
+	if err != nil {
+		leave()
+		return nil, err
+	}
+	if settled := classOf(cost); settled != q.class {
+		leave()
+		q.class = settled
+		return g.places.enter(ctx, settled)
+	}
+	return leave, nil
 }
 
 func (g *Gateway) notModified(w http.ResponseWriter, s state, tag string) (status int) {

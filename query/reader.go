@@ -2,6 +2,7 @@ package query
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"math"
@@ -94,6 +95,50 @@ func (r *Reader) Count(ctx context.Context, request *odata.Request) (n int64, er
 		return err
 	})
 	return n, err
+}
+
+// Cost returns what Postgres expects a request's page of at most limit rows to cost, and
+// its count if it asks for one, in its own units: a page of a table that is read in order
+// is 1. It reads no row.
+func (r *Reader) Cost(ctx context.Context, request *odata.Request, limit int) (cost float64, err error) {
+	err = r.view(ctx, request, func(v view) error {
+		s, err := v.selection(ctx, request)
+		if err != nil {
+			return err
+		}
+		if request.Kind == odata.Count || request.Count {
+			if cost, err = s.planned(ctx, "SELECT count(*)"+s.from()); err != nil || request.Kind == odata.Count {
+				return err
+			}
+		}
+		onPage := s.apart()
+		keys := onPage.sortKeys(request.OrderBy)
+		skip, err := onPage.begin(request, keys, limit)
+		if err != nil {
+			return err
+		}
+		page, err := onPage.planned(ctx, onPage.statement(keys, skip, limit+1))
+		cost += page
+		return err
+	})
+	return cost, err
+}
+
+// planned returns what Postgres expects a statement to cost.
+func (s *selection) planned(ctx context.Context, sql string) (float64, error) {
+	var text []byte
+	if err := s.tx.QueryRow(ctx, "EXPLAIN (FORMAT JSON) "+sql, s.args...).Scan(&text); err != nil {
+		return 0, err
+	}
+	var plans []struct {
+		Plan struct {
+			Cost float64 `json:"Total Cost"`
+		}
+	}
+	if err := json.Unmarshal(text, &plans); err != nil || len(plans) == 0 {
+		return 0, fmt.Errorf("read a plan of Postgres: %w", err)
+	}
+	return plans[0].Plan.Cost, nil
 }
 
 // snapshot does work on the rows of one moment.
@@ -206,8 +251,7 @@ func (s *selection) count(ctx context.Context) (n int64, err error) {
 
 // page returns the rows of a page, with those of the links that they are expanded by.
 func (s *selection) page(ctx context.Context, request *odata.Request, limit int) (page Page, err error) {
-	// A page adds to the condition, and a count does not want that.
-	onPage := selection{view: s.view, compiler: s.copy(), table: s.table, where: slices.Clip(s.where)}
+	onPage := s.apart()
 	keys := onPage.sortKeys(request.OrderBy)
 	skip, err := onPage.begin(request, keys, limit)
 	if err != nil {
@@ -227,6 +271,11 @@ func (s *selection) page(ctx context.Context, request *odata.Request, limit int)
 	}
 	page.Rows = rows
 	return page, s.expand(ctx, rows, request.Shape)
+}
+
+// apart returns a copy: a page adds to the condition, and a count does not want that.
+func (s *selection) apart() *selection {
+	return &selection{view: s.view, compiler: s.copy(), table: s.table, where: slices.Clip(s.where)}
 }
 
 // begin leaves out the rows before the page, and returns how many are still to be skipped.
@@ -264,14 +313,19 @@ func (s *selection) skipped(entity string, id sortKey, rows int64) string {
 		id.expr, behind, s.table, isOf("k", entity), direction, s.arg(rows-1, "bigint"))
 }
 
-// read returns rows in an order, and the values of its keys for each.
-func (s *selection) read(ctx context.Context, keys []sortKey, skip int64, limit int) (rows []odata.Element, values [][]*string, err error) {
+// statement reads rows in an order, and the values of its keys for each.
+func (s *selection) statement(keys []sortKey, skip int64, limit int) (sql string) {
 	var columns, order []string
 	for _, k := range keys {
 		columns, order = append(columns, k.raw), append(order, k.orderBy())
 	}
-	sql := fmt.Sprintf("SELECT %s.data::text, ARRAY[%s]%s ORDER BY %s LIMIT %s OFFSET %s", s.sources[0].alias, strings.Join(columns, ", "),
+	return fmt.Sprintf("SELECT %s.data::text, ARRAY[%s]%s ORDER BY %s LIMIT %s OFFSET %s", s.sources[0].alias, strings.Join(columns, ", "),
 		s.from(), strings.Join(order, ", "), s.arg(limit, "bigint"), s.arg(skip, "bigint"))
+}
+
+// read returns rows in an order, and the values of its keys for each.
+func (s *selection) read(ctx context.Context, keys []sortKey, skip int64, limit int) (rows []odata.Element, values [][]*string, err error) {
+	sql := s.statement(keys, skip, limit)
 	found, err := s.tx.Query(ctx, sql, s.args...)
 	if err != nil {
 		return nil, nil, err

@@ -48,8 +48,13 @@ func ofAnswers() []mutant {
 			old: "if i == 0 || e.CompleteThrough.Before(s.completeThrough) {", new: "if i == 0 || e.CompleteThrough.After(s.completeThrough) {", pkg: pkg, tests: "TestTheAnswerIsCompleteThroughTheEarliestOfItsEntities",
 		},
 		{
+			rule: "a class in doubt is settled by what Postgres expects", file: "gateway/serve.go",
+			old: "if err != nil || q.cost == nil {", new: "if err != nil || q.cost == nil || true {",
+			pkg: "./gateway", tests: "TestAClassInDoubtIsSettledByWhatPostgresExpects",
+		},
+		{
 			rule: "each class has its own places", file: "gateway/serve.go",
-			old: "leave, err := g.places.enter(ctx, q.class)", new: "leave, err := g.places.enter(ctx, complexClass)", pkg: pkg, tests: "TestNoClassTakesTheOthersPlaces",
+			old: "leave, err = g.places.enter(ctx, q.class)", new: "leave, err = g.places.enter(ctx, complexClass)", pkg: pkg, tests: "TestNoClassTakesTheOthersPlaces",
 		},
 		{
 			rule: "a request gives its place back", file: "gateway/admission.go",
