@@ -49,6 +49,7 @@ type prober struct {
 	clock  clockSpan
 
 	declared []Set   // by $metadata; nil if it could not be read
+	again    int     // requests that were sent again, since an answer was not what was asked for
 	specimen string  // a set with rows; "" if none was found
 	newest   content // its rows with the highest ids
 	oldest   content // its rows with the lowest stamps

@@ -65,6 +65,42 @@ func ignoring(sim *odasim.Server, sets []string) http.HandlerFunc {
 	}
 }
 
+// An entity would wait for the next probe, which comes the next day if there is no trouble.
+func TestOneUnfilteredAnswerStopsNoEntity(t *testing.T) {
+	t.Parallel()
+	sim := parliament(t, odasim.Options{})
+	sets := []string{"Sag", "Dagsordenspunkt"} // the specimen, and one that may have rows without a stamp
+	put(t, sim, "Dagsordenspunkt", row(1, "2026-11-23T10:00:00.123"))
+	for n := 1; n <= 5; n++ {
+		filtered := 0
+		inBubble(t, Config{}, func(w http.ResponseWriter, r *http.Request) {
+			if q := r.URL.Query(); q.Has("$filter") && !strings.Contains(q.Get("$filter"), unknownName) {
+				if filtered++; filtered == n {
+					q.Del("$filter")
+					r.URL.RawQuery = q.Encode()
+				}
+			}
+			sim.ServeHTTP(w, r)
+		}, func(t *testing.T, c *Client, _ *source) {
+			report, err := c.Probe(t.Context(), sets)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, set := range sets {
+				if err := report.Honoured(set); err != nil {
+					t.Errorf("filter %d ignored once: %v", n, err)
+				}
+			}
+			if report.Trouble() {
+				t.Errorf("filter %d ignored once: trouble in %+v", n, report.Findings)
+			}
+		})
+		if filtered <= n {
+			t.Errorf("%d filters were sent, want the one that was ignored again", filtered)
+		}
+	}
+}
+
 // The opposite fault: rows that must be returned are missing.
 func TestAFilterThatNeverReturnsRowsIsTrouble(t *testing.T) {
 	t.Parallel()

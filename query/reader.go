@@ -135,8 +135,11 @@ func (s *selection) planned(ctx context.Context, sql string) (float64, error) {
 			Cost float64 `json:"Total Cost"`
 		}
 	}
-	if err := json.Unmarshal(text, &plans); err != nil || len(plans) == 0 {
+	if err := json.Unmarshal(text, &plans); err != nil {
 		return 0, fmt.Errorf("read a plan of Postgres: %w", err)
+	}
+	if len(plans) != 1 {
+		return 0, fmt.Errorf("read a plan of Postgres: it has %d statements", len(plans))
 	}
 	return plans[0].Plan.Cost, nil
 }

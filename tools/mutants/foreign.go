@@ -103,6 +103,25 @@ func ofALaggingSource() []mutant {
 	}
 }
 
+// ofTheProbe breaks what holds against one bad answer to a probe.
+func ofTheProbe() []mutant {
+	const pkg, tests = "./oda", "TestOneUnfilteredAnswerStopsNoEntity"
+	return []mutant{
+		{
+			rule: "a probe by id and stamp believes in no single answer", file: "oda/probe_stamp.go",
+			old: "if stray { // a fault of one answer", new: "if false { // a fault of one answer", pkg: pkg, tests: tests,
+		},
+		{
+			rule: "a probe of an empty window believes in no single answer", file: "oda/probe_filter.go",
+			old: "if errors.Is(err, ErrNotHonoured) { // a fault of one answer", new: "if false { // a fault of one answer", pkg: pkg, tests: tests,
+		},
+		{
+			rule: "a probe of rows without a stamp believes in no single answer", file: "oda/probe_filter.go",
+			old: "if _, stray := stamped(s.rows); stray {", new: "if _, stray := stamped(s.rows); stray && false {", pkg: pkg, tests: tests,
+		},
+	}
+}
+
 // ofMisplacedRecords are the rules about records on another partition than their key's.
 func ofMisplacedRecords() []mutant {
 	return []mutant{

@@ -16,7 +16,7 @@ var histories = []string{"-rapid.checks=40", "-rapid.shrinktime=0s", "-rapid.nof
 // mutants is the list, capture first.
 func mutants() []mutant {
 	return slices.Concat(ofTheSource(), ofTheTail(), ofTheComparison(), ofTheScan(), ofTheTopic(), ofARecreatedTopic(), ofTheLease(), ofTheCache(), ofTheSink(), ofTheGroup(), ofTheAssignment(), ofTheRepairs(), ofWhoBlocks(), ofTheBudget(), ofTheLocks(), ofLockedLeases(), ofSilentClients(),
-		ofForeignData(), ofMisplacedRecords(), ofForeignPages(), ofALaggingSource(), ofTheLanguage(),
+		ofForeignData(), ofMisplacedRecords(), ofTheProbe(), ofForeignPages(), ofALaggingSource(), ofTheLanguage(),
 		ofLargeBatches(), ofLostRows(), ofLongNumbers(), ofTheLookups(),
 		ofTheDoctor(), ofThePrograms(), ofTheClocks(), ofThePooler(), ofTheQuery(), ofThePast(), ofTheNouns(),
 		ofHostileAnswers(), ofHostileRecords(), ofTheGateway(), ofAnswers(),
