@@ -230,7 +230,7 @@ func sourceTroubles() map[string]injected {
 	return map[string]injected{
 		"filters ignored": {func(_ *testing.T, s *stand.Servers, _ *doctor.Config) {
 			s.Sim.SetFaults(odasim.Faults{UnfilteredRate: 1})
-		}, map[string]string{"source filter-by-id": "", "source filter-by-stamp": "", "source null-stamps": ""}},
+		}, map[string]string{"source filter-by-id": "", "source filter-by-stamp": "", "source stamp-comparison": "", "source null-stamps": ""}},
 		"a source that refuses": {
 			faulty(odasim.Faults{ErrorRate: 1, ErrorStatus: 403}),
 			map[string]string{"source metadata": "ODA_CONTACT", "source page-cap": "ODA_CONTACT"},
