@@ -129,17 +129,20 @@ func (f *folder) topicState(ctx context.Context) (stream.TopicState, error) {
 // dead-letters it. It raises no seq. If its key is that of a known row, compaction may
 // remove the row's right record, so the row becomes Dirty and is published again.
 //
-// A misplaced record is buried, and its row is Dirty from the tombstone's seq on.
+// A misplaced record is buried. Its row becomes Dirty, with the seq of the tombstone.
 func (f *folder) foldRecords(ctx context.Context, topic stream.TopicState, records []*kgo.Record) error {
 	p := checkpoint.Progress{Positions: map[int32]schema.Position{}, Entries: make([]checkpoint.Entry, 0, len(records))}
 	var misplaced []*kgo.Record
 	for _, rec := range records {
 		p.Positions[rec.Partition] = schema.Position{TopicID: topic.ID, Next: rec.Offset + 1, Start: topic.Start[rec.Partition]}
 		entry, err := f.entryOf(rec)
-		hidden, ours := f.hiddenBy(rec)
-		switch isMisplaced := stream.Misplaced(rec, topic.Partitions()); {
-		case isMisplaced && (rec.Value == nil || !ours):
-			continue // what another one was buried with, or another entity's
+		ours := err == nil
+		if !ours {
+			entry, ours = f.hiddenBy(rec)
+		}
+		switch isMisplaced := ours && stream.Misplaced(rec, topic.Partitions()); {
+		case isMisplaced && rec.Value == nil:
+			continue // what another one was buried with
 		case isMisplaced:
 			f.log.Warn("record lies on another partition than its key's: burying it", "partition", rec.Partition, "offset", rec.Offset)
 			misplaced = append(misplaced, rec)
@@ -152,7 +155,6 @@ func (f *folder) foldRecords(ctx context.Context, topic stream.TopicState, recor
 			if !ours {
 				continue
 			}
-			entry = hidden
 		}
 		f.seq.raise(entry.Seq)
 		p.Entries = append(p.Entries, entry)

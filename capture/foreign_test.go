@@ -129,9 +129,9 @@ func (w *world) misplace(key string, value []byte) {
 	}
 }
 
-// kept returns the rows that a consumer has which reads Sag's topic once it is compacted
-// and its tombstones are gone, those of one that reads it as it is now, and the number of
-// records as it is now.
+// kept returns the rows of two consumers of Sag's topic, and its number of records. One
+// reads the topic late, when it is compacted and its tombstones are gone. The other reads
+// it now.
 func (w *world) kept() (late, now map[string]string, records int) {
 	w.t.Helper()
 	type spot struct {
@@ -172,9 +172,9 @@ func (w *world) kept() (late, now map[string]string, records int) {
 	return late, now, records
 }
 
-// Nothing that is published later would remove such a record: a consumer that comes when
-// the delete of its row is compacted away would have the row for ever. In a lost database
-// some are folded before their row's own record, and others behind it.
+// No later record would remove a misplaced one: a consumer that reads the topic when the
+// row's delete is compacted away would keep the row for ever. If the database is lost, the
+// fold reads some misplaced records before the row's own record, and others after it.
 func TestMisplacedRecordsAreBuried(t *testing.T) {
 	t.Parallel()
 	for name, lost := range map[string]bool{"the ledger knows the rows": false, "the database is lost": true} {

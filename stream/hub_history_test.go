@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -14,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"odastream/internal/test/checker"
 	"odastream/internal/test/faultproxy"
 	"odastream/internal/test/kafkaserver"
 	"odastream/internal/test/kafkatest"
@@ -148,7 +148,7 @@ func (h *hubHistory) check() {
 	for i, s := range h.subscribers {
 		for h.read(s, 50) {
 		}
-		if diff := cmp.Diff(h.expected(s), byRow(s.seen)); diff != "" {
+		if diff := cmp.Diff(h.expected(s), checker.ByRow(s.seen)); diff != "" {
 			h.Errorf("subscriber %d of %v, told %d times, after %v (-topics +seen):\n%s", i, s.entities, s.told, h.done, diff)
 		}
 	}
@@ -201,17 +201,7 @@ func (h *hubHistory) expected(s *stretch) map[string][]string {
 			h.Fatal(err)
 		}
 	}
-	return byRow(events)
-}
-
-// byRow groups events by the key of their row: the order of rows among each other is free.
-func byRow(events []string) map[string][]string {
-	rows := map[string][]string{}
-	for _, e := range events {
-		key := e[:strings.LastIndex(e, ":")]
-		rows[key] = append(rows[key], e)
-	}
-	return rows
+	return checker.ByRow(events)
 }
 
 // Topics are written and recreated, the hub is restarted, connections break, and

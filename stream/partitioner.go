@@ -71,9 +71,11 @@ func (p *partitions) err(topic string) error {
 // PartitionOf returns the partition of a key's records in a topic with the given number
 // of partitions (1 or more), as Publish and all Kafka clients choose it.
 func PartitionOf(key string, partitions int) int32 {
-	record := &kgo.Record{Key: []byte(key)}
-	return int32(kgo.StickyKeyPartitioner(nil).ForTopic("").Partition(record, partitions))
+	return int32(byKey().Partition(&kgo.Record{Key: []byte(key)}, partitions))
 }
+
+// byKey is the partitioner of records with a key: it keeps no state for them.
+var byKey = sync.OnceValue(func() kgo.TopicPartitioner { return kgo.StickyKeyPartitioner(nil).ForTopic("") })
 
 // ownPartition marks the context of a record that goes to its Partition, not its key's.
 type ownPartition struct{}

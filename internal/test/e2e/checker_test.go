@@ -20,9 +20,9 @@ const envHistories = "ODASTREAM_E2E_HISTORIES"
 
 // Real sinks, gateways, a real broker and a real Postgres are killed, frozen and started
 // again. No snapshot has a row that is lost, duplicated or regressed, or an offset that
-// moved without its rows. Whoever follows the changes has each of them once, by HTTP and by
-// SQL. Then the database is restored from a backup: who follows by HTTP notices nothing,
-// and who follows by SQL is told once and then has what the history has.
+// moved without its rows. Each subscriber by HTTP and the reader by SQL have each change
+// once. Then the database is restored from a backup. The subscribers notice nothing. The
+// reader is told once that its cursor is too old, and then has what the history has.
 //
 //	ODASTREAM_E2E_HISTORIES=20 go test ./internal/test/e2e -run TestSinksUnderDuressAreExactlyOnce -timeout 2h
 //	ODASTREAM_SEED=17 go test ./internal/test/e2e -run TestSinksUnderDuressAreExactlyOnce -v

@@ -133,7 +133,7 @@ func (g *gateways) check(when string, told int) {
 	g.d.t.Helper()
 	for _, s := range g.subscribers {
 		want := g.d.eventIDs(strings.Split(s.entities, ",")...)
-		if diff := cmp.Diff(byRow(want), byRow(s.seen)); diff != "" {
+		if diff := cmp.Diff(checker.ByRow(want), checker.ByRow(s.seen)); diff != "" {
 			g.d.t.Errorf("%s a subscriber of %s has (-topics +seen):\n%s", when, s.entities, diff)
 		}
 	}
@@ -171,16 +171,6 @@ func (d *duress) eventIDs(entities ...string) (list []string) {
 		}
 	}
 	return list
-}
-
-// byRow groups events by the key of their row: the order of rows among each other is free.
-func byRow(events []string) map[string][]string {
-	rows := map[string][]string{}
-	for _, e := range events {
-		key := e[:strings.LastIndex(e, ":")]
-		rows[key] = append(rows[key], e)
-	}
-	return rows
 }
 
 // subscriber reads pages of changes from the gateways in turn.
