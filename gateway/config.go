@@ -16,7 +16,7 @@ type Config struct {
 	Connections int           `env:"CONNECTIONS" envDefault:"8" min:"1" max:"500" help:"connections to Postgres"`
 	Simple      int           `env:"SIMPLE" envDefault:"50" min:"1" max:"10000" help:"simple requests at once: a key, or one indexed condition and 100 rows at most"`
 	Medium      int           `env:"MEDIUM" envDefault:"20" min:"1" max:"10000" help:"medium requests at once: those between simple and complex"`
-	Complex     int           `env:"COMPLEX" envDefault:"5" min:"1" max:"10000" help:"complex requests at once: two levels of expand, a search without an index, more than 1000 rows"`
+	Complex     int           `env:"COMPLEX" envDefault:"5" min:"1" max:"10000" help:"complex requests at once: two levels of expand, a search without an index, more than 1000 rows, or a cost above 100,000 by Postgres's estimate"`
 	MaxAge      time.Duration `env:"MAX_AGE" envDefault:"5s" min:"0s" max:"24h" help:"how long a cache may keep an answer without asking again"`
 }
 
